@@ -1,0 +1,43 @@
+"""Who did what to which card, when, from where, and how it ended."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+class Action(StrEnum):
+    """What was done, or about to be done, with a card."""
+
+    TOKENIZE = "tokenize"
+    DETOKENIZE = "detokenize"
+    KEY_CREATE = "key_create"
+    KEY_REVOKE = "key_revoke"
+
+
+class Outcome(StrEnum):
+    """How far it came. An `INTENT` row is durable before a card is put in; another row ends it."""
+
+    INTENT = "intent"
+    DONE = "done"
+    FAILED = "failed"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One audit row. Holds no card data: cards are named by `iduser`, which is not secret."""
+
+    at: datetime  # UTC
+    exchange: str
+    action: Action
+    outcome: Outcome
+    client: str = ""  # the client's name, or the caller's of a push
+    key: str = ""  # the key's id, never the key
+    origin: str = ""  # the client's address
+    route: str = ""
+    product: str = ""
+    iduser: int | None = None
+    booking: str = ""
+    detail: str = ""  # a stable code, never free text

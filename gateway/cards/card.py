@@ -1,0 +1,52 @@
+"""A card as it was read out of a message, and why one could not be kept."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+
+from gateway.cards.expiry import Expiry
+from gateway.secret import Secret
+
+
+class Failure(StrEnum):
+    """Why a card got no token. The values are stable; a rule's `errors:` maps them to a partner's."""
+
+    NUMBER_INVALID = "number_invalid"
+    EXPIRY_INVALID = "expiry_invalid"
+    CVC_MISSING = "cvc_missing"
+    TEST_NUMBER = "test_number"
+    HOTEL_UNKNOWN = "hotel_unknown"
+    PRODUCT_NOT_PERMITTED = "product_not_permitted"
+    VAULT = "vault"
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """Card data in clear. `pan` is 12 to 19 digits; whoever builds one has checked that."""
+
+    pan: Secret[str]
+    expiry: Expiry | None
+    holder: Secret[str] | None = None
+    cvc: Secret[str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Virtual:
+    """What a message says about a virtual card; None where it says nothing."""
+
+    active_from: date | None = None
+    active_until: date | None = None
+    balance: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Booking:
+    """The booking that a card came with; what belongs to the link between the two."""
+
+    system: str
+    hotel: str | None = None
+    booking_id: str | None = None
+    departure: date | None = None
+    virtual: Virtual | None = None

@@ -1,0 +1,128 @@
+"""A card's number: its digits, check digit, brand and mask. Pure functions on text."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+_SEPARATORS: Final = re.compile(r"[ \u00a0-]")
+_DIGITS: Final = re.compile(r"[0-9]{12,19}")
+_DIGIT: Final = re.compile(r"[0-9]")
+_MASK_SIGN: Final = re.compile(r"[*#xX•·\u2022]")
+_LETTER: Final = re.compile(r"[^\W\d_]")
+
+# Issuer ranges (ISO/IEC 7812; the schemes' published tables), longest prefix first. Lengths are
+# those a scheme issues. Only the guard needs them strict: a named field is a card whatever it says.
+_BRANDS: Final[tuple[tuple[str, re.Pattern[str], frozenset[int]], ...]] = (
+    ("amex", re.compile(r"3[47]"), frozenset({15})),
+    ("diners", re.compile(r"30[0-5]|3095|36|3[89]"), frozenset(range(14, 20))),
+    ("jcb", re.compile(r"35(?:2[89]|[3-8][0-9])"), frozenset(range(16, 20))),
+    ("visa", re.compile(r"4"), frozenset({13, 16, 19})),
+    ("mir", re.compile(r"220[0-4]"), frozenset(range(16, 20))),
+    (
+        "mastercard",
+        re.compile(r"5[1-5]|222[1-9]|22[3-9][0-9]|2[3-6][0-9]{2}|27[01][0-9]|2720"),
+        frozenset({16}),
+    ),
+    ("discover", re.compile(r"6011|64[4-9]|65"), frozenset(range(16, 20))),
+    ("unionpay", re.compile(r"62|81"), frozenset(range(16, 20))),
+    (
+        "maestro",
+        re.compile(r"50(?:18|20|38)|56|57|58|6304|6390|67"),
+        frozenset(range(12, 20)),
+    ),
+)
+
+# Published by the schemes and processors for testing; a live product refuses them.
+TEST_NUMBERS: Final = frozenset(
+    {
+        "4111111111111111", "4111111111111112", "4111111111111113", "4242424242424242",
+        "4000002500003155", "4000000000000002", "4000000000003220", "4000000000009995",
+        "4012888888881881", "4222222222222", "4444333322221111", "4444444444444444",
+        "4917610000000000", "4988438843884305", "4580458045804580", "4012001037141112",
+        "4548812049400004", "4548814479727229", "5555555555554444", "5105105105105100",
+        "5200828282828210", "5454545454545454", "5413541354135413", "2223003122003222",
+        "2222400070000005", "378282246310005", "371449635398431", "378734493671000",
+        "370000000000002", "6011111111111117", "6011000990139424", "3056930009020004",
+        "30569309025904", "36227206271667", "38520000023237", "3530111333300000",
+        "3566002020360505", "6200000000000005", "6771798021000008",
+    }
+)  # fmt: skip
+
+
+def digits_of(text: str) -> str | None:
+    """The 12 to 19 digits that `text` spells, spaces and dashes removed, or None."""
+    bare = _SEPARATORS.sub("", text.strip())
+    return bare if _DIGITS.fullmatch(bare) else None
+
+
+def luhn_ok(digits: str) -> bool:
+    """Whether the check digit fits (ISO/IEC 7812-1 annex B)."""
+    total = 0
+    for place, sign in enumerate(reversed(digits)):
+        value = ord(sign) - 48
+        if place % 2:
+            value = value * 2 - 9 if value > 4 else value * 2
+        total += value
+    return total % 10 == 0
+
+
+def brand_of(digits: str) -> str:
+    """The scheme by prefix and length, or `unknown`."""
+    for name, prefix, lengths in _BRANDS:
+        if len(digits) in lengths and prefix.match(digits):
+            return name
+    return "unknown"
+
+
+def is_plausible(digits: str) -> bool:
+    """Whether digits without a field path are taken for a card: issued prefix, length, Luhn."""
+    return brand_of(digits) != "unknown" and luhn_ok(digits)
+
+
+def is_test_number(digits: str) -> bool:
+    """Whether `digits` is a number that schemes or processors published for testing."""
+    return digits in TEST_NUMBERS
+
+
+def mask(digits: str) -> str:
+    """First six, last four, `*` between: `444444******4444`. PCI DSS 3.4.1's upper limit."""
+    return digits[:6] + "*" * (len(digits) - 10) + digits[-4:]
+
+
+def last4(digits: str) -> str:
+    """Only the last four, `*` before them; the length is kept."""
+    return "*" * (len(digits) - 4) + digits[-4:]
+
+
+def mask_unreadable(text: str) -> str:
+    """Masks a number field whose content is no PAN: every digit but the last four becomes `*`.
+
+    Fewer than nine digits are all masked, so that a short fragment gives nothing away.
+    """
+    total = len(_DIGIT.findall(text))
+    keep_from = total - 4 if total >= 9 else total
+    seen = 0
+
+    def swap(match: re.Match[str]) -> str:
+        nonlocal seen
+        seen += 1
+        return match[0] if seen > keep_from else "*"
+
+    return _DIGIT.sub(swap, text)
+
+
+def is_no_card(text: str) -> bool:
+    """Whether a number field says "no clear card here": empty, a mask, zeros, a foreign token.
+
+    A foreign token has letters and fewer than twelve digits; twelve or more digits beside letters
+    are a mistyped card, which fails and is masked.
+    """
+    bare = _SEPARATORS.sub("", text.strip())
+    digits = _DIGIT.findall(bare)
+    if not bare or not digits or (set(digits) == {"0"} and len(digits) == len(bare)):
+        return True
+    signs = len(_MASK_SIGN.findall(bare))
+    if signs and signs + len(digits) == len(bare):
+        return len(digits) <= 10  # first six and last four at most
+    return len(digits) < 12 and _LETTER.search(bare) is not None

@@ -1,0 +1,156 @@
+"""What every codec offers: places in a message, and the bytes that change when a place does.
+
+A codec is handed bytes and answers spans. It never writes a message anew: `splice` copies the
+original and replaces only the bytes of the places that were named.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+from gateway.codecs.paths import Path
+from gateway.errors import MessageUnfit
+
+Format = Literal["xml", "json", "form"]
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """`body[start:end]` of the original becomes `new`. `start == end` inserts."""
+
+    start: int
+    end: int
+    new: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Spliced:
+    """A changed body, and the edits that made it, in order of their place in the original."""
+
+    body: bytes = field(repr=False)
+    edits: tuple[Edit, ...]
+
+
+class Node(Protocol):
+    """A place in one document: an element, an attribute, a JSON value, a form pair.
+
+    Handed out by `Document.select`, handed back in changes; otherwise opaque. Its repr shows no
+    content.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class Element:
+    """An XML fragment to insert, parsed from a rule's template.
+
+    Names have no prefix: on insertion they take the parent's. `text` and attribute values are
+    templates (`{iduser}`); values are escaped when they are filled in.
+    """
+
+    name: str
+    attributes: tuple[tuple[str, str], ...] = ()
+    children: tuple[Element, ...] = ()
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Members:
+    """JSON members (or form pairs) to insert: name → template. A name that exists is overwritten."""
+
+    items: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Set:
+    """The place's value becomes `text`, escaped as the place needs it.
+
+    XML: attribute values, or an element's whole text. JSON: a string, or with `number` a bare
+    number, in place of any scalar. Form: the pair's value, percent-encoded.
+    """
+
+    node: Node
+    text: str = field(repr=False)
+    number: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Remove:
+    """The place goes: an attribute with its leading space, an element whole, a JSON member with one
+    comma, a form pair with one `&`."""
+
+    node: Node
+
+
+@dataclass(frozen=True, slots=True)
+class Add:
+    """A field that `path` names and `within` does not have is added, right after `beside`.
+
+    The path's last step is the new name. Its other steps must lead to an existing place, else
+    `MessageUnfit` is raised. `beside` is the number's node; where its parent is another one, the
+    field becomes the last child (XML), the last member (JSON), the last pair (form).
+    """
+
+    within: Node
+    path: Path
+    beside: Node
+    text: str = field(repr=False)
+    number: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Insert:
+    """`content` becomes the last child of `parent`, with `values` filled into its templates.
+
+    `position` (1-based), where given, becomes an attribute `position` of an XML fragment's
+    outermost element; JSON and form templates may use `{position}`.
+    """
+
+    parent: Node
+    content: Element | Members
+    values: Mapping[str, str]
+    position: int | None = None
+
+
+Change = Set | Remove | Add | Insert
+
+
+class Document(Protocol):
+    """One parsed message."""
+
+    @property
+    def root(self) -> Node:
+        """What absolute paths, and a booking path that a shape does not name, start from."""
+
+    def select(self, path: Path, within: Node | None = None) -> Sequence[Node]:
+        """Every place that `path` leads to from `within` (default: root), in document order."""
+
+    def text(self, node: Node) -> str:
+        """The place's value, decoded. Raises `MessageForbidden` where a comment or processing
+        instruction stands inside it, or where a selected JSON place is an object or array."""
+
+    def splice(self, changes: Iterable[Change]) -> Spliced:
+        """Applies all changes at once. No change → the very bytes that came.
+
+        Raises `MessageUnfit` where two changes overlap or a place can not be changed as asked.
+        """
+
+
+def apply_edits(body: bytes, edits: Iterable[Edit]) -> Spliced:
+    """Splices `edits` into `body`. Several insertions at one point keep the order they are given in.
+
+    Raises `MessageUnfit` where edits overlap.
+    """
+    ordered = sorted(edits, key=lambda edit: (edit.start, edit.end))
+    if not ordered:
+        return Spliced(body, ())
+    parts: list[bytes] = []
+    position = 0
+    for edit in ordered:
+        if edit.start < position or edit.end < edit.start:
+            raise MessageUnfit
+        parts += (body[position : edit.start], edit.new)
+        position = edit.end
+    parts.append(body[position:])
+    return Spliced(b"".join(parts), tuple(ordered))

@@ -1,0 +1,105 @@
+"""Paths: how a rule says where a field stands. One small language, no free XPath.
+
+XML   names, `@name`, `/`, `//`, `.`, `[n]` (1-based), `[@a='v']`; `//` at the start searches the
+      whole document, `.//` the node at hand. `a/b` starts at the node at hand, `/a/b` at the root.
+      A name without a prefix matches in any namespace; `p:name` matches the prefix as written.
+JSON  `$` (the document, or the node at hand for relative paths), dotted names, `['any name']`,
+      `[n]` (0-based), `[*]`; `.` is the node at hand.
+form  one field's name, letter by letter: `card[number]`; `$` or `.` is the whole form.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final, Literal
+
+Axis = Literal["child", "descendant", "attribute", "member", "item", "field"]
+
+_XML_NAME: Final = r"(?:[A-Za-z_][\w.-]*:)?[A-Za-z_][\w.-]*"
+_XML_STEP: Final = re.compile(
+    rf"(?P<slashes>//?)?(?P<at>@)?(?P<name>{_XML_NAME})"
+    rf"(?:\[(?P<index>[1-9][0-9]*)\]|\[@(?P<key>{_XML_NAME})='(?P<value>[^']*)'\])?"
+)
+_JSON_STEP: Final = re.compile(
+    r"\.?(?P<name>[^\W\d][\w-]*)|\[(?P<index>0|[1-9][0-9]*)\]|(?P<every>\[\*\])|\['(?P<quoted>[^']+)'\]"
+)
+
+
+class PathError(ValueError):
+    """The path does not follow the language above; its text says where."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step. `name` is None for `[*]` and `[n]`; `index` counts from 0 for JSON, 1 for XML."""
+
+    axis: Axis
+    name: str | None = None
+    index: int | None = None
+    where: tuple[str, str] | None = None  # (attribute, value)
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """A parsed path. No steps: the node at hand. `absolute`: from the document's root."""
+
+    text: str
+    steps: tuple[Step, ...]
+    absolute: bool = False
+
+
+def parse_path(text: str, format: str) -> Path:
+    """Parses `text` for a format (`xml`, `json`, `form`). Raises `PathError`."""
+    if text == ".":
+        return Path(text, ())
+    if format == "form":
+        return Path(text, () if text == "$" else (Step("field", text),))
+    return _parse_json(text) if format == "json" else _parse_xml(text)
+
+
+def _parse_xml(text: str) -> Path:
+    steps: list[Step] = []
+    relative = text.startswith("./")
+    rest = text[1:] if relative else text
+    position = 0
+    while position < len(rest):
+        match = _XML_STEP.match(rest, position)
+        if match is None or (position and match["slashes"] is None):
+            raise PathError(f"{text!r} is not a path after {rest[:position]!r}")
+        if match["at"] and (match["slashes"] == "//" or match.end() != len(rest)):
+            raise PathError(f"{text!r}: an attribute is the last step, after one slash")
+        axis: Axis = (
+            "attribute" if match["at"] else "descendant" if match["slashes"] == "//" else "child"
+        )
+        index = int(match["index"]) if match["index"] else None
+        where = (match["key"], match["value"]) if match["key"] else None
+        steps.append(Step(axis, match["name"], index, where))
+        position = match.end()
+    if not steps:
+        raise PathError(f"{text!r} is not a path")
+    return Path(text, tuple(steps), absolute=not relative and text.startswith("/"))
+
+
+def _parse_json(text: str) -> Path:
+    absolute = text.startswith("$")
+    rest = text[1:] if absolute else text
+    if not rest and absolute:
+        return Path(text, ())
+    steps: list[Step] = []
+    position = 0
+    while position < len(rest):
+        match = _JSON_STEP.match(rest, position)
+        starts_bare = match is not None and match["name"] and match[0][0] != "."
+        if match is None or (starts_bare and (position > 0 or absolute)):
+            raise PathError(f"{text!r} is not a path after {rest[:position]!r}")
+        if not absolute and position == 0 and match[0][0] == ".":
+            raise PathError(f"{text!r}: a relative path starts with a name")
+        if match["every"]:
+            steps.append(Step("item"))
+        elif match["index"] is not None:
+            steps.append(Step("item", index=int(match["index"])))
+        else:
+            steps.append(Step("member", match["name"] or match["quoted"]))
+        position = match.end()
+    return Path(text, tuple(steps), absolute)

@@ -1,0 +1,54 @@
+"""Header fields of one message, in order, as bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+
+class Headers:
+    """An ordered multimap of header fields; names compare without case.
+
+    Names and values stay the bytes that came. `get` and `get_all` answer text (latin-1, as HTTP/1.1
+    reads them), so that no byte is ever refused or lost here.
+    """
+
+    __slots__ = ("fields",)
+
+    def __init__(self, fields: Iterable[tuple[bytes, bytes]] = ()) -> None:
+        self.fields: list[tuple[bytes, bytes]] = list(fields)
+
+    def get_all(self, name: str) -> list[str]:
+        """Every value of `name`, in order."""
+        key = name.lower().encode("ascii")
+        return [value.decode("latin-1") for field, value in self.fields if field.lower() == key]
+
+    def get(self, name: str) -> str | None:
+        """The first value of `name`, or None."""
+        values = self.get_all(name)
+        return values[0] if values else None
+
+    def remove(self, *names: str) -> None:
+        """Drop every field with one of these names."""
+        keys = {name.lower().encode("ascii") for name in names}
+        self.fields = [field for field in self.fields if field[0].lower() not in keys]
+
+    def set(self, name: str, value: str) -> None:
+        """Make `value` the only value of `name`; it takes the first one's place, else the last."""
+        key, field = name.lower().encode("ascii"), (name.encode("ascii"), value.encode("latin-1"))
+        places = [i for i, (known, _) in enumerate(self.fields) if known.lower() == key]
+        if not places:
+            self.fields.append(field)
+            return
+        self.fields[places[0]] = field
+        for place in reversed(places[1:]):
+            del self.fields[place]
+
+    def __contains__(self, name: str) -> bool:
+        key = name.lower().encode("ascii")
+        return any(field.lower() == key for field, _ in self.fields)
+
+    def __iter__(self) -> Iterator[tuple[bytes, bytes]]:
+        return iter(self.fields)
+
+    def __repr__(self) -> str:
+        return f"Headers({len(self.fields)} fields)"  # values may hold cards

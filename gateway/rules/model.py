@@ -1,0 +1,230 @@
+"""What a rule may say, once it is loaded: frozen objects, checked, with nothing of YAML left.
+
+`gateway/rules/load.py` builds these from the files; nothing else does. A `Route` is everything that
+the pipeline needs to know about one kind of exchange.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from gateway.codecs.document import Element, Format, Members
+from gateway.codecs.paths import Path
+
+Show = Literal["mask", "last4", "alias"]
+Mode = Literal["test", "live"]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where in which file a rule stands, for messages."""
+
+    file: str
+    line: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}"
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field of a card: its place relative to the card, its spelling, its JSON type."""
+
+    at: Path
+    spelling: str = ""  # expiry only: MMYY …, MM, YYYY
+    number: bool = False  # JSON: written as a bare number
+
+
+@dataclass(frozen=True, slots=True)
+class TokenPlace:
+    """Where a token stands as two fields (relative to the card), both removed when it is used."""
+
+    iduser: Path
+    tokenuser: Path
+
+
+@dataclass(frozen=True, slots=True)
+class VirtualPlace:
+    """Where a message tells that a card is virtual (paths relative to the card; None: nowhere)."""
+
+    flag: Path | None = None
+    active_from: Path | None = None
+    active_until: Path | None = None
+    balance: Path | None = None
+    holders: tuple[str, ...] = ()  # holder names that mean "virtual": `Bookingcom Agent`
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """Where a card's fields stand in a message; used to read a card out and to write one in."""
+
+    name: str
+    format: Format
+    card: Path  # relative to the booking
+    number: Field
+    booking: Path | None = None  # None: the whole message is one booking
+    expiry: Field | None = None
+    expiry_month: Field | None = None
+    expiry_year: Field | None = None
+    cvc: Field | None = None
+    cvc_required: bool = False
+    holder: Field | None = None
+    brand: Field | None = None
+    token: TokenPlace | None = None
+    hotel: Path | None = None  # relative to the booking, as are the next two
+    booking_id: Path | None = None
+    departure: Path | None = None
+    virtual: VirtualPlace | None = None
+    show: Show = "mask"
+    keep: frozenset[str] = frozenset()  # field names that detokenising leaves as the caller sent
+    sentinels: frozenset[str] = frozenset()  # numbers that say "no card", beyond the usual ones
+    not_cards: tuple[Path, ...] = ()  # absolute: places whose digits are known not to be cards
+
+
+@dataclass(frozen=True, slots=True)
+class Inserted:
+    """One thing that is inserted: into which place, how often, from which template.
+
+    `into` is relative to the booking, or with `of="card"` to the card. A place that is missing is
+    the booking itself.
+    """
+
+    into: Path
+    each: Literal["card", "booking"]
+    content: Element | Members
+    of: Literal["booking", "card"] = "booking"
+
+
+@dataclass(frozen=True, slots=True)
+class Tokenize:
+    """What becomes of the cards in one direction of a route."""
+
+    shapes: tuple[Shape, ...]
+    insert: tuple[Inserted, ...] = ()  # for each card that got a token / booking with card data
+    on_failure: tuple[Inserted, ...] = ()  # for each card that got none
+    errors: Mapping[str, str] = field(default_factory=dict)  # Failure → the text of `{error}`
+    header: str | None = None  # response header that carries the aliases, comma-separated
+
+
+@dataclass(frozen=True, slots=True)
+class Direction:
+    """What happens to the request, or to the response. Both None: it passes (and is guarded)."""
+
+    tokenize: Tokenize | None = None
+    detokenize: tuple[Shape, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class HostPattern:
+    """`api.stripe.com`, or `*.siteminder.com`: any name below it, not itself. Normalised."""
+
+    host: str  # without the `*.`
+    any_below: bool
+
+    def matches(self, host: str) -> bool:
+        """Whether a normalised host fits."""
+        return host.endswith("." + self.host) if self.any_below else host == self.host
+
+
+@dataclass(frozen=True, slots=True)
+class PathPattern:
+    """A path with `*` for one segment and a closing `**` for any rest; the query is not looked at.
+
+    `literal` is how many characters stand before the first `*`: a longer one wins.
+    """
+
+    text: str
+    literal: int
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """`to:` — what a request must be sent to, scheme, host, port and path, for the route to apply."""
+
+    scheme: Literal["http", "https"]
+    host: HostPattern
+    port: int
+    path: PathPattern
+
+
+@dataclass(frozen=True, slots=True)
+class Forward:
+    """`forward:` — where an endpoint's request goes. `path` may end in `**`: the part that `at:`'s
+    `**` matched. The caller's query is kept."""
+
+    scheme: Literal["http", "https"]
+    host: str
+    port: int
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One kind of exchange. Exactly one of `to` and `at` is set; `forward` goes with `at`."""
+
+    system: str
+    name: str
+    source: Source
+    methods: frozenset[str]
+    to: Target | None = None
+    at: PathPattern | None = None
+    forward: Forward | None = None
+    auth: str = "key"  # `key`, or an entry under `callers:` in gateway.yaml
+    product: str | None = None
+    mode: Mode = "live"
+    request: Direction = Direction()
+    response: Direction = Direction()
+
+    @property
+    def id(self) -> str:
+        """`system/name`: the label in metrics and audit."""
+        return f"{self.system}/{self.name}"
+
+    @property
+    def pms_is_upstream(self) -> bool:
+        """Whether the side that may not see cards is the upstream (push), not the caller."""
+        return self.auth != "key"
+
+    @property
+    def scope(self) -> str:
+        """The scope that a key needs for this route."""
+        return "detokenize" if self.request.detokenize or self.response.detokenize else "proxy"
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A message that a pack carries, and what must come of it (`card-gateway rules test`)."""
+
+    route: str
+    direction: Literal["request", "response"]
+    message: str = field(repr=False)
+    expect: Mapping[str, object] = field(default_factory=dict)
+    source: Source = Source("", 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Pack:
+    """One system's file."""
+
+    system: str
+    about: str
+    file: str
+    shapes: Mapping[str, Shape]
+    routes: tuple[Route, ...]
+    examples: tuple[Example, ...] = ()
+    format_source: str = ""  # `source:` where the format was learned
+    draft: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RuleSet:
+    """All packs that are in force."""
+
+    packs: tuple[Pack, ...]
+
+    @property
+    def routes(self) -> tuple[Route, ...]:
+        """Every route of every pack."""
+        return tuple(route for pack in self.packs for route in pack.routes)
