@@ -1,0 +1,401 @@
+"""Strict YAML: what is read, and that every trap is an error with its line and what to do."""
+
+from __future__ import annotations
+
+import enum
+import ipaddress
+import pathlib
+from typing import Annotated, ClassVar, Literal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, RootModel, ValidationInfo
+
+from gateway import strict_yaml
+from gateway.errors import ConfigurationError
+from gateway.yaml_model import suggest
+
+
+def problems(text: str) -> list[str]:
+    with pytest.raises(ConfigurationError) as caught:
+        strict_yaml.load_text(text, "f.yaml")
+    return [f"{problem.line}: {problem.message}" for problem in caught.value.problems]
+
+
+def hints(text: str) -> list[str]:
+    with pytest.raises(ConfigurationError) as caught:
+        strict_yaml.load_text(text, "f.yaml")
+    return [problem.hint for problem in caught.value.problems]
+
+
+def data(text: str) -> object:
+    return strict_yaml.load_text(text, "f.yaml").data
+
+
+def test_reads_what_means_one_thing():
+    text = """\
+        text: plain text
+        single: 'it''s'
+        double: "a\\tb"
+        yes_but_quoted: "no"
+        flag: true
+        other: false
+        whole: 42
+        zero: 0
+        minus: -7
+        half: 1.5
+        list: [1, two, "3"]
+        empty: []
+        nothing: {}
+        block: |
+          one
+          \ttwo
+        10107: a numeric key
+        nested: { a: { b: [ { c: d } ] } }
+        """.replace("\n        ", "\n").lstrip()
+    assert data(text) == {
+        "text": "plain text",
+        "single": "it's",
+        "double": "a\tb",
+        "yes_but_quoted": "no",
+        "flag": True,
+        "other": False,
+        "whole": 42,
+        "zero": 0,
+        "minus": -7,
+        "half": 1.5,
+        "list": [1, "two", "3"],
+        "empty": [],
+        "nothing": {},
+        "block": "one\n\ttwo\n",
+        "10107": "a numeric key",
+        "nested": {"a": {"b": [{"c": "d"}]}},
+    }
+
+
+@pytest.mark.parametrize(
+    "word",
+    ["no", "No", "NO", "yes", "Yes", "on", "ON", "Off", "off", "y", "N", "True", "FALSE"],
+)
+def test_p37_implicit_booleans_are_errors_with_their_line(word):
+    assert problems(f"a: x\nb: {word}") == [f"2: some readers take `{word}` for true or false"]
+    assert hints(f"b: {word}") == [f'Quote it: "{word}", or write true or false']
+    assert problems(f"a: x\n{word}: b") == [f"2: some readers take `{word}` for true or false"]
+    assert data(f'b: "{word}"') == {"b": word}
+
+
+@pytest.mark.parametrize("word", ["0411", "0o17", "-010", "00", "+07", "0_1", "08"])
+def test_p37_octals_are_errors_with_their_line(word):
+    assert problems(f"a: x\nb: {word}") == [f"2: `{word}` starts with 0, so some read it as octal"]
+    assert hints(f"b: {word}") == [f'Quote it: "{word}"']
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        "12:30", "1:2:3", "190:20:30.15",  # base 60
+        "2030-01-31", "2030-1-1", "2030-01-31T10:00:00Z", "2030-01-31 10:00:00",  # dates
+        "~", "null", "Null", "NULL",
+        "0x1F", "0b11", "1_000", "+5", "-0", "5.", ".5", "1e3", "1.5e-3", "01.5",
+        ".inf", "-.Inf", ".nan", "1" * 19, "0.1234567890123456789",
+        "=",
+    ],
+)  # fmt: skip
+def test_other_values_that_readers_differ_on(word):
+    assert len(problems(f"a: x\nb: {word}")) == 1
+    assert problems(f"a: x\nb: {word}")[0].startswith("2: ")
+    assert hints(f"b: {word}") == [f'Quote it: "{word}"']
+    assert data(f'b: "{word}"') == {"b": word}
+
+
+@pytest.mark.parametrize(
+    "word",
+    ["a:b", "12:60:x", "1.2.3.4", "10.0.0.0/8", "1.2.3", "nope", "yesterday", "e3", "a~", "-"],
+)
+def test_text_that_looks_like_nothing_else(word):
+    assert data(f"b: {word}x") == {"b": f"{word}x"}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("a: 1\nb: 2\na: 3", "3: the key `a` stands here again; it was first on line 1"),
+        ("1: x\n'1': z", "2: the key `1` stands here again; it was first on line 1"),
+        ("a: { b: 1, b: 2 }", "1: the key `b` stands here again; it was first on line 1"),
+        ("a:\nb: x", "1: there is no value here"),
+        ("a: &x z", "1: anchors (`&…`) are not allowed"),
+        ("a: *x", "1: aliases (`*x`) are not allowed"),
+        ("*x : a", "1: aliases (`*x`) are not allowed"),
+        ("a: !!str x", "1: tags (`!…`) are not allowed"),
+        ("a: !x {}", "1: tags (`!…`) are not allowed"),
+        ("a: ! x", "1: tags (`!…`) are not allowed"),
+        ("<<: { a: b }", "1: the merge key `<<` is not allowed"),
+        ("true: x", "1: the key `true` is not text"),
+        ("[a]: x", "1: a key must be one word"),
+        ("a: x\n---\nb: z", "2: a second document starts here"),
+        ("a: x\n...\nb: z", "3: this is not YAML: expected `<document start>`, but found `<block mapping start>`"),
+        ("%YAML 1.2\n---\na: x", "1: a %YAML or %TAG line is not allowed"),
+        ("%TAG ! tag:x,2000:\n---\na: x", "1: a %YAML or %TAG line is not allowed"),
+        ("", "1: the file is empty"),
+        ("# a remark", "1: the file is empty"),
+        ("a: b\tc", "1: this is not YAML: found character `\\t` that cannot start any token"),
+        ("a:\tb", "1: this is not YAML: found character `\\t` that cannot start any token"),
+        ("a:\n\tb: c", "2: this is not YAML: found character `\\t` that cannot start any token"),
+        ("x: z\na: b: c", "2: this is not YAML: mapping values are not allowed here"),
+        ("a: @b", "1: this is not YAML: found character `@` that cannot start any token"),
+        ("a: *.b", "1: this is not YAML: expected alphabetic or numeric character, but found `.`"),
+        ("a: 'b", "1: this is not YAML: found unexpected end of stream"),
+        ("x: z\na: \x01", "2: the character U+0001 is not allowed in YAML"),
+        ('a: "\\ud800"', "1: this text holds half of a surrogate pair"),
+        ("a: " + "[" * 40, "1: this is nested deeper than 32 levels"),
+        ("a\nb: c", "2: this is not YAML: mapping values are not allowed here"),
+    ],
+)  # fmt: skip
+def test_p37_mistakes_are_told_with_their_line(text, expected):
+    found = problems(text)
+    assert found[0] == expected
+    assert len(found) == 1 or text.startswith("*x")
+
+
+def test_p37_all_mistakes_of_a_file_are_told():
+    text = "a: no\na: 0411\nb:\nc: [~, 12:30]\n"
+    assert [line.split(":")[0] for line in problems(text)] == ["1", "2", "2", "3", "4", "4"]
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("a: *.b", "A text that starts with * wants quotes."),
+        ("a: @b", "A text that starts with @ wants quotes."),
+        ("a: %b", "A text that starts with % wants quotes."),
+        ("\ta: b", "Use spaces instead of the tab."),
+        (
+            "a: b: c",
+            "A text that contains a colon and a space wants quotes; else check the indent.",
+        ),
+        ("a: {x}", 'Write one, or "", or remove the key. {Braces} want quotes.'),
+        ("x: z\nb\nc: d", "Check the indent, and that the key is followed by a colon."),
+    ],
+)
+def test_a_mistake_comes_with_what_to_do(text, hint):
+    assert hints(text) == [hint]
+
+
+def test_an_alias_bomb_costs_nothing():
+    lines = ["a0: &a0 [x, x]"]
+    lines += [f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]" for n in range(1, 40)]
+    assert any("aliases" in line for line in problems("\n".join(lines)))
+
+
+def test_a_file_over_the_limit(tmp_path):
+    file = tmp_path / "big.yaml"
+    file.write_bytes(b"# " + b"x" * strict_yaml.MAX_BYTES)
+    with pytest.raises(ConfigurationError, match=r"larger than 1 MiB"):
+        strict_yaml.load(file)
+    with pytest.raises(ConfigurationError, match=r"larger than 1 MiB"):
+        strict_yaml.load_text("x" * (strict_yaml.MAX_BYTES + 1), "f")
+
+
+def test_files_that_can_not_be_read(tmp_path):
+    with pytest.raises(ConfigurationError, match=r"can not be read: No such file"):
+        strict_yaml.load(tmp_path / "absent.yaml")
+    with pytest.raises(ConfigurationError, match=r"can not be read: Is a directory"):
+        strict_yaml.load(tmp_path)
+    latin = tmp_path / "latin.yaml"
+    latin.write_bytes("a: b\nc: Müller\n".encode("latin-1"))
+    with pytest.raises(ConfigurationError, match=r"latin.yaml:2: the file is not UTF-8"):
+        strict_yaml.load(latin)
+
+
+def test_a_byte_order_mark_and_cr_line_ends_are_fine(tmp_path):
+    file = tmp_path / "dos.yaml"
+    file.write_bytes("\ufeffa: ü\r\nb: [x]\r\n".encode())
+    assert strict_yaml.load(file).data == {"a": "ü", "b": ["x"]}
+
+
+def test_lines_of_keys_values_and_what_is_missing():
+    located = strict_yaml.load_text("a:\n  b:\n    - x\n    - k: z\n  c: |\n    text\n", "f")
+    assert located.line(("a", "b")) == 2
+    assert located.line(("a", "b", 1)) == 4
+    assert located.line(("a", "b", 1, "absent")) == 4
+    assert located.line(("absent",)) == 1
+    assert located.value_line(("a", "b")) == 3
+    assert located.value_line(("a", "c")) == 5
+    assert located.at(("a", "b", 1, "k")) == "z"
+    assert str(located.problem(("a", "c"), "wrong", "do this")) == "f:5: wrong\n    do this"
+
+
+@given(
+    st.recursive(
+        # YAML knows no escaped surrogate pairs.
+        st.text(st.characters(max_codepoint=0xD7FF), max_size=8)
+        | st.integers(-(10**15), 10**15)
+        | st.booleans(),
+        lambda inner: (
+            st.lists(inner, max_size=4)
+            | st.dictionaries(
+                st.text(st.characters(max_codepoint=0xD7FF), max_size=8), inner, max_size=4
+            )
+        ),
+        max_leaves=20,
+    )
+)
+def test_json_is_read_as_json_reads_it(value):
+    import json
+
+    assert data(json.dumps({"v": value})) == {"v": value}
+
+
+# --- models -------------------------------------------------------------------------------------
+
+
+class Colour(enum.StrEnum):
+    RED = "red"
+    GREEN = "green"
+
+
+class Inner(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+    address: str
+    tls: bool = False
+
+
+class Other(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+    host: str
+
+
+def _even(value: int, info: ValidationInfo) -> int:
+    if value % (info.context or {}).get("divisor", 2):
+        raise ValueError("this must divide")
+    return value
+
+
+class Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+    not_yet: ClassVar[frozenset[str]] = frozenset({"envelope"})
+
+    listen: str | Inner = ""
+    networks: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...] = ()
+    path: pathlib.Path | None = None
+    named: dict[str, Inner] = {}
+    many: list[Inner] = Field(default=[], min_length=1)
+    pair: tuple[str, Other] | None = None
+    either: Annotated[Inner | Other | None, Field()] = None
+    as_: int = Field(default=0, alias="as", ge=0)
+    mode: Literal["test", "live"] = "test"
+    colour: Colour = Colour.RED
+    even: Annotated[int, AfterValidator(_even)] = 2
+    ratio: float = 1.0
+    choice: list[Inner] | str = ""
+    wrapped: list[Annotated[Inner, Field()]] = []
+
+
+class Root(RootModel[Annotated[dict[str, int], Field(min_length=1)]]):
+    pass
+
+
+def model_problems(text: str) -> list[str]:
+    with pytest.raises(ConfigurationError) as caught:
+        strict_yaml.load_model_text(text, "f.yaml", Model)
+    return [f"{problem.line}: {problem.message}" for problem in caught.value.problems]
+
+
+def test_a_model_is_filled_strictly_but_from_text(tmp_path):
+    file = tmp_path / "m.yaml"
+    file.write_text(
+        'networks: [10.0.0.0/8, "::1/128"]\npath: a/b\nnamed: { 1: { address: x } }\nas: 3\n'
+        "colour: green\npair: [a, { host: h }]\neither: { host: h }\nratio: 0.5\n"
+    )
+    model = strict_yaml.load_model(file, Model)
+    assert model.networks == (
+        ipaddress.IPv4Network("10.0.0.0/8"),
+        ipaddress.IPv6Network("::1/128"),
+    )
+    assert model.path == pathlib.Path("a/b")
+    assert model.named["1"].address == "x"
+    assert (model.as_, model.colour, model.pair, model.ratio) == (
+        3,
+        Colour.GREEN,
+        ("a", Other(host="h")),
+        0.5,
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("lisen: x", ["1: unknown key `lisen`; did you mean `listen`?"]),
+        ("mode: test\nzzz: x", ["2: unknown key `zzz`"]),
+        ("envelope: x", ["1: `envelope` is not available yet"]),
+        (
+            "listen: { adress: x }",
+            [
+                "1: `address` is missing in `listen`",
+                "1: unknown key `adress`; did you mean `address`?",
+            ],
+        ),
+        ("listen: 5", ["1: `listen` must be text (quote it) or a mapping"]),
+        ("listen: []", ["1: `listen` must be text (quote it) or a mapping"]),
+        ("named:\n  a:\n    address: 5", ["3: `address` must be text (quote it)"]),
+        (
+            "named:\n  a: { address: x, tsl: true }",
+            ["2: unknown key `tsl`; did you mean `tls`?"],
+        ),
+        ("many:\n  - { address: x }\n  - {}", ["3: `address` is missing in item 2 of `many`"]),
+        ("many:\n  - { address: x, tl: 1 }", ["2: unknown key `tl`; did you mean `tls`?"]),
+        ("many: []", ["1: `many` must have at least 1 item"]),
+        ("pair: [a, { hots: h, host: h }]", ["1: unknown key `hots`; did you mean `host`?"]),
+        ("mode: tset", ["1: `mode` must be `test` or `live`; did you mean `test`?"]),
+        ("colour: gren", ["1: `colour` must be `red` or `green`; did you mean `green`?"]),
+        ('as: "5"', ["1: `as` must be a whole number"]),
+        ("as: -1", ["1: `as` must be greater than or equal to 0"]),
+        ("even: 3", ["1: this must divide"]),
+        ("named: x", ["1: `named` must be a mapping"]),
+        ('ratio: "1"', ["1: `ratio` must be a number"]),
+        ("many: [{ address: x, tls: 1 }]", ["1: `tls` must be true or false"]),
+        (
+            "choice: [{ adress: x, address: x }]",
+            ["1: unknown key `adress`; did you mean `address`?"],
+        ),
+        ("wrapped: [{ tsl: x, address: x }]", ["1: unknown key `tsl`; did you mean `tls`?"]),
+        ("- x", ["1: the file must be a mapping of keys to values"]),
+    ],
+)
+def test_p37_a_models_complaints_name_line_and_remedy(text, expected):
+    assert model_problems(text) == expected
+
+
+def test_an_unknown_key_far_from_all_others_lists_them():
+    with pytest.raises(ConfigurationError) as caught:
+        strict_yaml.load_model_text("either: { zzz: 1 }", "f", Model)
+    hint = "Known keys here: host."
+    assert hint in [problem.hint for problem in caught.value.problems]
+
+
+def test_a_complaint_without_a_place_in_the_models_still_has_its_line():
+    found = model_problems('networks: [10.0.0.0/8,\n  "::x"]')
+    assert all(line.startswith("2: ") for line in found)
+
+
+def test_context_reaches_the_validators():
+    text = "even: 9"
+    assert strict_yaml.load_model_text(text, "f", Model, context={"divisor": 3}).even == 9
+
+
+def test_no_value_is_repeated_beyond_names():
+    secret = "4111111111111111"
+    with pytest.raises(ConfigurationError) as caught:
+        strict_yaml.load_model_text(f"as: '{secret}'\nnamed: '{secret}'", "f", Model)
+    assert secret not in str(caught.value)
+
+
+def test_a_complaint_about_the_file_as_a_whole():
+    with pytest.raises(ConfigurationError, match="the file must have at least 1 item"):
+        strict_yaml.load_model_text("{}", "f", Root)
+
+
+def test_suggestions():
+    assert suggest("tokenise", ["tokenize", "insert"]) == "; did you mean `tokenize`?"
+    assert suggest("zzz", ["tokenize"]) == ""
