@@ -1,0 +1,300 @@
+"""gateway.yaml: where the gateway listens, who may call, what belongs to whom.
+
+These models are the file's schema, key by key; what a pack may say is in `rules/model.py`. Unknown
+keys are errors, so nothing like mitmproxy's `ssl_insecure` can be switched on here. Paths are
+relative to the file. Secrets are never in it: a `…_file` (mode 0600) or a `…_env` names them.
+"""
+
+from __future__ import annotations
+
+import sys
+from abc import abstractmethod
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from gateway import config_checks, strict_yaml
+from gateway.config_values import (
+    BindAddress,
+    FilePath,
+    Fingerprint,
+    HeaderName,
+    HostName,
+    HostPatternText,
+    LiteralAddress,
+    Name,
+    Names,
+    NetworkList,
+    Size,
+    TargetHost,
+    parse_bind,
+    short_form,
+)
+from gateway.errors import ConfigurationError
+from gateway.secret import Secret
+from gateway.secret_file import read_secret_file, read_secret_variable
+
+Scope = Literal["proxy", "detokenize", "reveal", "cards", "charges", "admin"]
+Seconds = Annotated[int, Field(ge=1, le=3600)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+
+class TlsFiles(_Section):
+    """A listener's own certificate (chain, leaf first) and key, PEM."""
+
+    certificate: FilePath
+    key: FilePath
+
+
+class Listener(_Section):
+    """Where one listener listens, and how. In short: only its address."""
+
+    address: BindAddress
+    tls: TlsFiles | None = None
+    plain_text_networks: NetworkList = ()  # private networks that may speak plain text to it
+
+
+class ProxyListener(Listener):
+    """The proxy; `authorization_required`: a CONNECT without a key is answered 407."""
+
+    authorization_required: bool = False
+
+
+class Listen(_Section):
+    """The ports. Leaving `endpoints` out keeps its default; every default is on loopback."""
+
+    proxy: Annotated[ProxyListener, short_form("address")] = ProxyListener(
+        address=parse_bind("127.0.0.1:8080")
+    )
+    endpoints: Annotated[Listener, short_form("address")] = Listener(
+        address=parse_bind("127.0.0.1:8443")
+    )
+    control: Annotated[Listener, short_form("address")] = Listener(
+        address=parse_bind("127.0.0.1:8081")
+    )
+    metrics: BindAddress = parse_bind("127.0.0.1:9108")
+
+
+class ProductSettings(_Section):
+    """A tenant that tokens belong to: merchant code and terminal, in mode test or live."""
+
+    merchant_code: Annotated[str, Field(min_length=1, max_length=64)]
+    terminal: Annotated[int, Field(ge=1)]
+    mode: Literal["test", "live"]
+    allow_test_numbers: bool = False  # a live product that takes published test numbers
+    cvc_required: bool = False  # a card without a CVC fails
+
+
+class NetworkIsEnough(_Section):
+    """What a client may do without a key, by its network alone: proxied exchanges, no more."""
+
+    scopes: Annotated[tuple[Literal["proxy", "detokenize"], ...], Field(min_length=1)] = ("proxy",)
+    products: Names = ()  # empty: every product
+
+
+class Client(_Section):
+    """A PMS: where it calls from."""
+
+    networks: Annotated[NetworkList, Field(min_length=1)]
+    network_is_enough: NetworkIsEnough | None = None
+
+
+class _SecretSource(_Section):
+    """Exactly one of a file and an environment variable."""
+
+    @abstractmethod
+    def source(self) -> tuple[Path | None, str | None]:
+        """The file and the variable that are named; one of them is None."""
+
+    def secret(self) -> Secret[str]:
+        """The value. Raises ValueError with a text for the operator."""
+        file, variable = self.source()
+        return read_secret_file(file) if file is not None else read_secret_variable(variable or "")
+
+    @model_validator(mode="after")
+    def _check(self) -> _SecretSource:
+        if sum(source is not None for source in self.source()) != 1:
+            raise ValueError("name one source of the secret: a file or an environment variable")
+        return self
+
+
+class HeaderSecret(_SecretSource):
+    """A header field whose value is a shared secret."""
+
+    name: HeaderName
+    value_file: FilePath | None = None
+    value_env: str | None = None
+
+    def source(self) -> tuple[Path | None, str | None]:
+        return self.value_file, self.value_env
+
+
+class UserPassword(_SecretSource):
+    """A user name and password: HTTP Basic, or a WS-Security UsernameToken (PasswordText)."""
+
+    user: Annotated[str, Field(min_length=1, max_length=256)]
+    password_file: FilePath | None = None
+    password_env: str | None = None
+
+    def source(self) -> tuple[Path | None, str | None]:
+        return self.password_file, self.password_env
+
+
+class PathSecret(_SecretSource):
+    """A secret that is one whole segment of the URL's path."""
+
+    file: FilePath | None = None
+    env: str | None = None
+
+    def source(self) -> tuple[Path | None, str | None]:
+        return self.file, self.env
+
+
+class CertificatePins(_Section):
+    """The caller's TLS client certificate is one of these."""
+
+    sha256: Annotated[tuple[Fingerprint, ...], Field(min_length=1)]
+
+
+class Caller(_Section):
+    """Who pushes to an endpoint. Every method that stands here must hold."""
+
+    networks: NetworkList = ()
+    certificate: CertificatePins | None = None
+    header: HeaderSecret | None = None
+    basic: UserPassword | None = None
+    wsse: UserPassword | None = None
+    secret_path: PathSecret | None = None
+    products: Names = ()  # the products its cards may go to; empty: every product
+
+    @model_validator(mode="after")
+    def _check(self) -> Caller:
+        if not any((self.networks, self.certificate, *self.secrets().values())):
+            raise ValueError("a caller without networks or credentials would be anyone")
+        return self
+
+    def secrets(self) -> dict[str, HeaderSecret | UserPassword | PathSecret]:
+        """The methods that rest on a shared secret, by their key in the file."""
+        methods = {
+            "header": self.header,
+            "basic": self.basic,
+            "wsse": self.wsse,
+            "secret_path": self.secret_path,
+        }
+        return {key: method for key, method in methods.items() if method is not None}
+
+
+class PrivateTarget(_Section):
+    """A host that may resolve to these private networks. `*.` before it: any name below."""
+
+    host: HostPatternText
+    networks: Annotated[NetworkList, Field(min_length=1)]
+
+
+class EgressSettings(_Section):
+    """Exceptions to "public addresses only"."""
+
+    private: tuple[PrivateTarget, ...] = ()
+
+
+class TestHost(_Section):
+    """A stand-in for a partner's host: its routes apply, test tokens may go there."""
+
+    __test__ = False  # no test class, whatever pytest thinks of the name
+
+    stands_for: HostName
+    address: LiteralAddress
+    ca: FilePath | None = None  # the only authority that is trusted for it
+
+
+class LimitSettings(_Section):
+    """How much, how long, how many."""
+
+    head: Size = 64 << 10
+    body: Size = 48 << 20
+    request_seconds: Seconds = 30
+    idle_seconds: Seconds = 120
+    upstream_connect_seconds: Seconds = 10
+    upstream_seconds: Seconds = 120
+    connections: Annotated[int, Field(ge=1, le=100_000)] = 1000
+
+
+class LogSettings(_Section):
+    """JSON lines on standard error."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+class Config(_Section):
+    """The whole file."""
+
+    listen: Listen = Listen()
+    state: Annotated[FilePath, Field(validate_default=True)] = Path("state")
+    rules: Annotated[FilePath, Field(validate_default=True)] = Path("rules")
+    packs: Names | None = None  # None: all that are no drafts
+    drafts: Names = ()
+    products: Annotated[dict[Name, ProductSettings], Field(min_length=1)]
+    clients: Annotated[dict[Name, Client], Field(min_length=1)]
+    callers: dict[Name, Caller] = {}
+    hotels: dict[Name, dict[str, Name]] = {}  # system → hotel code → product
+    variables: dict[Name, str] = {}  # for `forward: "{pms}/…"`
+    trusted_proxies: NetworkList = ()  # whose X-Forwarded-For is believed
+    egress: EgressSettings = EgressSettings()
+    test_hosts: dict[TargetHost, TestHost] = {}
+    tunnel: tuple[TargetHost, ...] = ()  # pass blind: nothing is inspected
+    limits: LimitSettings = LimitSettings()
+    b2b_bins: FilePath | None = None
+    log: LogSettings = LogSettings()
+    allow_python_3_11: bool = False  # beyond loopback
+
+    @property
+    def database(self) -> Path:
+        """The SQLite vault."""
+        return self.state / "vault.db"
+
+    @property
+    def kek(self) -> Path:
+        """The file of the key-encryption key."""
+        return self.state / "kek"
+
+    @property
+    def authority(self) -> Path:
+        """The directory of the CA that signs for intercepted hosts (mitmproxy's confdir)."""
+        return self.state / "ca"
+
+    @property
+    def endpoints_tls(self) -> TlsFiles:
+        """The endpoints' certificate: their own, or the one that `certs init` makes."""
+        made = TlsFiles(
+            certificate=self.authority / "endpoints-cert.pem",
+            key=self.authority / "endpoints-key.pem",
+        )
+        return self.listen.endpoints.tls or made
+
+
+def read_config(path: Path, *, python: tuple[int, int] = sys.version_info[:2]) -> Config:
+    """The file alone, checked in itself. Raises `ConfigurationError` with every problem found.
+
+    What it names (secrets, keys) need not be there yet: `keys` and `certs` work before `run` does.
+    """
+    return _read(path, python)[0]
+
+
+def load_config(path: Path, *, python: tuple[int, int] = sys.version_info[:2]) -> Config:
+    """As `read_config`; the secrets that `callers:` names must be there as well, safely kept."""
+    config, located = _read(path, python)
+    if problems := config_checks.secrets(config, located):
+        raise ConfigurationError(problems)
+    return config
+
+
+def _read(path: Path, python: tuple[int, int]) -> tuple[Config, strict_yaml.Located]:
+    located = strict_yaml.load(path)
+    config = strict_yaml.load_model(path, Config, context={"base": path.parent})
+    if problems := config_checks.of_file(config, located, python):
+        raise ConfigurationError(problems)
+    return config, located
