@@ -51,11 +51,18 @@ class Path:
 
 def parse_path(text: str, format: str) -> Path:
     """Parses `text` for a format (`xml`, `json`, `form`). Raises `PathError`."""
+    if not text or not text.isprintable():  # nor is a surrogate, which no message can hold
+        raise PathError(f"{text!r} is not a path")
     if text == ".":
         return Path(text, ())
-    if format == "form":
-        return Path(text, () if text == "$" else (Step("field", text),))
-    return _parse_json(text) if format == "json" else _parse_xml(text)
+    match format:
+        case "form":
+            return Path(text, () if text == "$" else (Step("field", text),))
+        case "json":
+            return _parse_json(text)
+        case "xml":
+            return _parse_xml(text)
+    raise PathError(f"{format!r} is not a format with paths")
 
 
 def _parse_xml(text: str) -> Path:
@@ -76,8 +83,6 @@ def _parse_xml(text: str) -> Path:
         where = (match["key"], match["value"]) if match["key"] else None
         steps.append(Step(axis, match["name"], index, where))
         position = match.end()
-    if not steps:
-        raise PathError(f"{text!r} is not a path")
     return Path(text, tuple(steps), absolute=not relative and text.startswith("/"))
 
 

@@ -1,0 +1,254 @@
+"""Form bodies (application/x-www-form-urlencoded, WHATWG URL section 5): pairs as byte spans.
+
+Pairs are split at `&`, and at the first `=`; a `;` is data. A name is compared decoded (`+`, `%5B`),
+letter by letter; brackets have no meaning of their own here. Pairs that no change names keep their
+bytes, empty ones too.
+
+What is refused, and why (properties.md, P14):
+1. `MessageMalformed`: a percent sign without two hex digits, or bytes that are not UTF-8, in any
+   name or in a value that is asked for. Readers disagree about what they mean.
+2. `MessageForbidden`: a selected field that stands twice, however its names are spelled, or beside
+   a field that other readers nest into it or it into (`card` and `card[number]`): some take the
+   first, some the last, some both. Also more pairs than any reader accepts, and a name or selected
+   value of more than a mebibyte.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+from urllib.parse import quote_plus, unquote_to_bytes
+
+from gateway.codecs.document import (
+    Add,
+    Change,
+    Edit,
+    Insert,
+    Members,
+    Node,
+    Remove,
+    Set,
+    Spliced,
+    apply_edits,
+)
+from gateway.codecs.paths import Path
+from gateway.codecs.sequence import Addition, edit_sequence
+from gateway.codecs.template import fill
+from gateway.errors import MessageForbidden, MessageMalformed, MessageUnfit
+
+# PHP reads 1,000 pairs, others less; what is beyond is dropped without a word.
+MAX_PAIRS: Final = 10_000
+# No name is as long, nor any field of a card; decoding more would hold up everything else.
+_LONGEST_TEXT: Final = 1 << 20
+
+_BAD_ESCAPE: Final = re.compile(rb"%(?![0-9a-fA-F]{2})")
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class _Pair:
+    """One pair `body[start:end]`; its name ends at `name_end`, its value starts at `value`.
+
+    A pair without `=` has `value == name_end == end`. `place` counts all pairs, empty ones too.
+    """
+
+    place: int
+    name: str
+    start: int
+    name_end: int
+    value: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """The whole form, where a path is `$` or `.`."""
+
+
+@dataclass(slots=True, repr=False)
+class _Plan:
+    """What is to happen to the list of pairs. `names` are those it gets in this splice.
+
+    No pair is changed twice: an empty value has no bytes whose overlap `apply_edits` could see.
+    """
+
+    changed: set[int] = field(default_factory=set)
+    removed: set[int] = field(default_factory=set)
+    added: list[Addition] = field(default_factory=list)
+    names: set[str] = field(default_factory=set)
+
+
+_ROOT: Final = _Form()
+
+
+def open_form(body: bytes) -> FormDocument:
+    """Reads `body`. Raises `MessageMalformed` or `MessageForbidden`."""
+    return FormDocument(body, tuple(_pairs(body)))
+
+
+class FormDocument:
+    """One form; fulfils `gateway.codecs.document.Document`."""
+
+    __slots__ = ("_body", "_named", "_pairs")
+
+    def __init__(self, body: bytes, pairs: tuple[_Pair, ...]) -> None:
+        self._body = body
+        self._pairs = pairs
+        self._named: dict[str, list[_Pair]] = {}
+        for pair in pairs:
+            if pair.end > pair.start:
+                self._named.setdefault(_canonical(pair.name), []).append(pair)
+
+    @property
+    def root(self) -> Node:
+        return _ROOT
+
+    def select(self, path: Path, within: Node | None = None) -> Sequence[Node]:
+        """As the Protocol says. Raises `MessageForbidden` where the field is not the only one."""
+        if not path.steps:
+            return [_ROOT if within is None else within]
+        if len(path.steps) != 1 or path.steps[0].axis != "field" or path.steps[0].name is None:
+            return []
+        pair = self._pair(path.steps[0].name)
+        return [] if pair is None else [pair]
+
+    def text(self, node: Node) -> str:
+        pair = _pair_of(node)
+        if pair is None:
+            raise MessageForbidden
+        return _decode(self._body[pair.value : pair.end])
+
+    def close(self) -> None:
+        """Nothing to do: reference counts free it piece by piece."""
+
+    def splice(self, changes: Iterable[Change]) -> Spliced:
+        edits: list[Edit] = []
+        plan = _Plan()
+        for change in changes:
+            match change:
+                case Set():
+                    edits.append(_set(_changeable(change.node), change.text, plan))
+                case Remove():
+                    pair = _changeable(change.node)
+                    _claim(pair, plan)
+                    plan.removed.add(pair.place)
+                case Add():
+                    self._plan_add(change, plan)
+                case _:
+                    edits += self._plan_insert(change, plan)
+        spans = [(pair.start, pair.end) for pair in self._pairs]
+        edits += edit_sequence(spans, (0, len(self._body)), plan.removed, plan.added)
+        return apply_edits(self._body, edits)
+
+    def _pair(self, name: str) -> _Pair | None:
+        """The field's pair, or None. Raises `MessageForbidden` where others compete with it."""
+        pairs = self._named.get(_canonical(name), [])
+        named = [pair for pair in pairs if pair.name == name]
+        if not named:
+            return None
+        if len(pairs) > 1 or any(_nests(other, name) for other in self._named):
+            raise MessageForbidden
+        return named[0]
+
+    def _plan_add(self, change: Add, plan: _Plan) -> None:
+        steps = change.path.steps
+        if len(steps) != 1 or steps[0].name is None or self._pair(steps[0].name) is not None:
+            raise MessageUnfit
+        self._append(plan, steps[0].name, change.text, _changeable(change.beside).place)
+
+    def _plan_insert(self, change: Insert, plan: _Plan) -> Iterator[Edit]:
+        """Plans the new pairs; answers the edits of those that exist and are overwritten."""
+        if not isinstance(change.content, Members) or _pair_of(change.parent) is not None:
+            raise MessageUnfit
+        for name_template, template in change.content.items:
+            name = fill(name_template, change.values, change.position)
+            if name in plan.names and change.position is not None:
+                name = f"{name}_{change.position}"  # as in JSON: no token is lost
+            text = fill(template, change.values, change.position)
+            existing = self._pair(name)
+            if existing is None:
+                self._append(plan, name, text, len(self._pairs) - 1)
+            else:
+                plan.names.add(name)
+                yield _set(existing, text, plan)
+
+    def _append(self, plan: _Plan, name: str, text: str, place: int) -> None:
+        if name in plan.names:
+            raise MessageUnfit
+        plan.names.add(name)
+        # Brackets as the processors' own libraries send them: bare in names, escaped in values.
+        entry = _encode(name, safe="[]") + b"=" + _encode(text)
+        plan.added.append(Addition(place, entry, b"&"))
+
+
+def _pairs(body: bytes) -> Iterator[_Pair]:
+    """Every pair, empty ones too; none in an empty body."""
+    start, place = 0, 0
+    while body and start <= len(body):
+        if place == MAX_PAIRS:
+            raise MessageForbidden
+        end = body.find(b"&", start)
+        end = len(body) if end < 0 else end
+        equals = body.find(b"=", start, end)
+        name_end, value = (end, end) if equals < 0 else (equals, equals + 1)
+        yield _Pair(place, _decode(body[start:name_end]), start, name_end, value, end)
+        start, place = end + 1, place + 1
+
+
+def _decode(raw: bytes) -> str:
+    """Plus signs and percent escapes undone, once. Raises as the module's text says."""
+    if len(raw) > _LONGEST_TEXT:
+        raise MessageForbidden
+    if _BAD_ESCAPE.search(raw):
+        raise MessageMalformed
+    try:
+        return unquote_to_bytes(raw.replace(b"+", b" ")).decode()
+    except UnicodeDecodeError:  # holds the input
+        raise MessageMalformed from None
+
+
+def _encode(text: str, safe: str = "") -> bytes:
+    try:
+        return quote_plus(text, safe=safe).encode("ascii")
+    except UnicodeEncodeError:  # a lone surrogate; holds the text
+        raise MessageUnfit from None
+
+
+def _canonical(name: str) -> str:
+    """What lenient readers take for the same name: blanks around it, a NUL that ends it."""
+    return name.partition("\0")[0].strip()
+
+
+def _nests(other: str, name: str) -> bool:
+    """Whether one of two names is a member of the other: `card` and `card[number]`."""
+    longer, shorter = (other, name) if len(other) > len(name) else (name, other)
+    return longer.startswith(shorter + "[")
+
+
+def _pair_of(node: Node) -> _Pair | None:
+    """The node's pair; None for the whole form."""
+    if isinstance(node, _Pair):
+        return node
+    if isinstance(node, _Form):
+        return None
+    raise MessageUnfit
+
+
+def _changeable(node: Node) -> _Pair:
+    pair = _pair_of(node)
+    if pair is None:
+        raise MessageUnfit
+    return pair
+
+
+def _claim(pair: _Pair, plan: _Plan) -> None:
+    if pair.place in plan.changed:
+        raise MessageUnfit
+    plan.changed.add(pair.place)
+
+
+def _set(pair: _Pair, text: str, plan: _Plan) -> Edit:
+    _claim(pair, plan)
+    equals = b"=" if pair.value == pair.name_end else b""
+    return Edit(pair.value, pair.end, equals + _encode(text))

@@ -1,0 +1,79 @@
+"""Taking entries out of a separated list, and putting some in: JSON members and items, form pairs.
+
+Both formats write entries with a separator between them and none at the ends. Whoever takes out
+several neighbours, or puts something in beside an entry that goes, must still end with exactly one
+separator between any two entries that stay. That arithmetic is here, once.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+
+from gateway.codecs.document import Edit
+
+Span = tuple[int, int]  # (start, end) in the original bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Addition:
+    """One new entry after the entry at `place`; `glue` is the separator, spacing included.
+
+    In a list without entries `place` is -1.
+    """
+
+    place: int
+    entry: bytes
+    glue: bytes
+
+
+def edit_sequence(
+    entries: Sequence[Span], inside: Span, removed: Collection[int], added: Sequence[Addition]
+) -> Iterator[Edit]:
+    """The edits that take out the entries at the places `removed` and put in `added`.
+
+    Several additions at one place keep the order that they are given in.
+    `entries` are the original entries' spans, separators outside; `inside` is the span between the
+    list's brackets. White space before the first entry and after the last stays, unless nothing
+    stays in the list.
+    """
+    added = sorted(added, key=lambda addition: addition.place)
+    stays = [place for place in range(len(entries)) if place not in removed]
+    if not stays:
+        yield from _replace_all(entries, inside, added)
+        return
+    yield from _take_out(entries, stays)
+    first = stays[0]
+    for addition in added:
+        if addition.place < first:  # nothing that stays stands before it
+            at = entries[first][0]
+            yield Edit(at, at, addition.entry + addition.glue)
+            continue
+        anchor = stays[bisect_right(stays, addition.place) - 1]
+        at = entries[anchor][1]
+        yield Edit(at, at, addition.glue + addition.entry)
+
+
+def _replace_all(
+    entries: Sequence[Span], inside: Span, added: Sequence[Addition]
+) -> Iterator[Edit]:
+    """Nothing stays: the new entries stand where the old ones stood."""
+    if not added:
+        if entries:
+            yield Edit(*inside, b"")
+        return
+    new = added[0].entry + b"".join(addition.glue + addition.entry for addition in added[1:])
+    start = entries[0][0] if entries else inside[0]
+    yield Edit(start, entries[-1][1] if entries else start, new)
+
+
+def _take_out(entries: Sequence[Span], stays: Sequence[int]) -> Iterator[Edit]:
+    """Each run of neighbours goes with the separators after it, or at the end the one before it."""
+    for left, right in zip([-1, *stays], [*stays, len(entries)], strict=True):
+        if right - left == 1:
+            continue  # no run between these two
+        if right < len(entries):
+            yield Edit(entries[left + 1][0], entries[right][0], b"")
+        else:
+            yield Edit(entries[left][1], entries[-1][1], b"")

@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gateway.codecs.paths import Path, PathError, Step, parse_path
+
+
+def child(name: str, **more: object) -> Step:
+    return Step("child", name, **more)  # type: ignore[arg-type]
+
+
+def deep(name: str, **more: object) -> Step:
+    return Step("descendant", name, **more)  # type: ignore[arg-type]
+
+
+def attribute(name: str) -> Step:
+    return Step("attribute", name)
+
+
+def member(name: str) -> Step:
+    return Step("member", name)
+
+
+@pytest.mark.parametrize(
+    ("text", "steps", "absolute"),
+    [
+        (".", (), False),
+        ("@CardNumber", (attribute("CardNumber"),), False),
+        ("a", (child("a"),), False),
+        ("a/b/@c", (child("a"), child("b"), attribute("c")), False),
+        ("./a", (child("a"),), False),
+        ("/a/b", (child("a"), child("b")), True),
+        ("//a", (deep("a"),), True),
+        (".//a/@b", (deep("a"), attribute("b")), False),
+        ("a//b", (child("a"), deep("b")), False),
+        ("ota:PaymentCard", (child("ota:PaymentCard"),), False),
+        ("a.b-c_1", (child("a.b-c_1"),), False),
+        ("a[2]/b", (child("a", index=2), child("b")), False),
+        (
+            "UniqueID[@Type='14']/@ID",
+            (child("UniqueID", where=("Type", "14")), attribute("ID")),
+            False,
+        ),
+        ("//a[@b='x / [y] \"z\"']", (deep("a", where=("b", 'x / [y] "z"')),), True),
+        ("a[@b='']", (child("a", where=("b", "")),), False),
+        ("a[@p:b='c']", (child("a", where=("p:b", "c")),), False),
+    ],
+)
+def test_xml(text: str, steps: tuple[Step, ...], absolute: bool) -> None:
+    assert parse_path(text, "xml") == Path(text, steps, absolute=absolute)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "", " ", "/", "//", "./", "..", "../a", ".a", "a/", "a//", "a b", "a/.", "///a", "*", "a/*",
+        "text()", "a[0]", "a[-1]", "a[1", "a[]", "a[b='1']", "a[@b=1]", 'a[@b="1"]', "a[1][2]",
+        "@a/b", "//@a", "@", "a@b", "a|b", "1a", "a:b:c", ":a", "a:", "a\n", "$", "a.b[*]",
+    ],
+)  # fmt: skip
+def test_xml_refuses(text: str) -> None:
+    with pytest.raises(PathError):
+        parse_path(text, "xml")
+
+
+@pytest.mark.parametrize(
+    ("text", "steps", "absolute"),
+    [
+        ("$", (), False),
+        (".", (), False),
+        ("$.card.number", (member("card"), member("number")), True),
+        ("card.number", (member("card"), member("number")), False),
+        ("card_number", (member("card_number"),), False),
+        ("x-y.z2", (member("x-y"), member("z2")), False),
+        ("$.data[*].a", (member("data"), Step("item"), member("a")), True),
+        ("$[0][12]", (Step("item", index=0), Step("item", index=12)), True),
+        ("[*].a", (Step("item"), member("a")), False),
+        ("['any. name[0]'].b", (member("any. name[0]"), member("b")), False),
+        ("$['a']['b']", (member("a"), member("b")), True),
+        ("имя", (member("имя"),), False),
+    ],
+)
+def test_json(text: str, steps: tuple[Step, ...], absolute: bool) -> None:
+    assert parse_path(text, "json") == Path(text, steps, absolute=absolute)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "", " ", "$.", "$a", ".a", "a.", "a..b", "$..a", "a b", "a[", "a[-1]", "a[01]", "a[?(@.b)]",
+        "a[1:2]", "a['b", "a['']", 'a["b"]', "a.[0]", "a.['b']", "$$", "a.*", "*", "1a", "a[*]b",
+        "a/b", "@a", "a\ud800", "a\n",
+    ],
+)  # fmt: skip
+def test_json_refuses(text: str) -> None:
+    with pytest.raises(PathError):
+        parse_path(text, "json")
+
+
+def test_form() -> None:
+    for text in ("$", "."):
+        assert parse_path(text, "form") == Path(text, ())
+    for text in ("card[number]", "payment_method_data[card][number]", "a.b", "@x", "/", "x y"):
+        assert parse_path(text, "form") == Path(text, (Step("field", text),))
+    for text in ("", "a\0", "a\tb", "\ud800"):
+        with pytest.raises(PathError):
+            parse_path(text, "form")
+
+
+def test_an_unknown_format_is_refused() -> None:
+    with pytest.raises(PathError):
+        parse_path("a", "yaml")
+
+
+@settings(deadline=None)
+@given(st.text(max_size=12) | st.text(alphabet="ab/@.[]*'$=1:", max_size=12))
+def test_a_path_parses_or_is_refused(text: str) -> None:
+    for format in ("xml", "json", "form"):
+        try:
+            path = parse_path(text, format)
+        except PathError:
+            continue
+        assert path.text == text
+        assert path.steps or text in (".", "$")
