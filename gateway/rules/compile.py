@@ -1,0 +1,242 @@
+"""One pack, from its checked YAML (`schema.py`) to the objects of `model.py`.
+
+Everything that a path, a target, a template or a name can be wrong about is found here and told
+with its line; a pack with a problem gives nothing at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final, Literal
+
+from gateway.errors import Problem
+from gateway.rules.insertions import compile_insertions
+from gateway.rules.model import (
+    Direction,
+    Example,
+    Forward,
+    Pack,
+    PathPattern,
+    Route,
+    Shape,
+    Source,
+    Target,
+    Tokenize,
+)
+from gateway.rules.notes import Notes, Place
+from gateway.rules.schema import DirectionEntry, ExampleEntry, PackEntry, RouteEntry
+from gateway.rules.shapes import compile_shape
+from gateway.rules.targets import TargetError, parse_forward, parse_path_pattern, parse_target
+from gateway.yaml_model import suggest
+from gateway.yaml_place import Located
+
+Way = Literal["request", "response"]
+
+UNKNOWN_HOST: Final = ".variable.invalid"
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What gateway.yaml defines and a pack may name. None: not known, so not checked."""
+
+    variables: Mapping[str, str] | None = None
+    callers: Collection[str] | None = None
+    products: Collection[str] | None = None
+
+
+class _Anything(dict[str, str]):
+    """Variables, when nobody knows what gateway.yaml says: each one is some host."""
+
+    def __missing__(self, name: str) -> str:
+        return f"https://{name}{UNKNOWN_HOST}"
+
+
+class PackCompiler:
+    """Compiles one pack. Its problems are gathered, so that all are told at once."""
+
+    def __init__(self, entry: PackEntry, located: Located, around: Surroundings) -> None:
+        self._entry, self._located, self._around = entry, located, around
+        self._shapes: dict[str, Shape] = {}
+        self._notes = Notes(located)
+        self._variables: Mapping[str, str] = {**entry.variables, **(around.variables or {})}
+        if around.variables is None:
+            self._variables = _Anything(self._variables)
+
+    @property
+    def problems(self) -> list[Problem]:
+        """What is wrong with the pack, in the order of the file."""
+        return self._notes.problems()
+
+    def compile(self) -> Pack:
+        """The pack, of use only when there are no problems."""
+        entry = self._entry
+        for name, shape in entry.shapes.items():
+            self._shapes[name] = compile_shape(name, shape, ("shapes", name), self._notes)
+        routes = [self._route(route, ("routes", n)) for n, route in enumerate(entry.routes)]
+        self._unique(routes)
+        return Pack(
+            system=entry.system,
+            about=entry.about,
+            file=self._located.file,
+            shapes=MappingProxyType(self._shapes),
+            routes=tuple(routes),
+            examples=tuple(
+                self._example(example, routes, ("examples", n))
+                for n, example in enumerate(entry.examples)
+            ),
+            format_source=entry.source or "",
+            draft=entry.draft,
+        )
+
+    def _unique(self, routes: Sequence[Route]) -> None:
+        seen: dict[str, int] = {}
+        for n, route in enumerate(routes):
+            if route.name in seen:
+                message = f"a route `{route.name}` is already on line {seen[route.name]}"
+                self._notes.add(("routes", n), message)
+            seen.setdefault(route.name, route.source.line)
+
+    # --- routes ---------------------------------------------------------------------------------
+
+    def _route(self, entry: RouteEntry, place: Place) -> Route:
+        request = self._direction(entry.request, "request", (*place, "request"))
+        response = self._direction(entry.response, "response", (*place, "response"))
+        target, at, forward = self._addresses(entry, place)
+        self._check_reach(entry, forward, place)
+        self._known(entry.product, self._around.products, "product", (*place, "product"))
+        return Route(
+            system=self._entry.system,
+            name=entry.name,
+            source=Source(self._located.file, self._located.line(place)),
+            methods=frozenset(entry.methods),
+            to=target,
+            at=at,
+            forward=forward,
+            auth=entry.auth,
+            product=entry.product,
+            mode=entry.mode,
+            request=request,
+            response=response,
+        )
+
+    def _addresses(
+        self, entry: RouteEntry, place: Place
+    ) -> tuple[Target | None, PathPattern | None, Forward | None]:
+        if entry.to is not None:
+            try:
+                return parse_target(entry.to), None, None
+            except TargetError as error:
+                self._notes.add((*place, "to"), str(error))
+                return None, None, None
+        try:
+            at = parse_path_pattern(entry.at or "")
+        except TargetError as error:
+            self._notes.add((*place, "at"), str(error))
+            return None, None, None
+        try:
+            return None, at, parse_forward(entry.forward or "", at, self._variables)
+        except TargetError as error:
+            self._notes.add((*place, "forward"), str(error))
+            return None, at, None
+
+    def _check_reach(self, entry: RouteEntry, forward: Forward | None, place: Place) -> None:
+        """Who may call, and over what clear cards would travel."""
+        if entry.auth != "key":
+            if entry.to is not None:
+                message = "`auth` goes with `at`; through the proxy it is always a gateway key"
+                self._notes.add((*place, "auth"), message)
+            if entry.request.detokenize:
+                message = "cards are put in only for a caller with a gateway key (`auth: key`)"
+                self._notes.add((*place, "request", "detokenize"), message)
+            self._known(entry.auth, self._around.callers, "caller", (*place, "auth"))
+        if forward is not None and forward.scheme == "http":
+            if entry.request.detokenize:
+                self._notes.add((*place, "forward"), "cards may be put in only towards https://")
+            if entry.response.tokenize:
+                self._notes.add(
+                    (*place, "forward"), "an answer with clear cards must come over https://"
+                )
+
+    def _known(
+        self, name: str | None, known: Collection[str] | None, what: str, place: Place
+    ) -> None:
+        if name is not None and known is not None and name not in known:
+            message = f"`{name}` is no {what} of gateway.yaml{suggest(name, known)}"
+            self._notes.add(place, message, f"There: {', '.join(sorted(known)) or 'none'}.")
+
+    # --- what happens ---------------------------------------------------------------------------
+
+    def _direction(self, entry: DirectionEntry, way: Way, place: Place) -> Direction:
+        if entry.detokenize and way == "response":
+            message = "putting cards into an answer is not available yet"
+            self._notes.add((*place, "detokenize"), message)
+        if entry.tokenize and entry.detokenize:
+            self._notes.add(place, "a message is either tokenized or detokenized")
+        detokenize = self._named_shapes(entry.detokenize, (*place, "detokenize"))
+        if not entry.tokenize:
+            for key in ("insert", "on_failure", "errors", "header"):
+                if key in entry.model_fields_set:
+                    self._notes.add((*place, key), f"`{key}` goes with `tokenize`")
+            return Direction(None, detokenize)
+        if entry.header is not None and way == "request":
+            self._notes.add(
+                (*place, "header"), "`header` is a header of the answer: under `response`"
+            )
+        if entry.header is not None and entry.header.lower().startswith("x-gateway-"):
+            self._notes.add(
+                (*place, "header"), "headers that start with X-Gateway- are the gateway's own"
+            )
+        shapes = self._named_shapes(entry.tokenize, (*place, "tokenize"))
+        tokenize = Tokenize(
+            shapes=shapes,
+            insert=compile_insertions(
+                entry.insert, shapes, (*place, "insert"), self._notes, failed=False
+            ),
+            on_failure=compile_insertions(
+                entry.on_failure, shapes, (*place, "on_failure"), self._notes, failed=True
+            ),
+            errors=MappingProxyType({str(key): text for key, text in entry.errors.items()}),
+            header=entry.header,
+        )
+        return Direction(tokenize, detokenize)
+
+    def _named_shapes(self, names: Sequence[str], place: Place) -> tuple[Shape, ...]:
+        shapes = []
+        for n, name in enumerate(names):
+            if name in self._shapes:
+                shapes.append(self._shapes[name])
+                continue
+            hint = f"This pack's shapes: {', '.join(self._shapes) or 'none'}."
+            message = f"unknown shape `{name}`{suggest(name, self._shapes)}"
+            self._notes.add((*place, n), message, hint)
+        formats = {shape.format for shape in shapes}
+        if len(formats) > 1:
+            self._notes.add(
+                place, f"these shapes are of different formats: {', '.join(sorted(formats))}"
+            )
+        if len(set(names)) < len(names):
+            self._notes.add(place, "a shape is named twice")
+        return tuple(shapes)
+
+    # --- examples -------------------------------------------------------------------------------
+
+    def _example(self, entry: ExampleEntry, routes: Sequence[Route], place: Place) -> Example:
+        way: Way = "request" if entry.request is not None else "response"
+        route = next((route for route in routes if route.name == entry.route), None)
+        if route is None:
+            guess = suggest(entry.route, [route.name for route in routes])
+            self._notes.add((*place, "route"), f"unknown route `{entry.route}`{guess}")
+        else:
+            direction: Direction = getattr(route, way)
+            if direction.tokenize is None and not direction.detokenize:
+                message = f"route `{route.name}` does nothing with a {way}"
+                self._notes.add((*place, way), message)
+        return Example(
+            route=entry.route,
+            direction=way,
+            message=entry.request or entry.response or "",
+            expect=MappingProxyType(entry.expect.model_dump(exclude_unset=True)),
+            source=Source(self._located.file, self._located.line(place)),
+        )

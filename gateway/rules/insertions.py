@@ -1,0 +1,73 @@
+"""A pack's `insert:` and `on_failure:`: template, place and format must go together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from gateway.codecs.document import Element, Format, Members
+from gateway.codecs.paths import Path
+from gateway.rules import templates
+from gateway.rules.model import Inserted, Shape
+from gateway.rules.notes import Notes, Place
+from gateway.rules.schema import InsertEntry
+from gateway.rules.shapes import NOWHERE, path_of
+
+_NOTHING: Final = Members(())
+
+
+def compile_insertions(
+    entries: Sequence[InsertEntry],
+    shapes: Sequence[Shape],
+    place: Place,
+    notes: Notes,
+    *,
+    failed: bool,
+) -> tuple[Inserted, ...]:
+    """What is inserted for cards that got a token, or with `failed` for those that got none."""
+    return tuple(
+        _insertion(entry, shapes, (*place, n), notes, failed=failed)
+        for n, entry in enumerate(entries)
+    )
+
+
+def _insertion(
+    entry: InsertEntry, shapes: Sequence[Shape], place: Place, notes: Notes, *, failed: bool
+) -> Inserted:
+    form: Format = "xml" if entry.xml else "json" if entry.json_ else "form"
+    content = _content(entry, (*place, form), notes)
+    for mistake in templates.mistakes(content, entry.each, failed=failed):
+        notes.add((*place, form), mistake)
+    for expected in sorted({shape.format for shape in shapes} - {form}):
+        message = f"`{form}:` can not be inserted into a message of format {expected}"
+        notes.add((*place, form), message, f"Write `{expected}: …`.")
+    into = path_of(entry.into, form, (*place, "into"), notes) or NOWHERE
+    mistake = _misplaced(entry, into, shapes)
+    if mistake:
+        notes.add((*place, "into"), mistake)
+    return Inserted(into, entry.each, content, entry.of)
+
+
+def _content(entry: InsertEntry, place: Place, notes: Notes) -> Element | Members:
+    if entry.xml is None:
+        return templates.parse_members(entry.json_ or entry.form or {})
+    try:
+        return templates.parse_xml(entry.xml)
+    except ValueError as error:
+        notes.add(place, f"this is no XML fragment: {error}")
+        return _NOTHING
+
+
+def _misplaced(entry: InsertEntry, into: Path, shapes: Sequence[Shape]) -> str:
+    """`into` must lead to one place, for each booking (or card) its own; else what is wrong."""
+    axes = {step.axis for step in into.steps}
+    every = any(step.axis == "item" and step.index is None for step in into.steps)
+    if "field" in axes:
+        return "a form has one level: write `into: .`"
+    if "attribute" in axes:
+        return "`into` is an element; an attribute holds no elements"
+    if "descendant" in axes or every:
+        return f"`{entry.into}` may lead to several places: name each step, or give a number"
+    if into.absolute and (entry.of == "card" or any(shape.booking for shape in shapes)):
+        return f"`{entry.into}` is the same place for all: start at the {entry.of}"
+    return ""

@@ -1,0 +1,147 @@
+"""`rules/*.yaml` → `RuleSet`. All or nothing: one mistake anywhere, and nothing is loaded.
+
+A pack is in force when gateway.yaml's `packs:` names it, or, without `packs:`, when it is no draft.
+A draft is in force only when `drafts:` names it: its format is not certain. Packs that are not in
+force are read and checked all the same, except for what they expect of gateway.yaml.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+
+from gateway import strict_yaml, yaml_model
+from gateway.errors import ConfigurationError, Problem
+from gateway.rules.check import check_together
+from gateway.rules.compile import PackCompiler, Surroundings
+from gateway.rules.model import Pack, RuleSet
+from gateway.rules.schema import PackEntry
+from gateway.yaml_place import Located
+
+
+def load_rules(
+    directory: Path,
+    *,
+    enabled: Collection[str] | None,
+    variables: Mapping[str, str],
+    callers: Collection[str],
+    products: Collection[str],
+    drafts: Collection[str] = (),
+) -> RuleSet:
+    """The packs that are in force. Raises `ConfigurationError` with every problem found."""
+    texts = read_texts(directory)
+    entries, problems = _read_packs(texts)
+    if problems:
+        raise ConfigurationError(problems)
+    problems += _check_names(directory, [entry for entry, _ in entries], enabled, drafts)
+    packs = []
+    around = Surroundings(variables, callers, products)
+    for entry, located in entries:
+        forced = _in_force(entry, enabled, drafts)
+        pack, found = _compile(entry, located, around if forced else Surroundings())
+        problems += found
+        if forced:
+            packs.append(pack)
+    problems = problems or check_together(packs)
+    if problems:
+        raise ConfigurationError(problems)
+    return RuleSet(tuple(packs))
+
+
+def load_every_pack(directory: Path) -> RuleSet:
+    """All packs, drafts too, unchecked against gateway.yaml: for looking at them, not for traffic.
+
+    Raises `ConfigurationError`.
+    """
+    entries, problems = _read_packs(read_texts(directory))
+    packs = []
+    for entry, located in entries:
+        pack, found = _compile(entry, located, Surroundings())
+        problems += found
+        packs.append(pack)
+    if problems:
+        raise ConfigurationError(problems)
+    return RuleSet(tuple(packs))
+
+
+def load_pack_text(text: str, file: str, around: Surroundings | None = None) -> Pack:
+    """One pack whose YAML is at hand already. Raises `ConfigurationError`."""
+    entry, located = _read_pack(text, file)
+    pack, problems = _compile(entry, located, around or Surroundings())
+    problems = problems or check_together([pack])
+    if problems:
+        raise ConfigurationError(problems)
+    return pack
+
+
+def read_texts(directory: Path) -> dict[str, str]:
+    """File → text, for each pack in `directory`, sorted. Raises `ConfigurationError`."""
+    try:
+        paths = sorted(path for path in directory.iterdir() if not path.name.startswith((".", "#")))
+    except OSError as error:
+        problem = Problem(str(directory), 0, f"the rules can not be read: {error.strerror}")
+        raise ConfigurationError([problem]) from None
+    problems, texts = [], {}
+    for path in paths:
+        if path.suffix in {".yml", ".YAML", ".YML"}:
+            problems.append(Problem(str(path), 0, "a pack's name must end in .yaml"))
+        elif path.suffix == ".yaml":
+            try:
+                texts[str(path)] = strict_yaml.read_text(path)
+            except ConfigurationError as error:
+                problems += error.problems
+    if problems:
+        raise ConfigurationError(problems)
+    return texts
+
+
+def _read_packs(
+    texts: Mapping[str, str],
+) -> tuple[list[tuple[PackEntry, Located]], list[Problem]]:
+    entries, problems = [], []
+    for file, text in texts.items():
+        try:
+            entries.append(_read_pack(text, file))
+        except ConfigurationError as error:
+            problems += error.problems
+    return entries, problems
+
+
+def _read_pack(text: str, file: str) -> tuple[PackEntry, Located]:
+    located = strict_yaml.load_text(text, file)
+    return strict_yaml.check_model(located, PackEntry), located
+
+
+def _compile(
+    entry: PackEntry, located: Located, around: Surroundings
+) -> tuple[Pack, list[Problem]]:
+    compiler = PackCompiler(entry, located, around)
+    pack = compiler.compile()
+    return pack, compiler.problems
+
+
+def _in_force(entry: PackEntry, enabled: Collection[str] | None, drafts: Collection[str]) -> bool:
+    named = enabled is None or entry.system in enabled
+    return entry.system in drafts or (named and not entry.draft)
+
+
+def _check_names(
+    directory: Path,
+    entries: Sequence[PackEntry],
+    enabled: Collection[str] | None,
+    drafts: Collection[str],
+) -> list[Problem]:
+    known = {entry.system: entry.draft for entry in entries}
+    problems = []
+    for key, names in (("packs", enabled or ()), ("drafts", drafts)):
+        for name in names:
+            if name not in known:
+                guess = yaml_model.suggest(name, known)
+                message = f"there is no pack `{name}`, which `{key}:` in gateway.yaml names{guess}"
+                problems.append(Problem(str(directory), 0, message))
+    for name in enabled or ():
+        if known.get(name) and name not in drafts:
+            message = f"the pack `{name}` is a draft: its format is not certain"
+            hint = "To use it nevertheless, name it under `drafts:` in gateway.yaml."
+            problems.append(Problem(str(directory), 0, message, hint))
+    return problems

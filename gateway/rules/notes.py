@@ -1,0 +1,24 @@
+"""The problems of one pack, gathered while it is compiled."""
+
+from __future__ import annotations
+
+from gateway.errors import Problem
+from gateway.yaml_place import Key, Located
+
+Place = tuple[Key, ...]
+
+
+class Notes:
+    """A list of problems that knows on which line a part of the pack stands."""
+
+    def __init__(self, located: Located) -> None:
+        self._located = located
+        self._problems: list[Problem] = []
+
+    def add(self, place: Place, message: str, hint: str = "") -> None:
+        """Notes a problem at a place of the pack."""
+        self._problems.append(self._located.problem(place, message, hint))
+
+    def problems(self) -> list[Problem]:
+        """All of them, in the order of the file."""
+        return sorted(self._problems, key=lambda problem: problem.line)

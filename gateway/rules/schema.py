@@ -1,0 +1,312 @@
+"""What a pack's YAML may hold, key by key. `rules/compile.py` turns it into `rules/model.py`.
+
+The models check kinds and choices; what needs more than one value (paths against formats, places in
+templates, targets) is checked when a pack is compiled. `card-gateway rules schema` prints them as
+JSON Schema. `not_yet` lists keys of the language that no code stands behind yet: they are refused
+as such, never ignored.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, ClassVar, Final, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    WithJsonSchema,
+    model_validator,
+)
+
+_ENVELOPES: Final = frozenset({"envelope", "envelopes", "inside", "unwrap"})
+
+
+def _named(pattern: str, longest: int, what: str) -> AfterValidator:
+    """Checks text against a pattern; `what` tells an administrator which."""
+
+    def check(text: str) -> str:
+        if len(text) > longest or not re.fullmatch(pattern, text):
+            raise ValueError(f"`{text}` must be {what}, at most {longest} signs")
+        return text
+
+    return AfterValidator(check)
+
+
+_DASHED: Final = "[a-z][a-z0-9]*(-[a-z0-9]+)*"
+_SHAPE: Final = "[a-z][a-z0-9]*([-_][a-z0-9]+)*"
+_HEADER: Final = "[Xx]-[A-Za-z0-9-]+"
+
+Name = Annotated[
+    str,
+    _named(_DASHED, 40, "a-z, 0-9 and dashes"),
+    WithJsonSchema({"type": "string", "pattern": f"^{_DASHED}$", "maxLength": 40}),
+]
+ShapeName = Annotated[
+    str,
+    _named(_SHAPE, 40, "a-z, 0-9, dashes and underscores"),
+    WithJsonSchema({"type": "string", "pattern": f"^{_SHAPE}$", "maxLength": 40}),
+]
+HeaderName = Annotated[
+    str,
+    _named(_HEADER, 60, "a header of the form X-Name"),
+    WithJsonSchema({"type": "string", "pattern": f"^{_HEADER}$", "maxLength": 60}),
+]
+VariableName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+Text = Annotated[str, Field(min_length=1)]
+Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
+FailureName = Literal[
+    "number_invalid",
+    "expiry_invalid",
+    "cvc_missing",
+    "test_number",
+    "hotel_unknown",
+    "product_not_permitted",
+    "vault",
+]
+KeepName = Literal["number", "expiry", "expiry_month", "expiry_year", "holder"]
+
+
+def _later(*words: str) -> BeforeValidator:
+    """A choice of the language that is not built: told as such, before "must be one of …"."""
+
+    def refuse(value: object) -> object:
+        if value in words:
+            raise ValueError(f"`{value}` is not available yet")
+        return value
+
+    return BeforeValidator(refuse)
+
+
+def _one_or_many(value: object) -> object:
+    # Pydantic's strict mode takes no list for a tuple from Python, as it does from JSON.
+    if isinstance(value, str):
+        return (value,)
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _path_alone(value: object) -> object:
+    return {"at": value} if isinstance(value, str) else value
+
+
+class _Entry(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+    not_yet: ClassVar[frozenset[str]] = frozenset()
+
+
+class FieldEntry(_Entry):
+    """One field of a card. In short: only its path."""
+
+    not_yet = frozenset({"pattern", *_ENVELOPES})
+
+    at: Text
+    type: Literal["string", "number"] = "string"
+
+
+class ExpiryEntry(FieldEntry):
+    """A field with an expiry, or a part of one: `as:` is its spelling."""
+
+    as_: Text = Field(alias="as")
+
+
+class CvcEntry(FieldEntry):
+    """The security code; with `required: true` a card without one fails."""
+
+    required: bool = False
+
+
+def _short(model: type[FieldEntry]) -> WithJsonSchema:
+    schema: dict[str, Any] = model.model_json_schema(by_alias=True)
+    return WithJsonSchema({"anyOf": [{"type": "string", "minLength": 1}, schema]})
+
+
+def _with_spelling(value: object) -> object:
+    if isinstance(value, str):
+        # A ValueError is what pydantic turns into a complaint with a place.
+        raise ValueError(  # noqa: TRY004
+            f'say how it is spelled: {{ at: "{value}", as: MMYY }}'
+        )
+    return value
+
+
+ExpiryPlace = Annotated[ExpiryEntry, BeforeValidator(_with_spelling)]
+FieldPlace = Annotated[FieldEntry, BeforeValidator(_path_alone), _short(FieldEntry)]
+CvcPlace = Annotated[CvcEntry, BeforeValidator(_path_alone), _short(CvcEntry)]
+ShapeNames = Annotated[
+    tuple[ShapeName, ...],
+    Field(min_length=1),
+    BeforeValidator(_one_or_many),
+    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}),
+]
+
+
+class TokenEntry(_Entry):
+    """Where a token stands as two fields."""
+
+    iduser: Text
+    tokenuser: Text
+
+
+class VirtualEntry(_Entry):
+    """How the message tells that a card is virtual."""
+
+    flag: Text | None = None
+    active_from: Text | None = None
+    active_until: Text | None = None
+    balance: Text | None = None
+    holders: tuple[Text, ...] = ()
+
+
+class ShapeEntry(_Entry):
+    """Where a card's fields stand in a message."""
+
+    not_yet = frozenset({"pattern", "text", "retention", "retain", "carry_forward", *_ENVELOPES})
+
+    format: Annotated[Literal["xml", "json", "form"], _later("multipart", "text")]
+    booking: Text | None = None
+    card: Text
+    number: FieldPlace
+    expiry: ExpiryPlace | None = None
+    expiry_month: ExpiryPlace | None = None
+    expiry_year: ExpiryPlace | None = None
+    cvc: CvcPlace | None = None
+    holder: FieldPlace | None = None
+    brand: FieldPlace | None = None
+    token: TokenEntry | None = None
+    hotel: Text | None = None
+    booking_id: Text | None = None
+    departure: Text | None = None
+    virtual: VirtualEntry | None = None
+    show: Annotated[Literal["mask", "last4", "alias"], _later("digits", "token")] = "mask"
+    keep: tuple[KeepName, ...] = ()
+    sentinels: tuple[Text, ...] = ()
+    not_cards: tuple[Text, ...] = ()
+
+    @model_validator(mode="after")
+    def _one_expiry(self) -> ShapeEntry:
+        if self.expiry and (self.expiry_month or self.expiry_year):
+            raise ValueError("give either `expiry`, or `expiry_month` and `expiry_year`")
+        if (self.expiry_month is None) != (self.expiry_year is None):
+            raise ValueError("`expiry_month` and `expiry_year` go together")
+        return self
+
+
+class InsertEntry(_Entry):
+    """One thing that is inserted: an XML fragment, JSON members, or form pairs."""
+
+    into: Text
+    of: Literal["booking", "card"] = "booking"
+    each: Literal["card", "booking"]
+    xml: Text | None = None
+    json_: dict[Text, str] | None = Field(default=None, alias="json", min_length=1)
+    form: dict[Text, str] | None = Field(default=None, min_length=1)
+
+    @model_validator(mode="after")
+    def _one_template(self) -> InsertEntry:
+        if sum(template is not None for template in (self.xml, self.json_, self.form)) != 1:
+            raise ValueError("give one of `xml`, `json` and `form`: what is to be inserted")
+        if self.of == "card" and self.each == "booking":
+            raise ValueError("`of: card` goes with `each: card`")
+        return self
+
+
+class DirectionEntry(_Entry):
+    """What happens to a request, or to a response."""
+
+    not_yet = frozenset({"carry_forward", "retention", "sign"})
+
+    tokenize: ShapeNames = ()
+    detokenize: ShapeNames = ()
+    insert: tuple[InsertEntry, ...] = ()
+    on_failure: tuple[InsertEntry, ...] = ()
+    errors: dict[FailureName, Text] = {}
+    header: HeaderName | None = None
+
+
+class RouteEntry(_Entry):
+    """One kind of exchange: where it goes, and what happens to it."""
+
+    not_yet = frozenset({"carry_forward", "retention", "signed", "envelope"})
+
+    name: Name
+    to: Text | None = None
+    at: Text | None = None
+    forward: Text | None = None
+    auth: Text = "key"
+    methods: tuple[Method, ...] = Field(min_length=1)
+    product: Text | None = None
+    mode: Literal["test", "live"] = "live"
+    request: DirectionEntry = DirectionEntry()
+    response: DirectionEntry = DirectionEntry()
+
+    @model_validator(mode="after")
+    def _one_side(self) -> RouteEntry:
+        if (self.to is None) == (self.at is None):
+            raise ValueError(
+                "give either `to` (through the proxy), or `at` and `forward` (a URL of the gateway)"
+            )
+        if (self.at is None) != (self.forward is None):
+            raise ValueError("`at` and `forward` go together")
+        return self
+
+
+class ExpectEntry(_Entry):
+    """What must come of an example. Everything is optional; what is left out is not looked at."""
+
+    cards: int | None = Field(default=None, ge=0)  # clear cards, or tokens where cards are put in
+    left_alone: int | None = Field(default=None, ge=0)  # masks, sentinels, tokens of others
+    virtual: int | None = Field(default=None, ge=0)
+    bookings: int | None = Field(default=None, ge=0)  # bookings with card data
+    hotels: tuple[Text, ...] | None = None
+    numbers: tuple[Text, ...] | None = None  # what stands in the numbers' places afterwards
+    failed: dict[int, FailureName] | None = None  # card's number in the message → why
+    contains: Annotated[tuple[Text, ...], BeforeValidator(_one_or_many)] = ()
+    removed: Annotated[tuple[Text, ...], BeforeValidator(_one_or_many)] = ()
+    unchanged: bool | None = None
+    refused: Text | None = None  # an error's code
+
+
+class ExampleEntry(_Entry):
+    """A message and its expected outcome."""
+
+    name: Text = ""
+    route: Name
+    request: Text | None = None
+    response: Text | None = None
+    expect: ExpectEntry
+
+    @model_validator(mode="after")
+    def _one_message(self) -> ExampleEntry:
+        if (self.request is None) == (self.response is None):
+            raise ValueError("give the message as either `request` or `response`")
+        if not self.expect.model_fields_set:
+            raise ValueError("`expect` is empty: an example without it proves nothing")
+        return self
+
+
+class PackEntry(_Entry):
+    """One system's file."""
+
+    not_yet = frozenset({"retention", "processor", "processors", "carry_forward"})
+
+    system: Name
+    about: Text
+    source: Text | None = None
+    draft: bool = False
+    variables: dict[VariableName, Text] = {}  # what `{name}` is unless gateway.yaml says otherwise
+    shapes: dict[ShapeName, ShapeEntry] = {}
+    routes: tuple[RouteEntry, ...] = Field(min_length=1)
+    examples: tuple[ExampleEntry, ...] = ()
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON Schema (draft 2020-12) of a pack, for editors."""
+    schema = PackEntry.model_json_schema(by_alias=True)
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **schema,
+        "title": "card-gateway pack",
+    }

@@ -1,0 +1,131 @@
+"""A pack's shapes: paths parsed, spellings checked, what is relative kept relative."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from gateway.cards import expiry as expiries
+from gateway.codecs.document import Format
+from gateway.codecs.paths import Path, PathError, parse_path
+from gateway.rules.model import Field, Shape, TokenPlace, VirtualPlace
+from gateway.rules.notes import Notes, Place
+from gateway.rules.schema import ExpiryEntry, FieldEntry, ShapeEntry, TokenEntry, VirtualEntry
+from gateway.yaml_model import suggest
+
+NOWHERE: Final = Path(".", ())  # stands in for a path that was told to be wrong
+_WHOLE: Final = tuple(expiries.WHOLE_SPELLINGS)
+
+
+def path_of(text: str | None, form: Format, place: Place, notes: Notes) -> Path | None:
+    """A path, parsed; None where there is none, or where a problem was noted."""
+    if text is None:
+        return None
+    try:
+        return parse_path(text, form)
+    except PathError as error:
+        notes.add(place, str(error))
+        return None
+
+
+def compile_shape(name: str, entry: ShapeEntry, place: Place, notes: Notes) -> Shape:
+    """The shape; problems go to `notes`."""
+    return _Compiler(entry.format, notes).shape(name, entry, place)
+
+
+class _Compiler:
+    def __init__(self, form: Format, notes: Notes) -> None:
+        self._form, self._notes = form, notes
+
+    def shape(self, name: str, entry: ShapeEntry, place: Place) -> Shape:
+        if entry.booking is not None and self._form == "form":
+            self._notes.add((*place, "booking"), "a form is one booking; remove `booking`")
+        card = self._path(entry.card, (*place, "card")) or NOWHERE
+        if entry.booking is not None and card.absolute:
+            start = ".//PaymentCard" if self._form == "xml" else "guarantee"
+            hint = f"It starts at the booking, like `{start}`."
+            self._notes.add((*place, "card"), "`card` must be relative to the booking", hint)
+        return Shape(
+            name=name,
+            format=self._form,
+            card=card,
+            number=self._field(entry.number, (*place, "number")) or Field(NOWHERE),
+            booking=self._path(entry.booking, (*place, "booking")),
+            expiry=self._field(entry.expiry, (*place, "expiry"), _WHOLE),
+            expiry_month=self._field(
+                entry.expiry_month, (*place, "expiry_month"), expiries.MONTH_SPELLINGS
+            ),
+            expiry_year=self._field(
+                entry.expiry_year, (*place, "expiry_year"), expiries.YEAR_SPELLINGS
+            ),
+            cvc=self._field(entry.cvc, (*place, "cvc")),
+            cvc_required=entry.cvc is not None and entry.cvc.required,
+            holder=self._field(entry.holder, (*place, "holder")),
+            brand=self._field(entry.brand, (*place, "brand")),
+            token=self._token(entry.token, (*place, "token")),
+            hotel=self._path(entry.hotel, (*place, "hotel")),
+            booking_id=self._path(entry.booking_id, (*place, "booking_id")),
+            departure=self._path(entry.departure, (*place, "departure")),
+            virtual=self._virtual(entry.virtual, (*place, "virtual")),
+            show=entry.show,
+            keep=self._keep(entry, (*place, "keep")),
+            sentinels=frozenset(entry.sentinels),
+            not_cards=tuple(
+                path
+                for n, text in enumerate(entry.not_cards)
+                if (path := self._path(text, (*place, "not_cards", n))) is not None
+            ),
+        )
+
+    def _token(self, entry: TokenEntry | None, place: Place) -> TokenPlace | None:
+        if entry is None:
+            return None
+        return TokenPlace(
+            self._card_path(entry.iduser, (*place, "iduser")) or NOWHERE,
+            self._card_path(entry.tokenuser, (*place, "tokenuser")) or NOWHERE,
+        )
+
+    def _virtual(self, entry: VirtualEntry | None, place: Place) -> VirtualPlace | None:
+        if entry is None:
+            return None
+        return VirtualPlace(
+            flag=self._card_path(entry.flag, (*place, "flag")),
+            active_from=self._card_path(entry.active_from, (*place, "active_from")),
+            active_until=self._card_path(entry.active_until, (*place, "active_until")),
+            balance=self._card_path(entry.balance, (*place, "balance")),
+            holders=entry.holders,
+        )
+
+    def _keep(self, entry: ShapeEntry, place: Place) -> frozenset[str]:
+        for n, name in enumerate(entry.keep):
+            if getattr(entry, name) is None:
+                message = f"`keep` names `{name}`, which the shape does not have"
+                self._notes.add((*place, n), message)
+        return frozenset(entry.keep)
+
+    def _field(
+        self, entry: FieldEntry | None, place: Place, spellings: Sequence[str] = ()
+    ) -> Field | None:
+        if entry is None:
+            return None
+        number = entry.type == "number"
+        if number and self._form != "json":
+            message = f"`type: number` is for json; this shape is {self._form}"
+            self._notes.add((*place, "type"), message)
+        spelling = entry.as_ if isinstance(entry, ExpiryEntry) else ""
+        if isinstance(entry, ExpiryEntry) and spelling not in spellings:
+            guess = suggest(spelling.upper(), spellings)
+            hint = f"Known spellings: {', '.join(spellings)}."
+            self._notes.add((*place, "as"), f"unknown spelling `{spelling}`{guess}", hint)
+        path = self._card_path(entry.at, (*place, "at"))
+        return None if path is None else Field(path, spelling, number)
+
+    def _card_path(self, text: str | None, place: Place) -> Path | None:
+        path = self._path(text, place)
+        if path is not None and path.absolute:
+            message = f"`{text}` must be relative to the card, or all cards would share it"
+            self._notes.add(place, message)
+        return path
+
+    def _path(self, text: str | None, place: Place) -> Path | None:
+        return path_of(text, self._form, place, self._notes)

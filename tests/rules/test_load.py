@@ -1,0 +1,417 @@
+"""Packs become rules: the design's own examples, what is in force, what the shapes can say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from gateway.cards.card import Failure
+from gateway.codecs.document import Element, Members
+from gateway.errors import ConfigurationError
+from gateway.rules.compile import Surroundings
+from gateway.rules.load import load_every_pack, load_pack_text, load_rules, read_texts
+from gateway.rules.model import Forward, HostPattern, PathPattern, Target
+from gateway.rules.schema import FailureName, json_schema
+
+PACKS = Path(__file__).parent.parent.parent / "rules"
+
+SITEMINDER = """\
+system: siteminder
+about: SiteMinder pmsXchange, pull
+
+shapes:
+  ota:
+    format: xml
+    booking: //HotelReservation            # one message, many bookings
+    card: .//PaymentCard                   # relative to the booking; several are fine
+    number: "@CardNumber"
+    expiry: { at: "@ExpireDate", as: MMYY }
+    cvc: "@SeriesCode"
+    holder: CardHolderName
+    brand: "@CardCode"
+    hotel: .//BasicPropertyInfo/@HotelCode
+    booking_id: UniqueID[@Type='14']/@ID
+    departure: .//TimeSpan/@End
+
+routes:
+  - name: pull
+    to: https://*.siteminder.com/pmsxchangev2/**
+    methods: [POST]
+    response:
+      tokenize: ota
+      insert:
+        - { into: ResGlobalInfo, each: card, xml: "<PaycometResponse><iduser>{iduser}</iduser><tokenuser>{tokenuser}</tokenuser></PaycometResponse>" }
+        - { into: ., each: booking, xml: "<B2B>{b2b}</B2B>" }
+      on_failure:
+        - { into: ., each: card, xml: "<ds_error_id>{error}</ds_error_id>" }
+"""
+BOOKINGSYNC = """\
+system: bookingsync
+about: Secure Payments by BookingSync
+shapes:
+  payment:
+    format: json
+    card: $
+    number: { at: card_number, type: number }     # a JSON number, as their document shows
+    expiry_month: { at: expires_at_month, as: MM }
+    expiry_year: { at: expires_at_year, as: YYYY }
+    cvc: { at: security_code, type: number }      # a CVC with a leading zero goes as a string
+    holder: cardholder_name
+routes:
+  - name: instant-booking
+    to: https://secure.bookingsync.com/api/bookingsync/instant_bookings
+    methods: [POST]
+    request: { detokenize: payment }              # a token stands where the number goes
+"""
+PUSH = """\
+system: push
+about: a push
+shapes:
+  j: { format: json, card: $, number: pan }
+routes:
+  - name: push
+    at: /in/*/x/**
+    forward: "{pms}/a/*/**"
+    auth: channel
+    product: seaside
+    methods: [POST]
+    request: { tokenize: j }
+"""
+
+
+def rules(directory, *, enabled=None, drafts=(), variables=None, callers=(), products=()):
+    return load_rules(
+        directory,
+        enabled=enabled,
+        drafts=drafts,
+        variables=variables or {},
+        callers=callers,
+        products=products,
+    )
+
+
+def errors(directory, **named):
+    with pytest.raises(ConfigurationError) as caught:
+        rules(directory, **named)
+    return [str(problem) for problem in caught.value.problems]
+
+
+def shape(fields: str):
+    text = f"system: x\nabout: x\nshapes:\n  s: {{ {fields} }}\nroutes:\n"
+    text += (
+        "  - { name: r, to: https://x.example/p, methods: [POST], request: { detokenize: s } }\n"
+    )
+    return load_pack_text(text, "x.yaml").shapes["s"]
+
+
+def test_the_designs_first_example_loads_as_it_stands():
+    pack = load_pack_text(SITEMINDER, "siteminder.yaml")
+    (route,) = pack.routes
+    ota = pack.shapes["ota"]
+    assert route.id == "siteminder/pull"
+    assert str(route.source) == "siteminder.yaml:19"
+    assert route.to == Target(
+        "https",
+        HostPattern("siteminder.com", any_below=True),
+        443,
+        PathPattern("/pmsxchangev2/**", 14),
+    )
+    assert (route.auth, route.mode, route.scope, route.pms_is_upstream) == (
+        "key", "live", "proxy", False,
+    )  # fmt: skip
+    assert route.response.tokenize is not None
+    assert route.response.tokenize.shapes == (ota,)
+    token, b2b = route.response.tokenize.insert
+    assert isinstance(token.content, Element)
+    assert [child.name for child in token.content.children] == ["iduser", "tokenuser"]
+    assert (token.each, token.into.text, b2b.each, b2b.into.steps) == (
+        "card", "ResGlobalInfo", "booking", (),
+    )  # fmt: skip
+    assert ota.expiry is not None
+    assert ota.expiry.spelling == "MMYY"
+    assert route.request.tokenize is None
+    assert not route.request.detokenize
+
+
+def test_the_designs_second_example_loads_as_it_stands():
+    pack = load_pack_text(BOOKINGSYNC, "bookingsync.yaml")
+    payment = pack.shapes["payment"]
+    assert payment.number.number
+    assert payment.cvc is not None
+    assert payment.cvc.number
+    assert pack.routes[0].request.detokenize == (payment,)
+    assert pack.routes[0].scope == "detokenize"
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        # one line for each row of the table of systems
+        'format: xml, booking: //HotelReservation, card: .//PaymentCard, number: "@CardNumber", expiry: { at: "@ExpireDate", as: MMYY }, cvc: "@SeriesCode", brand: "@CardCode", holder: CardHolderName',
+        'format: xml, card: //PaymentCard, number: CardNumber/PlainText, cvc: SeriesCode/PlainText, token: { iduser: "CardNumber/@TokenUser", tokenuser: "CardNumber/@Token" }',
+        'format: xml, card: //CreditCard, number: "@CardNumber", expiry: { at: "@ExpireDate", as: MM-YY }',
+        'format: xml, card: //CreditCardInfo, number: "@CardNumber", expiry: { at: "@ExpirationDate", as: YYYY-MM-DD }',
+        'format: xml, booking: //HotelReservation, card: .//PaymentCard, number: "@CardNumber", virtual: { flag: "VirtualCreditCard/@isVCC", active_from: "VirtualCreditCard/@VCCActivationDate", active_until: "VirtualCreditCard/@VCCDeactivationDate", balance: "VirtualCreditCard/@VCCCurrentBalance" }',
+        "format: xml, booking: //reservation, card: customer, number: cc_number, cvc: cc_cvc, expiry: { at: cc_expiration_date, as: MM/YYYY }, holder: cc_name, brand: cc_type",
+        'format: xml, booking: //HotelReservation, card: .//PaymentCard, number: "@CardNumber", sentinels: ["0000000000000000"], virtual: { active_from: "@EffectiveDate", holders: [Bookingcom Agent] }',
+        'format: xml, booking: //Booking, card: RoomStay/PaymentCard, number: "@cardNumber", cvc: "@seriesCode", expiry: { at: "@expireDate", as: MMYY }, brand: "@cardCode", virtual: { active_from: "@cardActivation" }',
+        'format: json, booking: "$.data[*].attributes", card: guarantee, number: card_number, cvc: cvv, expiry: { at: expiration_date, as: MM/YYYY }, virtual: { flag: is_virtual, balance: meta.virtual_card_current_balance }',
+        "format: json, card: $, number: ccNumber, holder: ccName, cvc: cvc, expiry_month: { at: ccExpirationMonth, as: M }, expiry_year: { at: ccExpirationYear, as: YYYY }",
+        'format: form, card: $, number: "payment_method_data[card][number]", expiry_month: { at: "payment_method_data[card][exp_month]", as: MM }, expiry_year: { at: "payment_method_data[card][exp_year]", as: YY }, keep: [expiry_month]',
+        "format: json, card: $.paymentMethod, number: number, expiry_month: { at: expiryMonth, as: MM }, expiry_year: { at: expiryYear, as: YYYY }, holder: holderName",
+        "format: xml, card: //creditCard, number: cardNumber, expiry: { at: expirationDate, as: YYYY-MM }, cvc: { at: cardCode, required: true }",
+        "format: json, card: $, number: pan, cvc: cvc2, expiry_month: { at: expiryMonth, as: MM }, expiry_year: { at: expiryYear, as: YYYY }, token: { iduser: idUser, tokenuser: tokenUser }",
+        'format: json, card: "$.payments[*]", number: number, cvc: security_code, expiry_month: { at: expiration_month, as: MM }, expiry_year: { at: expiration_year, as: YYYY }, show: last4, not_cards: [$.itinerary_id]',
+        "format: json, card: $.card, number: token, show: alias",
+    ],
+)  # fmt: skip
+def test_the_shapes_of_every_known_system_can_be_said(fields):
+    assert shape(fields).number.at.steps
+
+
+def test_what_a_shape_says_arrives():
+    made = shape(
+        'format: xml, booking: //B, card: C, number: "@N", cvc: { at: "@V", required: true }, '
+        'expiry_month: { at: "@M", as: M }, expiry_year: { at: "@Y", as: YY }, keep: [expiry_year], '
+        'token: { iduser: U, tokenuser: T }, virtual: { flag: "@F", holders: [A, B] }, '
+        'show: alias, sentinels: ["9999"], not_cards: [//Voucher/@SeriesCode]'
+    )
+    assert made.cvc_required
+    assert made.keep == {"expiry_year"}
+    assert made.token is not None
+    assert (made.token.iduser.text, made.token.tokenuser.text) == ("U", "T")
+    assert made.virtual is not None
+    assert made.virtual.holders == ("A", "B")
+    assert (made.show, made.sentinels, len(made.not_cards)) == ("alias", {"9999"}, 1)
+
+
+def test_json_and_form_templates():
+    text = """\
+system: x
+about: x
+shapes:
+  j: { format: json, card: $.card, number: pan }
+  f: { format: form, card: $, number: pan }
+routes:
+  - name: j
+    to: https://x.example/j
+    methods: [GET]
+    response:
+      tokenize: j
+      header: X-Tokens
+      insert: [{ into: ., of: card, each: card, json: { "{position}": "{alias}" } }]
+  - name: f
+    to: https://x.example/f
+    methods: [GET]
+    response:
+      tokenize: f
+      errors: { vault: "99" }
+      insert: [{ into: ., each: card, form: { token: "{alias}" } }]
+      on_failure: [{ into: ., each: booking, form: { failed: "{error}" } }]
+"""
+    one, other = load_pack_text(text, "x.yaml").routes
+    assert one.response.tokenize is not None
+    assert other.response.tokenize is not None
+    assert one.response.tokenize.insert[0].content == Members((("{position}", "{alias}"),))
+    assert one.response.tokenize.insert[0].of == "card"
+    assert one.response.tokenize.header == "X-Tokens"
+    assert other.response.tokenize.errors == {"vault": "99"}
+
+
+def test_a_push_route():
+    around = Surroundings({"pms": "http://10.0.0.9:81/base/"}, {"channel"}, {"seaside"})
+    (route,) = load_pack_text(PUSH, "push.yaml", around).routes
+    assert route.at == PathPattern("/in/*/x/**", 4)
+    assert route.forward == Forward("http", "10.0.0.9", 81, "/base/a/*/**")
+    assert (route.auth, route.product, route.pms_is_upstream) == ("channel", "seaside", True)
+
+
+@pytest.mark.parametrize(
+    ("written", "host"),
+    [
+        ("https://API.Example.COM./x", "api.example.com"),
+        ("https://bücher.example/x", "xn--bcher-kva.example"),
+        ("https://[2001:DB8::1]/x", "2001:db8::1"),
+        ("HTTPS://x.example:8443/x", "x.example"),
+    ],
+)
+def test_p32_a_rules_host_is_normalised(written, host):
+    text = f"system: x\nabout: x\nroutes:\n  - {{ name: r, to: '{written}', methods: [GET] }}\n"
+    (route,) = load_pack_text(text, "x.yaml").routes
+    assert route.to is not None
+    assert route.to.host.host == host
+
+
+@pytest.mark.parametrize("host", ["*.10.0.0.1", "*.[::1]", "a@b", "[::1", "a b", "0x7f.1", ""])
+def test_p32_a_rules_host_that_is_none(host):
+    text = (
+        f"system: x\nabout: x\nroutes:\n  - {{ name: r, to: 'https://{host}/x', methods: [GET] }}\n"
+    )
+    with pytest.raises(ConfigurationError, match=r"^x.yaml:4: "):
+        load_pack_text(text, "x.yaml")
+
+
+def test_a_pack_has_defaults_for_its_variables():
+    text = PUSH.replace("about: a push", 'about: x\nvariables: { pms: "https://own.example" }')
+    text = text.replace("    product: seaside\n", "")
+    (own,) = load_pack_text(text, "p.yaml", Surroundings({}, {"channel"}, ())).routes
+    around = Surroundings({"pms": "https://other.example"}, {"channel"}, ())
+    (other,) = load_pack_text(text, "p.yaml", around).routes
+    assert own.forward is not None
+    assert other.forward is not None
+    assert (own.forward.host, other.forward.host) == ("own.example", "other.example")
+
+
+# --- directories --------------------------------------------------------------------------------
+
+
+def test_the_packs_that_are_shipped_load_together():
+    loaded = rules(
+        PACKS,
+        variables={"pms": "http://pms.example"},
+        callers={"channel-manager", "siteminder-push"},
+    )
+    assert [pack.system for pack in loaded.packs] == [
+        "adyen", "booking-com", "channex", "siteminder-push", "siteminder", "stripe",
+    ]  # fmt: skip
+    assert len(loaded.routes) == sum(len(pack.routes) for pack in loaded.packs)
+
+
+def test_a_pack_that_is_not_in_force_needs_nothing_of_gateway_yaml(tmp_path):
+    (tmp_path / "push.yaml").write_text(PUSH)
+    (tmp_path / "siteminder.yaml").write_text(SITEMINDER)
+    loaded = rules(tmp_path, enabled=["siteminder"])
+    assert [pack.system for pack in loaded.packs] == ["siteminder"]
+    assert [pack.system for pack in load_every_pack(tmp_path).packs] == ["push", "siteminder"]
+    assert errors(tmp_path) == [
+        f"{tmp_path}/push.yaml:8: `{{pms}}` is not among the variables of gateway.yaml (there: none)",
+        f"{tmp_path}/push.yaml:9: `channel` is no caller of gateway.yaml\n    There: none.",
+        f"{tmp_path}/push.yaml:10: `seaside` is no product of gateway.yaml\n    There: none.",
+    ]
+
+
+def test_a_draft_is_refused_unless_it_is_enabled(tmp_path):
+    (tmp_path / "a.yaml").write_text(BOOKINGSYNC.replace("about:", "draft: true\nabout:"))
+    (tmp_path / "b.yaml").write_text(SITEMINDER)
+    assert [pack.system for pack in rules(tmp_path).packs] == ["siteminder"]
+    assert errors(tmp_path, enabled=["bookingsync"]) == [
+        (
+            f"{tmp_path}: the pack `bookingsync` is a draft: its format is not certain\n"
+            "    To use it nevertheless, name it under `drafts:` in gateway.yaml."
+        )
+    ]
+    loaded = rules(tmp_path, drafts=["bookingsync"])
+    assert [pack.system for pack in loaded.packs] == ["bookingsync", "siteminder"]
+    only = rules(tmp_path, enabled=["bookingsync"], drafts=["bookingsync"])
+    assert [pack.system for pack in only.packs] == ["bookingsync"]
+
+
+def test_packs_that_are_named_must_be_there(tmp_path):
+    (tmp_path / "b.yaml").write_text(SITEMINDER)
+    assert errors(tmp_path, enabled=["siteminer"], drafts=["stripe"]) == [
+        (
+            f"{tmp_path}: there is no pack `siteminer`, which `packs:` in gateway.yaml names"
+            "; did you mean `siteminder`?"
+        ),
+        f"{tmp_path}: there is no pack `stripe`, which `drafts:` in gateway.yaml names",
+    ]
+
+
+def test_p37_the_mistakes_of_all_files_are_told(tmp_path):
+    (tmp_path / "a.yaml").write_text("system: no\n")
+    (tmp_path / "b.yaml").write_text(SITEMINDER.replace("format: xml", "format: xlm"))
+    assert errors(tmp_path) == [
+        (
+            f"{tmp_path}/a.yaml:1: some readers take `no` for true or false\n"
+            '    Quote it: "no", or write true or false'
+        ),
+        f"{tmp_path}/b.yaml:6: `format` must be `xml`, `json` or `form`; did you mean `xml`?",
+    ]
+    with pytest.raises(ConfigurationError):
+        load_every_pack(tmp_path)
+
+
+def test_every_pack_is_compiled_for_looking_at_it_too(tmp_path):
+    (tmp_path / "b.yaml").write_text(SITEMINDER.replace("tokenize: ota", "tokenize: oat"))
+    with pytest.raises(ConfigurationError, match="unknown shape `oat`"):
+        load_every_pack(tmp_path)
+
+
+def test_one_system_in_two_files(tmp_path):
+    (tmp_path / "a.yaml").write_text(SITEMINDER)
+    (tmp_path / "b.yaml").write_text(SITEMINDER.replace("/pmsxchangev2/", "/other/"))
+    assert errors(tmp_path) == [
+        f"{tmp_path}/b.yaml:1: the system `siteminder` is already in {tmp_path}/a.yaml"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "tie"),
+    [
+        ("to: https://x.example/a/**", "to: https://x.example/a/**", True),
+        ("to: https://x.example/a/**", "to: https://x.example/a/*/c", True),
+        ("to: https://x.example/a/*/c", "to: https://x.example/a/*/d", False),
+        ("to: https://x.example/a/*", "to: https://x.example/a/", False),
+        ("to: https://x.example/a/**", "to: https://x.example/a/", False),  # no star says more
+        ("to: https://x.example/a/**", "to: https://x.example/a/b/**", False),
+        ("to: https://x.example/a/**", "to: https://x.example:444/a/**", False),
+        ("to: https://x.example/a/**", "to: https://*.example.x/a/**", False),
+        ("to: https://x.example/a/**", "to: https://X.example./a/**", True),
+        ("to: https://x.example/a/b", "to: https://x.example/a/b/c", False),
+        ("to: https://x.example/a/*/*", "to: https://x.example/a/*", False),
+        (
+            "at: /a/**\n    forward: https://x.example/**",
+            "at: /a/**\n    forward: https://z.example/**",
+            True,
+        ),
+        ("at: /a/**\n    forward: https://x.example/**", "to: https://x.example/a/**", False),
+    ],
+)
+def test_ties_across_packs_name_both_lines(tmp_path, one, other, tie):
+    for name, where in (("a", one), ("b", other)):
+        text = f"system: {name}\nabout: x\nroutes:\n  - name: r\n    {where}\n    methods: [GET]\n"
+        (tmp_path / f"{name}.yaml").write_text(text)
+    if not tie:
+        assert len(rules(tmp_path).routes) == 2
+        return
+    (told,) = errors(tmp_path)
+    assert told.startswith(
+        f"{tmp_path}/b.yaml:4: route `b/r` ties with `a/r` at {tmp_path}/a.yaml:4"
+    )
+
+
+def test_other_methods_do_not_tie(tmp_path):
+    for name, method in (("a", "GET"), ("b", "POST")):
+        text = f"system: {name}\nabout: x\nroutes:\n  - {{ name: r, to: https://x.example/a, methods: [{method}] }}\n"
+        (tmp_path / f"{name}.yaml").write_text(text)
+    assert len(rules(tmp_path).routes) == 2
+
+
+def test_which_files_are_packs(tmp_path):
+    (tmp_path / "a.yaml").write_text(SITEMINDER)
+    for other in (".a.yaml.swp", ".hidden.yaml", "#a.yaml#", "README.md", "a.yaml~"):
+        (tmp_path / other).write_text("not a pack")
+    assert list(read_texts(tmp_path)) == [str(tmp_path / "a.yaml")]
+    (tmp_path / "b.yml").write_text("")
+    assert errors(tmp_path) == [f"{tmp_path}/b.yml: a pack's name must end in .yaml"]
+
+
+def test_a_directory_that_is_not_there_and_a_file_that_can_not_be_read(tmp_path):
+    assert errors(tmp_path / "absent")[0].endswith("can not be read: No such file or directory")
+    (tmp_path / "a.yaml").mkdir()
+    assert errors(tmp_path)[0].endswith("can not be read: Is a directory")
+
+
+def test_the_json_schema_names_every_key_of_the_design():
+    schema = json_schema()
+    shape_keys = set(schema["$defs"]["ShapeEntry"]["properties"])
+    assert {"format", "booking", "card", "number", "expiry", "cvc", "holder", "brand"} <= shape_keys
+    assert "as" in schema["$defs"]["ExpiryEntry"]["properties"]
+    assert schema["additionalProperties"] is False
+
+
+def test_every_way_to_fail_can_be_named():
+    from typing import get_args
+
+    assert set(get_args(FailureName)) == {failure.value for failure in Failure}

@@ -1,0 +1,129 @@
+"""The packs that are shipped: their own examples, and what each must say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from gateway.cards.card import Failure
+from gateway.cards.pan import is_test_number
+from gateway.cli.examples import run_examples
+from gateway.cli.explain import explain
+from gateway.codecs.document import Element
+from gateway.exchange import Authority
+from gateway.rules.load import load_every_pack
+from gateway.rules.match import Matcher
+
+ROOT = Path(__file__).parent.parent.parent
+RULES = load_every_pack(ROOT / "rules")
+PACKS = {pack.system: pack for pack in RULES.packs}
+OUTCOMES = [outcome for pack in RULES.packs for outcome in run_examples(pack)]
+
+
+@pytest.mark.parametrize(
+    "outcome", OUTCOMES, ids=lambda one: f"{one.system}:{one.example.source.line}"
+)
+def test_each_example_comes_out_as_expected(outcome):
+    assert outcome.mistakes == ()
+
+
+def test_the_packs_of_this_release():
+    assert set(PACKS) == {
+        "siteminder", "siteminder-push", "booking-com", "channex", "stripe", "adyen",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("pack", PACKS.values(), ids=lambda pack: pack.system)
+def test_each_pack_names_its_source_and_tries_its_shapes(pack):
+    assert pack.format_source
+    assert pack.about
+    assert not pack.draft
+    assert Path(pack.file).stem == pack.system
+    tried = {example.route for example in pack.examples}
+    working = {
+        route.name
+        for route in pack.routes
+        if any(
+            direction.tokenize or direction.detokenize
+            for direction in (route.request, route.response)
+        )
+    }
+    same_as_another = {"endpoint", "classic-test"}
+    assert working - tried <= same_as_another
+
+
+def test_packs_hold_published_test_numbers_only():
+    import re
+
+    for pack in PACKS.values():
+        for digits in re.findall(r"(?<![0-9])[0-9]{13,19}(?![0-9])", Path(pack.file).read_text()):
+            assert is_test_number(digits) or set(digits) == {"0"}, pack.file
+
+
+@pytest.mark.parametrize("name", ["siteminder/pull", "siteminder/endpoint", "siteminder-push/push"])
+def test_siteminder_inserts_what_paycomet_inserts(name):
+    route = next(route for route in RULES.routes if route.id == name)
+    rule = route.response.tokenize or route.request.tokenize
+    assert rule is not None
+    token, b2b = rule.insert
+    assert token.content == Element(
+        "PaycometResponse",
+        children=(Element("iduser", text="{iduser}"), Element("tokenuser", text="{tokenuser}")),
+    )
+    assert (token.into.text, token.each) == ("ResGlobalInfo", "card")
+    assert b2b.content == Element("B2B", text="{b2b}")
+    assert (b2b.into.text, b2b.each) == (".", "booking")
+    (failure,) = rule.on_failure
+    assert failure.content == Element("ds_error_id", text="{error}")
+    assert {name: rule.errors[name] for name in Failure} == {
+        "number_invalid": "1042", "expiry_invalid": "1046", "cvc_missing": "1043",
+        "test_number": "1099", "hotel_unknown": "1099", "product_not_permitted": "1099",
+        "vault": "1099",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("method", "host", "path", "expected"),
+    [
+        ("POST", "ws.siteminder.com", "/pmsxchangev2/services/SELITE", "siteminder/pull"),
+        ("POST", "secure-supply-xml.booking.com", "/hotels/xml/reservations", "booking-com/reservations"),
+        ("GET", "secure-supply-xml.booking.com", "/hotels/xml/reservations?xml=1", "booking-com/reservations"),
+        ("GET", "app.channex.io", "/api/v1/booking_revisions/feed", "channex/pull"),
+        ("GET", "staging.channex.io", "/api/v1/bookings/1", "channex/pull"),
+        ("POST", "app.channex.io", "/api/v1/booking_revisions/7/ack", "channex/acknowledge"),
+        ("POST", "app.channex.io", "/api/v1/properties", None),
+        ("POST", "api.stripe.com", "/v1/tokens", "stripe/tokens"),
+        ("POST", "api.stripe.com", "/v1/payment_methods", "stripe/payment-methods"),
+        ("POST", "api.stripe.com", "/v1/payment_methods/pm_1/attach", "stripe/charge"),
+        ("POST", "api.stripe.com", "/v1/payment_intents/pi_1/confirm", "stripe/charge"),
+        ("GET", "api.stripe.com", "/v1/charges/ch_1", "stripe/read"),
+        ("POST", "files.stripe.com", "/v1/files", None),
+        ("POST", "checkout-test.adyen.com", "/v72/payments", "adyen/checkout-test"),
+        ("POST", "pal-test.adyen.com", "/pal/servlet/Payment/v68/authorise", "adyen/classic-test"),
+        ("POST", "1797a841fbb37ca7-acme-checkout-live.adyenpayments.com", "/checkout/v72/payments", "adyen/checkout"),
+        ("POST", "x-acme-pal-live.adyenpayments.com", "/pal/servlet/Payment/v68/authorise", "adyen/classic"),
+    ],
+)  # fmt: skip
+def test_where_the_systems_requests_go(method, host, path, expected):
+    route = Matcher(RULES).to(method, Authority("https", host, 443), host, path)
+    assert (route.id if route else None) == expected
+
+
+def test_only_adyens_test_hosts_take_test_tokens():
+    assert {route.id for route in RULES.routes if route.mode == "test"} == {
+        "adyen/checkout-test", "adyen/classic-test",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "body", "expected"),
+    [
+        ("stripe/charge", b"source[number]=tok_1_Example000001&source[object]=card", b"source[number]=4111111111111111"),
+        ("stripe/payment-methods", b"card[number]=tok_1_Example000001", b"billing_details[name]=Jane"),
+        ("adyen/classic-test", b'{"card":{"number":"tok_1_Example000001"}}', b'"4111111111111111"'),
+    ],
+)  # fmt: skip
+def test_cards_are_put_in_where_the_processors_want_them(name, body, expected):
+    route = next(route for route in RULES.routes if route.id == name)
+    assert expected in explain(route, "request", body).trial.after

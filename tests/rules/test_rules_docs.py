@@ -1,0 +1,62 @@
+"""docs/rules.md says what is so: every snippet loads, every command runs."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from gateway.cards import expiry
+from gateway.cards.card import Failure
+from gateway.cli import rules as command
+from gateway.cli.examples import run_examples
+from gateway.rules.load import load_pack_text
+from gateway.rules.schema import ExpectEntry, ShapeEntry
+
+ROOT = Path(__file__).parent.parent.parent
+TEXT = (ROOT / "docs" / "rules.md").read_text(encoding="utf-8")
+SNIPPETS = re.findall(r"^```yaml\n(.*?)^```$", TEXT, re.DOTALL | re.MULTILINE)
+CONSOLES = re.findall(r"^```console\n(.*?)^```$", TEXT, re.DOTALL | re.MULTILINE)
+COMMANDS = [
+    line.removeprefix("$ card-gateway ")
+    for block in CONSOLES
+    for line in block.splitlines()
+    if line.startswith("$ card-gateway ")
+]
+
+
+@pytest.mark.parametrize("number", range(len(SNIPPETS)))
+def test_every_yaml_snippet_is_a_pack_whose_examples_pass(number):
+    pack = load_pack_text(SNIPPETS[number], f"snippet-{number}.yaml")
+    assert [outcome.mistakes for outcome in run_examples(pack) if outcome.mistakes] == []
+
+
+def test_there_are_snippets():
+    assert len(SNIPPETS) == 4
+    assert len(COMMANDS) == 6
+
+
+@pytest.mark.parametrize("line", [line for line in COMMANDS if line.startswith("rules ")])
+def test_every_console_line_runs(line, tmp_path, monkeypatch):
+    (tmp_path / "rules").symlink_to(ROOT / "rules")
+    (tmp_path / "message.xml").write_text("<HotelReservation/>")
+    monkeypatch.chdir(tmp_path)
+    app = typer.Typer()
+    command.register(app)
+    result = CliRunner().invoke(app, shlex.split(line))
+    assert result.exit_code == 0, result.output
+
+
+def test_every_key_is_explained():
+    for key in ShapeEntry.model_fields:
+        assert f"`{key}`" in TEXT, key
+    for key in ExpectEntry.model_fields:
+        assert f"`{key}:" in TEXT or f", `{key}:" in TEXT, key
+    for failure in Failure:
+        assert f"`{failure}`" in TEXT
+    for spelling in expiry.WHOLE_SPELLINGS:
+        assert f"`{spelling}`" in TEXT
