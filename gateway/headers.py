@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
+from typing import Final
+
+_FORBIDDEN: Final = re.compile(r"[\r\n\0]|[^\x00-\xff]")
 
 
 class Headers:
@@ -33,7 +37,13 @@ class Headers:
         self.fields = [field for field in self.fields if field[0].lower() not in keys]
 
     def set(self, name: str, value: str) -> None:
-        """Make `value` the only value of `name`; it takes the first one's place, else the last."""
+        """Make `value` the only value of `name`; it takes the first one's place, else the last.
+
+        Raises ValueError where `value` would end the field or is not Latin-1; its text does not
+        hold the value.
+        """
+        if _FORBIDDEN.search(value):
+            raise ValueError("a header value holds a sign that can not be sent")
         key, field = name.lower().encode("ascii"), (name.encode("ascii"), value.encode("latin-1"))
         places = [i for i, (known, _) in enumerate(self.fields) if known.lower() == key]
         if not places:

@@ -38,5 +38,8 @@ class Secret(Generic[T]):
 
     __hash__ = None  # type: ignore[assignment]  # unhashable on purpose
 
+    def __getstate__(self) -> NoReturn:
+        raise TypeError("secrets have no state to show")
+
     def __reduce__(self) -> NoReturn:
         raise TypeError("secrets are not pickled")

@@ -7,7 +7,7 @@ from typing import Final
 
 _SEPARATORS: Final = re.compile(r"[ \u00a0-]")
 _DIGITS: Final = re.compile(r"[0-9]{12,19}")
-_DIGIT: Final = re.compile(r"[0-9]")
+_DIGIT: Final = re.compile(r"\d")  # of any script: a full-width number is masked, too
 _MASK_SIGN: Final = re.compile(r"[*#xX•·\u2022]")
 _LETTER: Final = re.compile(r"[^\W\d_]")
 

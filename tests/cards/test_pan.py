@@ -1,0 +1,109 @@
+"""A card's number: digits, brand, check digit, masks, and what says "no card here"."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.cards import pan
+
+numbers = st.text("0123456789", min_size=12, max_size=19)
+
+
+@pytest.mark.parametrize(
+    ("text", "digits"),
+    [
+        ("4111111111111111", "4111111111111111"),
+        (" 4111 1111-1111\u00a01111\n", "4111111111111111"),
+        ("123456789012", "123456789012"),
+        ("1" * 19, "1" * 19),
+        ("1" * 11, None),
+        ("1" * 20, None),
+        ("4111.1111.1111.1111", None),
+        ("4111111111111111x", None),
+        ("\uff14111111111111111", None),
+        ("", None),
+    ],
+)
+def test_digits_of(text, digits):
+    assert pan.digits_of(text) == digits
+
+
+@pytest.mark.parametrize(
+    ("digits", "brand"),
+    [
+        ("4111111111111111", "visa"), ("4222222222222", "visa"), ("411111111111111", "unknown"),
+        ("5555555555554444", "mastercard"), ("2223003122003222", "mastercard"),
+        ("2720990000000007", "mastercard"), ("2721000000000000", "unknown"),
+        ("2220000000000000", "unknown"), ("2200000000000004", "mir"),
+        ("378282246310005", "amex"), ("3782822463100055", "unknown"),
+        ("30569309025904", "diners"), ("36227206271667", "diners"),
+        ("3530111333300000", "jcb"), ("353011133330000", "unknown"),
+        ("6011111111111117", "discover"), ("6440000000000000", "discover"),
+        ("6200000000000005", "unionpay"), ("8100000000000000", "unionpay"),
+        ("6771798021000008", "maestro"), ("630400000000", "maestro"),
+        ("0011610234533", "unknown"), ("100008000003683", "unknown"),
+    ],
+)  # fmt: skip
+def test_brand_of(digits, brand):
+    assert pan.brand_of(digits) == brand
+
+
+def test_published_test_numbers_are_known():
+    assert pan.is_test_number("4242424242424242")
+    assert not pan.is_test_number("4242424242424241")
+    fails_luhn = {number for number in pan.TEST_NUMBERS if not pan.luhn_ok(number)}
+    assert fails_luhn == {"4444444444444444", "4111111111111112", "4111111111111113"} | (
+        fails_luhn & {"4012001037141112"}
+    )
+
+
+@given(numbers)
+def test_exactly_one_check_digit_fits(number):
+    assert sum(pan.luhn_ok(number[:-1] + str(digit)) for digit in range(10)) == 1
+
+
+@given(numbers)
+def test_p16_masks_show_six_and_four(number):
+    masked = pan.mask(number)
+    assert len(masked) == len(number)
+    assert masked[:6] + masked[-4:] == number[:6] + number[-4:]
+    assert set(masked[6:-4]) == {"*"}
+    assert pan.is_no_card(masked)
+    assert pan.last4(number) == "*" * (len(number) - 4) + number[-4:]
+    assert pan.is_no_card(pan.last4(number))
+
+
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        ("4111111111111111x", "************1111x"),
+        ("12345678", "********"),
+        ("123456789", "*****6789"),
+        ("41111111 1111 1111 1111 1111", "******** **** **** **** 1111"),
+        ("\uff14\uff11\uff11\uff11\uff11\uff11\uff11\uff11\uff11", "*****\uff11\uff11\uff11\uff11"),
+        ("no digits", "no digits"),
+    ],
+)
+def test_p16_mask_unreadable(text, masked):
+    assert pan.mask_unreadable(text) == masked
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "  ", "-", "0000000000000000", "****4327", "411111******1111", "XXXXXXXXXXXX1111",
+     "############1111", "41111********1111", "***", "XX", "tok_5_abc", "N/A",
+     "\u2022\u2022\u2022\u2022 1111"],
+)  # fmt: skip
+def test_no_card(text):
+    assert pan.is_no_card(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["4111111111111111", "4444444444444444", "41111111111****1", "4111111111111111abc", "1234",
+     "\uff14\uff11\uff11\uff11\uff11\uff11\uff11\uff11\uff11\uff11\uff11\uff11"],
+)  # fmt: skip
+def test_a_card_even_if_a_bad_one(text):
+    assert not pan.is_no_card(text)
