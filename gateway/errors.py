@@ -131,6 +131,12 @@ class LiveHostForbidden(GatewayError):
     action = "Use a live product's token, or a host under test_hosts: in gateway.yaml."
 
 
+class StandInForbidden(GatewayError):
+    code, status = "live_token_on_test_host", 403
+    text = "A live token may not be sent to a host that stands in for a partner's."
+    action = "Use a test product's token with hosts under test_hosts: in gateway.yaml."
+
+
 # --- what may be in it --------------------------------------------------------------------------
 
 
@@ -239,6 +245,14 @@ class RecordDamaged(GatewayError):
     code, status, upstream_status = "record_damaged", 500, 500
     text = "A stored record could not be opened."
     action = "Run: card-gateway vault verify"
+
+
+class ClientGone(GatewayError):
+    """Nobody is left to answer. For the record only: metrics, audit, log."""
+
+    code, status = "client_gone", 499
+    text = "The caller closed its connection before the answer was complete."
+    action = "Find out whether the request took effect before it is sent again."
 
 
 class Stopping(GatewayError):

@@ -1,0 +1,117 @@
+"""The heads of what goes out: our own answers, and the headers that we add, drop or keep."""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+from gateway.engine import http1
+from gateway.errors import GatewayError, InternalError
+from gateway.exchange import Exchange, Request, Response
+from gateway.headers import Headers
+from gateway.problem import problem, reason
+
+# They describe bytes that are no longer the ones that go out.
+_STALE: Final = (
+    "Content-Encoding",
+    "Content-MD5",
+    "Digest",
+    "Content-Digest",
+    "Repr-Digest",
+    "ETag",
+    "Accept-Ranges",
+)
+_CODINGS: Final = "gzip, identity"
+_CHALLENGE: Final = 'Basic realm="card-gateway"'
+
+
+def narrow_codings(headers: Headers) -> None:
+    """Asks upstream only for what we can read whole: gzip or nothing, and no part of a body."""
+    headers.remove("Range", "If-Range", "Expect")
+    if "Accept-Encoding" in headers:
+        headers.set("Accept-Encoding", _CODINGS)
+
+
+def reframe_request(request: Request, *, changed: bool) -> None:
+    """Makes the head fit the body that goes upstream."""
+    headers = request.headers
+    framed = "Content-Length" in headers or "Transfer-Encoding" in headers
+    headers.remove(*http1.HOP_BY_HOP)
+    if changed:
+        headers.remove(*_STALE)
+    if framed or request.body:
+        headers.set("Content-Length", str(len(request.body)))
+    if request.authority is not None:
+        # The very target that was admitted, in whichever spelling it came.
+        host = (
+            f"[{request.authority.host}]"
+            if ":" in request.authority.host
+            else request.authority.host
+        )
+        default = {"http": 80, "https": 443}[request.authority.scheme]
+        port = "" if request.authority.port == default else f":{request.authority.port}"
+        headers.set("Host", host + port)
+
+
+def reframe_response(response: Response, method: str, *, changed: bool) -> None:
+    """Makes the head fit the body that goes to the caller.
+
+    An answer to HEAD, and 204 and 304, have no body; a length there speaks of another answer's.
+    """
+    headers = response.headers
+    headers.remove(*http1.HOP_BY_HOP)
+    if changed:
+        headers.remove(*_STALE)
+    if response.status == 204:
+        headers.remove("Content-Length")
+    elif changed or not (method == "HEAD" or response.status == 304):
+        headers.set("Content-Length", str(len(response.body)))
+
+
+def sign(exchange: Exchange, headers: Headers) -> None:
+    """Adds what every proxied answer carries; upstream's own X-Gateway fields go."""
+    headers.fields = [
+        field for field in headers.fields if not field[0].lower().startswith(b"x-gateway-")
+    ]
+    counts, seconds = exchange.counts, exchange.seconds
+    timing = ", ".join(
+        f"{part};dur={seconds.get(part, 0.0) * 1000:.1f}"
+        for part in ("upstream", "gateway", "vault")
+    )
+    headers.fields += (
+        (b"X-Gateway-Exchange", exchange.id.encode("ascii")),
+        (
+            b"X-Gateway-Cards",
+            f"found={counts.found} tokenized={counts.tokenized} failed={counts.failed}".encode(),
+        ),
+        (b"Server-Timing", timing.encode("ascii")),
+    )
+
+
+def refusal(
+    error: GatewayError,
+    *,
+    exchange: str,
+    phase: Literal["request", "response"],
+    close: bool,
+    head_only: bool = False,
+    code_as_reason: bool = False,
+) -> bytes:
+    """A problem answer, whole. `code_as_reason` is for CONNECT, where clients show nothing else."""
+    status, media_type, body = problem(error, exchange=exchange, phase=phase)
+    headers = Headers([(b"Content-Type", media_type.encode("ascii"))])
+    headers.set("Content-Length", str(len(body)))
+    headers.set("Cache-Control", "no-store")
+    if exchange:
+        headers.set("X-Gateway-Exchange", exchange)
+    if status == 401:
+        headers.set("WWW-Authenticate", _CHALLENGE)
+    elif status == 407:
+        headers.set("Proxy-Authenticate", _CHALLENGE)
+    if close:
+        headers.set("Connection", "close")
+    phrase = error.code if code_as_reason else reason(status)
+    return http1.write_response(status, phrase, headers, b"" if head_only else body)
+
+
+# For when making an answer fails as well.
+LAST_RESORT: Final = refusal(InternalError(), exchange="", phase="response", close=True)

@@ -1,0 +1,70 @@
+"""Our log: one JSON object a line, made of fixed words, rule names and numbers. Never of input."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from datetime import UTC, datetime
+from typing import TextIO
+
+_NAME = "card_gateway"
+
+
+class JsonLines(logging.Formatter):
+    """Formats a record as `{"at", "level", "event", …}`; fields come from `extra={"fields": …}`.
+
+    An exception shows its type and where it was raised, never its text or its arguments: those may
+    hold what a peer sent.
+    """
+
+    def format(self, record: logging.LogRecord) -> str:
+        line: dict[str, object] = {
+            "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "event": record.getMessage(),
+        }
+        line.update(getattr(record, "fields", {}))
+        if record.exc_info and record.exc_info[0] is not None:
+            line["exception"] = record.exc_info[0].__name__
+            trace = record.exc_info[2]
+            places = []
+            while trace is not None:
+                code = trace.tb_frame.f_code
+                places.append(f"{code.co_filename.rpartition('/')[2]}:{trace.tb_lineno}")
+                trace = trace.tb_next
+            line["places"] = places[-6:]
+        return json.dumps(line, ensure_ascii=True, default=str)
+
+
+def logger() -> logging.Logger:
+    """The gateway's logger."""
+    return logging.getLogger(_NAME)
+
+
+def event(name: str, *, level: int = logging.INFO, **fields: object) -> None:
+    """Writes one line. `fields` are numbers, codes, rule names, ids: nothing that a peer chose."""
+    logging.getLogger(_NAME).log(level, name, extra={"fields": fields})
+
+
+def configure(level: str = "info", stream: TextIO | None = None) -> None:
+    """Sends our lines to `stream` (default stderr) and keeps every other library's text away.
+
+    Other loggers (mitmproxy, asyncio, uvicorn) quote input in their messages, so only their level
+    and name are kept.
+    """
+    handler = logging.StreamHandler(stream or sys.stderr)
+    handler.setFormatter(JsonLines())
+    handler.addFilter(_without_foreign_text)
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(logging.WARNING)
+    logging.getLogger(_NAME).setLevel(level.upper())
+
+
+def _without_foreign_text(record: logging.LogRecord) -> bool:
+    if record.name.partition(".")[0] != _NAME:
+        record.fields = {"logger": record.name}
+        record.msg, record.args = "library_message", ()
+        record.exc_text = None
+    return True

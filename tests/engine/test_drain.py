@@ -1,0 +1,98 @@
+"""P40: stopping finishes what is in hand, and only that."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+import time
+
+import pytest
+
+from gateway.egress import Egress
+from gateway.engine.master import Engine
+from gateway.engine.settings import EngineSettings, ListenerSettings
+from tests.engine.lab import Plan, Upstream
+
+
+def _stop(world, grace: float) -> threading.Thread:
+    thread = threading.Thread(target=lambda: world.loop.do(world.engine.stop(grace)))
+    thread.start()
+    return thread
+
+
+def test_p40_running_exchanges_finish_and_say_close(any_world):
+    any_world.upstream("a.test", Upstream(delay=0.6))
+    any_world.start()
+    idle = any_world.tunnel("a.test")
+    wires = [any_world.tunnel("a.test") for _ in range(4)]
+    for wire in wires:
+        wire.send(any_world.get("a.test"))
+    time.sleep(0.3)
+    stopping = _stop(any_world, 5)
+    for wire in wires:
+        answer = wire.response()
+        assert (answer.status, answer.body, answer.one("connection")) == (200, b"hi", "close")
+        assert wire.rest() == b""
+        wire.close()
+    assert idle.rest() == b""
+    idle.close()
+    stopping.join(5)
+    assert not stopping.is_alive()
+    assert len(any_world.plan.ended) == 4
+    assert all(error is None for _, error in any_world.plan.ended)
+    with pytest.raises(OSError):
+        socket.create_connection(any_world.engine.addresses["proxy"], 1).close()
+
+
+def test_p40_grace_ends(world):
+    world.upstream("a.test", Upstream(delay=30))
+    world.start()
+    with world.tunnel("a.test") as wire:
+        wire.send(world.get("a.test"))
+        time.sleep(0.3)
+        began = time.monotonic()
+        stopping = _stop(world, 0.5)
+        assert wire.rest() == b""
+        stopping.join(5)
+        assert time.monotonic() - began < 3
+    assert [error.code for _, error in world.plan.ended] == ["client_gone"]
+
+
+def test_p40_what_the_pipeline_has_in_hand_is_finished(world):
+    world.upstream("a.test")
+    world.start()
+    finished = []
+
+    async def answer(exchange):
+        await asyncio.sleep(0.6)
+        finished.append(exchange.id)
+
+    world.plan.answer = answer
+    with world.tunnel("a.test") as wire:
+        wire.send(world.get("a.test"))
+        time.sleep(0.3)
+        _stop(world, 0.05).join(5)
+    assert len(finished) == 1
+    assert len(world.plan.ended) == 1
+
+
+def test_a_port_in_use_fails_the_start(confdir):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        settings = EngineSettings(confdir=confdir, proxy=ListenerSettings("127.0.0.1", port))
+        engine = Engine(settings, Plan(), Egress(stand_ins=(), private=(), own=()))
+        with pytest.raises(OSError):
+            asyncio.run(engine.start())
+
+
+def test_a_certificate_that_is_missing_fails_the_start(confdir, tmp_path):
+    missing = tmp_path / "none.pem"
+    listener = ListenerSettings("127.0.0.1", 0, tls=True, certificate=missing, key=missing)
+    engine = Engine(
+        EngineSettings(confdir=confdir, endpoints=listener),
+        Plan(),
+        Egress(stand_ins=(), private=(), own=()),
+    )
+    with pytest.raises(ValueError):
+        asyncio.run(engine.start())

@@ -1,0 +1,38 @@
+"""The gateway's own answers: fixed words, one shape, for every error there is."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from gateway import errors
+from gateway.problem import problem, reason
+
+
+def _all(kind):
+    yield kind
+    for below in kind.__subclasses__():
+        yield from _all(below)
+
+
+@pytest.mark.parametrize("kind", sorted(set(_all(errors.GatewayError)), key=lambda kind: kind.code))
+@pytest.mark.parametrize("phase", ["request", "response"])
+def test_every_error_has_an_answer(kind, phase):
+    status, media_type, body = problem(kind(), exchange="abc-1234", phase=phase)
+    assert media_type == "application/problem+json"
+    assert status == (kind.status if phase == "request" else kind.upstream_status)
+    assert json.loads(body) == {
+        "type": f"https://card-gateway.invalid/errors/{kind.code}",
+        "title": kind.text,
+        "status": status,
+        "code": kind.code,
+        "detail": kind.action,
+        "exchange": "abc-1234",
+    }
+    assert reason(status) or status == 499
+
+
+def test_codes_are_unique():
+    codes = [kind.code for kind in set(_all(errors.GatewayError))]
+    assert len(set(codes)) >= len(codes) - 1  # InternalError is the base's own code
