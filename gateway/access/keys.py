@@ -44,6 +44,7 @@ _CHECK_LENGTH: Final = 6
 _FORM: Final = re.compile(r"cgk_([0-9a-z]{12})_[0-9A-Za-z]{38}")
 # How long a revoked key may still be taken, and how often the table is read.
 FRESH: Final = timedelta(seconds=2)
+_GUESSES_APART: Final = timedelta(milliseconds=250)
 _NO_HASH: Final = bytes(32)
 
 
@@ -198,7 +199,11 @@ class Keys:
 
     def _row(self, id: str) -> KeyRow | None:
         # A clock that was set back makes the rows look younger than new: then they are read again.
-        if self._read is None or not timedelta(0) <= self._clock() - self._read[0] < FRESH:
+        # An id that is not there may be a new key's: it is looked for again, but no oftener than
+        # guessing would be worth.
+        age = None if self._read is None else self._clock() - self._read[0]
+        known = self._read is not None and id in self._read[1]
+        if age is None or not timedelta(0) <= age < (FRESH if known else _GUESSES_APART):
             self.refresh()
         return None if self._read is None else self._read[1].get(id)
 

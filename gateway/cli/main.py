@@ -1,0 +1,93 @@
+"""`card-gateway`: one module per command group, each with `register(app)`."""
+
+from __future__ import annotations
+
+import sys
+from types import TracebackType
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from gateway import __version__
+from gateway.cli import certs, check, demo, keys, refused, rules, run, sandbox, scan
+from gateway.cli.output import complain, complain_of
+from gateway.errors import ConfigurationError, GatewayError
+
+_HELP = """An HTTP proxy that keeps card numbers out of hotel software.
+
+Examples:
+
+  card-gateway certs init     make the development CA and certificates
+  card-gateway check          are gateway.yaml, rules and files right?
+  card-gateway keys create --client pms --name front-desk
+  card-gateway refused        what was refused, and the YAML that allows it
+
+Exit codes: 0 fine, 1 found something, 2 wrong use.
+"""
+
+
+class _Group(TyperGroup):
+    """Tells our own errors as text; they are wrong use or a wrong set-up, so the exit code is 2."""
+
+    def invoke(self, ctx: Any) -> Any:  # click's Context, which newer typers bring along themselves
+        try:
+            return super().invoke(ctx)
+        except (ConfigurationError, GatewayError) as error:
+            complain_of(error)
+        except OSError as error:  # a file that is absent, or not ours to read or write
+            complain(f"{error.filename or 'a file'}: {error.strerror or 'could not be used'}")
+        raise typer.Exit(2)
+
+
+app = typer.Typer(
+    cls=_Group,
+    help=_HELP,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"card-gateway {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Print it and leave."),
+    ] = False,
+) -> None:
+    """Options of the command as a whole."""
+
+
+for _module in (run, demo, check, refused, rules, keys, scan, certs, sandbox):
+    _module.register(app)
+
+
+def _without_input(
+    kind: type[BaseException], _: BaseException, trace: TracebackType | None
+) -> None:
+    """Where an unforeseen error happened, never its text: that may hold what a file held."""
+    place = ""
+    while trace is not None:
+        file = trace.tb_frame.f_code.co_filename.rpartition("/")[2]
+        place = f"{file}:{trace.tb_lineno}"
+        trace = trace.tb_next
+    complain(f"{kind.__name__} at {place}", "This is a mistake in card-gateway: please report it.")
+
+
+def main() -> None:
+    """The console script."""
+    sys.excepthook = _without_input
+    # Not `app(...)`: that puts typer's own hook in place of ours, which tells texts and lines.
+    typer.main.get_command(app)(prog_name="card-gateway")
+
+
+if __name__ == "__main__":
+    main()

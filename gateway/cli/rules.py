@@ -1,0 +1,332 @@
+"""`card-gateway rules list|show|explain|test|schema`: packs, looked at and tried without traffic.
+
+Everything here reads the packs alone, drafts too; `card-gateway check` says whether they fit
+gateway.yaml.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal, NoReturn
+
+import typer
+
+from gateway import strict_yaml
+from gateway.cli.examples import Outcome, run_examples
+from gateway.cli.explain import Explanation, body_of, explain, path_of, place_of, shapes_of
+from gateway.cli.output import (
+    DEFAULT_CONFIG,
+    AsJson,
+    ConfigFile,
+    complain,
+    done,
+    print_json,
+    say,
+    table,
+)
+from gateway.errors import GatewayError
+from gateway.exchange import Authority
+from gateway.rules.compile import UNKNOWN_HOST
+from gateway.rules.load import load_every_pack
+from gateway.rules.model import Direction, Field, Pack, Route, RuleSet, Shape
+from gateway.rules.schema import json_schema
+from gateway.yaml_model import suggest
+
+Way = Literal["request", "response"]
+Directory = Annotated[
+    Path | None,
+    typer.Option(
+        "--rules", help="Where the packs are. Default: as gateway.yaml says, else rules/."
+    ),
+]
+
+app = typer.Typer(no_args_is_help=True, help="Look at the packs, try them on messages.")
+
+
+def register(parent: typer.Typer) -> None:
+    """Adds the group to the command."""
+    parent.add_typer(app, name="rules")
+
+
+@app.command("list")
+def list_rules(
+    config: ConfigFile = DEFAULT_CONFIG, directory: Directory = None, as_json: AsJson = False
+) -> None:
+    """Every route of every pack, and what it does."""
+    packs = _load(config, directory).packs
+    rows = [_row(pack, route) for pack in packs for route in pack.routes]
+    if as_json:
+        print_json(rows)
+        return
+    columns = ("route", "methods", "where", "what happens")
+    table(columns, [[row[column] for column in columns] for row in rows])
+
+
+@app.command("show")
+def show(
+    system: Annotated[str, typer.Argument(help="A pack's system: siteminder")],
+    config: ConfigFile = DEFAULT_CONFIG,
+    directory: Directory = None,
+) -> None:
+    """One pack: its shapes, field by field, and its routes."""
+    pack = _pack(_load(config, directory), system)
+    say(f"{pack.system}: {pack.about}" + (" (draft)" if pack.draft else ""))
+    say(f"  file    {pack.file}")
+    if pack.format_source:
+        say(f"  source  {pack.format_source}")
+    for shape in pack.shapes.values():
+        say(f"\nshape {shape.name} ({shape.format})")
+        for name, text in _places(shape):
+            say(f"  {name:<13} {text}")
+    for route in pack.routes:
+        row = _row(pack, route)
+        say(f"\nroute {route.name}  [{route.source}]")
+        say(f"  {row['methods']} {row['where']}")
+        say(f"  {row['what happens']}")
+    say(f"\n{len(pack.examples)} examples: card-gateway rules test {pack.system}")
+
+
+@app.command("test")
+def run_tests(
+    systems: Annotated[
+        list[str] | None, typer.Argument(help="Packs by their system. Default: all.")
+    ] = None,
+    config: ConfigFile = DEFAULT_CONFIG,
+    directory: Directory = None,
+    as_json: AsJson = False,
+) -> None:
+    """Runs the packs' examples. Exit code 1 when one does not come out as expected."""
+    rules = _load(config, directory)
+    packs = [_pack(rules, name) for name in systems] if systems else list(rules.packs)
+    outcomes = [outcome for pack in packs for outcome in run_examples(pack)]
+    failed = [outcome for outcome in outcomes if outcome.mistakes]
+    if as_json:
+        print_json([_outcome(outcome) for outcome in outcomes])
+    else:
+        for outcome in outcomes:
+            _tell(outcome)
+        for pack in packs:
+            if not pack.examples:
+                say(f"- {pack.system}: no examples")
+        say(f"{len(outcomes)} examples, {len(failed)} failed")
+    if failed:
+        raise typer.Exit(1)
+
+
+@app.command("explain")
+def explain_message(
+    file: Annotated[Path, typer.Argument(help="A message; a whole HTTP request is fine too.")],
+    *,
+    route: Annotated[
+        str, typer.Option("--route", help="system/name, or system alone if it has one")
+    ],
+    way: Annotated[
+        str, typer.Option("--as", help="request or response. Default: the one the route works on.")
+    ] = "",
+    config: ConfigFile = DEFAULT_CONFIG,
+    directory: Directory = None,
+    as_json: AsJson = False,
+) -> None:
+    """Says which cards a route finds in FILE, where, and which bytes would change.
+
+    Card numbers are shown masked. Exit code 1 when the message would be refused or a card fails.
+    """
+    found = _route(_load(config, directory), route)
+    direction = _direction(found, way)
+    try:
+        told = explain(found, direction, body_of(file.read_bytes()))
+    except GatewayError as error:
+        if as_json:
+            print_json({"route": found.id, "refused": error.code, "text": error.text})
+        else:
+            complain(f"Refused ({error.code}): {error.text}", error.action)
+        raise typer.Exit(1) from None
+    if as_json:
+        print_json(_explanation(found, told))
+    else:
+        say(f"Route {found.id} ({found.source}), its {direction}:")
+        for line in told.lines():
+            say(line)
+        if not told.trial.cards:
+            for shape in shapes_of(found, direction):
+                say(
+                    f"  shape {shape.name}: {_booking_of(shape)}{shape.card.text} {shape.number.at.text}"
+                )
+    if any(card.failure for card in told.trial.cards):
+        raise typer.Exit(1)
+
+
+@app.command("schema")
+def schema() -> None:
+    """The JSON Schema of a pack, for editors that complete and check YAML."""
+    print_json(json_schema())
+
+
+def rules_directory(config: Path) -> Path:
+    """Where gateway.yaml says the packs are; `rules` where there is no such file.
+
+    Only that one key is read: the packs can be looked at while the rest is being edited.
+    """
+    if not config.exists():
+        return Path("rules")
+    data = strict_yaml.load(config).data
+    named = data.get("rules", "rules") if isinstance(data, dict) else "rules"
+    return config.parent / str(named)
+
+
+def _load(config: Path, directory: Path | None) -> RuleSet:
+    return load_every_pack(directory or rules_directory(config))
+
+
+def _pack(rules: RuleSet, system: str) -> Pack:
+    for pack in rules.packs:
+        if pack.system == system:
+            return pack
+    known = [pack.system for pack in rules.packs]
+    return _wrong(f"there is no pack `{system}`{suggest(system, known)}", known)
+
+
+def _route(rules: RuleSet, name: str) -> Route:
+    routes = {route.id: route for route in rules.routes}
+    if name in routes:
+        return routes[name]
+    fitting = [route for route in rules.routes if name in {route.system, route.name}]
+    if len(fitting) == 1:
+        return fitting[0]
+    known = [route.id for route in fitting] or list(routes)
+    return _wrong(f"there is no single route `{name}`{suggest(name, routes)}", known)
+
+
+def _direction(route: Route, asked: str) -> Way:
+    ways: tuple[Way, Way] = ("request", "response")
+    working = [way for way in ways if shapes_of(route, way)]
+    fitting = [way for way in working if asked in {"", way}]
+    if len(fitting) == 1:
+        return fitting[0]
+    if not working:
+        return _wrong(f"the route {route.id} lets everything pass: nothing to explain", [])
+    return _wrong(f"the route {route.id} works on its {' and '.join(working)}: say --as", [])
+
+
+def _wrong(message: str, known: Sequence[str]) -> NoReturn:
+    complain(message, f"There: {', '.join(known)}." if known else "")
+    raise typer.Exit(2)
+
+
+def _row(pack: Pack, route: Route) -> dict[str, str]:
+    return {
+        "route": route.id,
+        "methods": ", ".join(sorted(route.methods)),
+        "where": _where(route),
+        "what happens": _what(route),
+        "mode": route.mode,
+        "draft": "yes" if pack.draft else "no",
+        "source": str(route.source),
+    }
+
+
+def _where(route: Route) -> str:
+    if route.to is not None:
+        host = ("*." if route.to.host.any_below else "") + route.to.host.host
+        port = "" if route.to.port == 443 else f":{route.to.port}"
+        return f"to https://{host}{port}{route.to.path.text}"
+    forward = route.forward
+    if route.at is None or forward is None:
+        return "nowhere"
+    auth = "" if route.auth == "key" else f" (caller {route.auth})"
+    if forward.host.endswith(UNKNOWN_HOST):
+        target = f"{{{forward.host.removesuffix(UNKNOWN_HOST)}}}"
+    else:
+        target = str(Authority(forward.scheme, forward.host, forward.port))
+    return f"at {route.at.text}{auth} -> {target}{forward.path}"
+
+
+def _what(route: Route) -> str:
+    said = []
+    for way, rule in (("request", route.request), ("response", route.response)):
+        shapes = ", ".join(shape.name for shape in shapes_of(route, way))
+        if shapes:
+            said.append(f"{way}: {_verb(rule)} {shapes}")
+    return "; ".join(said) or "passes"
+
+
+def _verb(rule: Direction) -> str:
+    return "tokenize" if rule.tokenize is not None else "detokenize"
+
+
+def _places(shape: Shape) -> Iterator[tuple[str, str]]:
+    if shape.booking is not None:
+        yield "booking", shape.booking.text
+    yield "card", shape.card.text
+    for name in ("number", "expiry", "expiry_month", "expiry_year", "cvc", "holder", "brand"):
+        place: Field | None = getattr(shape, name)
+        if place is not None:
+            spelling = f" as {place.spelling}" if place.spelling else ""
+            number = " (a number)" if place.number else ""
+            kept = " (kept)" if name in shape.keep else ""
+            yield name, place.at.text + spelling + number + kept
+    for name in ("hotel", "booking_id", "departure"):
+        path = getattr(shape, name)
+        if path is not None:
+            yield name, path.text
+    if shape.token is not None:
+        yield "token", f"{shape.token.iduser.text}, {shape.token.tokenuser.text}"
+
+
+def _booking_of(shape: Shape) -> str:
+    return f"{shape.booking.text} " if shape.booking is not None else ""
+
+
+def _tell(outcome: Outcome) -> None:
+    example = outcome.example
+    name = f"{outcome.system}/{example.route} {example.source}"
+    if not outcome.mistakes:
+        done(name)
+        return
+    complain(f"✗ {name}")
+    for mistake in outcome.mistakes:
+        for line in mistake.splitlines():
+            say(f"    {line}")
+
+
+def _outcome(outcome: Outcome) -> dict[str, Any]:
+    return {
+        "route": f"{outcome.system}/{outcome.example.route}",
+        "source": str(outcome.example.source),
+        "passed": not outcome.mistakes,
+        "mistakes": list(outcome.mistakes),
+    }
+
+
+def _explanation(route: Route, told: Explanation) -> dict[str, Any]:
+    cards = []
+    for card in told.trial.cards:
+        line, column = place_of(told.trial.before, card.offset)
+        cards.append(
+            {
+                "shape": card.shape.name,
+                "path": path_of(card),
+                "line": line,
+                "column": column,
+                "booking": card.booking,
+                "position": card.position,
+                "hotel": card.hotel,
+                "becomes": card.shown if told.action == "tokenize" else "",
+                "left_alone": card.left_alone,
+                "virtual": card.virtual,
+                "failure": card.failure.value if card.failure else None,
+            }
+        )
+    changes = [
+        {
+            "start": change.start,
+            "end": change.end,
+            "line": change.line,
+            "column": change.column,
+            "before": change.before,
+            "after": change.after,
+        }
+        for change in told.changes
+    ]
+    return {"route": route.id, "action": told.action, "cards": cards, "changes": changes}

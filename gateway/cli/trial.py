@@ -1,0 +1,127 @@
+"""A message put through a rule without vault, keys or network: for `rules test` and `explain`.
+
+The stages are the real ones. Tokens are invented and always the same (`Example000001`, …); where
+cards are put in, every token resolves to one published test card.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from gateway.cards.bins import Bins
+from gateway.cards.card import Card, Failure
+from gateway.cards.expiry import Expiry
+from gateway.cards.token import Token
+from gateway.codecs import open_document
+from gateway.codecs.document import Change, Document, Edit, Node, Set
+from gateway.rules.model import Shape, Tokenize
+from gateway.secret import Secret
+from gateway.stages.detokenize import TokenSpot, put_in, read_tokens
+from gateway.stages.tokenize import BookingPlace, read_bookings, read_virtual, shown, take_out
+from gateway.vault.model import Found
+
+EXAMPLE_NUMBER: Final = "4111111111111111"
+EXAMPLE_EXPIRY: Final = Expiry(2030, 12)
+EXAMPLE_HOLDER: Final = "Jane Doe"
+
+
+@dataclass(frozen=True, slots=True)
+class TriedCard:
+    """One card node (or token): where it stands, and what becomes of it."""
+
+    shape: Shape
+    booking: int  # 1-based, among the bookings that hold a card node
+    position: int  # 1-based, within its booking
+    offset: int  # where the number's (or token's) text starts in the message
+    shown: str  # what stands there afterwards
+    left_alone: bool = False
+    failure: Failure | None = None
+    virtual: bool = False
+    hotel: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What came of a message."""
+
+    before: bytes = field(repr=False)
+    after: bytes = field(repr=False)
+    edits: tuple[Edit, ...]
+    cards: tuple[TriedCard, ...]
+    bookings: int = 0  # with card data
+
+
+def try_tokenize(body: bytes, rule: Tokenize, system: str) -> Trial:
+    """Takes the cards out of `body`. Raises the codecs' and stages' refusals."""
+    document = open_document(rule.shapes[0].format, body)
+    bookings: list[BookingPlace] = []
+    for shape in rule.shapes:
+        bookings += read_bookings(document, shape, system)
+    number = 0
+    for booking in bookings:
+        for place in booking.cards:
+            if place.card is not None:
+                number += 1
+                place.token = _example_token(number)
+    cards = tuple(
+        TriedCard(
+            shape=place.shape,
+            booking=n,
+            position=place.position,
+            offset=_offset(document, place.number),
+            shown=place.text.reveal() if place.left_alone else shown(place),
+            left_alone=place.left_alone,
+            failure=place.failure,
+            virtual=not place.left_alone and read_virtual(document, place) is not None,
+            hotel=booking.booking.hotel,
+        )
+        for n, booking in enumerate(bookings, 1)
+        for place in booking.cards
+    )
+    changes = take_out(document, bookings, rule, Bins())
+    with_cards = sum(booking.has_card_data for booking in bookings)
+    return _trial(document, body, changes, cards, with_cards)
+
+
+def try_detokenize(body: bytes, shapes: Sequence[Shape]) -> Trial:
+    """Puts the example card in place of each token. Raises the codecs' and stages' refusals."""
+    document = open_document(shapes[0].format, body)
+    spots = [spot for shape in shapes for spot in read_tokens(document, shape)]
+    changes = put_in(document, [(spot, _example_card(spot.token)) for spot in spots])
+    cards = tuple(
+        TriedCard(spot.shape, 1, n, _offset(document, _node(spot)), EXAMPLE_NUMBER)
+        for n, spot in enumerate(spots, 1)
+    )
+    return _trial(document, body, changes, cards, 1 if spots else 0)
+
+
+def _trial(
+    document: Document,
+    body: bytes,
+    changes: Sequence[Change],
+    cards: tuple[TriedCard, ...],
+    bookings: int,
+) -> Trial:
+    spliced = document.splice(changes)
+    return Trial(body, spliced.body, spliced.edits, cards, bookings)
+
+
+def _offset(document: Document, node: Node) -> int:
+    """Where a place's text starts: the codec tells it with the edit that would replace it."""
+    edits = document.splice([Set(node, "-")]).edits
+    return edits[0].start if edits else 0
+
+
+def _node(spot: TokenSpot) -> Node:
+    return spot.pair[0] if spot.pair is not None else spot.number or spot.node
+
+
+def _example_token(number: int) -> Token:
+    return Token(number, f"Example{number:06d}", test=False)
+
+
+def _example_card(token: Token) -> Found:
+    card = Card(Secret(EXAMPLE_NUMBER), EXAMPLE_EXPIRY, Secret(EXAMPLE_HOLDER))
+    return Found(token, "example", card, None)

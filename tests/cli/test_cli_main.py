@@ -1,0 +1,116 @@
+"""The command as a whole: help, version, exit codes, errors as text, a pipe."""
+
+import contextlib
+import json
+import os
+import pty
+import subprocess
+import sys
+
+import pytest
+from typer.testing import CliRunner
+
+from gateway import __version__
+from gateway.cli import main
+from gateway.errors import VaultUnavailable
+
+
+def test_version_and_help(run):
+    assert run("--version", options=False) == (0, f"card-gateway {__version__}\n", "")
+    code, out, _ = run("--help", options=False)
+    assert code == 0
+    assert "Exit codes: 0 fine, 1 found something, 2 wrong use." in out
+    for group in ("keys", "certs", "refused", "check"):
+        assert group in out
+        assert run(group, "--help", options=False)[0] == 0
+
+
+def test_wrong_use_is_2(run):
+    assert run("nonsense", options=False)[0] == 2
+    assert run("keys", "create")[0] == 2
+
+
+def test_a_mistake_in_the_configuration_is_told_with_its_line(run):
+    run.config.write_text(run.config.read_text().replace("terminal: 2", "terminal: 1"))
+    code, out, err = run("keys", "list")
+    assert (code, out) == (2, "")
+    assert err == (
+        f"{run.config}:6: `hilltop` and `seaside` have the same merchant_code and terminal\n"
+        "    A token belongs to one product: remove one of them.\n"
+    )
+
+
+def test_a_configuration_that_is_not_there(run):
+    run.config.unlink()
+    code, _, err = run("refused")
+    assert code == 2
+    assert err == f"{run.config}: the file can not be read: No such file or directory\n"
+
+
+def test_a_refusal_is_told_with_what_to_do(run, monkeypatch):
+    def sealed(*_):
+        raise VaultUnavailable
+
+    monkeypatch.setattr("gateway.cli.keys.Vault.open", sealed)
+    code, _, err = run("keys", "list")
+    assert code == 2
+    assert err == f"{VaultUnavailable.text}\n    {VaultUnavailable.action}\n"
+
+
+def test_a_file_that_can_not_be_used(run):
+    code, _, err = run("certs", "init", "--directory", str(run.config / "ca"))
+    assert code == 2
+    assert "Not a directory" in err or "File exists" in err
+
+
+def test_p16_an_unforeseen_error_shows_where_and_never_what(capsys):
+    try:
+        raise ValueError("4111111111111111")
+    except ValueError as error:
+        main._without_input(type(error), error, error.__traceback__)
+    err = capsys.readouterr().err
+    assert "4111" not in err
+    assert "ValueError at test_cli_main.py:" in err
+
+
+def test_a_real_process_in_a_pipe_prints_plain_text(run):
+    def call(*arguments):
+        command = [sys.executable, "-m", "gateway.cli.main", *arguments, "-c", str(run.config)]
+        return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+    made = call("keys", "create", "--client", "pms", "--name", "front-desk", "--json")
+    assert (made.returncode, made.stderr) == (0, "")
+    key = json.loads(made.stdout)["key"]
+    listed = call("keys", "list")
+    assert listed.returncode == 0
+    assert "\x1b" not in listed.stdout
+    assert key[4:16] in listed.stdout
+    assert key not in listed.stdout
+
+
+@pytest.mark.parametrize("columns", ["40", "200"])
+def test_a_table_in_a_pipe_is_never_cut(run, columns):
+    run("keys", "create", "--client", "pms", "--name", "a-name-that-is-rather-long-for-a-key")
+    result = CliRunner(env={"COLUMNS": columns}).invoke(
+        main.app, ["keys", "list", "--config", str(run.config)]
+    )
+    assert len(result.stdout.splitlines()) == 2
+    assert "a-name-that-is-rather-long-for-a-key" in result.stdout
+
+
+def test_on_a_terminal_there_are_colours(run):
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "gateway.cli.main", "keys", "list", "-c", str(run.config)]
+    run("keys", "create", "--client", "pms", "--name", "front-desk")
+    environment = os.environ | {"TERM": "xterm-256color", "COLUMNS": "160"}
+    environment.pop("NO_COLOR", None)
+    with subprocess.Popen(command, stdout=theirs, env=environment) as process:
+        os.close(theirs)
+        shown = b""
+        with contextlib.suppress(OSError):  # what a closed terminal answers
+            while part := os.read(ours, 4096):
+                shown += part
+    os.close(ours)
+    assert process.returncode == 0
+    assert b"\x1b[1m" in shown
+    assert b"front-desk" in shown
