@@ -1,0 +1,143 @@
+"""Chapters about running it: start, metrics, stop, and the search through all it wrote."""
+
+from __future__ import annotations
+
+import threading
+from typing import Final
+
+import httpx
+from prometheus_client.parser import text_string_to_metric_families
+
+from gateway.cli.demo_gateway import wait_for
+from gateway.cli.demo_pms import Answer, tokens
+from gateway.cli.demo_scan import Looked, finds_a_decoy, look
+from gateway.cli.demo_scene import Scene
+from gateway.sandbox.cards import AMEX, MASTERCARD, VISA, VISA_TWO
+
+_PLAYED: Final = frozenset({VISA, VISA_TWO, MASTERCARD, AMEX})
+_PREFIX: Final = "card_gateway_"
+_SLOW_HOTEL: Final = "SLOW"  # SiteMinder answers it after two seconds
+_FILES: Final = ("gateway.log", "state/vault.db", "state/vault.db-wal")
+
+
+def start(scene: Scene) -> None:
+    """Who is there."""
+    story, gateway = scene.story, scene.gateway
+    story.chapter(
+        "The gateway runs",
+        "On this machine, on free ports, in a directory of its own; beside it simulated partners: "
+        "SiteMinder, Channex, Stripe, Adyen, and a PMS. All card numbers are published test numbers.",
+    )
+    story.show("\n".join(f"{name:<10} {address}" for name, address in gateway.addresses.items()))
+    story.check("it says that it is ready", scene.pms.get("control", "/readyz").status, 200)
+    story.check("cards in its vault", scene.kept(), {})
+
+
+def metrics(scene: Scene) -> None:
+    """What Prometheus scrapes."""
+    story = scene.story
+    story.chapter(
+        "What Prometheus sees",
+        "The metrics count exchanges, cards and refusals by the names of rules and by codes, "
+        "never by anything that a message held.",
+    )
+    text = scene.pms.get("metrics", "/metrics").text
+    values = {
+        (sample.name.removeprefix(_PREFIX), frozenset(sample.labels.values())): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+    shown = ("cards_total", "refused_total", "guard_findings_total", "rules_reload_failures_total")
+    story.show(
+        "\n".join(
+            line.removesuffix(".0")
+            for line in text.splitlines()
+            if line.startswith(tuple(_PREFIX + name for name in shown))
+        )
+    )
+
+    def value(name: str, *labels: str) -> int:
+        return int(values.get((name, frozenset(labels)), 0))
+
+    tokenized = value("cards_total", "siteminder/pull", "tokenize", "done")
+    story.check("cards tokenised in pulls, as the PMS was told", tokenized, scene.tokenized)
+    routes = ("stripe/charge", "adyen/checkout-test")
+    used = sum(value("cards_total", route, "detokenize", "done") for route in routes)
+    story.check("cards put into payments", used, 3)
+    # At least: refused connections and the push with a wrong password are counted, too.
+    uncounted = [
+        code
+        for code in sorted(set(scene.refused))
+        if value("refused_total", code) < scene.refused.count(code)
+    ]
+    story.check("refusals of this story that are not counted", uncounted, [])
+    story.check("rules files with a mistake", value("rules_reload_failures_total"), 1)
+    story.check("clear numbers among the metrics", look_at(text), 0)
+
+
+def scan_running(scene: Scene) -> None:
+    """The search, while the database's write-ahead log is still there."""
+    story = scene.story
+    story.chapter(
+        "Is there a card number in anything that it wrote?",
+        "Every file is searched with what `card-gateway scan` uses: logs, settings, keys, the "
+        "vault's tables, and the write-ahead log that lies beside them while it runs.",
+    )
+    story.check("the search finds a number that is put there for it", finds_a_decoy(VISA))
+    _search(scene, _FILES)
+
+
+def stop(scene: Scene) -> None:
+    """SIGTERM while a pull is on its way."""
+    story, gateway = scene.story, scene.gateway
+    story.chapter(
+        "A clean stop",
+        "The gateway is told to stop while SiteMinder still thinks about a pull.",
+        "The pull is finished first, with its token; then the gateway leaves.",
+    )
+    answers: list[Answer] = []
+    running = threading.Thread(target=_pull_slowly, args=(scene, answers))
+    scene.sandbox.received.clear()
+    running.start()
+    arrived = wait_for(lambda: bool(scene.sandbox.received.requests("siteminder")))
+    story.check("the pull has reached SiteMinder", arrived)
+    gateway.terminate()
+    running.join()
+    ended = gateway.wait()
+    story.check("its answer arrives all the same", [one.status for one in answers], [200])
+    story.check("with its token", [len(tokens(one.text)) for one in answers], [1])
+    story.check("the gateway leaves by itself, exit code", ended.code, 0)
+    story.check("its last line in the log says so", len(gateway.events("stopped")), 1)
+
+
+def scan_all(scene: Scene) -> None:
+    """The same search over everything that is left."""
+    scene.story.chapter(
+        "The same search, over all that is left behind",
+        "Nothing that the gateway wrote, from its first to its last moment, holds a card number.",
+    )
+    _search(scene, _FILES[:2])
+
+
+def look_at(text: str) -> int:
+    """How many clear numbers stand in a text."""
+    return Answer(0, text, httpx.Headers()).clear
+
+
+def _pull_slowly(scene: Scene, answers: list[Answer]) -> None:
+    try:
+        answers.append(scene.pms.pull(_SLOW_HOTEL))
+    except httpx.HTTPError:
+        return  # that there is no answer is what the chapter then tells
+
+
+def _search(scene: Scene, wanted: tuple[str, ...]) -> None:
+    """The packs are ours: their examples hold test numbers. They must be as they were saved."""
+    story, gateway = scene.story, scene.gateway
+    looked: Looked = look(gateway.directory, known=_PLAYED, skip=gateway.rules)
+    story.say(f"The files: {', '.join(looked.files)}.")
+    story.check("the log and the vault are among them", set(wanted) <= set(looked.files))
+    story.check("files that could not be read", list(looked.unreadable), [])
+    story.check("clear card numbers found", list(looked.clear), [])
+    packs = {path.name: path.read_bytes() for path in gateway.rules.iterdir()}
+    story.check("the rules are as the operator saved them", packs == gateway.packs)

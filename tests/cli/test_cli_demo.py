@@ -1,0 +1,330 @@
+"""`card-gateway demo`: it passes, it fails when something is not as told, it leaves nothing running."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import typer
+from rich.console import Console
+from typer.testing import CliRunner
+
+from gateway.cli import demo, demo_operations, demo_pulls, spans
+from gateway.cli.demo_scan import finds_a_decoy, look
+from gateway.cli.demo_scene import NoSequel
+from gateway.cli.story import Story
+from gateway.sandbox.cards import AMEX, MASTERCARD, VISA, VISA_TWO
+
+ROOT = Path(__file__).parent.parent.parent
+RULES = ROOT / "rules"
+PLAYED = (VISA, VISA_TWO, MASTERCARD, AMEX)
+SCRIPT = "import typer; from gateway.cli.demo import register; a = typer.Typer(); register(a); a()"
+
+app = typer.Typer()
+demo.register(app)
+
+
+@pytest.fixture
+def few_chapters(monkeypatch):
+    """Plays only these chapters, between the start and the search at the end."""
+
+    def choose(*chapters):
+        played = (demo_operations.start, *chapters, demo_operations.stop, demo_operations.scan_all)
+        monkeypatch.setattr(demo, "_CHAPTERS", played)
+
+    return choose
+
+
+def told(*arguments):
+    result = CliRunner().invoke(app, ["--rules", str(RULES), *map(str, arguments)])
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result.exit_code, result.stdout, result.stderr
+
+
+def process(*arguments):
+    environment = {name: value for name, value in os.environ.items() if name != "FORCE_COLOR"}
+    return subprocess.Popen(
+        [sys.executable, "-c", SCRIPT, "--rules", str(RULES), *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+        env=environment | {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"},
+    )
+
+
+def written(directory):
+    """Every file of the gateway but the packs, whose examples hold published test numbers."""
+    for path in (directory / "gateway").rglob("*"):
+        if path.is_file() and (directory / "gateway/rules") not in path.parents:
+            yield path, path.read_bytes()
+
+
+@pytest.mark.slow
+def test_the_whole_story_is_as_told(tmp_path):
+    keep = tmp_path / "kept"
+    running = process("--keep", keep)
+    out, err = running.communicate(timeout=120)
+    assert running.returncode == 0, out + err
+    assert "20. " in out
+    assert "\n   ✗" not in out
+    assert "are as told" in out
+    assert "\x1b" not in out  # a pipe
+    assert f'CardNumber="[-{VISA}-]"' in out
+    assert 'CardNumber="{+444433******1111+}"' in out
+    assert "did you mean `methods`?" in out
+    after = [line for line in out.splitlines() if "{+" in line]
+    assert after
+    for line in after:
+        assert not any(number in line for number in PLAYED), line
+    names = {path.name for path, _ in written(keep)}
+    assert {"gateway.log", "vault.db", "kek"} <= names
+    for path, content in written(keep):
+        assert not any(number.encode() in content for number in PLAYED), path
+
+
+@pytest.mark.slow
+def test_a_rule_that_leaves_the_security_code_is_not_as_told(tmp_path, few_chapters):
+    rules = tmp_path / "rules"
+    shutil.copytree(RULES, rules)
+    pack = rules / "siteminder.yaml"
+    pack.write_text(pack.read_text().replace('    cvc: "@SeriesCode"\n', ""))
+    few_chapters(demo_pulls.one_booking)
+    code, out, _ = told("--rules", rules)
+    assert code == 1
+    summary = out[out.index("Not as told") :]
+    assert "2. The PMS pulls a reservation: the security code is gone: that is not so" in summary
+    assert "the number is now" not in summary  # that is as told
+
+
+@pytest.mark.slow
+def test_a_rule_that_takes_no_card_out_is_not_as_told(tmp_path, few_chapters):
+    """The later chapters that need its token say so; nothing crashes."""
+    rules = tmp_path / "rules"
+    shutil.copytree(RULES, rules)
+    pack = rules / "siteminder.yaml"
+    pack.write_text(pack.read_text().replace("card: .//PaymentCard", "card: .//NoSuchCard"))
+    few_chapters(demo_pulls.one_booking, demo_pulls.endpoint)
+    code, out, _ = told("--rules", rules, "--json")
+    assert code == 1
+    wrong = json.loads(out)["not_as_told"]
+    assert any("tokens that came with it: 0, and not 1" in one for one in wrong)
+    assert any("no token of seaside came out of the pulls" in one for one in wrong)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("file", ["gateway.log", "state/left-behind.bin"])
+def test_a_card_in_a_file_of_the_gateway_is_not_as_told(few_chapters, file):
+    def leak(scene):
+        scene.story.chapter("Somebody logs too much")
+        with (scene.gateway.directory / file).open("ab") as out:
+            out.write(f'{{"note": "{VISA}"}}\n'.encode())
+
+    few_chapters(leak)
+    code, out, _ = told()
+    assert code == 1
+    summary = out[out.index("Not as told") :]
+    assert f"clear card numbers found: {file}: 444433******1111, and not none" in summary
+    assert VISA not in out
+
+
+@pytest.mark.slow
+def test_json_is_for_scripts_and_holds_no_clear_number(few_chapters):
+    few_chapters(demo_pulls.one_booking)
+    code, out, _ = told("--json")
+    assert code == 0, out
+    story = json.loads(out)
+    assert story["as_told"] is True
+    assert story["not_as_told"] == []
+    assert [chapter["number"] for chapter in story["chapters"]] == [1, 2, 3, 4]
+    assert {"told", "as_told", "expected", "got"} == set(story["chapters"][0]["facts"][0])
+    assert not any(number in out for number in PLAYED)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_stopped_half_way_it_leaves_nothing_running(tmp_path, number):
+    keep = tmp_path / "kept"
+    running = process("--keep", keep, "--slow")
+    try:
+        for line in running.stdout:
+            if line.startswith("1. "):
+                break
+        running.send_signal(number)
+        running.communicate(timeout=30)
+    finally:
+        if running.poll() is None:
+            running.kill()
+            running.communicate()
+    assert running.returncode == 130
+    addresses = [
+        line.split()[1] for line in (keep / "gateway/gateway.out").read_text().splitlines()
+    ]
+    assert len(addresses) == 4
+    for address in addresses:
+        host, _, port = address.partition(":")
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection((host, int(port)), 2)
+
+
+@pytest.mark.slow
+def test_a_gateway_that_does_not_start_is_told(tmp_path):
+    rules = tmp_path / "rules"
+    shutil.copytree(RULES, rules)
+    (rules / "stripe.yaml").write_text("system: stripe\nabout: x\nroots: []\n")
+    code, _, err = told("--rules", rules)
+    assert code == 1
+    assert "did not start" in err
+    assert "stripe.yaml:3" in err
+
+
+def test_packs_that_are_not_there(tmp_path):
+    code, _, err = told("--rules", tmp_path)
+    assert code == 2
+    assert "siteminder.yaml" in err
+    assert "--rules DIR" in err
+
+
+def test_a_directory_that_is_not_empty_is_not_used(tmp_path):
+    (tmp_path / "mine").write_text("precious")
+    code, _, err = told("--keep", tmp_path)
+    assert code == 2
+    assert "not an empty directory" in err
+    assert [path.name for path in tmp_path.iterdir()] == ["mine"]
+
+
+def test_the_packs_are_those_of_gateway_yaml(tmp_path):
+    (tmp_path / "gateway.yaml").write_text(
+        "rules: nowhere\nproducts: { p: { merchant_code: a, terminal: 1, mode: test } }\n"
+        "clients: { c: { networks: [127.0.0.0/8] } }\n"
+    )
+    result = CliRunner().invoke(app, ["--config", str(tmp_path / "gateway.yaml")])
+    assert result.exit_code == 2
+    assert str(tmp_path / "nowhere") in result.stderr
+
+
+# --- the teller ---------------------------------------------------------------------------------
+
+
+def terminal(width=100):
+    return Console(
+        file=io.StringIO(),
+        force_terminal=True,
+        color_system="standard",
+        width=width,
+        highlight=False,
+    )
+
+
+def test_on_a_terminal_changed_spans_are_coloured():
+    out = terminal()
+    story = Story(out)
+    story.chapter("One")
+    story.compare(("before", f'<a n="{VISA}"/>'), ("after", '<a n="444433******1111"/>'))
+    text = out.file.getvalue()
+    assert f"\x1b[1;31m{VISA}" in text
+    assert "\x1b[1;32m444433******1111" in text
+    assert "[-" not in text
+    assert "{+" not in text
+
+
+def test_the_part_after_never_shows_a_clear_number():
+    out = Console(file=io.StringIO(), width=100)
+    Story(out).compare(("before", "number=tok_1_x"), ("after", f"number={VISA}"))
+    text = out.file.getvalue()
+    assert VISA not in text
+    assert "{+444433xxxxxx1111+}" in text
+
+
+def test_a_fact_never_holds_a_clear_number():
+    story = Story()
+    story.chapter("One")
+    assert not story.check("the number", VISA, MASTERCARD)
+    assert VISA not in str(story.not_as_told())
+    assert MASTERCARD not in str(story.not_as_told())
+
+
+def test_a_chapter_that_breaks_off_is_not_as_told():
+    def chapter(scene):
+        scene.story.chapter("One")
+        raise NoSequel("nothing came")
+
+    class Stage:
+        story = Story()
+
+    demo._play(chapter, Stage)
+    (wrong,) = Stage.story.not_as_told()
+    assert wrong == "1. One: the chapter is told: nothing came, and not to its end"
+
+
+def test_slow_waits_after_each_chapter(monkeypatch):
+    waited = []
+    monkeypatch.setattr(time, "sleep", waited.append)
+    story = Story(pause=3.0)
+    story.chapter("One")
+    story.chapter("Two")
+    assert waited == [3.0]
+
+
+def changed(lines):
+    return [piece.text for line in lines for piece in line if piece.changed]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "gone", "come"),
+    [
+        ("same", "same", [], []),
+        ('<a n="1" c="2"/>', '<a n="3"/>', ["1", ' c="2"'], ["3"]),
+        ("<a></a>", "<a><b>1</b></a>", [], ["<b>1</b>"]),
+        ('{"n": "1",\n "c": "2",\n "d": 1}', '{"n": "x",\n "d": 1}', ["1", '"c": "2"'], ["x"]),
+        ("", "new", [], ["new"]),
+    ],
+)
+def test_what_changed(before, after, gone, come):
+    sides = spans.compare(before, after)
+    assert changed(sides.before) == gone
+    assert changed(sides.after) == come
+
+
+def test_only_lines_with_a_change_and_no_more_of_a_long_one_than_needed():
+    filler = " ".join(f"word{n}" for n in range(100))
+    before = f"first\n    {filler} old {filler}\nlast"
+    sides = spans.compare(before, before.replace(" old ", " new "))
+    ((start, piece, end),) = sides.before
+    assert piece.text == "old"
+    assert start.text.startswith("…")
+    assert end.text.endswith("…")
+    assert len(start.text) + len(end.text) < 140
+
+
+@pytest.mark.parametrize("text", [VISA, "4444 3333 2222 1111", "%34444333322221111", "a\n" + VISA])
+def test_hidden(text):
+    hidden = spans.hide_cards(f"<{text}>")
+    assert text not in hidden
+    assert "x" in hidden
+
+
+# --- the search ---------------------------------------------------------------------------------
+
+
+def test_the_search_finds_and_skips(tmp_path):
+    (tmp_path / "rules").mkdir()
+    (tmp_path / "rules" / "pack.yaml").write_text(VISA)
+    (tmp_path / "a.log").write_text(f"nothing\n{VISA}\n")
+    (tmp_path / "b.log").write_text(f"id 9{VISA}9\n")  # inside a longer run: only known ones
+    looked = look(tmp_path, known=(VISA,), skip=tmp_path / "rules")
+    assert looked.files == ("a.log", "b.log")
+    assert {one.partition(":")[0] for one in looked.clear} == {"a.log", "b.log"}
+    assert not any(VISA in one for one in looked.clear)
+    assert looked.unreadable == ()
+    assert finds_a_decoy(VISA)
