@@ -11,6 +11,11 @@ from gateway.errors import MessageUnfit
 _PLACE: Final = re.compile(r"\{([a-z][a-z0-9_]*)\}")
 
 
+def split(template: str) -> list[str]:
+    """What stands between the places of `template`, and at the odd indices the places' names."""
+    return _PLACE.split(template)
+
+
 def fill(template: str, values: Mapping[str, str], position: int | None) -> str:
     """`template` with each `{name}` replaced by its value; `{position}` counts from 1.
 

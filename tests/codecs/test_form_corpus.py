@@ -16,11 +16,12 @@ def test_p14_each_message_of_the_corpus_has_its_outcome(file: pathlib.Path) -> N
     assert outcome_of("form", "card[number]", file.read_bytes()) == expected
 
 
-@pytest.mark.parametrize("file", corpus("form"))
+ACCEPTED = [file for file in corpus("form") if file.id.startswith(("card--", "none--"))]
+
+
+@pytest.mark.parametrize("file", ACCEPTED)
 def test_p14_two_other_parsers_agree_on_the_value(file: pathlib.Path) -> None:
     expected, _, _ = file.stem.partition("--")
-    if expected not in ("card", "none"):
-        return
     body = file.read_bytes()
     assert value_by_urllib(body) == value_by_werkzeug(body)
     assert ("card" if value_by_urllib(body) else "none") == expected

@@ -1,0 +1,235 @@
+"""XML messages: lxml parses and decides, the original bytes are what is sent.
+
+The parser says which elements and attributes there are and what they hold. Where they stand in the
+bytes is found by `xml_scan`, only for the names that are about to change, and only when they are.
+Both must agree on every element of such a name: how many there are, the name with its prefix, and
+each attribute's value. Nothing is ever written out by the parser.
+
+1. The encoding is decided from the bytes and told to the parser (a parser that guesses differently
+   than the receiver's would show us another message).
+2. A DOCTYPE may not have an internal subset (entities that expand, defaulted attributes), and
+   nothing external is loaded; an entity reference is refused (a card could be written as one).
+3. XInclude is refused (the receiver's parser could fetch what we did not see).
+4. A comment, processing instruction or element inside a text that is read is refused (it splits a
+   number in two for one reader and not for another).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from lxml import etree
+
+from gateway.codecs.document import Change, Element, Node, Spliced, apply_edits
+from gateway.codecs.paths import Path, Step
+from gateway.codecs.xml_scan import has_entity, may_include
+from gateway.codecs.xml_select import Hop, Place, follow, prepare
+from gateway.codecs.xml_source import Source, read_source
+from gateway.codecs.xml_splice import Splicer, place_of, text_of
+from gateway.codecs.xml_tree import Parsed, Tree
+from gateway.errors import MessageForbidden, MessageMalformed
+
+_XINCLUDE: Final = "{http://www.w3.org/2001/XInclude}include"
+_FORBIDDEN: Final = frozenset(
+    {
+        etree.ErrorTypes.ERR_RESOURCE_LIMIT,  # more than 256 levels, a text of more than 10 MB
+        etree.ErrorTypes.ERR_NAME_TOO_LONG,
+        etree.ErrorTypes.ERR_INVALID_ENCODING,
+    }
+)
+
+
+class XmlDocument:
+    """One parsed message; see `Document`.
+
+    Absolute paths start at the document: the first step of `/a/b` names the outermost element. As
+    in XPath, `[n]` counts among the children of one parent, after `//` too. An attribute's step
+    takes neither `[n]` nor `[@a='v']`.
+    """
+
+    __slots__ = ("_absolute", "_body", "_hops", "_source", "_tree")
+
+    def __init__(self, body: bytes, source: Source, root: Parsed) -> None:
+        self._body = body
+        self._source = source
+        self._tree = Tree(root, len(body))
+        self._absolute: dict[str, Sequence[Place]] = {}
+        self._hops: dict[int, tuple[Path, Sequence[Hop]]] = {}  # by the path's identity, kept alive
+
+    @property
+    def root(self) -> Place:
+        return Place(self._tree.root)
+
+    @property
+    def encoding(self) -> str:
+        """The body's encoding: `utf-8`, `utf-16-le`, `utf-16-be`, `iso-8859-n`, `windows-125n`."""
+        return self._source.wide or self._source.codec
+
+    @property
+    def source(self) -> bytes:
+        """What `Edit`s refer to: the body itself, or for UTF-16 the same in UTF-8 without mark."""
+        return self._source.text
+
+    def close(self) -> None:
+        """Frees a big document in short steps.
+
+        To be called last, where time may pass: in a worker thread, after the answer has left. A
+        document that is only dropped is freed at once, and holds the interpreter's lock for some
+        3 ms per MB; in steps it takes some 12 ms per MB, but of less than 1 ms each.
+        """
+        self._absolute.clear()
+        self._tree.free()
+
+    def select(self, path: Path, within: Node | None = None) -> Sequence[Place]:
+        known = self._hops.get(id(path))
+        if known is None:
+            known = self._hops[id(path)] = (path, prepare(path.steps))
+        hops = known[1]
+        if path.absolute:
+            return self._from_document(path, hops)
+        top = self.root if within is None else place_of(within)
+        if not hops:
+            return (top,)
+        return follow(self._tree, top.element, hops) if top.key is None else ()
+
+    def _from_document(self, path: Path, hops: Sequence[Hop]) -> Sequence[Place]:
+        """Found once, however many bookings ask for it."""
+        places = self._absolute.get(path.text)
+        if places is None:
+            places = self._absolute[path.text] = tuple(follow(self._tree, None, hops))
+        return places
+
+    def text(self, node: Node) -> str:
+        return text_of(place_of(node))
+
+    def splice(self, changes: Iterable[Change]) -> Spliced:
+        changes = tuple(changes)
+        if not changes:
+            return Spliced(self._body, ())
+        edits = Splicer(self._source, self._tree).edits(changes)
+        spliced = apply_edits(self._source.text, edits)
+        if not self._source.wide:
+            return spliced
+        return Spliced(self._source.restore(spliced.body), spliced.edits)
+
+
+def open_xml(body: bytes) -> XmlDocument:
+    """Parses a message.
+
+    Raises `MessageMalformed` for what is not well-formed (namespaces included), `MessageForbidden`
+    for what the module's list says, a depth of more than 256, and a name or text that is too long.
+    """
+    source = read_source(body)
+    root = _parse(source)
+    doctype = root.getroottree().docinfo.internalDTD is not None
+    if doctype != source.doctype:
+        raise MessageForbidden
+    if doctype and has_entity(source.text, source.start):
+        raise MessageForbidden
+    document = XmlDocument(body, source, root)
+    if may_include(source.text, source.start):
+        included = document.select(Path("//include", (Step("descendant", "include"),), True))
+        if any(place.element.tag == _XINCLUDE for place in included):
+            raise MessageForbidden
+    return document
+
+
+def read_texts(body: bytes, names: tuple[str, ...]) -> dict[str, list[str]]:
+    """The texts of all elements with these local names, in document order, from a small message.
+
+    A name that does not occur has an empty list. Raises what `open_xml` raises, and
+    `MessageForbidden` where such an element holds more than text.
+    """
+    document = open_xml(body)
+    texts: dict[str, list[str]] = {}
+    for name in names:
+        places = document.select(Path(f"//{name}", (Step("descendant", name),), True))
+        texts[name] = [document.text(place) for place in places]
+    return texts
+
+
+def read_head_texts(
+    body: bytes, names: tuple[str, ...], until: str, limit: int = 64 * 1024
+) -> dict[str, list[str]]:
+    """As `read_texts`, but reads no further than the end of the first element called `until`, and
+    no further than `limit` bytes: for whoever is not yet known to deserve more work.
+
+    What stands behind is not looked at, nor is it checked for being well-formed. Where `until` does
+    not end within `limit` the lists are empty. Raises `MessageMalformed`, `MessageForbidden`.
+    """
+    source = read_source(body)
+    parser = etree.XMLPullParser(
+        events=("end",), encoding=source.codec, resolve_entities=False, no_network=True
+    )
+    texts: dict[str, list[str]] = {name: [] for name in names}
+    malformed = False
+    try:
+        parser.feed(source.document[:limit])
+    except etree.XMLSyntaxError:
+        malformed = True
+    if malformed:
+        raise MessageMalformed
+    for _, element in parser.read_events():
+        if not isinstance(element, etree._Element):  # noqa: SLF001  # the stubs' name for it
+            continue
+        name = etree.QName(element).localname if isinstance(element.tag, str) else ""
+        if name in texts:
+            texts[name].append(text_of(Place(element)))
+        if name == until:
+            return texts
+    return {name: [] for name in names}
+
+
+def parse_fragment(text: str) -> Element:
+    """An element to insert, from a rule's template, such as `<B2B>{b2b}</B2B>`.
+
+    Raises ValueError, with a text for whoever wrote the template, for anything but elements with
+    attributes that hold either text or elements, all without prefix and namespace.
+    """
+    try:
+        root = open_xml(text.encode("utf-8")).root.element
+    except MessageMalformed:
+        raise ValueError("the template is not one well-formed XML element") from None
+    except MessageForbidden:
+        raise ValueError("the template has a DOCTYPE, an odd encoding or too much depth") from None
+    return _template(root)
+
+
+def _template(element: Parsed) -> Element:
+    name, text = element.tag, element.text or ""
+    if not isinstance(name, str):
+        raise ValueError("the template holds a comment or a processing instruction")  # noqa: TRY004
+    if element.nsmap or any(key.startswith("{") for key in element.keys()):  # noqa: SIM118
+        raise ValueError(
+            f"<{name}>: a template has no prefixes and no xmlns; the parent's are taken"
+        )
+    children = tuple(_template(child) for child in element)
+    beside = [text, *(child.tail or "" for child in element)] if children else []
+    if any(piece.strip() for piece in beside):
+        raise ValueError(f"<{name}>: text stands beside elements")
+    return Element(name, tuple(element.items()), children, "" if children else text)
+
+
+def _parse(source: Source) -> etree._Element:
+    """The outermost element. The parser's own messages quote the body, so none is kept.
+
+    Not `collect_ids=False`: it saves little, and makes libxml2 look for the external DTD.
+    """
+    parser = etree.XMLParser(
+        encoding=source.codec,
+        resolve_entities=False,
+        no_network=True,
+        load_dtd=False,
+        dtd_validation=False,
+        attribute_defaults=False,
+        huge_tree=False,
+        recover=False,
+    )
+    try:
+        return etree.fromstring(source.document, parser)
+    except etree.XMLSyntaxError as error:
+        code = error.code  # type: ignore[attr-defined]  # the stubs do not know it
+    if code in _FORBIDDEN:
+        raise MessageForbidden
+    raise MessageMalformed

@@ -1,0 +1,174 @@
+"""Where tags and attributes stand in the bytes of a well-formed XML document.
+
+In well-formed XML `<` occurs nowhere but in markup, comments, CDATA sections and processing
+instructions. So one expression over those three openers and the tags of the wanted names finds
+every tag, and no quotation mark, `>` or look-alike inside a comment can mislead it. The caller
+has had the document parsed before, and compares every tag that is found here with the parser's.
+
+No search runs over more than one window of the document: a long C call holds the interpreter's
+lock, and the event loop waits for it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+from gateway.errors import MessageUnfit
+
+_WINDOW: Final = 256 * 1024
+_END: Final = {b"!--": b"-->", b"![CDATA[": b"]]>", b"?": b"?>"}
+_OPENER: Final = rb"(!--|!\[CDATA\[|\?)"
+# Possessive, so that a look-alike inside a comment can not make it try again and again.
+_TAG_REST: Final = rb"""([^"'<>]*+(?:(?:"[^"<]*+"|'[^'<]*+')[^"'<>]*+)*+)>"""
+_ATTRIBUTE: Final = re.compile(
+    rb"""[ \t\r\n]+([^ \t\r\n=<>/"']+)[ \t\r\n]*=[ \t\r\n]*("[^"<]*"|'[^'<]*')"""
+)
+_ENTITY: Final = re.compile(rb"(?:<" + _OPENER + rb"|&(?!#|(?:lt|gt|amp|quot|apos);))")
+_NAMESPACE: Final = re.compile(
+    rb"""xmlns(?::[^ \t\r\n=<>/"']+)?[ \t\r\n]*=[ \t\r\n]*("[^"<]*"|'[^'<]*')"""
+)
+_REFERENCE: Final = re.compile(r"&(?:#x([0-9A-Fa-f]+)|#([0-9]+)|(lt|gt|amp|quot|apos));")
+_NAMED: Final = {"lt": "<", "gt": ">", "amp": "&", "quot": '"', "apos": "'"}
+_LINE_END: Final = re.compile(r"\r\n?")
+_ATTRIBUTE_SPACE: Final = re.compile(r"\r\n?|[\n\t]")
+_CDATA: Final = re.compile(r"<!\[CDATA\[(.*?)\]\]>", re.DOTALL)
+
+
+@dataclass(slots=True)
+class Tag:
+    """One element's place. `name` as written, with its prefix.
+
+    `start:end` is the start tag, `<` and `>` included. `attributes`: name as written → (where the
+    white space before it starts, where its value starts, where its value ends), quotes left out.
+    The end tag is `close:after`; for a self-closed element (`<a/>`) both are `end`. `text` is the
+    document, and `inside` the span in it from the name to the `>`.
+    """
+
+    name: bytes
+    start: int
+    end: int
+    self_closed: bool
+    close: int
+    after: int
+    text: bytes = field(repr=False)
+    inside: tuple[int, int]
+    _attributes: dict[bytes, tuple[int, int, int]] | None = None
+
+    @property
+    def attributes(self) -> dict[bytes, tuple[int, int, int]]:
+        """Read when they are asked for: of most tags nobody does."""
+        if self._attributes is None:
+            self._attributes = {
+                found[1]: (found.start(), found.start(2) + 1, found.end() - 1)
+                for found in _ATTRIBUTE.finditer(self.text, *self.inside)
+            }
+        return self._attributes
+
+    @property
+    def written(self) -> bytes:
+        """The attributes as they stand there, spaces included."""
+        start, end = self.inside
+        return self.text[start : end - self.self_closed]
+
+
+def scan_tags(text: bytes, start: int, names: Collection[bytes]) -> Iterator[Tag]:
+    """Every element whose name as written is among `names`, in document order of its start tag.
+
+    A tag is handed out when its start is read; `close` and `after` are filled in later, and are
+    complete when the iteration has ended. Raises `MessageUnfit` where tags do not nest, which
+    a well-formed document does not do.
+    """
+    wanted = b"|".join(map(re.escape, sorted(names)))
+    # The opener in a look-ahead, and end tags apart: each `<` that is not wanted is passed over at
+    # its first sign.
+    tags = re.compile(
+        rb"<(?:(?=[!?])" + _OPENER + rb"|/(" + wanted + rb")[ \t\r\n]*>"
+        + rb"|(" + wanted + rb")(?=[ \t\r\n/>])" + _TAG_REST + rb")"
+    )  # fmt: skip
+    opened: list[Tag] = []
+    for match in _outside(text, start, tags):
+        name = match[3]
+        if name is None:
+            if not opened or opened[-1].name != match[2]:
+                raise MessageUnfit
+            tag = opened.pop()
+            tag.close, tag.after = match.span()
+            continue
+        start, end = match.span()
+        self_closed = text[end - 2] == 0x2F  # "/"
+        tag = Tag(name, start, end, self_closed, end, end, text, match.span(4))
+        if not self_closed:
+            opened.append(tag)
+        yield tag
+    if opened:
+        raise MessageUnfit
+
+
+def has_entity(text: bytes, start: int) -> bool:
+    """Whether an entity reference other than XML's own five stands in content or an attribute."""
+    return next(_outside(text, start, _ENTITY), None) is not None
+
+
+def may_include(text: bytes, start: int) -> bool:
+    """Whether a namespace declaration could be XInclude's, spelt out or with references."""
+    position = start
+    while position < len(text):
+        found = text.find(b"xmlns", position, position + _WINDOW)
+        if found < 0:
+            position += _WINDOW - len(b"xmlns") + 1
+            continue
+        match = _NAMESPACE.match(text, found)
+        if match and (b"XInclude" in match[1] or b"&" in match[1]):
+            return True
+        position = found + 1
+    return False
+
+
+def attribute_value(raw: str) -> str:
+    """An attribute's value from what stands between its quotes (XML 1.0 section 3.3.3, CDATA)."""
+    return _resolve(_ATTRIBUTE_SPACE.sub(" ", raw))
+
+
+def element_text(raw: str) -> str:
+    """The text of an element without children from what stands between its tags."""
+    parts = _CDATA.split(_LINE_END.sub("\n", raw))
+    parts[::2] = map(_resolve, parts[::2])
+    return "".join(parts)
+
+
+def _outside(text: bytes, start: int, wanted: re.Pattern[bytes]) -> Iterator[re.Match[bytes]]:
+    """Matches of `wanted` outside comments, CDATA sections and processing instructions.
+
+    The expression's first group is the opener of one of these. A window ends where a `<` begins,
+    so that nothing that is wanted lies across its end; a match that starts inside something opaque
+    is passed over, and can not hide what follows, because it holds no further `<`.
+    """
+    opaque = start  # everything before it is inside something opaque, or has been seen
+    while start < len(text):
+        end = text.find(b"<", start + _WINDOW)
+        end = len(text) if end < 0 else end
+        for match in wanted.finditer(text, start, end):
+            if match.start() < opaque:
+                continue
+            opener = match[1]
+            if opener is None:
+                yield match
+                continue
+            stop = text.find(_END[opener], match.end())
+            if stop < 0:
+                raise MessageUnfit
+            opaque = stop + len(_END[opener])
+        start = max(end, opaque)
+
+
+def _resolve(text: str) -> str:
+    return _REFERENCE.sub(_character, text) if "&" in text else text
+
+
+def _character(match: re.Match[str]) -> str:
+    if match[3]:
+        return _NAMED[match[3]]
+    return chr(int(match[1], 16) if match[1] else int(match[2]))

@@ -1,0 +1,155 @@
+"""Following a rule's path through a parsed XML tree."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import pairwise
+from typing import Final, NamedTuple
+
+from gateway.codecs.paths import Step
+from gateway.codecs.xml_tree import Parsed, Tree, local_name
+
+XML: Final = "http://www.w3.org/XML/1998/namespace"  # what the prefix `xml` always stands for
+_WRITTEN: Final = "name(@*[local-name() = $local and namespace-uri() = $uri])"
+_KEPT: Final = 1024  # paths that are kept ready; the rules of all packs have a few hundred
+
+
+class Place(NamedTuple):
+    """An element, or with `key` (lxml's spelling of its name) one of its attributes.
+
+    A tuple: ten thousand cards have a hundred thousand places, and a frozen dataclass takes three
+    times as long to make.
+    """
+
+    element: Parsed
+    key: str | None = None
+
+    def __repr__(self) -> str:
+        return f"<{'element' if self.key is None else 'attribute'} of an XML document>"
+
+
+@dataclass(frozen=True, slots=True)
+class Hop:
+    """A `Step` made ready for lxml; `plain`: every element of that name fits."""
+
+    step: Step
+    deep: bool
+    is_attribute: bool
+    local: str
+    prefix: str | None
+    tag: str
+    ending: str  # of the name in any namespace, as lxml spells it
+    plain: bool
+    condition: Hop | None  # for the attribute in `[@a='v']`
+
+
+@lru_cache(_KEPT)
+def prepare(steps: tuple[Step, ...]) -> tuple[Hop, ...]:
+    """A path's steps, made ready once for all the nodes that they will be followed from."""
+    return tuple(map(_hop, steps))
+
+
+def _hop(step: Step) -> Hop:
+    prefix, colon, local = (step.name or "").rpartition(":")
+    return Hop(
+        step,
+        deep=step.axis == "descendant",
+        is_attribute=step.axis == "attribute",
+        local=local,
+        prefix=prefix if colon else None,
+        tag="{*}" + local,
+        ending="}" + local,
+        plain=not colon and step.index is None and step.where is None,
+        condition=_hop(Step("attribute", step.where[0])) if step.where else None,
+    )
+
+
+def follow(tree: Tree, top: Parsed | None, hops: Sequence[Hop]) -> list[Place]:
+    """The places that `hops` (at least one) lead to from `top`, in document order.
+
+    None stands for the document itself, whose only child is the outermost element.
+    """
+    if top is None:
+        elements = _from_document(tree, hops[0])
+        hops = hops[1:]
+    else:
+        elements = [top]
+    for hop in hops:
+        if hop.is_attribute:
+            return [Place(element, key) for element in elements for key in _keys(element, hop)]
+        elements = _step(tree, elements, hop)
+    return [Place(element) for element in elements]
+
+
+def _from_document(tree: Tree, hop: Hop) -> list[Parsed]:
+    if hop.is_attribute:
+        return []
+    if hop.deep:
+        return list(_fitting(tree.walk(tree.root, hop.local), hop))
+    return list(_fitting([tree.root] if local_name(tree.root) == hop.local else [], hop))
+
+
+def _step(tree: Tree, elements: list[Parsed], hop: Hop) -> list[Parsed]:
+    if len(elements) == 1:
+        return _below(tree, elements[0], hop)
+    found = [one for element in elements for one in _below(tree, element, hop)]
+    if not _nested(elements):
+        return found
+    # What an inner element leads to stands before some of what an outer one does, or is the same.
+    wanted = set(found)
+    return [one for one in tree.walk(tree.root, hop.local) if one in wanted]
+
+
+def _below(tree: Tree, element: Parsed, hop: Hop) -> list[Parsed]:
+    """What a step leads to from one element."""
+    below = tree.inside(element, hop.local) if hop.deep else element.iterchildren(hop.tag)
+    return list(below if hop.plain else _fitting(below, hop))
+
+
+def _nested(elements: list[Parsed]) -> bool:
+    """Whether one of `elements`, which stand in document order, is inside another."""
+    return any(
+        any(ancestor is left for ancestor in right.iterancestors())
+        for left, right in pairwise(elements)
+    )
+
+
+def _fitting(candidates: Iterable[Parsed], hop: Hop) -> Iterable[Parsed]:
+    """Those of one context's candidates that fit the step's prefix, condition and place."""
+    if hop.prefix is not None:
+        candidates = [one for one in candidates if one.prefix == hop.prefix]
+    if hop.step.where is not None and hop.condition is not None:
+        condition, value = hop.condition, hop.step.where[1]
+        candidates = [
+            one for one in candidates if value in [one.get(key) for key in _keys(one, condition)]
+        ]
+    return candidates if hop.step.index is None else _nth(candidates, hop.step.index)
+
+
+def _nth(elements: Iterable[Parsed], index: int) -> Iterator[Parsed]:
+    """Every element that is the `index`-th (from 1) of those with the same parent."""
+    seen: dict[Parsed | None, int] = {}
+    for element in elements:
+        parent = element.getparent()
+        seen[parent] = seen.get(parent, 0) + 1
+        if seen[parent] == index:
+            yield element
+
+
+def _keys(element: Parsed, hop: Hop) -> list[str]:
+    """The attributes of `element` that `hop` names, in lxml's spelling."""
+    if hop.step.where is not None or hop.step.index not in {None, 1}:
+        return []
+    if hop.prefix is None:
+        local, ending = hop.local, hop.ending
+        keys = element.keys()
+        return [key for key in keys if key == local or (key[0] == "{" and key.endswith(ending))]
+    uri = XML if hop.prefix == "xml" else element.nsmap.get(hop.prefix)
+    key = f"{{{uri}}}{hop.local}"
+    if key not in element.attrib:
+        return []
+    # Two prefixes may stand for one namespace: the one that is written counts.
+    written = element.xpath(_WRITTEN, local=hop.local, uri=uri)
+    return [key] if written == hop.step.name else []

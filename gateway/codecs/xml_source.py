@@ -1,0 +1,178 @@
+"""What a body's bytes are before they are XML: byte order mark, encoding, prolog.
+
+Everything is decided here, from the bytes, by the rules of XML 1.0 (sections 2.8, 4.3.3 and
+appendix F); the parser is then told the encoding, so that it and the byte scanner cannot read one
+body in two ways. What two readers could read differently is refused.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+from dataclasses import dataclass, field
+from typing import Final
+
+from gateway.codecs.document import pieces
+from gateway.errors import MessageForbidden, MessageMalformed
+
+SPACE: Final = b" \t\r\n"
+
+_DECLARATION: Final = re.compile(
+    rb"""<\?xml[ \t\r\n]+version[ \t\r\n]*=[ \t\r\n]*(?P<q1>["'])(?P<version>1\.[0-9]+)(?P=q1)
+    (?:[ \t\r\n]+encoding[ \t\r\n]*=[ \t\r\n]*(?P<q2>["'])(?P<encoding>[A-Za-z][\w.-]*)(?P=q2))?
+    (?:[ \t\r\n]+standalone[ \t\r\n]*=[ \t\r\n]*(?P<q3>["'])(?:yes|no)(?P=q3))?[ \t\r\n]*\?>""",
+    re.VERBOSE,
+)
+_STARTS_DECLARATION: Final = re.compile(rb"<\?xml[ \t\r\n?]")
+_BARE_DOCTYPE: Final = re.compile(
+    rb"""<!DOCTYPE[ \t\r\n]+[^ \t\r\n<>\[\]"']+
+    (?:[ \t\r\n]+(?:SYSTEM|PUBLIC[ \t\r\n]+(?:"[^"<>]*"|'[^'<>]*'))
+       [ \t\r\n]+(?:"[^"<>]*"|'[^'<>]*'))?[ \t\r\n]*>""",
+    re.VERBOSE,
+)
+_ASIDES: Final = {b"<!--": b"-->", b"<?": b"?>"}  # what may stand before a DOCTYPE
+_SINGLE_BYTE: Final = re.compile(
+    r"(?:iso[-_]?8859[-_](?P<part>[1-9]|1[0-1]|1[3-6])|(?:windows-|cp)(?P<page>125[0-8])|latin-?1)"
+)
+_UTF_16: Final = {
+    codecs.BOM_UTF16_LE: ("utf-16-le", {"", "utf-16", "utf-16le"}),
+    codecs.BOM_UTF16_BE: ("utf-16-be", {"", "utf-16", "utf-16be"}),
+}
+# UTF-32 in four byte orders with and without a mark, UTF-16 without one, EBCDIC, and UTF-7, which
+# looks like text that is not XML at all. The UTF-32 marks come first: one starts like UTF-16's.
+_UNWANTED: Final = (
+    codecs.BOM_UTF32_LE,
+    codecs.BOM_UTF32_BE,
+    b"\x00\x00\xff\xfe",
+    b"\xfe\xff\x00\x00",
+    b"\x00",
+    b"<\x00",
+    b"\x4c\x6f\xa7\x94",
+    b"\x4c\x5a",
+    b"+ADw",
+    b"+/v",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A body as XML text in an encoding whose ASCII is ASCII, so that bytes can be scanned.
+
+    `text` is the body itself, or, for UTF-16, the same in UTF-8 without the mark. The document
+    starts at `start`: after a mark, and after white space that should not be there. `codec` is
+    Python's and libxml2's name of `text`'s encoding; `mark` and `wide` say how `restore` writes
+    UTF-16. `doctype`: whether a DOCTYPE stands there; if so, without an internal subset.
+    """
+
+    text: bytes = field(repr=False)
+    start: int
+    codec: str
+    doctype: bool
+    mark: bytes = b""
+    wide: str = ""
+
+    @property
+    def document(self) -> bytes:
+        """What the parser gets."""
+        if self.start == 0:
+            return self.text
+        return b"".join(pieces(self.text, self.start, len(self.text)))
+
+    def restore(self, text: bytes) -> bytes:
+        """`text`, a changed `self.text`, in the body's own encoding."""
+        return self.mark + _transcode(text, self.codec, self.wide) if self.wide else text
+
+
+def read_source(body: bytes) -> Source:
+    """Finds out how `body` is written.
+
+    Raises `MessageForbidden` for an encoding other than UTF-8, UTF-16 with a mark, ISO-8859-x and
+    Windows-125x, for a mark that contradicts the declaration, XML versions other than 1.0, and a
+    DOCTYPE with an internal subset; `MessageMalformed` where no markup begins, or for a malformed
+    XML declaration.
+    """
+    if body.startswith(_UNWANTED):
+        raise MessageForbidden
+    mark = body[:2]
+    if mark in _UTF_16:
+        wide, allowed = _UTF_16[mark]
+        text = _transcode(body[2:], wide, "utf-8")
+        if mark + _transcode(text, "utf-8", wide) != body:
+            raise MessageForbidden
+        start = _skip_space(text, 0)
+        if _declared(text, start) not in allowed:
+            raise MessageForbidden
+        return Source(text, start, "utf-8", _has_doctype(text, start), mark, wide)
+    marked = body.startswith(codecs.BOM_UTF8)
+    start = _skip_space(body, len(codecs.BOM_UTF8) if marked else 0)
+    if body.startswith(_UNWANTED, start):
+        raise MessageForbidden
+    codec = _codec(_declared(body, start))
+    if marked and codec != "utf-8":
+        raise MessageForbidden
+    return Source(body, start, codec, _has_doctype(body, start))
+
+
+def _skip_space(text: bytes, start: int) -> int:
+    while text[start : start + 1] and text[start] in SPACE:
+        start += 1
+    return start
+
+
+def _declared(text: bytes, start: int) -> str:
+    """The encoding that the XML declaration names, lower-case; empty without one."""
+    if not text.startswith(b"<", start):
+        raise MessageMalformed
+    if not _STARTS_DECLARATION.match(text, start):
+        return ""
+    declaration = _DECLARATION.match(text, start)
+    if declaration is None:
+        raise MessageMalformed
+    if declaration["version"] != b"1.0":
+        raise MessageForbidden  # 1.1 has other line ends and characters, and few parsers know it
+    return (declaration["encoding"] or b"").decode("ascii").lower()
+
+
+def _codec(declared: str) -> str:
+    """The codec of a body without a UTF-16 mark."""
+    if declared in {"", "utf-8", "utf8"}:
+        return "utf-8"
+    match = _SINGLE_BYTE.fullmatch(declared)
+    if match is None:
+        raise MessageForbidden
+    return f"windows-{match['page']}" if match["page"] else f"iso-8859-{match['part'] or 1}"
+
+
+def _has_doctype(text: bytes, start: int) -> bool:
+    """Whether the prolog has a DOCTYPE. Raises `MessageForbidden` unless it is a bare one."""
+    while True:
+        start = _skip_space(text, start)
+        if text.startswith(b"<!DOCTYPE", start):
+            if not _BARE_DOCTYPE.match(text, start):
+                raise MessageForbidden
+            return True
+        opener = next((o for o in _ASIDES if text.startswith(o, start)), None)
+        if opener is None:
+            return False
+        end = text.find(_ASIDES[opener], start + len(opener))
+        if end < 0:
+            raise MessageMalformed
+        start = end + len(_ASIDES[opener])
+
+
+def _transcode(data: bytes, old: str, new: str) -> bytes:
+    """`data` in another encoding, piece by piece. Raises `MessageForbidden` for invalid bytes."""
+    parts = _recode(data, old, new)
+    if parts is None:
+        raise MessageForbidden  # here, and not where the codec's error holds the data
+    return b"".join(parts)
+
+
+def _recode(data: bytes, old: str, new: str) -> list[bytes] | None:
+    decoder = codecs.getincrementaldecoder(old)("strict")
+    try:
+        parts = [decoder.decode(piece).encode(new) for piece in pieces(data, 0, len(data))]
+        decoder.decode(b"", final=True)
+    except UnicodeError:
+        return None
+    return parts

@@ -1,0 +1,143 @@
+"""Writing values and small elements into XML: escaping, prefixes, characters that do not fit."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
+from gateway.codecs.document import Element
+from gateway.codecs.template import split
+from gateway.errors import MessageUnfit
+
+# XML 1.0 section 2.2; a character reference can not name the others either.
+_NOT_XML: Final = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_PLAIN: Final = re.compile(r"[A-Za-z0-9 *._:/+-]*")  # the same in every encoding, never escaped
+# A bare CR would be read as LF; `]]>` may not stand in a text.
+_TEXT: Final = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "&#13;"})
+_SPACE: Final = str.maketrans({"\t": "&#9;", "\n": "&#10;"})  # attributes would read a space
+_QUOTE: Final = {b'"': ('"', "&quot;"), b"'": ("'", "&apos;")}
+
+
+class _Slot(NamedTuple):
+    """Where a value goes: its name (None: the position), the quote around it (b"": text)."""
+
+    name: str | None
+    quote: bytes
+
+
+_Form = list[bytes | _Slot]  # a template made ready: what is always the same is written once
+
+
+class Writer:
+    """Writes in one document's encoding; `codec`'s ASCII is ASCII.
+
+    Every method raises `MessageUnfit` for characters that XML can not hold at all.
+    """
+
+    __slots__ = ("_codec", "_forms")
+
+    def __init__(self, codec: str) -> None:
+        self._codec = codec
+        # By a template's identity, prefix, and whether it is numbered; it is kept alive beside it.
+        self._forms: dict[tuple[int, str, bool], tuple[Element, _Form]] = {}
+
+    def text(self, value: str) -> bytes:
+        """An element's text."""
+        if _PLAIN.fullmatch(value):
+            return value.encode("ascii")
+        return self._encode(value.translate(_TEXT))
+
+    def value(self, value: str, quote: bytes) -> bytes:
+        """What stands between an attribute's quotes, which are `quote`."""
+        if _PLAIN.fullmatch(value):
+            return value.encode("ascii")
+        return self._encode(value.translate(_TEXT).translate(_SPACE).replace(*_QUOTE[quote]))
+
+    def attribute(self, name: str, value: str) -> bytes:
+        """A whole attribute, with the space before it."""
+        return b' %b="%b"' % (self.name(name), self.value(value, b'"'))
+
+    def leaf(self, name: str, value: str) -> bytes:
+        """An element that holds only text."""
+        tag = self.name(name)
+        return b"<%b>%b</%b>" % (tag, self.text(value), tag)
+
+    def element(
+        self, content: Element, prefix: str, values: Mapping[str, str], position: int | None
+    ) -> bytes:
+        """`content` with its templates filled in; every name gets `prefix` (`p:`, or empty).
+
+        `position` becomes the outermost element's attribute of that name.
+        """
+        numbered = position is not None
+        known = self._forms.get((id(content), prefix, numbered))
+        if known is None:
+            form: _Form = []
+            self._prepare(form, content, prefix, numbered=numbered)
+            known = self._forms[id(content), prefix, numbered] = (content, form)
+        return b"".join(
+            [
+                piece if isinstance(piece, bytes) else self._filled(piece, values, position)
+                for piece in known[1]
+            ]
+        )
+
+    def name(self, name: str) -> bytes:
+        """A name. Raises `MessageUnfit` where the encoding does not have its characters."""
+        try:
+            return name.encode(self._codec)
+        except UnicodeEncodeError:
+            raise MessageUnfit from None
+
+    def _prepare(self, form: _Form, content: Element, prefix: str, *, numbered: bool) -> None:
+        tag = self.name(prefix + content.name)
+        _write(form, b"<" + tag)
+        attributes: dict[str, str | None] = dict(content.attributes)
+        if numbered:
+            attributes["position"] = None
+        for name, template in attributes.items():
+            _write(form, b' %b="' % self.name(name))
+            if template is None:
+                form.append(_Slot(None, b'"'))
+            else:
+                self._prepare_value(form, template, b'"')
+            _write(form, b'"')
+        _write(form, b">")
+        self._prepare_value(form, content.text, b"")
+        for child in content.children:
+            self._prepare(form, child, prefix, numbered=False)
+        _write(form, b"</%b>" % tag)
+
+    def _prepare_value(self, form: _Form, template: str, quote: bytes) -> None:
+        for place, part in enumerate(split(template)):
+            if place % 2:
+                form.append(_Slot(part, quote))
+            else:
+                _write(form, self._escaped(part, quote))
+
+    def _filled(self, slot: _Slot, values: Mapping[str, str], position: int | None) -> bytes:
+        if slot.name is None:
+            return str(position).encode("ascii")
+        value = values.get(slot.name)
+        if value is None:
+            if slot.name != "position":
+                raise MessageUnfit  # half a token must not look like one
+            value = str(position or 1)
+        return self._escaped(value, slot.quote)
+
+    def _escaped(self, value: str, quote: bytes) -> bytes:
+        return self.value(value, quote) if quote else self.text(value)
+
+    def _encode(self, value: str) -> bytes:
+        if _NOT_XML.search(value):
+            raise MessageUnfit
+        return value.encode(self._codec, "xmlcharrefreplace")
+
+
+def _write(form: _Form, new: bytes) -> None:
+    """Adds what is always the same, joined to what stands before it."""
+    if form and isinstance(form[-1], bytes):
+        form[-1] += new
+    else:
+        form.append(new)
