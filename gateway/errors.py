@@ -239,6 +239,10 @@ class VaultUnavailable(GatewayError):
     action = "Try again later."
 
 
+class VaultBusy(VaultUnavailable):
+    """Somebody else holds the database: the next try would wait as long again."""
+
+
 class RecordDamaged(GatewayError):
     """A ciphertext that does not open: flipped, truncated, moved, or under another key."""
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from gateway.audit import Entry
 from gateway.cards.card import Booking, Card
@@ -32,10 +33,14 @@ class Kept:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A token to resolve, and the products that the caller may resolve for."""
+    """A token to resolve, and the products that the caller may resolve for.
+
+    `any_mode`: two fields do not tell test from live as an alias does; the answer's token does.
+    """
 
     token: Token
     products: frozenset[str]
+    any_mode: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,35 +53,71 @@ class Found:
     booking: Booking | None
 
 
-# --- rows, as stores hold them: sealed fields are opaque bytes to a store -------------------------
+# --- rows, as stores hold them: sealed fields and hashes are opaque bytes to a store ---------------
+# Card and link rows are NamedTuples: ten thousand of them go straight into one statement, and a
+# frozen dataclass costs six times as much to make.
 
 
-@dataclass(frozen=True, slots=True)
-class CardRow:
-    """`look_up` is HMAC(product, PAN, expiry); `sealed` the PAN and expiry."""
+class CardRow(NamedTuple):
+    """A card of a product. Hashes start with the 4-byte id of their key."""
 
     product: str
-    look_up: bytes
+    test: bool
+    look_up: bytes  # HMAC(product, mode, PAN, expiry)
     iduser: int
     tokenuser_hash: bytes
-    test: bool
-    sealed: bytes
-    sealed_tokenuser: bytes
-    created: datetime
+    sealed: bytes  # PAN, expiry, tokenuser
+    created: str  # ISO 8601, UTC
+
+
+class LinkRow(NamedTuple):
+    """What belongs to one card in one booking."""
+
+    iduser: int
+    booking_hash: bytes  # HMAC(system, hotel, booking id)
+    system: str
+    hotel: str | None
+    sealed: bytes  # holder, booking id, virtual dates and balance
+    departure: str | None  # ISO date, for retention
+    seen: str  # ISO 8601, UTC; exact to the hour
+
+
+class LinkChange(NamedTuple):
+    """A link that is there, as it shall be: only if it still holds `before`."""
+
+    row: LinkRow
+    before: bytes  # `sealed`, as it was read
 
 
 @dataclass(frozen=True, slots=True)
-class LinkRow:
-    """What belongs to one card in one booking; `sealed` holds the holder's name and dates."""
+class Changes:
+    """One message's changes, all or nothing. `entries[i]` is about `idusers[i]`."""
 
-    product: str
-    iduser: int
-    system: str
-    hotel: str
-    booking_hash: bytes
-    sealed: bytes
-    departure: str | None  # ISO date, for retention
-    seen: datetime
+    cards: Sequence[CardRow] = ()
+    links: Sequence[LinkRow] = ()
+    changed: Sequence[LinkChange] = ()
+    entries: Sequence[Entry] = ()
+    idusers: Sequence[int | None] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The answer to a message, once `changes` are durable."""
+
+    kept: list[Kept]
+    changes: Changes
+
+
+class Taken(Exception):
+    """Another writer was first: a card, iduser or link is there by now, or gone. Read again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """An audit entry with its place in the log."""
+
+    id: int
+    entry: Entry
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,22 +154,28 @@ class RefusalRow:
 
 
 class Store(Protocol):
-    """One writer thread, one transaction per call. Every method blocks; the service calls them off
-    the event loop. Raises `VaultUnavailable` for anything that the database could not do.
+    """One writer, one transaction a message. Reads block: the service makes them off the event loop.
+    Writes answer with a future, which is done once they are durable. Everything raises, or ends in,
+    `VaultUnavailable` for anything that the database could not do.
     """
 
-    def keep(
-        self, cards: Sequence[tuple[CardRow, LinkRow | None]], entries: Sequence[Entry]
-    ) -> Sequence[CardRow]:
-        """Inserts what is new, answers for each the row that now stands (an older one when the same
-        product and look_up exist), writes the links and `entries`; commits, durable, then returns.
+    def known(self, look_ups: Sequence[bytes]) -> dict[bytes, CardRow]:
+        """The cards with these look-up hashes, those that there are."""
 
-        `entries` line up with `cards` (same length) or are empty; each gets its card's iduser."""
+    def taken(self, idusers: Sequence[int]) -> set[int]:
+        """Those of `idusers` that are in use."""
 
-    def find(
-        self, idusers: Sequence[int], entries: Sequence[Entry]
-    ) -> Sequence[tuple[CardRow, LinkRow | None] | None]:
-        """The rows with these idusers, each with its latest link, after `entries` are durable."""
+    def links(self, wanted: Sequence[tuple[int, bytes]]) -> dict[tuple[int, bytes], LinkRow]:
+        """The links with these (iduser, booking_hash), those that there are."""
 
-    def record(self, entries: Sequence[Entry]) -> None:
-        """Writes audit rows, durable."""
+    def found(self, idusers: Sequence[int]) -> dict[int, tuple[CardRow, LinkRow | None]]:
+        """The cards with these idusers, each with the link that was made last."""
+
+    def keep(self, decide: Callable[[], Plan]) -> Future[Plan]:
+        """Writes the changes of what `decide` gives, all or nothing, and answers with it. `decide`
+        is called when the writer's turn has come, so that it sees what stands. Ends in `Taken` when
+        another writer was first nevertheless.
+        """
+
+    def record(self, entries: Sequence[Entry]) -> Future[None]:
+        """Writes audit rows."""

@@ -1,0 +1,58 @@
+"""Audit entries as rows: appended with the transaction they belong to, never changed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Final
+
+from gateway.audit import Action, Entry, Outcome
+from gateway.vault.model import Recorded
+from gateway.vault.sqlite import Connection
+
+_INSERT: Final = (
+    "INSERT INTO audit (at, exchange, action, outcome, client, key, origin, route, product, iduser,"
+    " booking, detail) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+_READ: Final = (
+    "SELECT id, at, exchange, action, outcome, client, key, origin, route, product, iduser,"
+    " booking, detail FROM audit WHERE id > ? ORDER BY id LIMIT ?"
+)
+
+
+def stamp(at: datetime) -> str:
+    """ISO 8601 in UTC with microseconds: sorts as text. Raises ValueError without a time zone."""
+    if at.tzinfo is None:
+        raise ValueError("a time without a zone")
+    return at.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def unstamp(text: str) -> datetime:
+    """Reads back what `stamp` wrote."""
+    return datetime.fromisoformat(text)
+
+
+def append(
+    connection: Connection, entries: Sequence[Entry], idusers: Sequence[int | None] = ()
+) -> None:
+    """Writes `entries`; where `idusers[i]` is given, it is what the i-th is about."""
+    stamps: dict[datetime, str] = {}  # a message's entries mostly share one time
+    rows = []
+    for position, entry in enumerate(entries):
+        at = stamps.get(entry.at) or stamps.setdefault(entry.at, stamp(entry.at))
+        named = idusers[position] if position < len(idusers) else None
+        row = (
+            at, entry.exchange, entry.action.value, entry.outcome.value, entry.client, entry.key,
+            entry.origin, entry.route, entry.product, entry.iduser if named is None else named,
+            entry.booking, entry.detail,
+        )  # fmt: skip
+        rows.append(row)
+    connection.executemany(_INSERT, rows)
+
+
+def read(connection: Connection, after: int, limit: int) -> list[Recorded]:
+    """Up to `limit` entries with an id above `after`, in order."""
+    return [
+        Recorded(row[0], Entry(unstamp(row[1]), row[2], Action(row[3]), Outcome(row[4]), *row[5:]))
+        for row in connection.execute(_READ, (after, limit))
+    ]

@@ -1,0 +1,105 @@
+"""Gateway keys: their rows. What a key may do is decided in `gateway.access`."""
+
+# ruff: noqa: S608  # the statements are put together from the constants here
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from gateway.vault.entries import stamp, unstamp
+from gateway.vault.model import KeyRow
+from gateway.vault.sqlite import Connection, Database
+
+_COLUMNS: Final = (
+    "id, name, client, hash, scopes, products, networks, created, expires, revoked, last_used"
+)
+
+
+class KeyTable:
+    """Rows by key id. Every method blocks on the disk: call it off the event loop.
+
+    Every method raises VaultUnavailable.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def insert(self, row: KeyRow) -> None:
+        """Adds a key. Raises Taken when its id is there already."""
+        values = (
+            row.id, row.name, row.client, row.hash, _write(row.scopes), _write(row.products),
+            _write(row.networks), stamp(row.created), _stamp(row.expires), _stamp(row.revoked),
+            _stamp(row.last_used),
+        )  # fmt: skip
+        marks = ", ".join("?" * len(values))
+
+        def work(connection: Connection) -> None:
+            connection.execute(f"INSERT INTO api_key ({_COLUMNS}) VALUES ({marks})", values)
+
+        self._database.write("key", work).result()
+
+    def all(self) -> list[KeyRow]:
+        """Every key, revoked ones too, oldest first."""
+        statement = f"SELECT {_COLUMNS} FROM api_key ORDER BY created, id"
+        rows = self._database.read(lambda c: c.execute(statement).fetchall())
+        return [_read(row) for row in rows]
+
+    def by_id(self, id: str) -> KeyRow | None:
+        """The key with this id."""
+        statement = f"SELECT {_COLUMNS} FROM api_key WHERE id = ?"
+        row = self._database.read(lambda c: c.execute(statement, (id,)).fetchone())
+        return None if row is None else _read(row)
+
+    def revoke(self, id: str, at: datetime) -> bool:
+        """Whether there was such a key that was not revoked yet; it is from now on."""
+        statement = "UPDATE api_key SET revoked = ? WHERE id = ? AND revoked IS NULL"
+
+        def work(connection: Connection) -> bool:
+            return connection.execute(statement, (stamp(at), id)).rowcount == 1
+
+        return self._database.write("key", work).result()
+
+    def used(self, times: Mapping[str, datetime]) -> None:
+        """Notes when keys were used last; one transaction for all. An older time changes nothing."""
+        if not times:
+            return
+        statement = (
+            "UPDATE api_key SET last_used = ?1 WHERE id = ?2 AND coalesce(last_used, '') < ?1"
+        )
+        rows = [(stamp(at), id) for id, at in times.items()]
+
+        def work(connection: Connection) -> None:
+            connection.executemany(statement, rows)
+
+        self._database.write("key", work).result()
+
+
+def _stamp(at: datetime | None) -> str | None:
+    return None if at is None else stamp(at)
+
+
+def _unstamp(text: str | None) -> datetime | None:
+    return None if text is None else unstamp(text)
+
+
+def _write(values: Sequence[str]) -> str:
+    return json.dumps(list(values))
+
+
+def _read(row: tuple[Any, ...]) -> KeyRow:  # Any: the columns' types, as the schema gives them
+    id, name, client, hashed, scopes, products, networks, created, expires, revoked, used = row
+    return KeyRow(
+        id=id,
+        name=name,
+        client=client,
+        hash=hashed,
+        scopes=tuple(json.loads(scopes)),
+        products=tuple(json.loads(products)),
+        networks=tuple(json.loads(networks)),
+        created=unstamp(created),
+        expires=_unstamp(expires),
+        revoked=_unstamp(revoked),
+        last_used=_unstamp(used),
+    )

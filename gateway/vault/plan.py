@@ -1,0 +1,151 @@
+"""What keeping a message's cards will change: decided off the event loop, written elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from gateway.audit import Entry
+from gateway.cards.token import Token
+from gateway.vault import records
+from gateway.vault.draw import draw
+from gateway.vault.keyring import Keyring
+from gateway.vault.model import (
+    CardRow,
+    Changes,
+    Kept,
+    LinkChange,
+    LinkRow,
+    NewCard,
+    Plan,
+    Store,
+)
+
+# `seen` is exact to the hour: a poll each minute shall not rewrite every link.
+_HOUR: Final = len("2026-01-31T23")
+
+
+@dataclass(slots=True)
+class _Link:
+    """What a message says about a card in a booking; `new` is the first card that said it."""
+
+    new: NewCard
+    content: dict[str, str]
+    departure: str | None
+
+
+class Planner:
+    """Plans one message, at the time `now`. Reads the store, writes nothing."""
+
+    def __init__(self, store: Store, keyring: Keyring, now: str) -> None:
+        self._store = store
+        self._keyring = keyring
+        self._now = now
+
+    def plan(self, cards: Sequence[NewCard], entries: Sequence[Entry]) -> Plan:
+        """Raises VaultUnavailable, and RecordDamaged when a card's record does not open."""
+        hashing = self._keyring.look_up
+        look_ups = [records.look_up(hashing, new.product, new.card, test=new.test) for new in cards]
+        firsts: dict[bytes, NewCard] = {}
+        for look_up, new in zip(look_ups, cards, strict=True):
+            firsts.setdefault(look_up, new)
+        known = self._store.known(list(firsts))
+        tokens = {look_up: self._token_of(row, firsts[look_up]) for look_up, row in known.items()}
+        fresh = [look_up for look_up in firsts if look_up not in known]
+        drawn = self._free([firsts[look_up].test for look_up in fresh])
+        tokens.update(zip(fresh, drawn, strict=True))
+        rows = [self._card_row(firsts[look_up], look_up, tokens[look_up]) for look_up in fresh]
+        kept = []
+        created = set(fresh)
+        for look_up in look_ups:
+            kept.append(Kept(tokens[look_up], look_up in created))
+            created.discard(look_up)
+        links, changed = self._links(cards, kept, known_idusers={r.iduser for r in known.values()})
+        idusers = [one.token.iduser for one in kept] if entries else []
+        return Plan(kept, Changes(rows, links, changed, entries, idusers))
+
+    # --- cards ------------------------------------------------------------------------------------
+
+    def _free(self, modes: Sequence[bool]) -> list[Token]:
+        # Among a million cards one in two thousand draws hits an iduser in use.
+        tokens = draw(modes)
+        while taken := self._store.taken([token.iduser for token in tokens]):
+            tokens = [draw([token.test])[0] if token.iduser in taken else token for token in tokens]
+        return tokens
+
+    def _token_of(self, row: CardRow, new: NewCard) -> Token:
+        where = records.card_place(new.product, row.iduser, test=new.test)
+        plaintext = self._keyring.sealer.open(row.sealed, where)
+        # The hash that found the row is no part of what is sealed. Whoever swapped two of them in
+        # the database would make one card get the other's token.
+        return Token(row.iduser, records.tokenuser_of(plaintext, new.card), new.test)
+
+    def _card_row(self, new: NewCard, look_up: bytes, token: Token) -> CardRow:
+        where = records.card_place(new.product, token.iduser, test=new.test)
+        parts = records.tokenuser_parts(token.iduser, token.tokenuser)
+        return CardRow(
+            new.product,
+            new.test,
+            look_up,
+            token.iduser,
+            self._keyring.tokenuser.digest(*parts),
+            self._keyring.sealer.seal(records.write_card(new.card, token), where),
+            self._now,
+        )
+
+    # --- links ------------------------------------------------------------------------------------
+
+    def _links(
+        self, cards: Sequence[NewCard], kept: Sequence[Kept], *, known_idusers: set[int]
+    ) -> tuple[list[LinkRow], list[LinkChange]]:
+        said: dict[tuple[int, bytes], _Link] = {}
+        for new, one in zip(cards, kept, strict=True):
+            key = (one.token.iduser, records.booking_hash(self._keyring.booking, new.booking))
+            content = records.content_of(new.card, new.booking)
+            departure = records.departure_of(new.booking)
+            link = said.get(key)
+            if link is None:
+                said[key] = _Link(new, content, departure)
+            else:
+                link.content.update(content)
+                link.departure = departure or link.departure
+        stand = self._store.links([key for key in said if key[0] in known_idusers])
+        added, changed = [], []
+        for key, link in said.items():
+            row = stand.get(key)
+            if row is None:
+                added.append(self._link_row(key, link, records.write_link(link.content)))
+                continue
+            change = self._changed(key, link, row)
+            if change is not None:
+                changed.append(change)
+        return added, changed
+
+    def _changed(self, key: tuple[int, bytes], link: _Link, row: LinkRow) -> LinkChange | None:
+        """The link with what the message adds to it; what it does not say stays as it was."""
+        stood = self._keyring.sealer.open(row.sealed, self._link_place(key, link))
+        written = records.write_link(link.content)
+        if written != stood:
+            written = records.write_link({**records.read_link(stood), **link.content})
+        link.departure = link.departure or row.departure
+        if written != stood or link.departure != row.departure:
+            return LinkChange(self._link_row(key, link, written), row.sealed)
+        if row.seen[:_HOUR] == self._now[:_HOUR]:
+            return None
+        return LinkChange(row._replace(seen=self._now), row.sealed)
+
+    def _link_row(self, key: tuple[int, bytes], link: _Link, written: bytes) -> LinkRow:
+        booking = link.new.booking
+        return LinkRow(
+            key[0],
+            key[1],
+            "" if booking is None else booking.system,
+            None if booking is None else booking.hotel,
+            self._keyring.sealer.seal(written, self._link_place(key, link)),
+            link.departure,
+            self._now,
+        )
+
+    def _link_place(self, key: tuple[int, bytes], link: _Link) -> bytes:
+        return records.link_place(link.new.product, key[0], key[1], test=link.new.test)

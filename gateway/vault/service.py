@@ -1,0 +1,250 @@
+"""The vault: cards in, tokens out, and back.
+
+What it promises, numbered as in the properties:
+
+P20  A card is found by HMAC(product, mode, PAN, expiry), under a key that does nothing else.
+P21  The CVC of a card that is kept is dropped; there is no place for it.
+P24  `keep` answers after the commit of cards, links and audit entries, which is one.
+P25  One card of one product has one token, whoever keeps it, and when.
+P27  Whatever goes wrong below raises VaultUnavailable, with nothing in its chain.
+P36  `find` reads a card only after its audit entries are durable.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from contextlib import ExitStack
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Final, TypeVar
+
+from gateway.audit import Entry
+from gateway.cards.card import Card
+from gateway.errors import ConfigurationError, Problem, RecordDamaged, VaultUnavailable
+from gateway.secret import Secret
+from gateway.vault import kek as keks
+from gateway.vault import records
+from gateway.vault.entries import stamp
+from gateway.vault.keyring import Keyring, WrappedKey, new_keys, unlock
+from gateway.vault.keys import KeyTable
+from gateway.vault.model import (
+    CardRow,
+    Found,
+    Kept,
+    LinkRow,
+    NewCard,
+    Plan,
+    Recorded,
+    Taken,
+    Wanted,
+)
+from gateway.vault.plan import Planner
+from gateway.vault.refusals import RefusalTable
+from gateway.vault.sqlite import Database, Step, no_step
+from gateway.vault.store import SqliteStore
+
+T = TypeVar("T")
+
+# Few cards are planned on the writer's thread: waking another one costs more than they do. Many are
+# planned beside it, so that other messages are written meanwhile.
+_FEW: Final = 16
+# When another writer was first with the same card, it is there when we look again. More than a few
+# rounds means that something else is wrong.
+_ATTEMPTS: Final = 8
+_THREADS: Final = 4
+_PROBE_SECONDS: Final = 10.0
+
+
+def utc_now() -> datetime:
+    """The time, in UTC."""
+    return datetime.now(UTC)
+
+
+class Vault:
+    """One vault on SQLite. Several processes may have the same one open."""
+
+    keys: KeyTable
+    refusals: RefusalTable
+
+    def __init__(
+        self,
+        database: Database,
+        store: SqliteStore,
+        keyring: Keyring,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self.keys = KeyTable(database)
+        self.refusals = RefusalTable(database)
+        self._database = database
+        self._store = store
+        self._keyring = keyring
+        self._clock = clock
+        self._aside = ThreadPoolExecutor(_THREADS, thread_name_prefix="vault")
+
+    @classmethod
+    def open(
+        cls,
+        database: Path,
+        kek: Path,
+        *,
+        clock: Callable[[], datetime] = utc_now,
+        busy_seconds: float = 5.0,
+        step: Step = no_step,
+    ) -> Vault:
+        """Opens the vault; on first use makes directory, database, KEK and keyring. Blocks.
+
+        Raises ConfigurationError when the KEK is not acceptable or not this vault's, or the database
+        is not ours or newer than we are; VaultUnavailable when the database can not be used.
+        `step` is called at each step of a write; tests stop the process there.
+        """
+        now = stamp(clock())
+        opened = Database(database, now=now, busy_seconds=busy_seconds, step=step)
+        with ExitStack() as undo:
+            undo.callback(opened.close)
+            store = SqliteStore(opened, step=step)
+            keyring = _unlocked(store, kek, now)
+            undo.pop_all()
+        return cls(opened, store, keyring, clock)
+
+    async def keep(self, cards: Sequence[NewCard], entries: Sequence[Entry] = ()) -> list[Kept]:
+        """The tokens of `cards`, durable together with `entries`, in the cards' order.
+
+        `entries` are none, or one for each card, which gets that card's iduser; further ones are
+        written as they are. All or nothing. Raises VaultUnavailable, RecordDamaged.
+        """
+        if entries and len(entries) < len(cards):
+            raise ValueError("entries: none, or one for each card")
+        for _ in range(_ATTEMPTS):
+            try:
+                return (await self._attempt(cards, entries)).kept
+            except Taken:
+                continue
+        raise VaultUnavailable
+
+    async def find(
+        self, wanted: Sequence[Wanted], entries: Sequence[Entry] = ()
+    ) -> list[Found | None]:
+        """The cards of `wanted`, in order; None for a token that is unknown, of another product or
+        mode, or whose tokenuser is wrong: they can not be told apart.
+
+        `entries` are durable before a card is read. Raises VaultUnavailable, RecordDamaged.
+        """
+        if entries:
+            await self.record(entries)
+        return await self._in_thread(lambda: self._resolve(wanted))
+
+    async def record(self, entries: Sequence[Entry]) -> None:
+        """Writes audit entries, durable. Raises VaultUnavailable."""
+        if entries:
+            await asyncio.wrap_future(self._store.record(entries))
+
+    def entries(self, *, after: int = 0, limit: int = 1000) -> list[Recorded]:
+        """Up to `limit` audit entries with an id above `after`, in order. Blocks.
+
+        Raises VaultUnavailable.
+        """
+        return self._store.entries(after, limit)
+
+    def check(self) -> None:
+        """Writes, durable, for readiness. Blocks up to ten seconds. Raises VaultUnavailable."""
+        future = self._store.probe(stamp(self._clock()))
+        try:
+            future.result(_PROBE_SECONDS)
+        except FutureTimeoutError:
+            pass
+        else:
+            return
+        raise VaultUnavailable
+
+    def count_by_product(self) -> dict[str, int]:
+        """How many cards each product has. Blocks. Raises VaultUnavailable."""
+        return self._store.count_by_product()
+
+    def close(self) -> None:
+        """Finishes what was begun, then closes the database. Blocks; further calls do nothing."""
+        self._aside.shutdown()
+        self._database.close()
+
+    async def _attempt(self, cards: Sequence[NewCard], entries: Sequence[Entry]) -> Plan:
+        decide = partial(self._plan, cards, entries)
+        if len(cards) > _FEW:
+            plan = await self._in_thread(decide)
+            return await asyncio.wrap_future(self._store.keep(lambda: plan))
+        return await asyncio.wrap_future(self._store.keep(decide))
+
+    async def _in_thread(self, work: Callable[[], T]) -> T:
+        try:
+            future = self._aside.submit(work)
+        except RuntimeError:  # closed
+            future = None
+        if future is None:
+            raise VaultUnavailable
+        return await asyncio.wrap_future(future)
+
+    # --- on a thread ------------------------------------------------------------------------------
+
+    def _plan(self, cards: Sequence[NewCard], entries: Sequence[Entry]) -> Plan:
+        return Planner(self._store, self._keyring, stamp(self._clock())).plan(cards, entries)
+
+    def _resolve(self, wanted: Sequence[Wanted]) -> list[Found | None]:
+        rows = self._store.found([want.token.iduser for want in wanted])
+        return [self._open(want, rows.get(want.token.iduser)) for want in wanted]
+
+    def _open(self, want: Wanted, row: tuple[CardRow, LinkRow | None] | None) -> Found | None:
+        token, hashing = want.token, self._keyring.tokenuser
+        parts = records.tokenuser_parts(token.iduser, token.tokenuser)
+        # 1. Always one hash and one comparison, also when there is no such card.
+        stored = hashing.digest() if row is None else row[0].tokenuser_hash
+        genuine = hashing.matches(stored, *parts)
+        # 2. All three must hold before anything is opened.
+        if row is None or not genuine:
+            return None
+        card, link = row
+        test = bool(card.test)
+        if card.product not in want.products or (test != token.test and not want.any_mode):
+            return None
+        # 3. The place names product, mode and iduser: a row that was altered does not open.
+        sealer = self._keyring.sealer
+        where = records.card_place(card.product, card.iduser, test=test)
+        pan, expiry = records.read_card(sealer.open(card.sealed, where))
+        holder, booking = None, None
+        if link is not None:
+            where = records.link_place(card.product, card.iduser, link.booking_hash, test=test)
+            content = records.read_link(sealer.open(link.sealed, where))
+            holder = content.get("holder")
+            booking = records.booking_of(link, content)
+        clear = Card(pan, expiry, None if holder is None else Secret(holder))
+        return Found(replace(token, test=test), card.product, clear, booking)
+
+
+def _unlocked(store: SqliteStore, path: Path, now: str) -> Keyring:
+    """The keyring, opened. Makes it, and the KEK, where there is none: under the database's lock, so
+    that of two processes that start together one does it. A keyring without its KEK stays shut.
+    """
+
+    def make() -> list[WrappedKey]:
+        if not path.exists():
+            keks.create(path)
+        return new_keys(keks.load(path))
+
+    rows = store.keyring(make, now)
+    kek = keks.load(path)
+    try:
+        return unlock(rows, kek)
+    except RecordDamaged:
+        pass
+    raise ConfigurationError(
+        [
+            Problem(
+                str(path),
+                0,
+                "this key-encryption key does not open the vault's keyring",
+                "Restore the key that belongs to this database.",
+            )
+        ]
+    )

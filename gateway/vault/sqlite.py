@@ -1,0 +1,273 @@
+"""The SQLite database: files, connections, transactions, migrations, and what its errors become.
+
+The only file that imports sqlite3. Nothing of a database error leaves it but its name in the log:
+messages can hold SQL, and a cause can hold the values that were bound.
+"""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import ExitStack
+from importlib import resources
+from pathlib import Path
+from sqlite3 import Connection
+from typing import Final, TypeVar, cast
+
+from gateway.errors import ConfigurationError, Problem, VaultBusy, VaultUnavailable
+from gateway.log import event
+from gateway.vault.files import publish
+from gateway.vault.model import Taken
+from gateway.vault.writer import Job, Writer
+
+__all__ = ["Connection", "Database", "Migration", "migrations"]
+
+T = TypeVar("T")
+Migration = tuple[int, str]  # number, SQL
+Step = Callable[[str], None]
+
+
+_APPLICATION: Final = 0x43475731  # "CGW1": the file is ours
+_WAL_LIMIT: Final = 64 * 1024 * 1024
+_TAKEN: Final = frozenset(
+    {
+        sqlite3.SQLITE_CONSTRAINT_UNIQUE,
+        sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY,
+        sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY,
+    }
+)
+# What binding a value may raise besides: a lone surrogate, a number beyond 64 bits.
+_FAILURES: Final = (sqlite3.Error, UnicodeEncodeError, OverflowError, OSError)
+
+
+def no_step(_name: str) -> None:
+    """Nothing happens at a step, outside tests."""
+
+
+class Database:
+    """One file, one writer thread, as many readers as ask at a time.
+
+    `step` is called at each step of a write; a test stops the process there.
+    """
+
+    def __init__(
+        self, path: Path, *, now: str, busy_seconds: float = 5.0, step: Step = no_step
+    ) -> None:
+        """Opens, creates or migrates. Raises VaultUnavailable, or ConfigurationError when the file
+        is another program's or of a newer version.
+        """
+        self._path = path
+        self._busy_seconds = busy_seconds
+        self._step = step
+        self._idle: list[Connection] = []
+        self._lock = threading.Lock()
+        self._closed = False
+        self._writing: Connection | None = _guarded(lambda: self._prepare(now))
+        self._writer = Writer(self._commit, self._finish, step)
+
+    def read(self, work: Callable[[Connection], T]) -> T:
+        """Runs `work` on a connection that sees one state of the database. Blocks.
+
+        Raises VaultUnavailable.
+        """
+        return _guarded(lambda: self._read(work))
+
+    def write(self, name: str, work: Callable[[Connection], T]) -> Future[T]:
+        """Runs `work` in a transaction; the future is done once that is durable.
+
+        `work` may run twice and must do the same both times. The future ends in what `work` raises,
+        in VaultUnavailable, or in Taken when a row is there already, or one it needs is gone.
+        """
+        future: Future[object] = Future()
+        self._writer.submit(Job(name, work, future))
+        return cast("Future[T]", future)
+
+    def close(self) -> None:
+        """Finishes what is queued, then closes every connection."""
+        self._writer.close()
+        with self._lock:
+            self._closed = True
+            idle, self._idle = self._idle, []
+        for connection in idle:
+            connection.close()
+
+    # --- opening ----------------------------------------------------------------------------------
+
+    def _prepare(self, now: str) -> Connection:
+        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # Made before SQLite would make it with the umask's mode; its WAL takes the same mode. The
+        # file is never opened past SQLite: closing it would drop the locks of every connection that
+        # this process has to it.
+        if not publish(self._path, b"") and self._path.stat().st_mode & 0o077:
+            self._path.chmod(0o600)
+        self._identity = self._identify()
+        connection = self._connect()
+        with ExitStack() as undo:
+            undo.callback(connection.close)
+            connection.execute("PRAGMA journal_mode = WAL")
+            _migrate(connection, self._path, migrations(), now)
+            undo.pop_all()
+        return connection
+
+    def _identify(self) -> tuple[int, int]:
+        status = self._path.stat()
+        return status.st_dev, status.st_ino
+
+    def _connect(self) -> Connection:
+        # mode=rw: a database that has vanished is an error, never silently a new and empty one.
+        connection = sqlite3.connect(
+            f"{self._path.absolute().as_uri()}?mode=rw",
+            uri=True,
+            timeout=self._busy_seconds,
+            isolation_level=None,
+            check_same_thread=False,
+        )
+        with ExitStack() as undo:
+            undo.callback(connection.close)
+            connection.execute("PRAGMA foreign_keys = ON")
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("PRAGMA secure_delete = ON")
+            connection.execute("PRAGMA trusted_schema = OFF")
+            connection.execute(f"PRAGMA journal_size_limit = {_WAL_LIMIT}")
+            undo.pop_all()
+        return connection
+
+    # --- reading ----------------------------------------------------------------------------------
+
+    def _read(self, work: Callable[[Connection], T]) -> T:
+        with self._lock:
+            if self._closed:
+                raise VaultUnavailable
+            connection = self._idle.pop() if self._idle else None
+        connection = connection or self._connect()
+        with ExitStack() as undo:
+            # Whatever happens to it, the next reader gets another one.
+            undo.callback(connection.close)
+            connection.execute("BEGIN")
+            result = work(connection)
+            connection.execute("COMMIT")
+            undo.pop_all()
+        with self._lock:
+            keep = not self._closed
+            if keep:
+                self._idle.append(connection)
+        if not keep:
+            connection.close()
+        return result
+
+    # --- writing, on the writer's thread ----------------------------------------------------------
+
+    def _commit(self, jobs: Sequence[Job[Connection]]) -> list[object]:
+        return _guarded(lambda: self._transact(jobs))
+
+    def _transact(self, jobs: Sequence[Job[Connection]]) -> list[object]:
+        # A file that was moved away or replaced would take writes that no restart finds again.
+        if self._identify() != self._identity:
+            raise FileNotFoundError
+        connection = self._writing = self._writing or self._connect()
+        with ExitStack() as undo:
+            undo.callback(self._roll_back, connection)
+            connection.execute("BEGIN IMMEDIATE")
+            results = [self._work(job, connection) for job in jobs]
+            connection.execute("COMMIT")
+            undo.pop_all()
+        for job in jobs:
+            self._step(f"{job.name}:committed")
+        return results
+
+    def _work(self, job: Job[Connection], connection: Connection) -> object:
+        self._step(f"{job.name}:begun")
+        result = job.work(connection)
+        self._step(f"{job.name}:written")
+        return result
+
+    def _roll_back(self, connection: Connection) -> None:
+        try:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+        except sqlite3.Error:
+            # Closing rolls back as well; the next job opens another one.
+            self._writing = None
+            connection.close()
+
+    def _finish(self) -> None:
+        if self._writing is not None:
+            self._writing.close()
+
+
+def _guarded(work: Callable[[], T]) -> T:
+    """Runs `work`; a failure of the database becomes VaultUnavailable or Taken, without a context."""
+    name = ""
+    try:
+        return work()
+    except _FAILURES as error:
+        name = getattr(error, "sqlite_errorname", type(error).__name__)
+        taken = getattr(error, "sqlite_errorcode", None) in _TAKEN
+    # Raised here and not above: an exception raised while another is handled keeps it as context.
+    if taken:
+        raise Taken
+    event("database_failed", level=logging.ERROR, error=name)
+    if name.startswith("SQLITE_BUSY"):
+        raise VaultBusy
+    raise VaultUnavailable
+
+
+# --- migrations -----------------------------------------------------------------------------------
+
+
+def migrations() -> list[Migration]:
+    """The numbered SQL files, in order."""
+    folder = resources.files("gateway.vault") / "migrations"
+    files = sorted((f for f in folder.iterdir() if f.name.endswith(".sql")), key=lambda f: f.name)
+    return [(int(file.name[:4]), file.read_text(encoding="utf-8")) for file in files]
+
+
+def _migrate(connection: Connection, path: Path, steps: Sequence[Migration], now: str) -> None:
+    """Brings the schema to the newest version: all of it or nothing, one process at a time."""
+    newest = max(number for number, _ in steps)
+    with ExitStack() as undo:
+        undo.callback(connection.rollback)
+        connection.execute("BEGIN IMMEDIATE")
+        (application,) = connection.execute("PRAGMA application_id").fetchone()
+        (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+        if application != _APPLICATION:
+            if application or tables:
+                raise _refused(path, "this database is not a vault", "Name another file.")
+            connection.execute(f"PRAGMA application_id = {_APPLICATION}")
+            connection.execute(
+                "CREATE TABLE schema_version"
+                " (version INTEGER PRIMARY KEY, applied TEXT NOT NULL) STRICT"
+            )
+        (version,) = connection.execute(
+            "SELECT coalesce(max(version), 0) FROM schema_version"
+        ).fetchone()
+        if version > newest:
+            raise _refused(
+                path,
+                "this vault was written by a newer version of the gateway",
+                "Run that version, or restore the backup that was made before the upgrade.",
+            )
+        for number, text in steps:
+            if number > version:
+                for statement in _statements(text):
+                    connection.execute(statement)
+                connection.execute("INSERT INTO schema_version VALUES (?, ?)", (number, now))
+        connection.execute("COMMIT")
+        undo.pop_all()
+
+
+def _statements(text: str) -> Iterator[str]:
+    """Statement by statement: `executescript` would commit what stands before it."""
+    statement = ""
+    for line in text.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""
+
+
+def _refused(path: Path, message: str, hint: str) -> ConfigurationError:
+    return ConfigurationError([Problem(str(path), 0, message, hint)])

@@ -1,0 +1,173 @@
+"""The Store on SQLite: cards, links, entries. Statements only; no key ever comes here."""
+
+# ruff: noqa: S608  # statements are put together from the constants here, never from values
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
+from itertools import chain
+from typing import Any, Final, TypeVar
+
+from gateway.audit import Entry
+from gateway.cards.token import IDUSER_MAX
+from gateway.vault import entries as audit
+from gateway.vault.keyring import Purpose, State, WrappedKey
+from gateway.vault.model import CardRow, LinkRow, Plan, Recorded, Taken
+from gateway.vault.sqlite import Connection, Database, Step, no_step
+
+T = TypeVar("T")
+
+# One statement for so many look-ups: half the cost of one each, and well below SQLite's limit of
+# parameters. Each length is one prepared statement, so there are two at most in a message.
+_AT_ONCE: Final = 100
+
+_CARD: Final = "product, test, look_up, card.iduser, tokenuser_hash, card.sealed, created"
+_LINK: Final = (
+    "link.iduser, link.booking_hash, link.system, link.hotel, link.sealed, link.departure,"
+    " link.seen"
+)
+_KNOWN: Final = f"SELECT {_CARD} FROM card WHERE look_up IN (%s)"
+_TAKEN: Final = "SELECT iduser FROM card WHERE iduser IN (%s)"
+# Not `(iduser, booking_hash) IN (VALUES ...)`: SQLite reads the whole table for that.
+_LINKS: Final = (
+    "WITH wanted (iduser, booking_hash) AS (VALUES %s)"
+    f" SELECT {_LINK} FROM wanted CROSS JOIN link USING (iduser, booking_hash)"
+)
+_FOUND: Final = (
+    f"SELECT {_CARD}, {_LINK} FROM card LEFT JOIN link"
+    " ON link.id = (SELECT max(id) FROM link AS any_link WHERE any_link.iduser = card.iduser)"
+    " WHERE card.iduser IN (%s)"
+)
+_ADD_CARD: Final = (
+    "INSERT INTO card (product, test, look_up, iduser, tokenuser_hash, sealed, created)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?)"
+)
+_COUNT: Final = (
+    "INSERT INTO card_count (product, cards) VALUES (?, ?)"
+    " ON CONFLICT (product) DO UPDATE SET cards = cards + excluded.cards"
+)
+_ADD_LINK: Final = (
+    "INSERT INTO link (iduser, booking_hash, system, hotel, sealed, departure, seen)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?)"
+)
+_CHANGE_LINK: Final = (
+    "UPDATE link SET sealed = ?, departure = ?, seen = ?"
+    " WHERE iduser = ? AND booking_hash = ? AND sealed = ?"
+)
+
+
+class SqliteStore:
+    """Fulfils `Store`, on a database that others use as well."""
+
+    def __init__(self, database: Database, *, step: Step = no_step) -> None:
+        self._database = database
+        self._step = step
+
+    # --- cards ------------------------------------------------------------------------------------
+
+    def known(self, look_ups: Sequence[bytes]) -> dict[bytes, CardRow]:
+        def work(connection: Connection) -> dict[bytes, CardRow]:
+            rows = (CardRow(*row) for row in _in_portions(connection, _KNOWN, look_ups))
+            return {row.look_up: row for row in rows}
+
+        return self._database.read(work)
+
+    def taken(self, idusers: Sequence[int]) -> set[int]:
+        return self._database.read(
+            lambda c: {iduser for (iduser,) in _in_portions(c, _TAKEN, idusers)}
+        )
+
+    def links(self, wanted: Sequence[tuple[int, bytes]]) -> dict[tuple[int, bytes], LinkRow]:
+        def work(connection: Connection) -> dict[tuple[int, bytes], LinkRow]:
+            found = {}
+            for start in range(0, len(wanted), _AT_ONCE):
+                portion = wanted[start : start + _AT_ONCE]
+                statement = _LINKS % ",".join(["(?, ?)"] * len(portion))
+                for row in connection.execute(statement, list(chain.from_iterable(portion))):
+                    found[row[0], row[1]] = LinkRow(*row)
+            return found
+
+        return self._database.read(work)
+
+    def found(self, idusers: Sequence[int]) -> dict[int, tuple[CardRow, LinkRow | None]]:
+        possible = [iduser for iduser in idusers if 0 < iduser <= IDUSER_MAX]
+
+        def work(connection: Connection) -> dict[int, tuple[CardRow, LinkRow | None]]:
+            found: dict[int, tuple[CardRow, LinkRow | None]] = {}
+            for row in _in_portions(connection, _FOUND, possible):
+                card = CardRow(*row[:7])
+                found[card.iduser] = (card, None if row[7] is None else LinkRow(*row[7:]))
+            return found
+
+        return self._database.read(work)
+
+    def keep(self, decide: Callable[[], Plan]) -> Future[Plan]:
+        def work(connection: Connection) -> Plan:
+            plan = decide()
+            changes = plan.changes
+            connection.executemany(_ADD_CARD, changes.cards)
+            connection.executemany(_COUNT, Counter(c.product for c in changes.cards).items())
+            self._step("keep:cards")
+            connection.executemany(_ADD_LINK, changes.links)
+            for row, before in changes.changed:
+                values = (row.sealed, row.departure, row.seen, row.iduser, row.booking_hash, before)
+                if connection.execute(_CHANGE_LINK, values).rowcount != 1:
+                    raise Taken
+            self._step("keep:links")
+            audit.append(connection, changes.entries, changes.idusers)
+            return plan
+
+        return self._database.write("keep", work)
+
+    def count_by_product(self) -> dict[str, int]:
+        """How many cards each product has."""
+        statement = "SELECT product, cards FROM card_count WHERE cards > 0 ORDER BY product"
+        return self._database.read(lambda c: dict(c.execute(statement).fetchall()))
+
+    # --- entries ----------------------------------------------------------------------------------
+
+    def record(self, entries: Sequence[Entry]) -> Future[None]:
+        return self._database.write("record", lambda c: audit.append(c, entries))
+
+    def entries(self, after: int, limit: int) -> list[Recorded]:
+        """Up to `limit` entries with an id above `after`, in order."""
+        return self._database.read(lambda c: audit.read(c, after, limit))
+
+    # --- keyring, probe ---------------------------------------------------------------------------
+
+    def keyring(self, make: Callable[[], Sequence[WrappedKey]], now: str) -> list[WrappedKey]:
+        """The keyring. An empty one is filled with what `make` gives, by one process only."""
+
+        def work(connection: Connection) -> list[WrappedKey]:
+            if connection.execute("SELECT 1 FROM keyring").fetchone() is None:
+                connection.executemany(
+                    "INSERT INTO keyring (id, purpose, state, wrapped, created)"
+                    " VALUES (?, ?, ?, ?, ?)",
+                    [(k.id, k.purpose.value, k.state.value, k.wrapped, now) for k in make()],
+                )
+            return [
+                WrappedKey(key_id, Purpose(purpose), State(state), wrapped)
+                for key_id, purpose, state, wrapped in connection.execute(
+                    "SELECT id, purpose, state, wrapped FROM keyring ORDER BY id"
+                )
+            ]
+
+        return self._database.write("keyring", work).result()
+
+    def probe(self, now: str) -> Future[None]:
+        """Writes a row that holds nothing but the time."""
+
+        def work(connection: Connection) -> None:
+            connection.execute("INSERT OR REPLACE INTO probe (id, at) VALUES (1, ?)", (now,))
+
+        return self._database.write("probe", work)
+
+
+def _in_portions(
+    connection: Connection, statement: str, values: Sequence[bytes] | Sequence[int]
+) -> Iterator[tuple[Any, ...]]:
+    for start in range(0, len(values), _AT_ONCE):
+        portion = values[start : start + _AT_ONCE]
+        marks = ",".join("?" * len(portion))
+        yield from connection.execute(statement % marks, portion)

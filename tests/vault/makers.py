@@ -1,0 +1,125 @@
+"""Cards, bookings, entries and open vaults for the vault's tests."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+from gateway.audit import Action, Entry, Outcome
+from gateway.cards.card import Booking, Card, Virtual
+from gateway.cards.expiry import Expiry
+from gateway.cards.token import Token
+from gateway.secret import Secret
+from gateway.vault.model import Found, Kept, NewCard, Wanted
+from gateway.vault.service import Vault
+
+NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+AUGUST = Expiry(2029, 8)
+PAN = "4929000000000006"
+
+
+class Clock:
+    """A clock that a test sets."""
+
+    def __init__(self) -> None:
+        self.now = NOON
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+def pan(number: int) -> str:
+    """Sixteen digits of their own for each number; the check digit is not right."""
+    return f"49{number:014d}"
+
+
+def card(
+    digits: str = PAN,
+    *,
+    expiry: Expiry | None = AUGUST,
+    holder: str | None = "Ana Example",
+    cvc: str | None = "737",
+) -> Card:
+    return Card(
+        Secret(digits),
+        expiry,
+        None if holder is None else Secret(holder),
+        None if cvc is None else Secret(cvc),
+    )
+
+
+def booking(
+    booking_id: str | None = "RES-1",
+    *,
+    departure: date | None = date(2026, 4, 1),
+    virtual: Virtual | None = None,
+) -> Booking:
+    return Booking("siteminder", "10107", booking_id, departure, virtual)
+
+
+def new(
+    digits: str = PAN,
+    *,
+    product: str = "seaside",
+    test: bool = True,
+    at: Booking | None = None,
+    **more,
+) -> NewCard:
+    return NewCard(product, test, card(digits, **more), at if at is not None else booking())
+
+
+def many(count: int, seed: int = 1) -> list[NewCard]:
+    start = random.Random(seed).randrange(10**13)
+    return [new(pan(start + place), at=booking(f"RES-{place}")) for place in range(count)]
+
+
+def entry(exchange: str = "exchange-1", outcome: Outcome = Outcome.DONE, **more) -> Entry:
+    return Entry(NOON, exchange, Action.TOKENIZE, outcome, **more)
+
+
+def open_vault(directory: Path, **more) -> Vault:
+    return Vault.open(directory / "state" / "vault.db", directory / "kek", **more)
+
+
+@contextmanager
+def opened(directory: Path, **more) -> Iterator[Vault]:
+    vault = open_vault(directory, **more)
+    try:
+        yield vault
+    finally:
+        vault.close()
+
+
+@contextmanager
+def rows(directory: Path) -> Iterator[sqlite3.Connection]:
+    """The database from outside, for looking and for damaging."""
+    connection = sqlite3.connect(directory / "state" / "vault.db", isolation_level=None)
+    try:
+        yield connection
+    finally:
+        connection.close()
+
+
+def keep(vault: Vault, *cards: NewCard, entries: list[Entry] | None = None) -> list[Kept]:
+    return asyncio.run(vault.keep(cards, entries or []))
+
+
+def find(
+    vault: Vault, token: Token, *products: str, entries: list[Entry] | None = None
+) -> Found | None:
+    wanted = [Wanted(token, frozenset(products or ("seaside",)))]
+    return asyncio.run(vault.find(wanted, entries or []))[0]
+
+
+def chain(error: BaseException | None) -> str:
+    """Everything that a log of the exception and all it holds could show."""
+    shown = ""
+    while error is not None:
+        shown += f"{error!r} {error.args!r} {vars(error)!r}\n"
+        error = error.__cause__ or error.__context__
+    return shown

@@ -1,0 +1,117 @@
+"""P24: killed at any moment, what was answered is there, and nothing is half-written."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.vault.makers import booking, keep, new, opened, pan, rows
+from tests.vault.torture import torture
+
+KILLED = """
+import asyncio, os, pathlib, signal, sys
+from tests.vault.makers import booking, entry, find, keep, new, open_vault, pan
+directory, at = pathlib.Path(sys.argv[1]), sys.argv[2]
+armed = []
+def step(name):
+    if armed and name == at:
+        os.kill(os.getpid(), signal.SIGKILL)
+vault = open_vault(directory, step=step)
+kept = keep(vault, new(), entries=[entry('first')])[0]
+print('kept', kept.token.alias, flush=True)
+armed.append(1)
+message = [new(pan(n), at=booking(f'RES-{n}')) for n in range(3)]
+tokens = keep(vault, *message, new(holder='Changed'), entries=[entry('second')] * 4)
+print('answered', *[one.token.alias for one in tokens], flush=True)
+find(vault, kept.token, entries=[entry('third')])
+print('found', flush=True)
+"""
+
+
+@pytest.mark.parametrize(
+    "at, durable",
+    [
+        ("keep:begun", 0),
+        ("keep:cards", 0),
+        ("keep:links", 0),
+        ("keep:written", 0),
+        ("keep:committed", 1),
+        ("keep:answer", 1),
+        ("record:begun", 1),
+        ("record:written", 1),
+        ("record:committed", 2),
+        ("record:answer", 2),
+    ],
+)
+def test_p24_killed_at_each_step_nothing_is_lost_or_half_written(tmp_path, at, durable) -> None:
+    # `keep:begun` comes before the plan: a plan is made inside the writer's turn for few cards
+    done = subprocess.run(
+        [sys.executable, "-c", KILLED, tmp_path, at], capture_output=True, check=False, timeout=60
+    )
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    said = done.stdout.decode().split()
+    assert said[0] == "kept"
+    assert ("answered" in said) == at.startswith("record")
+    assert "found" not in said
+    with rows(tmp_path) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
+    with opened(tmp_path) as vault:
+        expected = ["first", *["second"] * (4 if durable else 0), *["third"] * (durable > 1)]
+        assert [row.entry.exchange for row in vault.entries()] == expected
+        assert vault.count_by_product() == {"seaside": 4 if durable else 1}
+        again = keep(vault, *(new(pan(n), at=booking(f"RES-{n}")) for n in range(3)), new())
+        assert [one.created for one in again] == [not durable] * 3 + [False]
+        aliases = [one.token.alias for one in again]
+        assert said[1] == aliases[3]
+        if "answered" in said:
+            assert said[3:7] == aliases
+        if durable:
+            assert {row.entry.iduser for row in vault.entries()[1:5]} == {
+                one.token.iduser for one in again
+            }
+
+
+FIRST_USE = """
+import os, pathlib, signal, sys
+from tests.vault.makers import open_vault
+def step(name):
+    if name == sys.argv[2]:
+        os.kill(os.getpid(), signal.SIGKILL)
+open_vault(pathlib.Path(sys.argv[1]), step=step)
+"""
+
+
+@pytest.mark.parametrize("at", ["keyring:begun", "keyring:written", "keyring:committed"])
+def test_p24_p22_killed_at_its_first_start_a_vault_starts_again(tmp_path: Path, at: str) -> None:
+    done = subprocess.run([sys.executable, "-c", FIRST_USE, tmp_path, at], check=False, timeout=60)
+    assert done.returncode == -signal.SIGKILL
+    with opened(tmp_path) as vault:
+        keep(vault, new())
+    with opened(tmp_path) as vault:
+        assert not keep(vault, new())[0].created
+
+
+def test_p24_answered_only_after_the_commit(tmp_path: Path) -> None:
+    order: list[str] = []
+    with opened(tmp_path, step=order.append) as vault:
+        order.clear()
+        keep(vault, new(), at_once := new(pan(1), at=booking("RES-2")))
+        assert at_once is not None
+        assert order == [
+            "keep:begun",
+            "keep:cards",
+            "keep:links",
+            "keep:written",
+            "keep:committed",
+            "keep:answer",
+        ]
+
+
+def test_p24_a_few_rounds_of_random_kills(tmp_path: Path) -> None:
+    assert torture(tmp_path, rounds=4, seed=int.from_bytes(os.urandom(4), "big")) > 0

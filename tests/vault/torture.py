@@ -1,0 +1,123 @@
+"""Kills a process that keeps cards, at random, again and again, and looks whether anything is lost.
+
+python -m tests.vault.torture --rounds 1000
+
+After each kill: every token that was answered is there and opens to its card; no entry without its
+cards and no card without its entries; the database is sound. Prints the seed, to repeat a run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from gateway.cards.token import parse_alias
+from gateway.vault.model import Wanted
+from gateway.vault.service import Vault
+from tests.vault.makers import booking, entry, new, open_vault, opened, pan, rows
+
+
+async def write(vault: Vault, seed: int) -> None:
+    """Keeps messages for ever and says what was answered: `exchange number=alias …`."""
+    dice = random.Random(seed)
+    count = 0
+
+    async def message() -> None:
+        nonlocal count
+        count += 1
+        exchange = f"{seed}-{count}"
+        numbers = [dice.randrange(3000) for _ in range(dice.choice((1, 1, 2, 5, 40)))]
+        cards = [new(pan(n), at=booking(f"RES-{dice.randrange(50)}")) for n in numbers]
+        kept = await vault.keep(cards, [entry(exchange) for _ in cards])
+        pairs = (f"{n}={k.token.alias}" for n, k in zip(numbers, kept, strict=True))
+        os.write(1, f"{exchange} {' '.join(pairs)}\n".encode())
+
+    while True:
+        await asyncio.gather(*(message() for _ in range(dice.randrange(1, 5))))
+
+
+def torture(directory: Path, *, rounds: int, seed: int) -> int:
+    """Does it. Gives the number of messages that were answered. Raises AssertionError."""
+    dice = random.Random(seed)
+    tokens: dict[int, str] = {}
+    answered: dict[str, list[str]] = {}
+    for number in range(rounds):
+        process = subprocess.Popen(
+            [
+                sys.executable,
+                "-m",
+                "tests.vault.torture",
+                "--child",
+                directory,
+                "--seed",
+                str(number),
+            ],
+            stdout=subprocess.PIPE,
+        )
+        assert process.stdout is not None
+        process.stdout.read(1)  # it has begun
+        time.sleep(dice.random() * 0.4)
+        process.send_signal(signal.SIGKILL)
+        lines = process.communicate(timeout=60)[0].decode().split("\n")[:-1]  # the last may be cut
+        for line in lines:
+            exchange, *pairs = line.split()
+            answered[exchange] = pairs
+            for pair in pairs:
+                n, alias = pair.split("=")
+                assert tokens.setdefault(int(n), alias) == alias, "one card, two tokens"
+        _verify(directory, tokens, answered)
+    return len(answered)
+
+
+def _verify(directory: Path, tokens: dict[int, str], answered: dict[str, list[str]]) -> None:
+    with rows(directory) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
+        counts = dict(connection.execute("SELECT exchange, count(*) FROM audit GROUP BY exchange"))
+        for exchange, pairs in answered.items():
+            assert counts.get(exchange) == len(pairs), "answered, and not recorded"
+        lone = "SELECT count(*) FROM card WHERE iduser NOT IN (SELECT iduser FROM audit)"
+        assert connection.execute(lone).fetchone() == (0,), "a card without an entry"
+        lone = "SELECT count(*) FROM card WHERE iduser NOT IN (SELECT iduser FROM link)"
+        assert connection.execute(lone).fetchone() == (0,), "a card without a link"
+        lone = "SELECT count(*) FROM audit WHERE iduser NOT IN (SELECT iduser FROM card)"
+        assert connection.execute(lone).fetchone() == (0,), "an entry without a card"
+    with opened(directory) as vault:
+        wanted = []
+        for alias in tokens.values():
+            token = parse_alias(alias)
+            assert token is not None
+            wanted.append(Wanted(token, frozenset({"seaside"})))
+        found = asyncio.run(vault.find(wanted))
+        for n, card in zip(tokens, found, strict=True):
+            assert card is not None, "a token was lost"
+            assert card.card.pan.reveal() == pan(n), "a token opens to another card"
+        assert vault.count_by_product().get("seaside", 0) >= len(tokens)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--rounds", type=int, default=1000)
+    parser.add_argument("--seed", type=int, default=int.from_bytes(os.urandom(4), "big"))
+    parser.add_argument("--child", type=Path)
+    chosen = parser.parse_args()
+    if chosen.child:
+        vault = open_vault(chosen.child)
+        os.write(1, b"\n")
+        asyncio.run(write(vault, chosen.seed))
+    print(f"seed {chosen.seed}")
+    with tempfile.TemporaryDirectory() as directory:
+        count = torture(Path(directory), rounds=chosen.rounds, seed=chosen.seed)
+    print(f"{chosen.rounds} kills, {count} messages answered, none lost")
+
+
+if __name__ == "__main__":
+    main()
