@@ -8,16 +8,24 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address
 from typing import TYPE_CHECKING, Literal
 
+from gateway.audit import Entry
 from gateway.headers import Headers
 
 if TYPE_CHECKING:
     from gateway.access.clients import Admission
+    from gateway.codecs.document import Document
     from gateway.rules.model import Route
 
 Address = IPv4Address | IPv6Address
 Listener = Literal["proxy", "endpoints"]
 
+_LETTERS = str.maketrans("0123456789", "ghijklmnop")
 _SUPPLIED_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{7,63}")
+
+
+def new_id() -> str:
+    """96 random bits as 24 letters: no digits, so that no id ever looks like a card number."""
+    return secrets.token_hex(12).translate(_LETTERS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +58,16 @@ class Tunnel:
 
     host: str
     port: int
-    sni: str | None
     admission: Admission | None
+    address: Address | None = None  # the client's, where a trusted proxy stands before us
+
+
+@dataclass(frozen=True, slots=True)
+class Blind:
+    """A CONNECT to a `tunnel:` host: its bytes pass unseen, its address is checked all the same."""
+
+    host: str
+    port: int
 
 
 @dataclass(slots=True)
@@ -60,9 +76,9 @@ class Request:
 
     method: str
     authority: Authority | None  # None on the endpoints listener until a route gives one
-    path: str
+    path: str = field(repr=False)
     headers: Headers
-    body: bytes = b""
+    body: bytes = field(default=b"", repr=False)
 
 
 @dataclass(slots=True)
@@ -70,9 +86,9 @@ class Response:
     """A response's parts; `body` is as it was sent."""
 
     status: int
-    reason: str
+    reason: str = field(repr=False)
     headers: Headers
-    body: bytes = b""
+    body: bytes = field(default=b"", repr=False)
 
 
 @dataclass(slots=True)
@@ -88,6 +104,15 @@ class Counts:
     echoed: int = 0  # cards that this exchange put in, turned back into their alias
 
 
+@dataclass(frozen=True, slots=True)
+class Use:
+    """A token that this exchange asked the vault to open; its intent is durable, its end is not."""
+
+    intent: Entry
+    product: str
+    resolved: bool
+
+
 @dataclass(slots=True)
 class Exchange:
     """All that is known of one exchange; each stage fills in its part."""
@@ -95,19 +120,35 @@ class Exchange:
     peer: Peer
     request: Request
     tunnel: Tunnel | None = None
-    id: str = field(default_factory=lambda: secrets.token_hex(12))
+    id: str = field(default_factory=new_id)
     response: Response | None = None
     admission: Admission | None = None
     route: Route | None = None
+    endpoint_path: str = ""  # what the caller asked of the endpoints listener
+    client: Address | None = None  # whose request it is; see `origin`
     test_host: bool = False  # the target stands in for a partner's: test tokens may go there
     product_named: str | None = None  # X-Gateway-Product
-    put_in: dict[str, str] = field(default_factory=dict, repr=False)  # PAN → alias
-    audit_open: list[int] = field(default_factory=list)  # ids of intent rows without an outcome
+    known: dict[str, str] = field(default_factory=dict, repr=False)  # PAN → what may be shown
+    not_cards: set[str] = field(
+        default_factory=set, repr=False
+    )  # digits that a rule calls harmless
+    uses: list[Use] = field(default_factory=list)
+    # What was parsed, with its size, to be closed at the end.
+    documents: list[tuple[int, Document]] = field(default_factory=list, repr=False)
     counts: Counts = field(default_factory=Counts)
     seconds: dict[str, float] = field(default_factory=dict)  # Server-Timing: vault, gateway
-    outcome: str = ""
+
+    @property
+    def origin(self) -> Address:
+        """The client's address: what a trusted proxy said, else the socket's peer."""
+        return self.client or self.peer.address
 
 
 def supplied_id(value: str | None) -> str | None:
-    """The exchange id that a client supplied, when it has the shape of one."""
-    return value if value is not None and _SUPPLIED_ID.fullmatch(value) else None
+    """The exchange id that a client supplied, when it has the shape of one.
+
+    It stands in log, audit and answers, so nothing like a card number is taken: at most eight digits.
+    """
+    if value is None or not _SUPPLIED_ID.fullmatch(value):
+        return None
+    return value if sum(sign.isdigit() for sign in value) <= 8 else None

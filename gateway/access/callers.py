@@ -17,7 +17,7 @@ from typing import Final
 from urllib.parse import unquote_to_bytes
 
 from gateway.access.admission import Admission
-from gateway.codecs.xml import read_texts
+from gateway.codecs.xml import read_head_texts
 from gateway.config import Caller, UserPassword
 from gateway.errors import CallerNotAuthenticated, ConfigurationError, Problem
 from gateway.exchange import Peer
@@ -185,7 +185,8 @@ def _username_token(wanted: tuple[bytes, bytes], body: bytes) -> bool:
 
     A PasswordDigest does not equal the password, so it is refused like a wrong one.
     """
-    texts = read_texts(body, ("Username", "Password"))
+    # Only the SOAP header, and little of it: this is a stranger's message still.
+    texts = read_head_texts(body, ("Username", "Password"), until="Header")
     users, passwords = texts.get("Username", []), texts.get("Password", [])
     if len(users) != 1 or len(passwords) != 1:
         return False

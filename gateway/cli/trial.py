@@ -19,7 +19,8 @@ from gateway.codecs.document import Change, Document, Edit, Node, Set
 from gateway.rules.model import Shape, Tokenize
 from gateway.secret import Secret
 from gateway.stages.detokenize import TokenSpot, put_in, read_tokens
-from gateway.stages.tokenize import BookingPlace, read_bookings, read_virtual, shown, take_out
+from gateway.stages.reading import read_bookings, read_virtual
+from gateway.stages.tokenize import shown, take_out
 from gateway.vault.model import Found
 
 EXAMPLE_NUMBER: Final = "4111111111111111"
@@ -56,9 +57,7 @@ class Trial:
 def try_tokenize(body: bytes, rule: Tokenize, system: str) -> Trial:
     """Takes the cards out of `body`. Raises the codecs' and stages' refusals."""
     document = open_document(rule.shapes[0].format, body)
-    bookings: list[BookingPlace] = []
-    for shape in rule.shapes:
-        bookings += read_bookings(document, shape, system)
+    bookings = read_bookings(document, rule.shapes, system)
     number = 0
     for booking in bookings:
         for place in booking.cards:
@@ -70,7 +69,7 @@ def try_tokenize(body: bytes, rule: Tokenize, system: str) -> Trial:
             shape=place.shape,
             booking=n,
             position=place.position,
-            offset=_offset(document, place.number),
+            offset=_offset(document, place.number or place.node),
             shown=place.text.reveal() if place.left_alone else shown(place),
             left_alone=place.left_alone,
             failure=place.failure,

@@ -183,9 +183,14 @@ class Route:
         return f"{self.system}/{self.name}"
 
     @property
-    def pms_is_upstream(self) -> bool:
-        """Whether the side that may not see cards is the upstream (push), not the caller."""
-        return self.auth != "key"
+    def guards_request(self) -> bool:
+        """Whether the upstream may not see cards: what is pushed to it, or tokenised for it."""
+        return self.auth != "key" or self.request.tokenize is not None
+
+    @property
+    def guards_response(self) -> bool:
+        """Whether the caller may not see cards: whoever holds a key, or gets tokens instead."""
+        return self.auth == "key" or self.response.tokenize is not None
 
     @property
     def scope(self) -> str:

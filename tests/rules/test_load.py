@@ -117,7 +117,7 @@ def test_the_designs_first_example_loads_as_it_stands():
         443,
         PathPattern("/pmsxchangev2/**", 14),
     )
-    assert (route.auth, route.mode, route.scope, route.pms_is_upstream) == (
+    assert (route.auth, route.mode, route.scope, route.guards_request) == (
         "key", "live", "proxy", False,
     )  # fmt: skip
     assert route.response.tokenize is not None
@@ -224,7 +224,7 @@ def test_a_push_route():
     (route,) = load_pack_text(PUSH, "push.yaml", around).routes
     assert route.at == PathPattern("/in/*/x/**", 4)
     assert route.forward == Forward("http", "10.0.0.9", 81, "/base/a/*/**")
-    assert (route.auth, route.product, route.pms_is_upstream) == ("channel", "seaside", True)
+    assert (route.auth, route.product, route.guards_request) == ("channel", "seaside", True)
 
 
 @pytest.mark.parametrize(

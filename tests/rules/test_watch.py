@@ -89,6 +89,21 @@ def test_p37_a_deleted_file_leaves_its_routes_in_force(tmp_path):
     assert live.matcher.knows("api.acme.example")
 
 
+def test_p37_nor_does_it_vanish_while_other_packs_stay(tmp_path):
+    other = PACK.replace("acme", "other")
+    write(tmp_path, PACK)
+    write(tmp_path, other, "other.yaml")
+    live = rules(tmp_path)
+    (tmp_path / "acme.yaml").unlink()
+    write(tmp_path, other.replace("v1", "v2"), "other.yaml")
+    with pytest.raises(ConfigurationError, match="the pack `acme` is gone but in force"):
+        live.reload()
+    assert live.matcher.knows("api.acme.example")
+    assert live.matcher.to(
+        "GET", Authority("https", "api.other.example", 443), "api.other.example", "/v1/x"
+    )
+
+
 def test_from_gateway_yaml(tmp_path):
     from gateway.config import Config
 

@@ -1,0 +1,81 @@
+"""What Prometheus scrapes. Labels come from rule names and fixed words only, never from input."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+_PARTS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120)
+
+
+class Metrics:
+    """The gateway's instruments, in a registry of their own. Names are a contract (design.md)."""
+
+    def __init__(self, registry: CollectorRegistry | None = None) -> None:
+        self.registry = registry = registry or CollectorRegistry()
+        prefix = "card_gateway_"
+        self.exchanges = Counter(
+            prefix + "exchanges_total",
+            "Exchanges by route, by the phase in which they ended, and by outcome (a stable code).",
+            ["route", "phase", "outcome"],
+            registry=registry,
+        )
+        self.cards = Counter(
+            prefix + "cards_total",
+            "Cards by route, by what was done with them, and how it ended.",
+            ["route", "action", "outcome"],
+            registry=registry,
+        )
+        self.seconds = Histogram(
+            prefix + "exchange_seconds",
+            "Time of an exchange by part: upstream, vault, gateway (all but the other two).",
+            ["route", "part"],
+            buckets=_PARTS,
+            registry=registry,
+        )
+        self.refused = Counter(
+            prefix + "refused_total",
+            "Refusals by their stable code.",
+            ["reason"],
+            registry=registry,
+        )
+        self.guard_findings = Counter(
+            prefix + "guard_findings_total",
+            "Card numbers outside every shape: masked, turned back into an alias, or refused.",
+            ["route", "action"],
+            registry=registry,
+        )
+        self.vault_seconds = Histogram(
+            prefix + "vault_seconds",
+            "Time of one vault call, by operation, for the whole batch.",
+            ["operation"],
+            buckets=_PARTS,
+            registry=registry,
+        )
+        self.vault_cards = Gauge(
+            prefix + "vault_cards", "Cards in the vault.", ["product"], registry=registry
+        )
+        self.rules_loaded = Gauge(
+            prefix + "rules_loaded_timestamp_seconds",
+            "When the rules in force were loaded.",
+            registry=registry,
+        )
+        self.rules_failures = Counter(
+            prefix + "rules_reload_failures_total",
+            "Changed rules that were not taken because they have a mistake.",
+            registry=registry,
+        )
+        self.not_after = Gauge(
+            prefix + "not_after_timestamp_seconds",
+            "When a certificate or key stops being valid.",
+            ["what"],
+            registry=registry,
+        )
+        self.connections = Gauge(
+            prefix + "connections", "Open client connections.", registry=registry
+        )
+        self.build_info = Gauge(
+            prefix + "build_info",
+            "Always 1; the versions are labels.",
+            ["version", "mitmproxy", "python"],
+            registry=registry,
+        )

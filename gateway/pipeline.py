@@ -1,0 +1,228 @@
+"""What happens to a message: admit → find → swap → guard → record. Read it top to bottom.
+
+    connect   a CONNECT comes in: may this network ask for that host?     (nothing is dialled)
+    admit     a request's head is there: who, which route, which product? (nothing is read or sent)
+    send      the request is whole: tokens become cards (charge), cards become tokens (push)
+    answer    the response is whole: cards become tokens (pull), echoes become aliases (charge)
+    end       it is over, well or badly: audit outcome, metrics, one log line
+
+Every refusal is a `GatewayError`; the engine's boundary answers it and forwards nothing. Nothing
+here catches an unforeseen exception: the boundary does, once, for all of it.
+"""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+
+from gateway.codecs import open_document
+from gateway.codecs.document import Document, Format
+from gateway.codecs.encoding import decode_body
+from gateway.errors import (
+    CardDisguised,
+    GatewayError,
+    MessageForbidden,
+    MessageMalformed,
+    RouteUnknown,
+    UpstreamInvalid,
+)
+from gateway.exchange import Blind, Exchange, Peer, Request, Response, Tunnel
+from gateway.garbage import Garbage
+from gateway.headers import Headers
+from gateway.metrics import Metrics
+from gateway.record import Recorder
+from gateway.rules.model import Direction, Route, Shape, Tokenize
+from gateway.rules.watch import Rules
+from gateway.stages import labels
+from gateway.stages.admit import Admitting
+from gateway.stages.guard import (
+    guard_body,
+    guard_headers,
+    guard_text,
+    is_text,
+    may_pass_unparsed,
+)
+from gateway.stages.swap import Swap
+from gateway.threads import IN_THREAD, run
+
+
+@dataclass(frozen=True, slots=True)
+class Stages:
+    """What the pipeline works with; built once, in `worker.py`."""
+
+    rules: Rules
+    admitting: Admitting
+    swap: Swap
+    recorder: Recorder
+    metrics: Metrics
+    garbage: Garbage
+    body_limit: int  # bytes, once decoded
+
+
+class Pipeline:
+    """The one path of every exchange."""
+
+    def __init__(self, stages: Stages) -> None:
+        self._s = stages
+
+    # --- admit ----------------------------------------------------------------------------------
+
+    def connect(self, peer: Peer, host: str, port: int, headers: Headers) -> Tunnel | Blind:
+        """Admits a CONNECT. Raises what `Admitting.connect` raises."""
+        return self._s.admitting.connect(peer, host, port, headers, self._s.rules.matcher)
+
+    def admit(self, exchange: Exchange) -> None:
+        """Admits a request by its head. Raises what `Admitting.admit` raises."""
+        self._s.admitting.admit(exchange, self._s.rules.matcher)
+
+    # --- request --------------------------------------------------------------------------------
+
+    async def send(self, exchange: Exchange) -> None:
+        """Turns the request into what may go upstream; `exchange.request` changes in place.
+
+        A request that nothing is to be done with is not even decoded: its bytes are the caller's.
+        """
+        route, request = _route(exchange), exchange.request
+        if route.guards_request or route.request.detokenize:
+            with self._undisturbed(request):
+                await self._take_in(exchange, route, request)
+
+    async def _take_in(self, exchange: Exchange, route: Route, request: Request) -> None:
+        rule = route.request
+        body = decoded = await self._decoded(request)
+        if self._s.admitting.reads_body(route):
+            await run(len(body), self._s.admitting.check_body, exchange, route, body)
+        if rule.tokenize:
+            document = await self._open(exchange, rule.tokenize.shapes, body)
+            body = await self._s.swap.tokenize(exchange, route, document, rule.tokenize, body)
+        if rule.detokenize and body:  # a POST without a body has nothing to put a card into
+            labels.check(request.headers, _format(rule.detokenize))
+            document = await self._open(exchange, rule.detokenize, body)
+            body = await self._s.swap.detokenize(exchange, route, document, rule.detokenize, body)
+        if route.guards_request:
+            request.path, found = guard_text(request.path, exchange.known)
+            self._found(exchange, route, masked=found)
+            body = await self._guard(exchange, route, request.headers, body, rule)
+        _put_body(request, decoded, body)
+
+    # --- response -------------------------------------------------------------------------------
+
+    async def answer(self, exchange: Exchange) -> None:
+        """Turns the response into what the caller may see; `exchange.response` changes in place."""
+        route, response = _route(exchange), exchange.response
+        if response is None:
+            raise UpstreamInvalid
+        if route.guards_response:
+            with self._undisturbed(response):
+                await self._give_back(exchange, route, response)
+
+    async def _give_back(self, exchange: Exchange, route: Route, response: Response) -> None:
+        body = decoded = await self._decoded(response)
+        if route.response.tokenize and body:
+            body = await self._tokenize_answer(exchange, route, route.response.tokenize, body)
+        if any(sign.isnumeric() for sign in response.reason):
+            response.reason, found = guard_text(response.reason, exchange.known)
+            self._found(exchange, route, masked=found)
+        body = await self._guard(exchange, route, response.headers, body, route.response)
+        _put_body(response, decoded, body)
+
+    async def _tokenize_answer(
+        self, exchange: Exchange, route: Route, rule: Tokenize, body: bytes
+    ) -> bytes:
+        """An answer that can not be parsed passes only where nothing in it could be a card."""
+        try:
+            document = await self._open(exchange, rule.shapes, body)
+        except MessageMalformed:
+            if not may_pass_unparsed(body, {n for shape in rule.shapes for n in _names(shape)}):
+                raise
+            return body
+        return await self._s.swap.tokenize(exchange, route, document, rule, body)
+
+    # --- find -----------------------------------------------------------------------------------
+
+    async def _decoded(self, message: Request | Response) -> bytes:
+        """The body without its content coding; the same object where it has none."""
+        codings = message.headers.get_all("Content-Encoding")
+        if not codings or not message.body:
+            return message.body
+        # Sixteen times is what XML shrinks by; a bomb grows more, and stops at the limit.
+        grown = len(message.body) * 16
+        return await run(grown, decode_body, message.body, codings, self._s.body_limit)
+
+    async def _open(self, exchange: Exchange, shapes: tuple[Shape, ...], body: bytes) -> Document:
+        document = await run(len(body), open_document, _format(shapes), body)
+        exchange.documents.append((len(body), document))
+        return document
+
+    def _undisturbed(self, message: Request | Response) -> AbstractContextManager[None]:
+        """Big messages are not interrupted by garbage collection."""
+        return self._s.garbage.held_off() if len(message.body) > IN_THREAD else nullcontext()
+
+    # --- guard ----------------------------------------------------------------------------------
+
+    async def _guard(
+        self, exchange: Exchange, route: Route, headers: Headers, body: bytes, rule: Direction
+    ) -> bytes:
+        """The last look at what leaves towards a side that may not see cards: headers and body."""
+        shapes = rule.tokenize.shapes if rule.tokenize else ()
+        format = _format(shapes) if shapes else labels.format_of(headers)
+        try:
+            self._found(exchange, route, masked=guard_headers(headers, exchange.known))
+            if not body:
+                return body
+            if format is None and not await run(len(body), is_text, body):
+                raise MessageForbidden
+            guarded = await run(
+                len(body), guard_body, body, format, exchange.known, exchange.not_cards
+            )
+        except CardDisguised:
+            self._s.metrics.guard_findings.labels(route.id, "refused").inc()
+            raise
+        self._found(exchange, route, masked=guarded.masked, echoed=guarded.echoed)
+        return guarded.body
+
+    def _found(self, exchange: Exchange, route: Route, *, masked: int = 0, echoed: int = 0) -> None:
+        exchange.counts.guarded += masked
+        exchange.counts.echoed += echoed
+        for action, count in (("masked", masked), ("echo", echoed)):
+            if count:
+                self._s.metrics.guard_findings.labels(route.id, action).inc(count)
+
+    # --- record ---------------------------------------------------------------------------------
+
+    async def end(self, exchange: Exchange, error: GatewayError | None) -> None:
+        """Once for each exchange, whatever became of it."""
+        await self._s.recorder.end(exchange, error)
+        for size, document in exchange.documents:
+            await run(size, document.close)
+
+    def refused_head(self, peer: Peer, error: GatewayError) -> None:
+        """Once for each request whose head was refused before it became an exchange."""
+        self._s.recorder.refused_head(peer, error)
+
+    async def refused_connect(self, peer: Peer, host: str, port: int, error: GatewayError) -> None:
+        """Once for each CONNECT that was refused."""
+        self._s.recorder.refused_connect(peer, host, port, error)
+
+
+def _route(exchange: Exchange) -> Route:
+    if exchange.route is None:  # nothing gets past `admit` without one
+        raise RouteUnknown
+    return exchange.route
+
+
+def _format(shapes: tuple[Shape, ...]) -> Format:
+    return shapes[0].format  # the loader makes sure that they all have the same
+
+
+def _names(shape: Shape) -> set[str]:
+    """The names whose presence means "a card could be in here"."""
+    steps = (*shape.card.steps[-1:], *shape.number.at.steps[-1:])
+    return {step.name for step in steps if step.name is not None}
+
+
+def _put_body(message: Request | Response, decoded: bytes, body: bytes) -> None:
+    """Gives the message its new body. Where nothing changed it keeps its bytes and its coding."""
+    if body != decoded:
+        message.body = body
+        message.headers.remove("Content-Encoding")

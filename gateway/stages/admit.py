@@ -1,0 +1,131 @@
+"""Who calls, what for, and whether a route allows it. Decided before a body is read or a byte sent."""
+
+from __future__ import annotations
+
+from gateway.access.clients import Access, Admission
+from gateway.egress import Egress
+from gateway.errors import RouteUnknown, ScopeMissing
+from gateway.exchange import Blind, Exchange, Peer, Tunnel, supplied_id
+from gateway.headers import Headers
+from gateway.rules.match import Matcher
+from gateway.rules.model import Route
+
+
+class Admitting:
+    """The first stage. Holds no state of its own; `matcher` is handed in, for rules may change."""
+
+    def __init__(self, access: Access, egress: Egress, tunnels: frozenset[tuple[str, int]]) -> None:
+        self._access, self._egress, self._tunnels = access, egress, tunnels
+
+    def connect(
+        self, peer: Peer, host: str, port: int, headers: Headers, matcher: Matcher
+    ) -> Tunnel | Blind:
+        """Admits a CONNECT: the network must be a client's, the host must be routed or tunnelled.
+
+        Nothing is dialled for it. Raises the refusals of `Access.connect`, and `RouteUnknown`.
+        """
+        address = self._access.client_of(peer.address, headers)
+        admission = self._access.connect(address, headers)
+        stands_for, _ = self._egress.stands_for(host, port)
+        if matcher.knows(stands_for):  # first: what a route looks into never passes blind
+            return Tunnel(host, port, admission, address)
+        if (host, port) in self._tunnels:
+            return Blind(host, port)
+        raise RouteUnknown
+
+    def admit(self, exchange: Exchange, matcher: Matcher) -> None:
+        """Finds client, credentials and route, in this order; strips what is ours from the headers.
+
+        Sets `exchange.admission`, `.route`, `.test_host`, `.product_named`, and on the endpoints
+        listener the request's authority and path. Raises the refusals of `Access` and
+        `RouteUnknown`, `ScopeMissing`, `ProductUnknown`, `ProductNotPermitted`.
+        """
+        headers = exchange.request.headers
+        exchange.product_named = headers.get("X-Gateway-Product")
+        if exchange.peer.listener == "proxy":
+            admission = self._client(exchange)
+            exchange.route = self._routed(exchange, matcher)
+        else:
+            exchange.route = self._endpoint(exchange, matcher)
+            admission = self._endpoint_caller(exchange, exchange.route)
+        exchange.admission = admission
+        route = exchange.route
+        exchange.test_host = exchange.test_host or route.mode == "test"
+        if route.auth == "key" and route.scope not in admission.scopes:
+            raise ScopeMissing
+        self._check_product(exchange, admission, route)
+        # Only now: what a stranger calls his exchange is in no log and no answer.
+        exchange.id = supplied_id(headers.get("X-Gateway-Exchange")) or exchange.id
+        self._access.strip(headers)
+
+    def _client(self, exchange: Exchange) -> Admission:
+        headers, tunnel = exchange.request.headers, exchange.tunnel
+        if tunnel is not None:
+            # Nobody before us can have written a header inside: the CONNECT's address counts.
+            exchange.client = tunnel.address
+            return self._access.authenticate(exchange.origin, headers, tunnel.admission)
+        exchange.client = self._access.client_of(exchange.peer.address, headers)
+        return self._access.authenticate(exchange.client, headers, None)
+
+    def _routed(self, exchange: Exchange, matcher: Matcher) -> Route:
+        request = exchange.request
+        authority = request.authority
+        if authority is None:
+            raise RouteUnknown
+        stands_for, exchange.test_host = self._egress.stands_for(authority.host, authority.port)
+        route = matcher.to(request.method, authority, stands_for, request.path)
+        if route is None:
+            raise RouteUnknown
+        return route
+
+    def _endpoint(self, exchange: Exchange, matcher: Matcher) -> Route:
+        request = exchange.request
+        match = matcher.at(request.method, request.path)
+        if match is None:
+            raise RouteUnknown
+        exchange.endpoint_path = request.path
+        route, request.authority, request.path = match
+        _, exchange.test_host = self._egress.stands_for(
+            request.authority.host, request.authority.port
+        )
+        return route
+
+    def _endpoint_caller(self, exchange: Exchange, route: Route) -> Admission:
+        """The caller of an endpoint: a key's holder, or whom the route's `auth:` describes.
+
+        Methods that read the body (WS-Security) are checked in `check_body`, when it is there.
+        """
+        headers = exchange.request.headers
+        exchange.client = self._access.client_of(exchange.peer.address, headers)
+        if route.auth == "key":
+            return self._access.authenticate(exchange.client, headers, None)
+        return self._access.caller(
+            route.auth, exchange.peer, exchange.client, headers, exchange.endpoint_path, None
+        )
+
+    def reads_body(self, route: Route) -> bool:
+        """Whether a push caller's credentials stand in the body (WS-Security)."""
+        return route.auth != "key" and self._access.needs_body(route.auth)
+
+    def check_body(self, exchange: Exchange, route: Route, body: bytes) -> None:
+        """The rest of a push caller's authentication, once the body is there. Parses: it takes
+        time, and belongs in a thread. Raises `CallerNotAuthenticated` and what parsing raises."""
+        self._access.caller(
+            route.auth,
+            exchange.peer,
+            exchange.origin,
+            exchange.request.headers,
+            exchange.endpoint_path,
+            body,
+        )
+
+    def _check_product(self, exchange: Exchange, admission: Admission, route: Route) -> None:
+        """Refuses early where no product can be found: later, a message would be lost for it."""
+        tokenize = route.request.tokenize or route.response.tokenize
+        named = exchange.product_named
+        if named is not None or (
+            tokenize is not None and not self._access.has_hotels(route.system)
+        ):
+            self._access.product(
+                admission=admission, route=route, named=named, system=route.system, hotel=None
+            )

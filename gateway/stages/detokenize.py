@@ -1,0 +1,130 @@
+"""Finding tokens in a message, and writing the cards in their place. Pure, like tokenize.py."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from gateway.cards import expiry as expiries
+from gateway.cards.token import Token, parse_alias, parse_pair
+from gateway.codecs.document import Add, Change, Document, Node, Remove, Set
+from gateway.errors import (
+    CardNotYetActive,
+    LiveHostForbidden,
+    MessageForbidden,
+    StandInForbidden,
+    TokenMalformed,
+)
+from gateway.rules.model import Field, Shape
+from gateway.vault.model import Found
+
+
+@dataclass(frozen=True, slots=True)
+class TokenSpot:
+    """A card node that holds a token: an alias in the number's place, or a pair of fields.
+
+    An alias can only be ours. A pair may be another issuer's, and then passes as it is.
+    """
+
+    shape: Shape
+    node: Node
+    token: Token
+    number: Node | None
+    pair: tuple[Node, Node] | None
+
+
+def read_tokens(document: Document, shape: Shape) -> list[TokenSpot]:
+    """Every card node that holds what looks like a token of ours, in document order.
+
+    Raises `TokenMalformed` where half a pair is missing, `MessageForbidden` where a field stands
+    there twice.
+    """
+    bookings = document.select(shape.booking) if shape.booking else (document.root,)
+    spots = []
+    for booking in bookings:
+        for node in document.select(shape.card, booking):
+            spot = _read_token(document, shape, node)
+            if spot is not None:
+                spots.append(spot)
+    return spots
+
+
+def _read_token(document: Document, shape: Shape, node: Node) -> TokenSpot | None:
+    number = _only(document, shape.number, node)
+    if number is not None:
+        token = parse_alias(document.text(number))
+        if token is not None:
+            return TokenSpot(shape, node, token, number, None)
+    if shape.token is None:
+        return None
+    iduser = _only(document, Field(shape.token.iduser), node)
+    tokenuser = _only(document, Field(shape.token.tokenuser), node)
+    if iduser is None and tokenuser is None:
+        return None
+    if iduser is None or tokenuser is None:
+        raise TokenMalformed
+    token = parse_pair(document.text(iduser), document.text(tokenuser), test=False)
+    return None if token is None else TokenSpot(shape, node, token, number, (iduser, tokenuser))
+
+
+def check_use(found: Found, *, test_host: bool, today: date) -> None:
+    """Whether a card may be sent there, now.
+
+    1. A test card never reaches a live host (a hotel's books would show a sale that never was).
+    2. A live card never reaches a stand-in, whose operator is no partner.
+    3. A virtual card is not charged before its activation.
+    """
+    if found.token.test and not test_host:
+        raise LiveHostForbidden
+    if not found.token.test and test_host:
+        raise StandInForbidden
+    virtual = found.booking.virtual if found.booking else None
+    if virtual and virtual.active_from and today < virtual.active_from:
+        raise CardNotYetActive
+
+
+def put_in(document: Document, cards: Sequence[tuple[TokenSpot, Found]]) -> list[Change]:
+    """What changes in the message: each token's card takes its place.
+
+    Fields that are there are overwritten, absent ones are added beside the number; what the shape's
+    `keep:` names, the CVC and the brand stay as the caller sent them.
+    """
+    changes: list[Change] = []
+    for spot, found in cards:
+        changes += _put_in_one(document, spot, found)
+    return changes
+
+
+def _put_in_one(document: Document, spot: TokenSpot, found: Found) -> list[Change]:
+    shape, card = spot.shape, found.card
+    beside = spot.number or (spot.pair[0] if spot.pair else spot.node)
+    texts: list[tuple[str, Field | None, str]] = [("number", shape.number, card.pan.reveal())]
+    if card.expiry is not None:
+        for name, rule in (
+            ("expiry", shape.expiry),
+            ("expiry_month", shape.expiry_month),
+            ("expiry_year", shape.expiry_year),
+        ):
+            if rule is not None:
+                texts.append((name, rule, expiries.write(card.expiry, rule.spelling)))
+    if card.holder is not None:
+        texts.append(("holder", shape.holder, card.holder.reveal()))
+    changes: list[Change] = []
+    for name, rule, text in texts:
+        if rule is None or name in shape.keep:
+            continue
+        node = _only(document, rule, spot.node)
+        if node is not None:
+            changes.append(Set(node, text, rule.number))
+        else:
+            changes.append(Add(spot.node, rule.at, beside, text, rule.number))
+    changes += [Remove(node) for node in spot.pair or ()]
+    return changes
+
+
+def _only(document: Document, rule: Field, within: Node) -> Node | None:
+    found = document.select(rule.at, within)
+    if len(found) > 1:
+        raise MessageForbidden
+    return found[0] if found else None

@@ -1,0 +1,48 @@
+"""What a message's Content-Type says of it, and whether that fits what its route's shape expects.
+
+The shape's format decides how a body is read. A label that says something else is refused where
+cards would be put in: the processor would read the body by its label, and see other fields than we.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from gateway.codecs.document import Format
+from gateway.errors import LabelWrong
+from gateway.headers import Headers
+
+_FORM: Final = "application/x-www-form-urlencoded"
+# RFC 9110 section 8.3.1, whole: a list or a second type beside it is not read.
+_WORD: Final = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+_LABEL: Final = re.compile(
+    rf'({_WORD}/{_WORD})((?:[ \t]*;[ \t]*{_WORD}=(?:{_WORD}|"[^"\\]*"))*)[ \t]*;?[ \t]*'
+)
+_CHARSET: Final = re.compile(r';[ \t]*charset="?([^";\s]*)', re.IGNORECASE)
+_UTF8: Final = frozenset({"utf-8", "utf8", "us-ascii"})
+
+
+def check(headers: Headers, format: Format) -> None:
+    """Raises `LabelWrong` unless there is exactly one Content-Type, it names `format`, and its
+    charset, where it has one, is UTF-8: another one would make other fields of the same bytes."""
+    labels = headers.get_all("Content-Type")
+    match = _LABEL.fullmatch(labels[0].strip()) if len(labels) == 1 else None
+    if match is None or _format(match[1]) != format:
+        raise LabelWrong
+    if not all(charset.lower() in _UTF8 for charset in _CHARSET.findall(match[2])):
+        raise LabelWrong
+
+
+def format_of(headers: Headers) -> Format | None:
+    """The format that the (first) Content-Type names, or None for any other type."""
+    return _format((headers.get("Content-Type") or "").partition(";")[0].strip())
+
+
+def _format(media_type: str) -> Format | None:
+    label = media_type.lower()
+    if label in {"text/xml", "application/xml"} or label.endswith("+xml"):
+        return "xml"
+    if label in {"application/json", "text/json"} or label.endswith("+json"):
+        return "json"
+    return "form" if label == _FORM else None

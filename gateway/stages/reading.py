@@ -1,0 +1,266 @@
+"""Reading cards out of a message. Pure: no vault, no clock, no I/O.
+
+1. A card node that two bookings share is refused: whose card it is would be left open, and a message
+   could make many cards out of one.
+2. Where two shapes fit one card node, the first whose number is clear is the card. Two clear numbers
+   in one node are refused.
+3. A clear CVC is found with or without a number beside it.
+4. A card node outside of every booking is masked like any other. It belongs to no booking, so it
+   fails.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+
+from gateway.cards import expiry as expiries
+from gateway.cards import pan
+from gateway.cards.card import Booking, Card, Failure, Virtual
+from gateway.cards.expiry import Expiry
+from gateway.cards.token import Token, parse_alias
+from gateway.codecs.document import Document, Node
+from gateway.codecs.paths import Path, Step
+from gateway.errors import MessageForbidden
+from gateway.rules.model import Field, Shape, VirtualPlace
+from gateway.secret import Secret
+
+_TRUE = frozenset({"1", "true", "yes", "y", "virtual_card"})
+
+
+@dataclass(slots=True)
+class CardPlace:
+    """One card node: where its number and CVCs stand, and what was read.
+
+    At most one of `card` and `failure` is set at first; neither where there is no clear card
+    (`left_alone`). The swap then sets `token`, or a `failure` that it met. `number` is None where a
+    node holds nothing but a CVC.
+    """
+
+    shape: Shape
+    node: Node
+    number: Node | None
+    cvcs: tuple[Node, ...]
+    text: Secret[str]
+    position: int
+    card: Card | None = None
+    failure: Failure | None = None
+    token: Token | None = None
+
+    @property
+    def left_alone(self) -> bool:
+        """Whether the number is absent, empty, a mask, a sentinel or a token already."""
+        return self.card is None and self.failure is None
+
+
+@dataclass(slots=True)
+class BookingPlace:
+    """One booking: its node, what it says of itself, and its cards in document order.
+
+    `stray`: no booking at all, but the card nodes that stand outside of every one.
+    """
+
+    node: Node
+    booking: Booking
+    cards: list[CardPlace] = field(default_factory=list)
+    stray: bool = False
+
+    @property
+    def has_card_data(self) -> bool:
+        """Whether at least one clear card, good or bad, stands in it."""
+        return any(not place.left_alone for place in self.cards)
+
+
+def read_bookings(document: Document, shapes: Sequence[Shape], system: str) -> list[BookingPlace]:
+    """Every booking that holds a card node, with all its cards, for all shapes of a rule.
+
+    Raises `MessageForbidden` where a card's field stands there twice, or could hide something.
+    """
+    places: list[BookingPlace] = []
+    seen: set[Node] = set()
+    for same_booking in _grouped(shapes, lambda shape: shape.booking):
+        first = same_booking[0]
+        same_card = _grouped(same_booking, lambda shape: shape.card)
+        nodes = document.select(first.booking) if first.booking else (document.root,)
+        for node in nodes:
+            cards: list[CardPlace] = []
+            for group in same_card:
+                cards += _read_cards(document, group, document.select(group[0].card, node), seen)
+            if cards:
+                booking = _read_booking(document, first, node, system)
+                places.append(BookingPlace(node, booking, cards))
+    places += _read_strays(document, shapes, system, seen)
+    return places
+
+
+def _grouped(shapes: Sequence[Shape], of: Callable[[Shape], Path | None]) -> list[list[Shape]]:
+    """The shapes that have the same path, together, in their order."""
+    groups: dict[str, list[Shape]] = {}
+    for shape in shapes:
+        path = of(shape)
+        groups.setdefault(path.text if path else "", []).append(shape)
+    return list(groups.values())
+
+
+def _read_strays(
+    document: Document, shapes: Sequence[Shape], system: str, seen: set[Node]
+) -> list[BookingPlace]:
+    """Card nodes outside of every booking (XML: an element of that name, anywhere)."""
+    cards: list[CardPlace] = []
+    for group in _grouped(shapes, lambda shape: shape.card if shape.booking else None):
+        last = group[0].card.steps[-1:] if group[0].booking else ()
+        if not last or last[0].axis not in {"child", "descendant"} or not last[0].name:
+            continue
+        name = last[0].name
+        everywhere = Path(f"//{name}", (Step("descendant", name),), absolute=True)
+        nodes = [node for node in document.select(everywhere) if node not in seen]
+        cards += _read_cards(document, group, nodes, seen)
+    for place in cards:
+        if place.card is not None:
+            place.card, place.failure = None, Failure.OUTSIDE_BOOKING
+    return [BookingPlace(document.root, Booking(system), cards, stray=True)] if cards else []
+
+
+def read_not_cards(document: Document, shape: Shape) -> set[str]:
+    """The digits that stand where the shape says that no card does."""
+    nodes = [node for path in shape.not_cards for node in document.select(path)]
+    return {digits for node in nodes if (digits := pan.digits_of(document.text(node))) is not None}
+
+
+def _read_cards(
+    document: Document, shapes: Sequence[Shape], nodes: Sequence[Node], seen: set[Node]
+) -> list[CardPlace]:
+    cards = []
+    for position, node in enumerate(nodes, 1):
+        if node in seen:
+            raise MessageForbidden
+        seen.add(node)
+        place = _read_place(document, shapes, node, position)
+        if place is not None:
+            cards.append(place)
+    return cards
+
+
+def _read_place(
+    document: Document, shapes: Sequence[Shape], node: Node, position: int
+) -> CardPlace | None:
+    """The card of one node, read by the shape whose number is clear; None where it holds nothing."""
+    cvcs = tuple(
+        found
+        for shape in shapes
+        if shape.cvc and (found := _only(document, shape.cvc.at, node)) is not None
+    )
+    alone: CardPlace | None = None
+    clear: CardPlace | None = None
+    for shape in shapes:
+        number = _only(document, shape.number.at, node)
+        if number is None:
+            continue
+        text = document.text(number)
+        digits = pan.digits_of(text)
+        place = CardPlace(shape, node, number, cvcs, Secret(text), position)
+        if _is_left_alone(shape, text, digits):
+            alone = alone or place
+            continue
+        if clear is not None:
+            raise MessageForbidden
+        place.card, place.failure = _read_card(document, place, digits)
+        clear = place
+    if clear is None and alone is None and cvcs:
+        return CardPlace(shapes[0], node, None, cvcs, Secret(""), position)
+    return clear or alone
+
+
+def _is_left_alone(shape: Shape, text: str, digits: str | None) -> bool:
+    """Whether a number's `text` is no clear card; `digits` are the 12 to 19 that it spells."""
+    if text in shape.sentinels:
+        return True
+    if digits is not None:
+        return not digits.strip("0")  # no mask and no token is all digits
+    return parse_alias(text) is not None or pan.is_no_card(text)
+
+
+def _read_card(
+    document: Document, place: CardPlace, digits: str | None
+) -> tuple[Card | None, Failure | None]:
+    shape = place.shape
+    if digits is None:
+        return None, Failure.NUMBER_INVALID
+    expiry = _read_expiry(document, shape, place.node)
+    if expiry is None and (shape.expiry or shape.expiry_year):
+        return None, Failure.EXPIRY_INVALID
+    cvc = next((text for one in place.cvcs if (text := document.text(one).strip())), "")
+    if shape.cvc_required and not cvc:
+        return None, Failure.CVC_MISSING
+    holder = _text_of(document, shape.holder, place.node)
+    return (
+        Card(Secret(digits), expiry, Secret(holder) if holder else None, Secret(cvc) if cvc else None),
+        None,
+    )  # fmt: skip
+
+
+def _read_expiry(document: Document, shape: Shape, card: Node) -> Expiry | None:
+    if shape.expiry:
+        return expiries.parse(_text_of(document, shape.expiry, card), shape.expiry.spelling)
+    month = _text_of(document, shape.expiry_month, card)
+    year = _text_of(document, shape.expiry_year, card)
+    return expiries.from_fields(month, year)
+
+
+def _read_booking(document: Document, shape: Shape, node: Node, system: str) -> Booking:
+    return Booking(
+        system=system,
+        hotel=_first_text(document, shape.hotel, node) or None,
+        booking_id=_first_text(document, shape.booking_id, node) or None,
+        departure=_date(_first_text(document, shape.departure, node)),
+    )
+
+
+def read_virtual(document: Document, place: CardPlace) -> Virtual | None:
+    """What the message says of a virtual card; None where it does not say that it is one."""
+    rule = place.shape.virtual
+    if rule is None:
+        return None
+    flag = _first_text(document, rule.flag, place.node).strip().casefold()
+    active_from = _date(_first_text(document, rule.active_from, place.node))
+    active_until = _date(_first_text(document, rule.active_until, place.node))
+    if not (flag in _TRUE or active_from or active_until or _is_agent(document, place, rule)):
+        return None
+    balance = _first_text(document, rule.balance, place.node) or None
+    return Virtual(active_from, active_until, balance)
+
+
+def _is_agent(document: Document, place: CardPlace, rule: VirtualPlace) -> bool:
+    """Whether the holder is one that stands on virtual cards only."""
+    if place.card is None:
+        holder = _text_of(document, place.shape.holder, place.node)
+    else:
+        holder = place.card.holder.reveal() if place.card.holder else ""
+    name = holder.strip().casefold()
+    return name != "" and name in [agent.casefold() for agent in rule.holders]
+
+
+def _only(document: Document, path: Path, within: Node) -> Node | None:
+    """The one place that `path` leads to. Two would leave open which of them is the card's."""
+    found = document.select(path, within)
+    if len(found) > 1:
+        raise MessageForbidden
+    return found[0] if found else None
+
+
+def _text_of(document: Document, rule: Field | None, card: Node) -> str:
+    node = _only(document, rule.at, card) if rule else None
+    return document.text(node) if node is not None else ""
+
+
+def _first_text(document: Document, path: Path | None, within: Node) -> str:
+    found = document.select(path, within) if path is not None else ()
+    return document.text(found[0]).strip() if found else ""
+
+
+def _date(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text[:10])
+    except ValueError:
+        return None

@@ -1,0 +1,90 @@
+"""Taking cards out of a message: what changes once each has its token, or the reason why none.
+
+Pure, like `reading.py`; `swap.py` calls the vault between the two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from gateway.cards import pan
+from gateway.cards.bins import Bins
+from gateway.codecs.document import Change, Document, Insert, Node, Remove, Set
+from gateway.rules.model import Inserted, Tokenize
+from gateway.stages.reading import BookingPlace, CardPlace
+
+
+def take_out(
+    document: Document, bookings: Sequence[BookingPlace], rule: Tokenize, bins: Bins
+) -> list[Change]:
+    """What changes in the message: numbers masked, CVCs gone, tokens and failures inserted."""
+    changes: list[Change] = []
+    for booking in bookings:
+        for place in booking.cards:
+            changes += _hide(document, place)
+        if booking.has_card_data and not booking.stray:
+            changes += _insert(document, booking, rule, bins)
+    return changes
+
+
+def _hide(document: Document, place: CardPlace) -> Iterator[Change]:
+    if place.number is not None and not place.left_alone:
+        yield Set(place.number, shown(place))
+    for node in place.cvcs:
+        # A clear CVC beside a masked number, or beside none, is still a CVC.
+        cvc = document.text(node).strip()
+        if cvc and (not place.left_alone or cvc.isnumeric()):
+            yield Remove(node)
+
+
+def shown(place: CardPlace) -> str:
+    """What stands in the number's place afterwards."""
+    if place.shape.show == "alias" and place.token is not None:
+        return place.token.alias
+    text = place.text.reveal()
+    digits = place.card.pan.reveal() if place.card is not None else pan.digits_of(text)
+    if digits is None:
+        return pan.mask_unreadable(text)
+    return pan.last4(digits) if place.shape.show == "last4" else pan.mask(digits)
+
+
+def _insert(
+    document: Document, booking: BookingPlace, rule: Tokenize, bins: Bins
+) -> Iterator[Change]:
+    clear = [place for place in booking.cards if not place.left_alone]
+    several = len(booking.cards) > 1
+    values = [_values(place, rule, bins) for place in clear]
+    for place, said in zip(clear, values, strict=True):
+        position = place.position if several else None
+        for item in rule.insert if place.token is not None else rule.on_failure:
+            if item.each == "card":
+                yield Insert(_parent(document, item, booking, place), item.content, said, position)
+    any_token = any(place.token is not None for place in clear)
+    any_b2b = any(said["b2b"] == "1" for said in values)
+    whole = {**values[0], "b2b": "1" if any_b2b else "0"}
+    for item in (*rule.insert, *(() if any_token else rule.on_failure)):
+        if item.each == "booking":
+            yield Insert(_parent(document, item, booking, clear[0]), item.content, whole)
+
+
+def _values(place: CardPlace, rule: Tokenize, bins: Bins) -> dict[str, str]:
+    digits = place.card.pan.reveal() if place.card is not None else ""
+    token = place.token
+    failure = place.failure if token is None else None
+    return {
+        "b2b": "1" if digits and bins.prefixes and bins.is_b2b(digits) else "0",
+        "masked": shown(place),
+        "position": str(place.position),
+        "iduser": "" if token is None else str(token.iduser),
+        "tokenuser": "" if token is None else token.tokenuser,
+        "alias": "" if token is None else token.alias,
+        "error": "" if failure is None else rule.errors.get(failure, failure.value),
+        "last4": digits[-4:],
+        "brand": pan.brand_of(digits) if digits else "",
+    }
+
+
+def _parent(document: Document, item: Inserted, booking: BookingPlace, place: CardPlace) -> Node:
+    base = place.node if item.of == "card" else booking.node
+    found = document.select(item.into, base)
+    return found[0] if found else booking.node
