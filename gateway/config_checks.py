@@ -60,6 +60,10 @@ def _listeners(config: Config, located: Located, python: tuple[int, int]) -> Ite
             if not is_private(network):
                 message = f"`{network}` is not private, so nobody may speak plain text from there"
                 yield located.problem((*place, "plain_text_networks"), message, _PLAIN)
+        if name == "control" and listener.tls is not None and listener.plain_text_networks:
+            message = "`control` has TLS, so nobody may speak plain text to it"
+            hint = "Leave out either `tls:` or `plain_text_networks:`."
+            yield located.problem((*place, "plain_text_networks"), message, hint)
         if listener.address.host.is_loopback:
             continue
         speaks_tls = name == "endpoints" or listener.tls is not None

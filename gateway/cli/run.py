@@ -99,11 +99,19 @@ async def _until_told(worker: Worker, ready: Callable[[Addresses], None]) -> Non
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, told_to_stop.set)
     addresses = await worker.start()
+    reasons = [asyncio.create_task(event.wait()) for event in (told_to_stop, worker.failed)]
     try:
         ready(addresses)
-        await told_to_stop.wait()
+        await asyncio.wait(reasons, return_when=asyncio.FIRST_COMPLETED)
     finally:
+        for reason in reasons:
+            reason.cancel()
         await worker.stop(_GRACE_SECONDS)
+    if worker.failed.is_set():
+        complain(
+            "a part of the gateway failed, so it has stopped.", "Its log says which: task_failed."
+        )
+        raise typer.Exit(1)
 
 
 def run_loop(main: Coroutine[Any, Any, None]) -> None:

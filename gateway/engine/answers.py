@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final, Literal
 
 from gateway.engine import http1
 from gateway.errors import GatewayError, InternalError
-from gateway.exchange import Exchange, Request, Response
+from gateway.exchange import Exchange, Listener, Request, Response
 from gateway.headers import Headers
 from gateway.problem import problem, reason
 
@@ -20,6 +21,9 @@ _STALE: Final = (
     "ETag",
     "Accept-Ranges",
 )
+# A reference that stays with the host that was asked (RFC 3986, 4.2). Browsers take `\\` for `/`,
+# and do not see a tab.
+_RELATIVE: Final = re.compile(r"(?:/(?![/\\])|[?#]|[\w.~-]+(?:[/?#]|$))[^\t]*|", re.ASCII)
 _CODINGS: Final = "gzip, identity"
 _CHALLENGE: Final = 'Basic realm="card-gateway"'
 
@@ -65,6 +69,22 @@ def reframe_response(response: Response, method: str, *, changed: bool) -> None:
         headers.remove("Content-Length")
     elif changed or not (method == "HEAD" or response.status == 304):
         headers.set("Content-Length", str(len(response.body)))
+
+
+def keep_to_the_gateway(headers: Headers, listener: Listener) -> None:
+    """Drops what would send a client to another place than the one it asked (P08).
+
+    Alt-Svc (RFC 7838) offers another port or protocol for the same host: nobody would look there.
+    On the endpoints listener the client knows only our URL, so that an absolute Location or
+    Content-Location leads past the gateway, and Refresh, which no machine needs, may.
+    """
+    headers.remove("Alt-Svc")
+    if listener != "endpoints":
+        return
+    headers.remove("Refresh")
+    for name in ("Location", "Content-Location"):
+        if not all(_RELATIVE.fullmatch(value) for value in headers.get_all(name)):
+            headers.remove(name)
 
 
 def sign(exchange: Exchange, headers: Headers) -> None:

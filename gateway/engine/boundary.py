@@ -60,6 +60,9 @@ class Pipeline(Protocol):
     async def refused_connect(self, peer: Peer, host: str, port: int, error: GatewayError) -> None:
         """A CONNECT was refused."""
 
+    def refused_head(self, peer: Peer, error: GatewayError) -> None:
+        """A connection was refused before there was an exchange or a CONNECT. Called once."""
+
 
 class Guard:
     """`with Guard() as guard:` — nothing gets out but a cancellation. It holds what it caught.
@@ -145,14 +148,25 @@ class Boundary:
             guard.clear()
         return guard.verdict
 
+    def refused_head(self, session: Session, error: GatewayError) -> None:
+        """Tells the pipeline of a refusal that no exchange or CONNECT will tell it of."""
+        with Guard():
+            self._pipeline.refused_head(session.peer, error)
+
     def admit(self, session: Session, exchange: Exchange) -> Verdict:
-        """Admits a request by its head."""
-        guard = Guard()
+        """Admits a request by its head.
+
+        A name that the client gave the exchange counts only once it is admitted: a refusal is
+        logged and answered under a fresh id, whoever it was that asked (P16).
+        """
+        guard, fresh = Guard(), exchange.id
         with guard:
             self._pipeline.admit(exchange)
             answers.narrow_codings(exchange.request.headers)
             session.admitted = True
             guard.clear()
+        if guard.verdict is not CLEARED:
+            exchange.id = fresh
         return guard.verdict
 
     async def send(self, exchange: Exchange) -> Verdict:
@@ -179,6 +193,7 @@ class Boundary:
             answers.reframe_response(
                 response, exchange.request.method, changed=response.body is not before
             )
+            answers.keep_to_the_gateway(response.headers, exchange.peer.listener)
             guard.clear()
         return guard.verdict
 

@@ -39,7 +39,7 @@ from gateway.errors import (
     UpstreamTimeout,
     UpstreamUnreachable,
 )
-from gateway.exchange import Authority, Exchange, Request, Response, Tunnel, supplied_id
+from gateway.exchange import Authority, Exchange, Request, Response, Tunnel
 from gateway.headers import Headers
 
 WAIT: Final = object()
@@ -157,11 +157,10 @@ class Http(layer.Layer):
             head = yield from self._read_head()
             if head is None:
                 return False
-            started = perf_counter()
             self.session.idle = False
             if head.method == "CONNECT":
                 return (yield from self._connect(head))
-            return (yield from self._exchange(head, started))
+            return (yield from self._exchange(head))
         except GatewayError as error:
             yield from self._refuse(error)
             return False
@@ -231,7 +230,7 @@ class Http(layer.Layer):
 
     # --- one exchange ---------------------------------------------------------------------------
 
-    def _exchange(self, head: http1.RequestHead, started: float) -> Talk[bool]:
+    def _exchange(self, head: http1.RequestHead) -> Talk[bool]:
         boundary, session = self.board.boundary, self.session
         exchange = self._begin(head)
         if session.stopping:
@@ -242,6 +241,7 @@ class Http(layer.Layer):
         if head.expects_continue and head.length != 0 and not self.buffer:
             yield commands.SendData(self.context.client, b"HTTP/1.1 100 Continue\r\n\r\n")
         exchange.request.body = yield from self._read_request_body(head.length)
+        started = perf_counter()  # until now the client took its time
         session.next_request.clear()
         session.never_expire()
         self._insist(cast(Verdict, (yield Work(boundary.send(exchange)))))
@@ -263,20 +263,17 @@ class Http(layer.Layer):
         session.never_expire()
         self._insist(cast(Verdict, (yield Work(boundary.answer(exchange)))))
         exchange.seconds["upstream"] = answered - asked
-        exchange.seconds["gateway"] = perf_counter() - started - (answered - asked)
+        elsewhere = (answered - asked) + exchange.seconds.get("vault", 0.0)
+        exchange.seconds["gateway"] = perf_counter() - started - elsewhere
         return (yield from self._reply(exchange, close=head.close))
 
     def _begin(self, head: http1.RequestHead) -> Exchange:
-        """The exchange. Raises what `read_target` raises.
-
-        Even a request that is refused here gets the id that its caller supplied, if that is one.
-        """
+        """The exchange, under a fresh id. Raises what `read_target` raises."""
         exchange = Exchange(
             self.session.peer,
             Request(head.method, None, "/", head.headers),
             self.tunnel,
         )
-        exchange.id = supplied_id(head.headers.get("X-Gateway-Exchange")) or exchange.id
         self.exchange = self.session.exchange = exchange
         exchange.request.authority, exchange.request.path = read_target(
             head, self.session.listener, self.tunnel, self.context.client.sni
@@ -292,14 +289,19 @@ class Http(layer.Layer):
 
     def _still_there(self) -> None:
         """Nothing is sent upstream for a client that is gone. Events wait while a layer is paused."""
-        if self.gone or self._closing(self.context.client):
+        client = self.context.client
+        if self.gone or any(
+            isinstance(event, events.ConnectionClosed) for event in self._waiting(client)
+        ):
             raise ClientGone
 
-    def _closing(self, connection: Connection) -> bool:
-        return any(
-            isinstance(event, events.ConnectionClosed) and event.connection is connection
+    def _waiting(self, connection: Connection) -> list[events.ConnectionEvent]:
+        """What came from a connection while this layer was paused."""
+        return [
+            event
             for event in self._paused_event_queue
-        )
+            if isinstance(event, events.ConnectionEvent) and event.connection is connection
+        ]
 
     def _read_request_body(self, length: int) -> Talk[bytes]:
         if length == 0:
@@ -348,7 +350,8 @@ class Http(layer.Layer):
         known = self.upstreams.get(authority)
         if known is not None:
             stale = self.session.loop.time() - known.free_since > _REUSE
-            if not (stale or known.closed or known.buffer or self._closing(known.server)):
+            # Whatever it said unasked would be taken for the answer to what is asked now.
+            if not (stale or known.closed or known.buffer or self._waiting(known.server)):
                 return known
             yield from self._forget(known)
         server = Server(address=(authority.host, authority.port))
@@ -433,6 +436,8 @@ class Http(layer.Layer):
     def _refuse(self, error: GatewayError) -> Talk[None]:
         """Answers with a problem, ends the exchange, and closes once the client had time to read."""
         exchange = self.exchange
+        if exchange is None:
+            self.board.boundary.refused_head(self.session, error)
         self.gone = self.gone or isinstance(error, ClientGone)
         if not self.gone and not self.answered:
             yield self._send(

@@ -30,6 +30,8 @@ _CHUNK: Final = re.compile(rb"([0-9A-Fa-f]{1,12})")
 # Some servers pad the size with blanks. We frame anew, so that reading it so is safe.
 _PADDED_CHUNK: Final = re.compile(rb"([0-9A-Fa-f]{1,12})[ \t]*")
 _CHUNK_LINE: Final = 64
+_FEW_CHUNKS: Final = 1000
+_LEAST_AVERAGE: Final = 16  # bytes
 
 CHUNKED: Final = -1
 UNTIL_CLOSE: Final = -2
@@ -165,69 +167,84 @@ def write_response(status: int, reason: str, headers: Headers, *body: bytes) -> 
 class ChunkedBody:
     """Takes chunks out of a buffer. No extensions, no trailers; each chunk ends in CRLF.
 
-    (h11 before 0.16 takes any two bytes for that CRLF: CVE-2025-43859.)
+    (h11 before 0.16 takes any two bytes for that CRLF: CVE-2025-43859.) A body of tiny chunks would
+    keep the event loop busy and fill memory with objects that are larger than what they hold: after
+    a thousand chunks they must have 16 bytes on average.
     """
 
-    __slots__ = ("_remaining", "_size", "done", "parts", "size")
+    __slots__ = ("_chunks", "_remaining", "_size", "done", "parts", "size")
 
     def __init__(self, *, padded: bool = False) -> None:
         self._size = _PADDED_CHUNK if padded else _CHUNK
         self._remaining = -1  # of the chunk; -1: its size comes next
+        self._chunks = 0
         self.parts: list[bytes] = []
         self.size = 0
         self.done = False
 
     def feed(self, buffer: bytearray) -> None:
         """Takes what is complete out of `buffer`. Raises Malformed."""
-        while not self.done:
-            if self._remaining < 0 and not self._read_size(buffer):
-                return
-            if self._remaining == 0:
-                if len(buffer) < 2:
+        at = 0
+        try:
+            while not self.done:
+                if self._remaining < 0:
+                    after = self._read_size(buffer, at)
+                elif self._remaining == 0:
+                    after = self._read_end(buffer, at)
+                else:
+                    after = self._read_data(buffer, at)
+                if after < 0:
                     return
-                if buffer[:2] != b"\r\n":
-                    raise Malformed
-                del buffer[:2]
-                self.done = True
-                return
-            if not self._read_data(buffer):
-                return
+                at = after
+        finally:
+            del buffer[:at]
 
-    def _read_size(self, buffer: bytearray) -> bool:
-        end = buffer.find(b"\r\n", 0, _CHUNK_LINE)
+    def _read_size(self, buffer: bytearray, at: int) -> int:
+        """Where the chunk's data begin; -1: more is needed."""
+        end = buffer.find(b"\r\n", at, at + _CHUNK_LINE)
         if end < 0:
-            if len(buffer) >= _CHUNK_LINE or (buffer and b"\n" in buffer[:_CHUNK_LINE]):
+            if len(buffer) - at >= _CHUNK_LINE or b"\n" in buffer[at : at + _CHUNK_LINE]:
                 raise Malformed
-            return False
-        match = self._size.fullmatch(buffer, 0, end)
+            return -1
+        match = self._size.fullmatch(buffer, at, end)
         if match is None:
             raise Malformed
         self._remaining = int(match[1], 16)
-        del buffer[: end + 2]
-        return True
+        self._chunks += 1
+        if self._chunks > _FEW_CHUNKS and self.size < _LEAST_AVERAGE * (self._chunks - 1):
+            raise Malformed
+        return end + 2
 
-    def _read_data(self, buffer: bytearray) -> bool:
-        """Whether a chunk came to its end."""
-        if self._remaining > 0 and len(buffer) > 0:
-            part = bytes(buffer[: self._remaining])
-            if len(part) < self._remaining:
-                self._take(part, buffer)
-                return False
-            if len(buffer) < self._remaining + 2:
-                return False  # the few bytes wait for their CRLF
-            if buffer[self._remaining : self._remaining + 2] != b"\r\n":
-                raise Malformed
-            self._take(part, buffer)
-            del buffer[:2]
-            self._remaining = -1
-            return True
-        return False
+    def _read_data(self, buffer: bytearray, at: int) -> int:
+        """Where the next chunk begins; -1: more is needed, and what there was is taken."""
+        end = at + self._remaining
+        if len(buffer) < end:
+            part = bytes(buffer[at:])
+            if part:
+                self._take(part)
+                del buffer[at:]
+            return -1
+        if len(buffer) < end + 2:
+            return -1  # the few bytes wait for their CRLF
+        if buffer[end : end + 2] != b"\r\n":
+            raise Malformed
+        self._take(bytes(buffer[at:end]))
+        self._remaining = -1
+        return end + 2
 
-    def _take(self, part: bytes, buffer: bytearray) -> None:
+    def _read_end(self, buffer: bytearray, at: int) -> int:
+        """Where the message ends; -1: more is needed."""
+        if len(buffer) < at + 2:
+            return -1
+        if buffer[at : at + 2] != b"\r\n":
+            raise Malformed
+        self.done = True
+        return at + 2
+
+    def _take(self, part: bytes) -> None:
         self.parts.append(part)
         self.size += len(part)
         self._remaining -= len(part)
-        del buffer[: len(part)]
 
 
 def _fields(head: bytes, start: int) -> Headers:

@@ -24,6 +24,7 @@ from gateway.engine.boundary import Boundary
 from gateway.engine.session import Session
 from gateway.engine.tls import ClientTls, fingerprint
 from gateway.engine.work import TimedOut
+from gateway.errors import HttpInvalid
 from gateway.exchange import Blind, Tunnel
 
 _HANDSHAKE: Final = 0x16  # TLS record type
@@ -79,6 +80,8 @@ class Entrance(layer.Layer):
             return tls
         if first != _HANDSHAKE and self.session.may_speak_plain():
             return Http(self.context, self.session, self.board, tunnel=None)
+        # Plain text where TLS is asked, or TLS where there is none: not worth an answer.
+        self.board.boundary.refused_head(self.session, HttpInvalid())
         return Closed(self.context)
 
 
@@ -143,6 +146,7 @@ class AfterConnect(layer.Layer):
         from gateway.engine.http import Http  # noqa: PLC0415  # as in Entrance
 
         if first != _HANDSHAKE:
+            self.board.boundary.refused_head(self.session, HttpInvalid())
             return Closed(self.context)
         if isinstance(self.target, Blind):
             return Relay(self.context, self.session, self.target)

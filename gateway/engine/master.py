@@ -183,6 +183,12 @@ class Engine:
         """How many clients are connected."""
         return len(self._master.handlers) if self._master else 0
 
+    @property
+    def idle(self) -> bool:
+        """Whether no exchange is in hand."""
+        handlers = self._master.handlers if self._master else ()
+        return all(handler.session.exchange is None for handler in handlers)
+
     async def stop(self, grace: float) -> None:
         """Stops listening, lets running exchanges finish for up to `grace` seconds, closes (P40)."""
         master, self._master = self._master, None

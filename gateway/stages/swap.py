@@ -15,7 +15,13 @@ from gateway.cards import pan
 from gateway.cards.bins import Bins
 from gateway.cards.card import Card, Failure
 from gateway.codecs.document import Document
-from gateway.errors import KeyRequired, ProductNotPermitted, ProductUnknown, TokenUnknown
+from gateway.errors import (
+    KeyRequired,
+    ProductNotPermitted,
+    ProductUnknown,
+    RecordDamaged,
+    TokenUnknown,
+)
 from gateway.exchange import Exchange, Use
 from gateway.metrics import Metrics
 from gateway.rules.model import Route, Shape, Tokenize
@@ -29,7 +35,7 @@ from gateway.stages.reading import (
 )
 from gateway.stages.tokenize import take_out
 from gateway.threads import run
-from gateway.vault.model import Found, NewCard, Wanted
+from gateway.vault.model import Found, Kept, NewCard, Wanted
 from gateway.vault.service import Vault
 
 T = TypeVar("T")
@@ -71,15 +77,35 @@ class Swap:
             return body
         batch = await run(size, self._batch, exchange, route, document, bookings)
         if batch.cards:
-            kept = await self._timed(exchange, "keep", self._vault.keep(batch.cards, batch.done))
-            for place, one in zip(batch.places, kept, strict=True):
-                place.token = one.token
+            await self._keep(exchange, batch, 0, len(batch.cards))
         if batch.failed:
             await self._timed(exchange, "record", self._vault.record(batch.failed))
         changes = await run(size, take_out, document, bookings, rule, self._bins)
         spliced = await run(size, document.splice, changes)
         await run(size, self._note, exchange, route, rule, bookings)
         return spliced.body
+
+    async def _keep(self, exchange: Exchange, batch: _Batch, start: int, end: int) -> None:
+        """Keeps `batch.cards[start:end]` in one transaction, and gives their places the tokens.
+
+        A card whose stored record is damaged costs no other its token: the batch is halved until
+        that card stands alone, and fails.
+        """
+        call = self._vault.keep(batch.cards[start:end], batch.done[start:end])
+        kept: Sequence[Kept] | None = None
+        try:
+            kept = await self._timed(exchange, "keep", call)
+        except RecordDamaged:
+            if end - start == 1:
+                batch.fail(start, Failure.VAULT)
+                return
+        if kept is None:
+            middle = (start + end) // 2
+            await self._keep(exchange, batch, start, middle)
+            await self._keep(exchange, batch, middle, end)
+            return
+        for place, one in zip(batch.places[start:end], kept, strict=True):
+            place.token = one.token
 
     def _batch(
         self,
@@ -266,6 +292,12 @@ class _Batch:
         self.places: list[CardPlace] = []
         self.done: list[Entry] = []
         self.failed: list[Entry] = []
+
+    def fail(self, which: int, failure: Failure) -> None:
+        """The card gets no token, for a reason that the vault has."""
+        self.places[which].failure = failure
+        entry = replace(self.done[which], outcome=Outcome.FAILED, detail=failure.value)
+        self.failed.append(entry)
 
 
 def _admission(exchange: Exchange) -> Admission:

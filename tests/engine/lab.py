@@ -26,7 +26,7 @@ from gateway.egress import Egress, HostException, StandIn
 from gateway.engine.master import Engine
 from gateway.engine.settings import EngineSettings, Limits, ListenerSettings
 from gateway.errors import GatewayError
-from gateway.exchange import Authority, Blind, Exchange, Tunnel
+from gateway.exchange import Authority, Blind, Exchange, Peer, Tunnel
 from gateway.rules.model import HostPattern
 from tests.pki import Authority as Ca
 
@@ -139,6 +139,7 @@ class Plan:
     def __init__(self) -> None:
         self.ended: list[tuple[Exchange, GatewayError | None]] = []
         self.refused: list[tuple[str, int, GatewayError]] = []
+        self.refused_heads: list[tuple[Peer, GatewayError]] = []
         self.seen: list[str] = []
         self.on_connect = lambda peer, host, port, headers: Tunnel(host, port, None)
         self.on_admit = lambda exchange: None
@@ -175,6 +176,9 @@ class Plan:
 
     async def refused_connect(self, peer, host, port, error) -> None:
         self.refused.append((host, port, error))
+
+    def refused_head(self, peer, error) -> None:
+        self.refused_heads.append((peer, error))
 
 
 class Wire:

@@ -90,7 +90,7 @@ def test_p01_endless_recursion_forwards_nothing(world):
 def test_p01_an_exception_in_the_layer_is_answered_in_fixed_words(world, monkeypatch):
     upstream = world.upstream("a.test")
     world.start()
-    monkeypatch.setattr("gateway.engine.http.supplied_id", _raise(MemoryError))
+    monkeypatch.setattr("gateway.engine.http.read_target", _raise(MemoryError))
     with world.tunnel("a.test") as wire:
         answer = wire.ask(world.post("a.test", CANARY))
         assert (answer.status, answer.code) == (502, "internal")
@@ -179,6 +179,24 @@ def test_p02_clearance_is_said_not_assumed():
     assert guard.verdict is not CLEARED
 
 
+@pytest.mark.parametrize("said", [None, True, "cleared", 200])
+@pytest.mark.parametrize("stage", ["admit", "send", "answer"])
+def test_p02_only_a_clearance_lets_a_message_go_on(world, monkeypatch, stage, said):
+    """Not whatever is no refusal: a stage that says nothing at all has cleared nothing."""
+    upstream = world.upstream("a.test")
+    world.start()
+
+    async def later(*_):
+        return said
+
+    verdict = (lambda *_: said) if stage == "admit" else later
+    monkeypatch.setattr(f"gateway.engine.boundary.Boundary.{stage}", verdict)
+    with world.tunnel("a.test") as wire:
+        assert wire.ask(world.post("a.test", CANARY)).code == "internal"
+        assert CANARY not in wire.got
+    assert bool(upstream.requests) == (stage == "answer")
+
+
 def test_p01_a_client_that_leaves_is_noted_and_its_request_not_sent(world):
     upstream = world.upstream("a.test")
     world.start()
@@ -216,6 +234,7 @@ def test_p01_a_client_that_leaves_is_noted_and_its_request_not_sent(world):
         "Upgrade: websocket\r\nConnection: Upgrade\r\n",
         "Upgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA\r\nConnection: Upgrade, HTTP2-Settings\r\n",
         "Connection: upgrade\r\n",
+        "Upgrade: websocket\r\n",
         "Trailer: X-Card\r\n",
         "Expect: 200-ok\r\n",
     ],

@@ -134,10 +134,9 @@ def test_p01_requests_with_a_fault_reach_nobody(bench, place, stage, fault):
     bench.lab.wait_ended(1)
 
 
+@pytest.mark.parametrize("bench", ["connect", "tls_proxy"], indirect=True)
 @pytest.mark.parametrize("place", AFTER_CONNECT)
 def test_p08_what_is_not_tls_after_connect_reaches_nobody(bench, place):
-    if bench.listener not in ("connect", "tls_proxy"):
-        return
     bench.reset()
     port, data = AFTER_CONNECT[place]
     before = bench.upstream.connections

@@ -1,0 +1,66 @@
+"""What the control and the metrics port answer: is the process alive, may it be sent traffic, how much
+does it do? No answer holds anything of the request (P16)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from fastapi import FastAPI
+from fastapi.responses import JSONResponse, Response
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+
+from gateway.errors import GatewayError
+
+
+def build(checks: dict[str, Callable[[], None]]) -> FastAPI:
+    """The control application. Each check returns, or raises the `GatewayError` that explains it.
+
+    `/healthz` answers as long as the event loop turns: a hung worker does not answer (P38).
+    `/readyz` answers 200 with every check `ok`, else 503 with the code of each that failed.
+    """
+    app = _application("control")
+
+    @app.get("/healthz")
+    async def healthz() -> dict[str, str]:
+        return {"status": "ok"}
+
+    @app.get("/readyz")
+    def readyz() -> JSONResponse:  # a plain function: checks may block, so it runs in a thread
+        results: dict[str, str] = {}
+        for name, check in checks.items():
+            try:
+                check()
+                results[name] = "ok"
+            except GatewayError as error:
+                results[name] = error.code
+        ready = all(result == "ok" for result in results.values())
+        body = {"status": "ready" if ready else "not ready", "checks": results}
+        return JSONResponse(body, status_code=200 if ready else 503)
+
+    return app
+
+
+def metrics(registry: CollectorRegistry) -> FastAPI:
+    """The metrics application: `/metrics`, always all of them in Prometheus' text format.
+
+    (prometheus_client's own server makes a thread for each connection, however many there are, and
+    quotes malformed requests in its error page.)
+    """
+    app = _application("metrics")
+
+    @app.get("/metrics")
+    def scrape() -> Response:
+        return Response(generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+    return app
+
+
+def _application(title: str) -> FastAPI:
+    """Without FastAPI's own pages, and without its redirects, which repeat host and query."""
+    return FastAPI(
+        title=f"card-gateway {title}",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        redirect_slashes=False,
+    )

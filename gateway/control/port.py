@@ -1,0 +1,118 @@
+"""A port of our own: one application on uvicorn, bounded in connections and in time.
+
+connections   at most 64: the oldest gives way, so that nobody is locked out by idle ones
+a connection  is closed 5 seconds after its last answer, and after 30 in any case
+plain text    from loopback and the networks that gateway.yaml names; others get no byte
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable
+from ipaddress import ip_address
+from typing import Any, Final, cast
+
+import uvicorn
+from fastapi import FastAPI
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from gateway.config import Listener, TlsFiles
+from gateway.config_values import BindAddress
+from gateway.networks import Address, holds, normal
+
+CONNECTIONS: Final = 64
+_KEEP_ALIVE: Final = 5  # seconds between requests
+_SECONDS: Final = 30.0  # a connection's whole life
+_STOP_SECONDS: Final = 2  # for what is answered when the port is closed
+_BACKLOG: Final = 128
+
+Welcome = Callable[[Address], bool]
+
+
+def everyone(_: Address) -> bool:
+    """For metrics, which are plain text by design and hold no card data."""
+    return True
+
+
+def welcome(listener: Listener) -> Welcome:
+    """Who may speak to a listener: with TLS everyone, else loopback and its private networks."""
+    if listener.tls is not None:
+        return everyone
+    networks = listener.plain_text_networks
+    return lambda peer: normal(peer).is_loopback or holds(networks, peer)
+
+
+class Port:
+    """`open`, then `close`; it is not opened twice."""
+
+    def __init__(
+        self,
+        app: FastAPI,
+        bind: BindAddress,
+        *,
+        tls: TlsFiles | None = None,
+        welcome: Welcome = everyone,
+        seconds: float = _SECONDS,
+    ) -> None:
+        self._bind = bind
+        self._server = uvicorn.Server(
+            uvicorn.Config(
+                app,
+                http=_protocol(welcome, seconds),
+                ws="none",
+                ssl_certfile=tls.certificate if tls else None,
+                ssl_keyfile=tls.key if tls else None,
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                proxy_headers=False,
+                limit_concurrency=CONNECTIONS + 2,
+                timeout_keep_alive=_KEEP_ALIVE,
+                timeout_graceful_shutdown=_STOP_SECONDS,
+            )
+        )
+        self._open = False
+
+    async def open(self) -> socket.socket:
+        """Listens. Raises OSError where the port can not be had."""
+        host = str(self._bind.host)
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        bound = socket.create_server((host, self._bind.port), family=family, backlog=_BACKLOG)
+        config = self._server.config
+        config.load()
+        self._server.lifespan = config.lifespan_class(config)
+        await self._server.startup(sockets=[bound])
+        self._open = True
+        return bound
+
+    async def close(self) -> None:
+        """Stops listening; what is being answered has two seconds."""
+        if self._open:
+            self._open = False
+            self._server.should_exit = True
+            await self._server.shutdown()
+
+
+def _protocol(welcome: Welcome, seconds: float) -> type[asyncio.Protocol]:
+    class Bounded(H11Protocol):
+        """uvicorn's protocol has no time limit for a head, and counts connections, but keeps all."""
+
+        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+            super().connection_made(transport)
+            self.ends = self.loop.call_later(seconds, transport.abort)
+            peername = transport.get_extra_info("peername")
+            if peername is None or not welcome(normal(ip_address(peername[0]))):
+                transport.abort()
+                return
+            known = cast("set[Any]", self.connections)  # of this class, which uvicorn can not know
+            others = [one for one in known if one is not self and not one.transport.is_closing()]
+            if len(others) >= CONNECTIONS:  # the oldest is the one whose end is next
+                min(others, key=lambda one: one.ends.when()).transport.abort()
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            self.ends.cancel()
+            super().connection_lost(exc)
+
+    return Bounded

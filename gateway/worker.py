@@ -1,0 +1,319 @@
+"""The composition root: builds everything once, wires it, starts it in order, stops it in order.
+
+Nothing listens before everything behind it works: configuration, rules, vault, in this order, then
+the ports. A mistake in any of them ends the start with every problem named.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import platform
+import resource
+import sys
+from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from ipaddress import ip_address
+from time import monotonic
+from typing import Any, Final
+
+from gateway import __version__, certificates
+from gateway.access.clients import Access
+from gateway.cards.bins import Bins, load_bins
+from gateway.config import Config
+from gateway.control import health
+from gateway.control.port import Port, welcome
+from gateway.egress import Egress, HostException, StandIn
+from gateway.engine.master import Engine
+from gateway.engine.settings import EngineSettings, Limits, ListenerSettings
+from gateway.errors import ConfigurationError, Stopping, VaultUnavailable
+from gateway.garbage import Garbage
+from gateway.log import event
+from gateway.metrics import Metrics
+from gateway.pipeline import Pipeline, Stages
+from gateway.record import Recorder
+from gateway.refused import Refusals
+from gateway.rules.model import HostPattern, RuleSet
+from gateway.rules.watch import Rules
+from gateway.stages.admit import Admitting
+from gateway.stages.swap import Swap
+from gateway.vault.service import Vault
+
+_HOUSEKEEPING_SECONDS: Final = 2.0
+_MEASURE_SECONDS: Final = 60.0  # certificates are files: they need not be read oftener
+# Threads of the loop's own: key refresh, name look-ups, health. Messages have theirs (threads.py).
+_THREADS: Final = 16
+# How long a thread may keep the interpreter's lock when the loop wants it. Python's 5 ms add up with
+# each thread that waits: at worst the loop stood for 682 ms under load, with this for 143 ms.
+_SWITCH_SECONDS: Final = 0.0005
+
+
+def utc_now() -> datetime:
+    """The clock that everything below is given."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """Where a started worker really listens (a configured port 0 takes any)."""
+
+    proxy: tuple[str, int]
+    endpoints: tuple[str, int]
+    control: tuple[str, int]
+    metrics: tuple[str, int]
+
+    def items(self) -> list[tuple[str, tuple[str, int]]]:
+        """Listener and address, in the order of the ports' numbers in gateway.yaml."""
+        return [
+            ("proxy", self.proxy),
+            ("endpoints", self.endpoints),
+            ("control", self.control),
+            ("metrics", self.metrics),
+        ]
+
+
+class Worker:
+    """One process's gateway. `start`, then `stop`; it is not started twice."""
+
+    def __init__(self, config: Config, clock: Callable[[], datetime] = utc_now) -> None:
+        """Builds everything that needs no event loop; opens the vault.
+
+        Raises `ConfigurationError` for a mistake in gateway.yaml or a pack, `VaultUnavailable`.
+        """
+        self._config, self._clock = config, clock
+        self.metrics = Metrics()
+        self._rules = Rules.load(config)
+        self._vault = Vault.open(config.database, config.kek, clock=clock)
+        self._access = Access(config, self._vault.keys, clock)
+        self._refusals = Refusals(self._vault.refusals)
+        bins = load_bins(config.b2b_bins) if config.b2b_bins else Bins()
+        if not config.b2b_bins:
+            event("no_b2b_table", level=logging.WARNING, effect="every card is reported as not B2B")
+        self._egress = _egress(config)
+        self._garbage = Garbage()
+        swap = Swap(
+            access=self._access, vault=self._vault, bins=bins, metrics=self.metrics, clock=clock
+        )
+        recorder = Recorder(
+            vault=self._vault, metrics=self.metrics, refusals=self._refusals, clock=clock
+        )
+        tunnels = frozenset((target.host, target.port) for target in config.tunnel)
+        self._pipeline = Pipeline(
+            Stages(
+                rules=self._rules,
+                admitting=Admitting(self._access, self._egress, tunnels),
+                swap=swap,
+                recorder=recorder,
+                metrics=self.metrics,
+                garbage=self._garbage,
+                body_limit=config.limits.body,
+            )
+        )
+        self._engine = Engine(_engine_settings(config), self._pipeline, self._egress)
+        self._tasks: list[asyncio.Task[None]] = []
+        listen = config.listen
+        app = health.build({"serving": self._check_serving, "vault": self._vault.check})
+        self._control = Port(
+            app, listen.control.address, tls=listen.control.tls, welcome=welcome(listen.control)
+        )
+        self._metrics_port = Port(health.metrics(self.metrics.registry), listen.metrics)
+        self._measured = float("-inf")  # when certificates were read last
+        self._ends: set[str] = set()  # what has a `not_after`
+        self._stopping = False
+        self.failed = asyncio.Event()  # a task that must run as long as we do has ended
+
+    async def start(self) -> Addresses:
+        """Opens the ports, once everything behind them works.
+
+        Raises `VaultUnavailable` where the vault does not take a write, `OSError` where a port can
+        not be had; nothing stays open then. Whoever started it stops it when `failed` is set.
+        """
+        _settle_process()
+        try:
+            await asyncio.to_thread(self._vault.check)
+            await self._engine.start()
+            control = await self._claimed(self._control)
+            metrics = await self._claimed(self._metrics_port)
+        except BaseException:
+            await self.stop(0.0)
+            raise
+        self._measure_once()
+        await asyncio.to_thread(self._measure_ends)
+        self._garbage.take_over()
+        self._keep_running("rules", self._rules.watch(loaded=self._loaded, failed=self._kept_old))
+        self._keep_running("housekeeping", self._housekeeping())
+        engine = self._engine.addresses
+        addresses = Addresses(engine["proxy"], engine["endpoints"], control, metrics)
+        listening = {name: f"{host}:{port}" for name, (host, port) in addresses.items()}
+        event("started", version=__version__, listening=listening)
+        return addresses
+
+    async def stop(self, grace: float) -> None:
+        """Drains for up to `grace` seconds, then closes everything; calling it again does nothing."""
+        if self._stopping:
+            return
+        self._stopping = True
+        await self._engine.stop(grace)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._control.close()
+        await self._metrics_port.close()
+        await asyncio.to_thread(self._close_vault)
+        self._garbage.give_back()
+        event("stopped")
+
+    def _close_vault(self) -> None:
+        try:
+            if not self.failed.is_set():  # what is broken is not called again
+                with contextlib.suppress(VaultUnavailable):  # the log says so already
+                    self._flush()
+        finally:
+            self._vault.close()
+
+    # --- ports of our own -----------------------------------------------------------------------
+
+    async def _claimed(self, ours: Port) -> tuple[str, int]:
+        """Opens a port that no exchange may be sent to (P31)."""
+        bound = await ours.open()
+        host, port = bound.getsockname()[:2]
+        self._egress.claim(ip_address(host), port)
+        return host, port
+
+    def _check_serving(self) -> None:
+        if self._stopping:
+            raise Stopping
+        if self.failed.is_set():
+            raise Stopping
+
+    # --- while it runs --------------------------------------------------------------------------
+
+    def _keep_running(self, name: str, work: Coroutine[Any, Any, None]) -> None:
+        """Starts a task that must run until we stop: what fails silently would be missed too late."""
+
+        def ended(task: asyncio.Task[None]) -> None:
+            if self._stopping or task.cancelled():
+                return
+            error = task.exception()
+            kind = type(error).__name__ if error is not None else ""
+            event("task_failed", level=logging.CRITICAL, task=name, exception=kind)
+            self.failed.set()
+
+        task = asyncio.create_task(work, name=name)
+        task.add_done_callback(ended)
+        self._tasks.append(task)
+
+    def _loaded(self, rules: RuleSet) -> None:
+        self.metrics.rules_loaded.set(self._clock().timestamp())
+        event("rules_loaded", routes=len(rules.routes))
+
+    def _kept_old(self, error: ConfigurationError) -> None:
+        self.metrics.rules_failures.inc()
+        problems = [str(problem) for problem in error.problems]
+        event("rules_not_loaded", level=logging.ERROR, problems=problems)
+
+    def _measure_once(self) -> None:
+        self.metrics.rules_loaded.set(self._clock().timestamp())
+        versions = (__version__, version("mitmproxy"), platform.python_version())
+        self.metrics.build_info.labels(*versions).set(1)
+        self.metrics.connections.set_function(lambda: self._engine.connections)
+
+    async def _housekeeping(self) -> None:
+        """Every few seconds: garbage is collected, refusals and keys' last use are written, gauges are set."""
+        while True:
+            await asyncio.sleep(_HOUSEKEEPING_SECONDS)
+            self._garbage.collect(idle=self._engine.idle)
+            try:
+                counts = await asyncio.to_thread(self._flush)
+                await asyncio.to_thread(self._measure_ends)
+            except VaultUnavailable as error:
+                event("housekeeping_failed", level=logging.ERROR, code=error.code)
+                continue
+            for product, count in counts.items():
+                self.metrics.vault_cards.labels(product).set(count)
+
+    def _flush(self) -> dict[str, int]:
+        self._refusals.flush()
+        self._access.keys.save_uses()
+        self._access.keys.refresh()
+        return self._vault.count_by_product()
+
+    def _measure_ends(self) -> None:
+        """When certificates and keys end. Ids of keys are ours; a key without an end has no line."""
+        if monotonic() - self._measured >= _MEASURE_SECONDS:
+            self._measured = monotonic()
+            try:
+                for seen in certificates.installed(self._config):
+                    self.metrics.not_after.labels(seen.what).set(seen.not_after.timestamp())
+            except (OSError, ValueError):  # half replaced, perhaps: the last measure stays
+                event("certificates_not_read", level=logging.ERROR)
+        ends = {
+            f"key:{row.id}": row.expires
+            for row in self._vault.keys.all()
+            if row.expires is not None and row.revoked is None
+        }
+        for what, at in ends.items():
+            self.metrics.not_after.labels(what).set(at.timestamp())
+        for what in self._ends - ends.keys():
+            self.metrics.not_after.remove(what)
+        self._ends = set(ends)
+
+
+def _settle_process() -> None:
+    """What the whole process needs: quick switches, threads enough, and no dump of its memory."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    sys.setswitchinterval(_SWITCH_SECONDS)
+    threads = ThreadPoolExecutor(max_workers=_THREADS, thread_name_prefix="gateway")
+    asyncio.get_running_loop().set_default_executor(threads)
+
+
+def _egress(config: Config) -> Egress:
+    stand_ins = [
+        StandIn(target.host, target.port, host.stands_for, host.address, host.ca)
+        for target, host in config.test_hosts.items()
+    ]
+    private = [
+        HostException(
+            HostPattern(entry.host.removeprefix("*."), entry.host.startswith("*.")), entry.networks
+        )
+        for entry in config.egress.private
+    ]
+    return Egress(stand_ins=stand_ins, private=private, own=())
+
+
+def _engine_settings(config: Config) -> EngineSettings:
+    proxy, endpoints = config.listen.proxy, config.listen.endpoints
+    own, limits = config.endpoints_tls, config.limits
+    return EngineSettings(
+        confdir=config.authority,
+        proxy=ListenerSettings(
+            str(proxy.address.host),
+            proxy.address.port,
+            tls=proxy.tls is not None,
+            certificate=proxy.tls.certificate if proxy.tls else None,
+            key=proxy.tls.key if proxy.tls else None,
+            plain_text_networks=proxy.plain_text_networks,
+            authorization_required=proxy.authorization_required,
+        ),
+        endpoints=ListenerSettings(
+            str(endpoints.address.host),
+            endpoints.address.port,
+            tls=True,
+            certificate=own.certificate,
+            key=own.key,
+            plain_text_networks=endpoints.plain_text_networks,
+        ),
+        limits=Limits(
+            head=limits.head,
+            body=limits.body,
+            request_seconds=limits.request_seconds,
+            idle_seconds=limits.idle_seconds,
+            upstream_connect_seconds=limits.upstream_connect_seconds,
+            upstream_seconds=limits.upstream_seconds,
+            connections=limits.connections,
+        ),
+    )
