@@ -147,6 +147,15 @@ def test_p31_own_listeners_are_refused_whoever_names_them():
         _addresses(_egress(own={(loopback, 8081)}, stand_ins=[stand_in]), "x.test", 8081)
 
 
+def test_p30_p31_an_ipv4_mapped_answer_is_the_address_that_it_stands_for():
+    mapped, plain = f"::ffff:{PUBLIC}", ip_address(PUBLIC)
+    assert _addresses(_egress(mapped, PUBLIC)) == [PUBLIC]
+    with pytest.raises(UpstreamForbidden):
+        _addresses(_egress(mapped, own={(plain, 8081)}), port=8081)
+    within = HostException(HostPattern("a.example", False), (ip_network("10.0.0.0/8"),))
+    assert _addresses(_egress("::ffff:10.0.0.1", private=[within])) == ["10.0.0.1"]
+
+
 def test_p31_a_listener_on_every_address_is_own_under_each_of_the_machines_addresses():
     own = {(ip_address("0.0.0.0"), 8081)}
     mine = _egress(PUBLIC, own=own, machine=lambda address: str(address) == PUBLIC)

@@ -376,6 +376,7 @@ def test_an_unknown_key_far_from_all_others_lists_them():
 
 def test_a_complaint_without_a_place_in_the_models_still_has_its_line():
     found = model_problems('networks: [10.0.0.0/8,\n  "::x"]')
+    assert found
     assert all(line.startswith("2: ") for line in found)
 
 

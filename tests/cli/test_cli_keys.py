@@ -50,9 +50,10 @@ def test_a_key_is_shown_once_and_works(run):
 def test_p16_p28_the_key_is_nowhere_on_disk(run):
     key = create(run)["key"]
     secret = key[17:49].encode()
-    for file in run.state.rglob("*"):
-        if file.is_file():
-            assert secret not in file.read_bytes(), file
+    files = [file for file in run.state.rglob("*") if file.is_file()]
+    assert any(key[4:16].encode() in file.read_bytes() for file in files)  # its id is
+    for file in files:
+        assert secret not in file.read_bytes(), file
 
 
 def test_what_a_key_may_do_is_what_was_asked_for(run):

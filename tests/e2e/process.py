@@ -1,0 +1,187 @@
+"""The gateway as its operator has it: a process of its own, started and managed by its command."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import requests
+import yaml
+
+from gateway.access.keys import NewKey, create
+from gateway.cli.certs import initialise
+from gateway.config import read_config
+from gateway.sandbox.pull import read_request
+from gateway.vault.service import Vault
+from tests.running import ROOT, settings_for
+
+COMMAND = [sys.executable, "-m", "gateway.cli.main"]
+START_SECONDS = 60
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        return taken.getsockname()[1]
+
+
+def environment(**more):
+    return os.environ | {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"} | more
+
+
+class Site:
+    """A directory with a gateway.yaml on free, fixed ports, and everything that it names."""
+
+    def __init__(self, directory: Path, sandbox, **changes) -> None:
+        self.directory, self.sandbox = directory, sandbox
+        directory.mkdir(parents=True, exist_ok=True)
+        self.config_file = directory / "gateway.yaml"
+        self.ports = {name: free_port() for name in ("proxy", "endpoints", "control", "metrics")}
+        listen = {name: f"127.0.0.1:{port}" for name, port in self.ports.items()}
+        settings = settings_for(sandbox, directory, listen=listen, **changes)
+        self.config_file.write_text(yaml.safe_dump(settings, sort_keys=False), encoding="utf-8")
+        self.config = read_config(self.config_file)
+        initialise(self.config, self.config.authority, [])
+        self.running = []
+
+    def cli(self, *words):
+        """Runs another command beside the gateway; what it printed."""
+        done = subprocess.run(
+            [*COMMAND, *words, "--config", str(self.config_file)],
+            env=environment(), capture_output=True, text=True, timeout=60, check=True,
+        )  # fmt: skip
+        return done.stdout
+
+    def key(self, name="tests"):
+        """A new key. A gateway that runs takes it within two seconds: better made before."""
+        vault = Vault.open(self.config.database, self.config.kek)
+        try:
+            key, _ = create(vault.keys, NewKey(name, "pms"), datetime.now(UTC))
+        finally:
+            vault.close()
+        return key.reveal()
+
+    def key_by_command(self, name):
+        """The same as the operator does it: the key and its id."""
+        made = json.loads(self.cli("keys", "create", "--client", "pms", "--name", name, "--json"))
+        return made["key"], made["id"]
+
+    def boot(self, **more):
+        """Starts it and waits for its end; for starts that fail."""
+        return subprocess.run(
+            [*COMMAND, "run", "--config", str(self.config_file)],
+            env=environment(**more), capture_output=True, text=True, timeout=START_SECONDS, check=False,
+        )  # fmt: skip
+
+    def start(self, **more):
+        process = Process(self, environment(**more))
+        self.running.append(process)
+        return process
+
+    def rows(self, query):
+        database = sqlite3.connect(f"file:{self.config.database}?mode=ro", uri=True)
+        try:
+            return database.execute(query).fetchall()
+        finally:
+            database.close()
+
+    def listening(self):
+        """Which of its ports take a connection."""
+        open_ports = set()
+        for name, port in self.ports.items():
+            try:
+                socket.create_connection(("127.0.0.1", port), timeout=1).close()
+            except OSError:
+                continue
+            open_ports.add(name)
+        return open_ports
+
+    def close(self):
+        for process in self.running:
+            process.kill()
+
+
+class Process:
+    """A gateway that runs. It serves when the constructor returns."""
+
+    def __init__(self, site: Site, env) -> None:
+        self.site = site
+        self.log_file = site.directory / f"log-{len(site.running)}"
+        with self.log_file.open("wb") as log:
+            self.child = subprocess.Popen(
+                [*COMMAND, "run", "--config", str(site.config_file)],
+                env=env, stdout=subprocess.PIPE, stderr=log, text=True,
+            )  # fmt: skip
+        watchdog = threading.Timer(START_SECONDS, self.child.kill)
+        watchdog.start()
+        self.told = [self.child.stdout.readline().split() for _ in site.ports]
+        watchdog.cancel()
+        if self.child.poll() is not None or not all(self.told):
+            raise AssertionError(self.log())
+
+    def log(self):
+        return self.log_file.read_text(encoding="utf-8")
+
+    def signal(self, number):
+        self.child.send_signal(number)
+
+    def wait(self, seconds=30):
+        """Its exit code."""
+        code = self.child.wait(seconds)
+        self.child.stdout.close()
+        return code
+
+    def kill(self):
+        if self.child.poll() is None:
+            self.child.send_signal(signal.SIGCONT)
+            self.child.kill()
+        self.wait()
+
+    # --- what a PMS and an operator do ------------------------------------------------------------
+
+    def session(self, key=None):
+        session = requests.Session()
+        session.trust_env = False
+        proxy = f"http://127.0.0.1:{self.site.ports['proxy']}"
+        session.proxies = {"http": proxy, "https": proxy}
+        session.verify = str(self.site.config.authority / "mitmproxy-ca-cert.pem")
+        if key:
+            session.headers["X-Api-Key"] = key
+        return session
+
+    def pull(self, session, hotel, timeout=30):
+        who = self.site.sandbox.siteminder.settings
+        return session.post(
+            f"{self.site.sandbox.named_url('siteminder')}/pmsxchangev2/services/SANDBOX",
+            data=read_request(hotel, who.username, who.password),
+            headers={"Content-Type": "text/xml; charset=utf-8"},
+            timeout=timeout,
+        )
+
+    def get(self, listener, path, timeout=10):
+        return requests.get(f"http://127.0.0.1:{self.site.ports[listener]}{path}", timeout=timeout)
+
+    def metric(self, name):
+        """The value of an unlabelled metric."""
+        for line in self.get("metrics", "/metrics").text.splitlines():
+            if line.startswith(f"{name} "):
+                return float(line.split()[1])
+        raise AssertionError(name)
+
+
+def until(seconds, condition):
+    """Waits for `condition`; how long it took, or None when it did not come."""
+    started = time.monotonic()
+    while time.monotonic() - started < seconds:
+        if condition():
+            return time.monotonic() - started
+        time.sleep(0.05)
+    return None
