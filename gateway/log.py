@@ -14,17 +14,19 @@ _NAME = "card_gateway"
 class JsonLines(logging.Formatter):
     """Formats a record as `{"at", "level", "event", …}`; fields come from `extra={"fields": …}`.
 
-    An exception shows its type and where it was raised, never its text or its arguments: those may
-    hold what a peer sent.
+    Other loggers (mitmproxy, asyncio, uvicorn) quote input in their messages, so only their level
+    and name are kept. An exception shows its type and where it was raised, never its text or its
+    arguments: those may hold what a peer sent.
     """
 
     def format(self, record: logging.LogRecord) -> str:
+        ours = record.name.partition(".")[0] == _NAME
         line: dict[str, object] = {
             "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
-            "event": record.getMessage(),
+            "event": record.getMessage() if ours else "library_message",
         }
-        line.update(getattr(record, "fields", {}))
+        line.update(getattr(record, "fields", {}) if ours else {"logger": record.name})
         if record.exc_info and record.exc_info[0] is not None:
             line["exception"] = record.exc_info[0].__name__
             trace = record.exc_info[2]
@@ -48,23 +50,10 @@ def event(name: str, *, level: int = logging.INFO, **fields: object) -> None:
 
 
 def configure(level: str = "info", stream: TextIO | None = None) -> None:
-    """Sends our lines to `stream` (default stderr) and keeps every other library's text away.
-
-    Other loggers (mitmproxy, asyncio, uvicorn) quote input in their messages, so only their level
-    and name are kept.
-    """
+    """Sends our lines to `stream` (default stderr), and other libraries' warnings without a text."""
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(JsonLines())
-    handler.addFilter(_without_foreign_text)
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
     logging.getLogger(_NAME).setLevel(level.upper())
-
-
-def _without_foreign_text(record: logging.LogRecord) -> bool:
-    if record.name.partition(".")[0] != _NAME:
-        record.fields = {"logger": record.name}
-        record.msg, record.args = "library_message", ()
-        record.exc_text = None
-    return True

@@ -9,14 +9,14 @@ import pytest
 from gateway import errors
 from gateway.problem import problem, reason
 
+KINDS = [
+    kind
+    for kind in vars(errors).values()
+    if isinstance(kind, type) and issubclass(kind, errors.GatewayError)
+]
 
-def _all(kind):
-    yield kind
-    for below in kind.__subclasses__():
-        yield from _all(below)
 
-
-@pytest.mark.parametrize("kind", sorted(set(_all(errors.GatewayError)), key=lambda kind: kind.code))
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 @pytest.mark.parametrize("phase", ["request", "response"])
 def test_every_error_has_an_answer(kind, phase):
     status, media_type, body = problem(kind(), exchange="abc-1234", phase=phase)
@@ -34,5 +34,6 @@ def test_every_error_has_an_answer(kind, phase):
 
 
 def test_codes_are_unique():
-    codes = [kind.code for kind in set(_all(errors.GatewayError))]
-    assert len(set(codes)) >= len(codes) - 1  # InternalError is the base's own code
+    """A subclass without a code of its own is the same refusal to whoever gets it."""
+    codes = [kind.code for kind in KINDS if "code" in vars(kind)]
+    assert len(set(codes)) == len(codes)

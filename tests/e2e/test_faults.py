@@ -416,6 +416,17 @@ def test_p36_no_card_is_put_in_when_the_audit_can_not_be_written(vaulted):
     assert vaulted.charge().status_code == 200
 
 
+def test_p27_a_vault_that_keeps_no_card_costs_no_card_its_token(vaulted):
+    """The rest of it works: the message is refused all the same, not answered with failed cards."""
+    refuse = "CREATE TRIGGER no_card BEFORE INSERT ON card BEGIN SELECT RAISE(ABORT, 'no'); END"
+    vaulted.gateway.sandbox.reset()
+    on_database(vaulted, refuse)
+    try:
+        check_problem(vaulted.pull("BULK-14-39"), 503, "vault_unavailable")
+    finally:
+        on_database(vaulted, "DROP TRIGGER no_card")
+
+
 def test_p24_p36_no_token_leaves_when_its_audit_can_not_be_written(vaulted):
     before = vaulted.gateway.rows("select count(*) from card")
     forbid_audit(vaulted)

@@ -156,15 +156,6 @@ def test_p33_few_tiny_chunks_and_many_small_ones_pass():
         assert b"".join(body.parts) == b"x" * size * count
 
 
-def test_p33_what_one_read_may_cost():
-    """64 KB of the smallest chunks that pass: well below what the loop may stand still for."""
-    body = http1.ChunkedBody()
-    buffer = bytearray(chunked(16, 65536 // 20))
-    began = time.process_time()
-    body.feed(buffer)
-    assert time.process_time() - began < 0.02
-
-
 @pytest.mark.parametrize("cut", [1, 2, 3, 5, 7])
 def test_p34_chunks_in_pieces(cut):
     raw = chunked(11, 3) + chunked(300, 2) + b"0\r\n\r\n"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 from urllib.parse import quote
 
@@ -231,7 +230,7 @@ def test_a_route_that_goes_nowhere_is_found_by_nobody():
     assert check_together(rules.packs) == []
 
 
-def test_a_look_up_costs_microseconds_with_500_routes():
+def test_one_route_is_found_among_500():
     found = matcher(
         *(
             f"name: r{n}, to: 'https://h{n}.example/v1/p{n}/**', methods: [POST]"
@@ -244,13 +243,6 @@ def test_a_look_up_costs_microseconds_with_500_routes():
     )
     few = Authority("https", "h77.example", 443)
     many = Authority("https", "same.example", 443)
-    for authority, path, limit in ((few, "/v1/p77/x", 50e-6), (many, "/v1/p249/x", 500e-6)):
-        best = min(_timed(found, authority, path) for _ in range(5))
-        assert best < limit
-
-
-def _timed(found: Matcher, authority: Authority, path: str) -> float:
-    start = time.perf_counter()
-    for _ in range(200):
-        assert found.to("POST", authority, authority.host, path) is not None
-    return (time.perf_counter() - start) / 200
+    assert found.to("POST", few, few.host, "/v1/p77/x").name == "r77"
+    assert found.to("POST", many, many.host, "/v1/p249/x").name == "s249"
+    assert found.to("POST", few, few.host, "/v1/p78/x") is None

@@ -6,11 +6,12 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
-from tests.vault.makers import booking, keep, new, opened, pan, rows
+from tests.vault.makers import booking, keep, many, new, opened, pan, rows
 from tests.vault.torture import torture
 
 KILLED = """
@@ -97,12 +98,18 @@ def test_p24_p22_killed_at_its_first_start_a_vault_starts_again(tmp_path: Path, 
         assert not keep(vault, new())[0].created
 
 
-def test_p24_answered_only_after_the_commit(tmp_path: Path) -> None:
+@pytest.mark.parametrize("count", [2, 40])  # decided on the writer's thread, and beside it
+def test_p24_answered_only_after_the_commit(tmp_path: Path, count: int) -> None:
     order: list[str] = []
-    with opened(tmp_path, step=order.append) as vault:
+
+    def step(name: str) -> None:
+        if name == "keep:written":
+            time.sleep(0.2)  # who does not wait for the commit is back by now
+        order.append(name)
+
+    with opened(tmp_path, step=step) as vault:
         order.clear()
-        keep(vault, new(), at_once := new(pan(1), at=booking("RES-2")))
-        assert at_once is not None
+        keep(vault, *many(count))
         assert order == [
             "keep:begun",
             "keep:cards",

@@ -1,0 +1,73 @@
+"""The gateway as an operator runs it: `card-gateway run`, a vault on disk, the packs as shipped."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import yaml
+
+from bench import messages
+from bench.child import Child, python
+from bench.load import Proxy
+from gateway.access.keys import NewKey, create
+from gateway.cli.certs import initialise
+from gateway.config import load_config, read_config
+from gateway.vault.service import Vault
+
+_RULES = Path(__file__).parent.parent / "rules"
+
+
+def prepare(directory: Path, port: int, upstream_authority: Path) -> tuple[Path, str]:
+    """Makes a configuration for the upstream on `port`, with certificates, vault and a key.
+
+    Returns gateway.yaml and the key.
+    """
+    directory.mkdir()
+    config_file = directory / "gateway.yaml"
+    settings = {
+        "listen": dict.fromkeys(("proxy", "endpoints", "control", "metrics"), "127.0.0.1:0"),
+        "state": str(directory / "state"),
+        "rules": str(_RULES),
+        "packs": ["siteminder"],
+        "products": {"seaside": {"merchant_code": "seaside01", "terminal": 1, "mode": "test"}},
+        "clients": {"pms": {"networks": ["127.0.0.0/8"]}},
+        "hotels": {"siteminder": {messages.HOTEL: "seaside"}},
+        "test_hosts": {
+            f"{messages.HOST}:{port}": {
+                "stands_for": "ws.siteminder.com",
+                "address": "127.0.0.1",
+                "ca": str(upstream_authority),
+            }
+        },
+    }
+    config_file.write_text(yaml.safe_dump(settings, sort_keys=False), encoding="utf-8")
+    plain = read_config(config_file)
+    initialise(plain, plain.authority, [])
+    config = load_config(config_file)
+    vault = Vault.open(config.database, config.kek)
+    try:
+        key, _ = create(vault.keys, NewKey("bench", "pms"), datetime.now(UTC))
+    finally:
+        vault.close()
+    return config_file, key.reveal()
+
+
+def start(config_file: Path, pinned: set[int]) -> tuple[Child, Proxy]:
+    """The process and how it is reached."""
+    command = python("gateway.cli.main", "run", "--config", str(config_file))
+    child = Child(command, config_file.with_name("gateway.log"), pinned)
+    try:
+        name, _, address = child.line().partition(" ")
+        while name != "proxy":
+            name, _, address = child.line().partition(" ")
+    except BaseException:
+        child.close()
+        raise
+    return child, proxy(child, config_file, int(address.rpartition(":")[2]))
+
+
+def proxy(child: Child, config_file: Path, port: int) -> Proxy:
+    """How the gateway of `config_file` is reached on `port`."""
+    authority = read_config(config_file).authority / "mitmproxy-ca-cert.pem"
+    return Proxy("gateway", child.pid, port, authority)

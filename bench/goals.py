@@ -1,0 +1,65 @@
+"""What this stage has to reach, and whether it did."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bench.bulk import Bulk
+from bench.exchanges import Cost
+from bench.heartbeat import LIMIT
+
+SECONDS = 2.0  # wall time of the largest message
+FACTOR = 1.5  # cost of a card in the largest message against one of a hundred
+LARGE = 10_000
+SMALL = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """`got` is None where it was not measured, or was not done in time: that is missed too."""
+
+    title: str
+    got: float | None
+    at_most: float
+    unit: str
+
+    @property
+    def met(self) -> bool:
+        return self.got is not None and self.got <= self.at_most
+
+
+def judge(costs: Sequence[Cost], bulks: Sequence[Bulk], loop: dict | None) -> list[Goal]:
+    """The goals of the first stage."""
+    booking = next((cost.ratio for cost in costs if cost.case.cards == 1), None)
+    worst = loop["worst_ms"] if loop and loop["finished"] else None
+    return [
+        Goal("CPU of a tokenised 4 KB booking against stock mitmdump", booking, 1.0, "x"),
+        Goal(f"{LARGE:,} new cards in one message", _wall(bulks), SECONDS, "s"),
+        Goal("the event loop's longest block meanwhile", worst, LIMIT * 1000, "ms"),
+        *(
+            Goal(f"CPU {what}, {LARGE:,} against {SMALL}", growth(bulks, kind), FACTOR, "x")
+            for kind, what in (
+                ("new", "per new card"),
+                ("known", "per known card"),
+                ("none", "per byte without a card"),
+            )
+        ),
+    ]
+
+
+def growth(bulks: Sequence[Bulk], kind: str) -> float | None:
+    """How many times dearer a byte, and so a card, is in the largest message."""
+    large, small = _of(bulks, kind, LARGE), _of(bulks, kind, SMALL)
+    if large is None or small is None or large.cpu is None or small.cpu is None:
+        return None
+    return (large.cpu / large.bytes) / (small.cpu / small.bytes)
+
+
+def _wall(bulks: Sequence[Bulk]) -> float | None:
+    large = _of(bulks, "new", LARGE)
+    return large.wall if large else None
+
+
+def _of(bulks: Sequence[Bulk], kind: str, count: int) -> Bulk | None:
+    return next((one for one in bulks if (one.kind, one.count) == (kind, count)), None)

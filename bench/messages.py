@@ -1,0 +1,103 @@
+"""The messages of the bench: what a PMS asks, what its channel manager answers. All of it invented.
+
+A body has a name, and the name says all about it:
+
+    small          2 KB, a booking without a card
+    cards-N-S      N bookings with a card each; series S makes the numbers, 0 are the same each time
+    bookings-N     N bookings without a card
+"""
+
+from __future__ import annotations
+
+from gateway.sandbox.cards import TestCard, generated
+from gateway.sandbox.ota import Booking, retrieve_inside
+from gateway.sandbox.pull import read_request
+from gateway.sandbox.soap import OTA, answer, envelope
+
+HOTEL = "BENCH"
+HOST = "localhost"
+_PATH = "/pmsxchangev2/services/"
+_SERIES = 100_000  # cards
+_SMALL = f"""<OTA_ResRetrieveRS xmlns="{OTA}" Version="1.0" EchoToken="echo-abc">
+<Success/>
+<ReservationsList>
+<HotelReservation CreateDateTime="2026-03-02T08:51:45.000+0000" ResStatus="Cancel">
+    <UniqueID Type="14" ID="EXP-BENCH-001"/>
+    <RoomStays>
+        <RoomStay MarketCode="Corporate">
+            <RoomTypes><RoomType RoomType="Double room" RoomTypeCode="DR"/></RoomTypes>
+            <RatePlans>
+                <RatePlan RatePlanCode="RAC" EffectiveDate="2027-03-12" ExpireDate="2027-03-15"/>
+            </RatePlans>
+            <GuestCounts><GuestCount AgeQualifyingCode="10" Count="2"/></GuestCounts>
+            <TimeSpan Start="2027-03-12" End="2027-03-15"/>
+            <Total AmountBeforeTax="405.00" AmountAfterTax="445.50" CurrencyCode="USD"/>
+            <BasicPropertyInfo HotelCode="{HOTEL}"/>
+        </RoomStay>
+    </RoomStays>
+    <ResGuests>
+        <ResGuest ResGuestRPH="1" ArrivalTime="22:00:00">
+            <Profiles><ProfileInfo><Profile ProfileType="1"><Customer>
+                <PersonName><GivenName>Ada</GivenName><Surname>Example</Surname></PersonName>
+                <Telephone PhoneNumber="+44 20 7946 0018"/>
+                <Email>guest@example.com</Email>
+                <Address>
+                    <AddressLine>30 Wellington Square</AddressLine>
+                    <CityName>London</CityName>
+                    <CountryName Code="GB">United Kingdom</CountryName>
+                </Address>
+            </Customer></Profile></ProfileInfo></Profiles>
+        </ResGuest>
+    </ResGuests>
+    <ResGlobalInfo>
+        <TimeSpan Start="2027-03-12" End="2027-03-15"/>
+        <Total AmountAfterTax="445.50" CurrencyCode="USD"/>
+        <BasicPropertyInfo HotelCode="{HOTEL}"/>
+    </ResGlobalInfo>
+</HotelReservation>
+</ReservationsList>
+</OTA_ResRetrieveRS>"""
+
+
+def cards(count: int, series: int = 0) -> str:
+    """The name of a body with `count` cards."""
+    return f"cards-{count}-{series}"
+
+
+def bookings(count: int) -> str:
+    """The name of a body with `count` bookings and no card."""
+    return f"bookings-{count}"
+
+
+def body(name: str) -> bytes:
+    """The body that is called `name`. Raises ValueError."""
+    kind, *numbers = name.split("-")
+    if kind == "small":
+        return envelope(_SMALL).encode()
+    count, series = [*map(int, numbers), 0][:2]
+    made = (Booking(HOTEL, number + 1) for number in range(count))
+    if kind == "cards":
+        first = series * _SERIES
+        made = (
+            booking.with_cards(TestCard(generated(first + number)))
+            for number, booking in enumerate(made)
+        )
+    elif kind != "bookings":
+        raise ValueError(name)
+    return envelope(answer("OTA_ResRetrieveRS", "echo-abc", retrieve_inside(made))).encode()
+
+
+def request(name: str, port: int, key: str) -> bytes:
+    """The whole request that is answered with the body called `name`."""
+    content = read_request(HOTEL, "bench", "Bench-Pass1!").encode()
+    head = (
+        f"POST {_PATH}{name} HTTP/1.1\r\nHost: {HOST}:{port}\r\nUser-Agent: bench\r\n"
+        f"Accept: */*\r\nX-Api-Key: {key}\r\nContent-Type: text/xml; charset=utf-8\r\n"
+        f"Content-Length: {len(content)}\r\n\r\n"
+    )
+    return head.encode() + content
+
+
+def name_in(path: bytes) -> str:
+    """The body's name in a request's path."""
+    return path.rpartition(b"/")[2].decode("ascii")

@@ -1,0 +1,57 @@
+"""Everything that one run measured."""
+
+from __future__ import annotations
+
+import platform
+from dataclasses import dataclass, field
+from importlib.metadata import version
+
+from bench.bulk import Bulk
+from bench.exchanges import Cost
+from bench.goals import Goal
+
+
+@dataclass(slots=True)
+class Report:
+    """Filled from top to bottom. `memory` is (MB now, MB at most) by moment."""
+
+    costs: list[Cost] = field(default_factory=list)
+    bulks: list[Bulk] = field(default_factory=list)
+    floor: dict[int, dict] = field(default_factory=dict)
+    loop: dict | None = None
+    idle: dict | None = None
+    memory: dict[str, tuple[float, float]] = field(default_factory=dict)
+    goals: list[Goal] = field(default_factory=list)
+    seconds: float = 0.0
+
+    @property
+    def versions(self) -> dict[str, str]:
+        return {"python": platform.python_version(), "mitmproxy": version("mitmproxy")}
+
+    @property
+    def met(self) -> bool:
+        return all(goal.met for goal in self.goals)
+
+    def plain(self) -> dict:
+        """For JSON."""
+        return {
+            "versions": self.versions,
+            "exchanges": [
+                {"case": one.case.title, "cpu_us": one.micros, "ratio": one.ratio}
+                for one in self.costs
+            ],
+            "bulk": [
+                {"kind": one.kind, "bookings": one.count, "bytes": one.bytes,
+                 "wall_s": one.wall, "cpu_s": one.cpu}
+                for one in self.bulks
+            ],
+            "floor": self.floor,
+            "loop": {"busy": self.loop, "idle": self.idle},
+            "memory_mb": self.memory,
+            "goals": [
+                {"goal": one.title, "got": one.got, "at_most": one.at_most, "unit": one.unit,
+                 "met": one.met}
+                for one in self.goals
+            ],
+            "seconds": self.seconds,
+        }  # fmt: skip

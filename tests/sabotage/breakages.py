@@ -1,0 +1,13 @@
+"""All breakages, in the order of the properties."""
+
+from __future__ import annotations
+
+from tests.sabotage import access, clear_data, operating, vault
+from tests.sabotage.breakage import Breakage
+
+BREAKAGES: tuple[Breakage, ...] = (
+    *clear_data.BREAKAGES,
+    *vault.BREAKAGES,
+    *access.BREAKAGES,
+    *operating.BREAKAGES,
+)

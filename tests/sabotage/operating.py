@@ -1,0 +1,147 @@
+"""P36 to P40: what whoever operates it relies on."""
+
+from __future__ import annotations
+
+from tests.sabotage.breakage import Breakage
+
+SECRECY = ("tests/vault/test_vault_secrecy.py",)
+YAML = ("tests/test_strict_yaml.py",)
+WATCH = ("tests/rules/test_watch.py",)
+LIFE = "tests/e2e/test_life.py"
+
+BREAKAGES = (
+    Breakage(
+        "drop the audit's intent",
+        "P36",
+        "gateway/stages/swap.py",
+        "self._vault.find(wanted, intents)",
+        "self._vault.find(wanted)",
+        ("tests/e2e/test_charge.py::test_p36_the_audit_has_an_intent_and_an_outcome",),
+    ),
+    Breakage(
+        "write the intent after the card was read",
+        "P36",
+        "gateway/vault/service.py",
+        "        if entries:\n            await self.record(entries)\n"
+        "        return await self._in_thread(lambda: self._resolve(wanted))",
+        "        found = await self._in_thread(lambda: self._resolve(wanted))\n"
+        "        await self.record(entries)\n"
+        "        return found",
+        SECRECY,
+    ),
+    Breakage(
+        "the audit may be changed",
+        "P36",
+        "gateway/vault/migrations/0001_first.sql",
+        "CREATE TRIGGER audit_no_update BEFORE UPDATE ON audit\nBEGIN\n"
+        "    SELECT RAISE(ABORT, 'append only');",
+        "CREATE TRIGGER audit_no_update BEFORE UPDATE ON audit\nBEGIN\n    SELECT 1;",
+        SECRECY,
+    ),
+    Breakage(
+        "a use has no outcome",
+        "P36",
+        "gateway/record.py",
+        "            await self._close_uses(exchange, error)\n",
+        "            exchange.uses.clear()\n",
+        ("tests/e2e/test_charge.py::test_p36_the_audit_has_an_intent_and_an_outcome",),
+    ),
+    Breakage(
+        "reload half a rule set",
+        "P37",
+        "gateway/rules/load.py",
+        "            packs.append(pack)\n    problems = problems or check_together(packs)\n    if problems:",
+        "            packs.append(pack)\n    problems = problems or check_together(packs)\n"
+        "    if problems and not packs:",
+        WATCH,
+    ),
+    Breakage(
+        "a pack vanishes with its file",
+        "P37",
+        "gateway/rules/watch.py",
+        "        if gone:\n",
+        "        if gone and not here:\n",
+        WATCH,
+    ),
+    Breakage(
+        "guess what `no` means",
+        "P37",
+        "gateway/strict_yaml.py",
+        '        re.compile(r"(?i:yes|no|on|off|y|n)|True|TRUE|False|FALSE"),\n',
+        '        re.compile(r"True|TRUE|False|FALSE"),\n',
+        YAML,
+    ),
+    Breakage(
+        "the last of duplicate keys wins",
+        "P37",
+        "gateway/strict_yaml.py",
+        "            if key in result:\n                first",
+        "            if key in result and not key:\n                first",
+        YAML,
+    ),
+    Breakage(
+        "overlook a misspelt key",
+        "P37",
+        "gateway/config.py",
+        '    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)',
+        '    model_config = ConfigDict(strict=True, extra="ignore", frozen=True)',
+        ("tests/test_config.py",),
+    ),
+    Breakage(
+        "serve though the vault takes no write",
+        "P38",
+        "gateway/worker.py",
+        "            await asyncio.to_thread(self._vault.check)\n",
+        "",
+        (f"{LIFE}::test_p38_a_vault_that_takes_no_write",),
+    ),
+    Breakage(
+        "ready though the vault takes no write",
+        "P38",
+        "gateway/worker.py",
+        '"vault": self._vault.check}',
+        '"vault": lambda: None}',
+        (f"{LIFE}::test_p27_p36_a_full_disk_while_it_runs",),
+    ),
+    Breakage(
+        "leave ports open when the start fails",
+        "P38",
+        "gateway/worker.py",
+        "        except BaseException:\n            await self.stop(0.0)\n            raise",
+        "        except BaseException:\n            raise",
+        (f"{LIFE}::test_p38_a_start_that_fails_leaves_nothing_open",),
+    ),
+    Breakage(
+        "a metric's label from the path",
+        "P39",
+        "gateway/record.py",
+        '        route = exchange.route.id if exchange.route else "none"\n',
+        "        route = exchange.route.id if exchange.route else exchange.request.path\n",
+        ("tests/e2e/test_seen.py::test_p39_labels_come_from_rule_names_only",),
+    ),
+    Breakage(
+        "ready while stopping",
+        "P40",
+        "gateway/worker.py",
+        "        if self._stopping:\n            raise Stopping",
+        "        if self._stopping is None:\n            raise Stopping",
+        (f"{LIFE}::test_p40_while_it_drains_it_is_alive_and_not_ready",),
+    ),
+    Breakage(
+        "no drain",
+        "P40",
+        "gateway/engine/master.py",
+        "            await asyncio.wait_for(master.quiet.wait(), grace)",
+        "            await asyncio.wait_for(master.quiet.wait(), grace * 0)",
+        ("tests/engine/test_drain.py",),
+    ),
+    Breakage(
+        "drop what waits for the vault",
+        "P40",
+        "gateway/vault/writer.py",
+        "            self._serve([j for j in waiting if j and j.future.set_running_or_notify_cancel()])",
+        "            if not stopping:\n"
+        "                self._serve([j for j in waiting if j and j.future.set_running_or_notify_cancel()])",
+        ("tests/vault/test_vault_service.py::test_p40_close_finishes_what_was_begun",),
+    ),
+)

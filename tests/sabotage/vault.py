@@ -1,0 +1,190 @@
+"""P17 to P27: what the vault promises."""
+
+from __future__ import annotations
+
+from tests.sabotage.breakage import Breakage
+
+ENVELOPE = ("tests/vault/test_vault_envelope.py",)
+SECRECY = ("tests/vault/test_vault_secrecy.py",)
+KEYS = ("tests/vault/test_vault_keys.py",)
+SERVICE = ("tests/vault/test_vault_service.py",)
+SQLITE = ("tests/vault/test_vault_sqlite.py",)
+TOKENS = ("tests/vault/test_vault_tokens.py",)
+
+BREAKAGES = (
+    Breakage(
+        "bind a record to its field alone",
+        "P17",
+        "gateway/vault/envelope.py",
+        "    return lengths + name + tenant + row",
+        "    return lengths[:4] + name",
+        (f"{SECRECY[0]}::test_p17_a_card_is_bound_without_its_link",),
+    ),
+    Breakage(
+        "leave the product out of a record's place",
+        "P17",
+        "gateway/vault/records.py",
+        '    return place("card", product, iduser, test=test)',
+        '    return place("card", "", iduser, test=test)',
+        (f"{SECRECY[0]}::test_p17_a_card_is_bound_without_its_link",),
+    ),
+    Breakage(
+        "let a wrapped key serve any purpose",
+        "P17",
+        "gateway/vault/keyring.py",
+        '    return place(f"keyring:{purpose.value}", "", key_id, test=False)',
+        '    return place(f"keyring:{purpose.value[:0]}", "", key_id, test=False)',
+        KEYS,
+    ),
+    Breakage(
+        "take a damaged record for an empty one",
+        "P18",
+        "gateway/vault/envelope.py",
+        "        except InvalidTag:\n            pass\n",
+        '        except InvalidTag:\n            return b""\n',
+        (f"{ENVELOPE[0]}::test_p18_every_flipped_bit_is_noticed",),
+    ),
+    Breakage(
+        "skip the commitment to the key",
+        "P19",
+        "gateway/vault/envelope.py",
+        "        if not hmac.compare_digest(commitment, expected):",
+        "        if len(commitment) != len(expected):",
+        (f"{ENVELOPE[0]}::test_p19_the_commitment_is_checked_not_only_the_tag",),
+    ),
+    Breakage(
+        "look cards up without their product",
+        "P20",
+        "gateway/vault/records.py",
+        "    return hashing.digest(product.encode(), mode, ",
+        "    return hashing.digest(mode, ",
+        (f"{SERVICE[0]}::test_another_card_product_mode_or_expiry_gives_another_token",),
+    ),
+    Breakage(
+        "plain SHA for the look-up",
+        "P20",
+        "gateway/vault/hashes.py",
+        '    padded = key.ljust(_BLOCK, b"\\0")',
+        "    padded = bytes(_BLOCK)",
+        (f"{ENVELOPE[0]}::test_p20_a_hash_is_hmac_sha_256",),
+    ),
+    Breakage(
+        "one key for look-ups and tokenusers",
+        "P20",
+        "gateway/vault/keyring.py",
+        "        look_up=KeyedHash(*keys(Purpose.LOOK_UP)),",
+        "        look_up=KeyedHash(*keys(Purpose.TOKENUSER)),",
+        KEYS,
+    ),
+    Breakage(
+        "keep the CVC with the booking",
+        "P21",
+        "gateway/vault/records.py",
+        '        content["holder"] = card.holder.reveal()\n',
+        '        content["holder"] = card.holder.reveal()\n'
+        "    if card.cvc is not None:\n"
+        '        content["cvc"] = card.cvc.reveal()\n',
+        (f"{SECRECY[0]}::test_p21_what_is_sealed_holds_no_security_code",),
+    ),
+    Breakage(
+        "keep the CVC with the card",
+        "P21",
+        "gateway/vault/records.py",
+        '    return (_start_of(card) + token.tokenuser.encode("ascii")).ljust(_CARD_LENGTH)',
+        '    cvc = card.cvc.reveal().encode() if card.cvc else b""\n'
+        '    return (_start_of(card) + token.tokenuser.encode("ascii") + cvc).ljust(_CARD_LENGTH)',
+        (f"{SECRECY[0]}::test_p21_what_is_sealed_holds_no_security_code",),
+    ),
+    Breakage(
+        "take a KEK that others can read",
+        "P22",
+        "gateway/vault/kek.py",
+        "    if status.st_mode & 0o077:",
+        "    if status.st_mode & 0o007:",
+        KEYS,
+    ),
+    Breakage(
+        "make a fresh KEK where the old one is gone",
+        "P22",
+        "gateway/vault/service.py",
+        "    rows = store.keyring(make, now)\n",
+        "    rows = store.keyring(make, now)\n    keks.create(path)\n",
+        KEYS,
+    ),
+    Breakage(
+        "answer before the commit",
+        "P24",
+        "gateway/vault/service.py",
+        "        return await asyncio.wrap_future(self._store.keep(decide))",
+        "        plan = decide()\n        self._store.keep(lambda: plan)\n        return plan",
+        ("tests/vault/test_vault_crash.py::test_p24_answered_only_after_the_commit",),
+    ),
+    Breakage(
+        "answer a large message before its commit",
+        "P24",
+        "gateway/vault/service.py",
+        "            return await asyncio.wrap_future(self._store.keep(lambda: plan))",
+        "            self._store.keep(lambda: plan)\n            return plan",
+        ("tests/vault/test_vault_crash.py::test_p24_answered_only_after_the_commit",),
+    ),
+    Breakage(
+        "leave the disk to its cache",
+        "P24",
+        "gateway/vault/sqlite.py",
+        '"PRAGMA synchronous = FULL"',
+        '"PRAGMA synchronous = OFF"',
+        SQLITE,
+    ),
+    Breakage(
+        "go on in a vault whose file was moved away",
+        "P24",
+        "gateway/vault/sqlite.py",
+        "        if self._identify() != self._identity:",
+        "        if self._identity is None:",
+        SQLITE,
+    ),
+    Breakage(
+        "do not read again after losing a race",
+        "P25",
+        "gateway/vault/service.py",
+        "            except Taken:\n                continue\n",
+        "            except Taken:\n                break\n",
+        TOKENS,
+    ),
+    Breakage(
+        "some signs more likely than others",
+        "P26",
+        "gateway/vault/draw.py",
+        ".translate(_SIGNS, _UNFAIR)",
+        ".translate(_SIGNS)",
+        TOKENS,
+    ),
+    Breakage(
+        "draw idusers from a few",
+        "P26",
+        "gateway/vault/draw.py",
+        "(value & IDUSER_MAX for",
+        "(value & IDUSER_MAX >> 8 for",
+        TOKENS,
+    ),
+    Breakage(
+        "answer without tokens when the vault is down",
+        "P27",
+        "gateway/stages/swap.py",
+        "        except RecordDamaged:\n",
+        "        except Exception:\n",
+        ("tests/e2e/test_faults.py::test_p27_a_vault_that_keeps_no_card_costs_no_card_its_token",),
+    ),
+    Breakage(
+        "believe keys that can not be read",
+        "P27",
+        "gateway/access/keys.py",
+        "            self.refresh()\n        return None if",
+        "            try:\n"
+        "                self.refresh()\n"
+        "            except GatewayError:\n"
+        "                pass\n"
+        "        return None if",
+        ("tests/access/test_access_keys.py",),
+    ),
+)
