@@ -68,6 +68,8 @@ class Planner:
     # --- cards ------------------------------------------------------------------------------------
 
     def _free(self, modes: Sequence[bool]) -> list[Token]:
+        if not modes:
+            return []
         # Among a million cards one in two thousand draws hits an iduser in use.
         tokens = draw(modes)
         while taken := self._store.taken([token.iduser for token in tokens]):
@@ -110,7 +112,8 @@ class Planner:
             else:
                 link.content.update(content)
                 link.departure = departure or link.departure
-        stand = self._store.links([key for key in said if key[0] in known_idusers])
+        before = [key for key in said if key[0] in known_idusers]
+        stand = self._store.links(before) if before else {}
         added, changed = [], []
         for key, link in said.items():
             row = stand.get(key)

@@ -66,6 +66,7 @@ class Database:
         self._lock = threading.Lock()
         self._closed = False
         self._writing: Connection | None = _guarded(lambda: self._prepare(now))
+        self._in_transaction: int | None = None  # the thread that has one, while it does
         self._writer = Writer(self._commit, self._finish, step)
 
     def read(self, work: Callable[[Connection], T]) -> T:
@@ -138,6 +139,10 @@ class Database:
     # --- reading ----------------------------------------------------------------------------------
 
     def _read(self, work: Callable[[Connection], T]) -> T:
+        if self._in_transaction == threading.get_ident() and self._writing is not None:
+            # A job decides by what it reads: within its own transaction, which also shows it what
+            # the jobs before it wrote, and costs no second one.
+            return work(self._writing)
         with self._lock:
             if self._closed:
                 raise VaultUnavailable
@@ -171,12 +176,19 @@ class Database:
         with ExitStack() as undo:
             undo.callback(self._roll_back, connection)
             connection.execute("BEGIN IMMEDIATE")
-            results = [self._work(job, connection) for job in jobs]
+            results = self._work_all(jobs, connection)
             connection.execute("COMMIT")
             undo.pop_all()
         for job in jobs:
             self._step(f"{job.name}:committed")
         return results
+
+    def _work_all(self, jobs: Sequence[Job[Connection]], connection: Connection) -> list[object]:
+        self._in_transaction = threading.get_ident()
+        try:
+            return [self._work(job, connection) for job in jobs]
+        finally:
+            self._in_transaction = None
 
     def _work(self, job: Job[Connection], connection: Connection) -> object:
         self._step(f"{job.name}:begun")
