@@ -56,6 +56,7 @@ class LoopThread:
         return asyncio.run_coroutine_threadsafe(work, self.loop).result(timeout)
 
     def stop(self):
+        self.call(asyncio.sleep(0.05))  # transports that were closed get their last callbacks
         self.loop.call_soon_threadsafe(self.loop.stop)
         self.thread.join(10)
         self.loop.close()
