@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import TextIO
 
 _NAME = "card_gateway"
+_ENCODER = json.JSONEncoder(ensure_ascii=True, default=str)  # making one costs more than a line
 
 
 class JsonLines(logging.Formatter):
@@ -36,7 +37,7 @@ class JsonLines(logging.Formatter):
                 places.append(f"{code.co_filename.rpartition('/')[2]}:{trace.tb_lineno}")
                 trace = trace.tb_next
             line["places"] = places[-6:]
-        return json.dumps(line, ensure_ascii=True, default=str)
+        return _ENCODER.encode(line)
 
 
 def logger() -> logging.Logger:
@@ -46,11 +47,20 @@ def logger() -> logging.Logger:
 
 def event(name: str, *, level: int = logging.INFO, **fields: object) -> None:
     """Writes one line. `fields` are numbers, codes, rule names, ids: nothing that a peer chose."""
-    logging.getLogger(_NAME).log(level, name, extra={"fields": fields})
+    ours = logging.getLogger(_NAME)
+    if ours.isEnabledFor(level):
+        # Not `ours.log`: it looks through the stack for a file and line that nobody is shown.
+        record = logging.LogRecord(_NAME, level, "", 0, name, None, None)
+        record.fields = fields
+        ours.handle(record)
 
 
 def configure(level: str = "info", stream: TextIO | None = None) -> None:
     """Sends our lines to `stream` (default stderr), and other libraries' warnings without a text."""
+    # Found out for every line, and never written.
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+    if sys.version_info >= (3, 12):
+        logging.logAsyncioTasks = False
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(JsonLines())
     root = logging.getLogger()

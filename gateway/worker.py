@@ -32,6 +32,7 @@ from gateway.engine.master import Engine
 from gateway.engine.settings import EngineSettings, Limits, ListenerSettings
 from gateway.errors import ConfigurationError, Stopping, VaultUnavailable
 from gateway.garbage import Garbage
+from gateway.heap import free_in_small_steps
 from gateway.log import event
 from gateway.metrics import Metrics
 from gateway.pipeline import Pipeline, Stages
@@ -267,6 +268,7 @@ def _settle_process() -> None:
     """What the whole process needs: quick switches, threads enough, and no dump of its memory."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     sys.setswitchinterval(_SWITCH_SECONDS)
+    free_in_small_steps()
     threads = ThreadPoolExecutor(max_workers=_THREADS, thread_name_prefix="gateway")
     asyncio.get_running_loop().set_default_executor(threads)
 

@@ -13,6 +13,8 @@ WHOLE_SPELLINGS: Final = (
 )  # fmt: skip
 MONTH_SPELLINGS: Final = ("MM", "M")
 YEAR_SPELLINGS: Final = ("YYYY", "YY")
+_MONTH: Final = re.compile(r"[0-9]{1,2}")
+_YEAR: Final = re.compile(r"[0-9]{2}|[0-9]{4}")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -35,8 +37,7 @@ def parse(text: str, spelling: str) -> Expiry | None:
     match = _PATTERNS[spelling].fullmatch(text.strip())
     if match is None:
         return None
-    day = match.groupdict().get("day")
-    if day is not None and not 1 <= int(day) <= 31:
+    if "day" in match.re.groupindex and not 1 <= int(match["day"]) <= 31:
         return None
     return from_fields(match["month"], match["year"])
 
@@ -44,7 +45,7 @@ def parse(text: str, spelling: str) -> Expiry | None:
 def from_fields(month: str, year: str) -> Expiry | None:
     """Reads a month (`8`, `08`) and a year (`29`, `2029`) from two fields; None when it can not."""
     month, year = month.strip(), year.strip()
-    if not re.fullmatch(r"[0-9]{1,2}", month) or not re.fullmatch(r"[0-9]{2}|[0-9]{4}", year):
+    if not _MONTH.fullmatch(month) or not _YEAR.fullmatch(year):
         return None
     number = int(month)
     if not 1 <= number <= 12:

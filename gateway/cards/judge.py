@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import itertools
 import re
+import sys
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from typing import Final
+from functools import lru_cache
+from typing import Final, NamedTuple
 
 from gateway.cards.pan import is_plausible
 
@@ -50,6 +52,9 @@ _IBAN_LENGTHS: Final = {
     for country in countries.split()
 }  # fmt: skip
 _CONTEXT: Final = 64
+_SHAPE: Final = bytes(48 if 48 <= byte < 58 else byte for byte in range(256))
+_SHORT: Final = 64  # longer stretches are rare, and seldom alike
+_KEPT: Final = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +67,16 @@ class Verdict:
 
 
 _Group = tuple[int, int]  # where it starts, and ends
+_Candidate = tuple[int, int, int, int]  # where it starts, and ends; its first and last group
+
+
+class _Run(NamedTuple):
+    """Groups of digits with narrow gaps between them; places count from the stretch's beginning."""
+
+    start: int
+    end: int
+    digits: int
+    candidates: tuple[_Candidate, ...]  # where in it a number may stand, in order of trust by place
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -70,53 +85,74 @@ class Known:
 
     numbers: frozenset[str]
     lengths: tuple[int, ...]  # the longest first: it wins where two begin at one place
+    shortest: int  # how long the shortest is; more than any run where there is none
 
     @classmethod
     def of(cls, numbers: Collection[str]) -> Known:
         """Makes them ready, once for a whole body."""
         lengths = sorted({len(number) for number in numbers if number}, reverse=True)
-        return cls(frozenset(numbers), tuple(lengths))
+        return cls(frozenset(numbers), tuple(lengths), lengths[-1] if lengths else sys.maxsize)
 
 
 def judge(text: bytes, start: int, end: int, known: Known) -> list[Verdict]:
     """The cards in `text[start:end]`, a stretch of ASCII digits and separators; what stands around
     it is read only to tell what it is. In order, none overlapping another."""
-    groups = [match.span() for match in _GROUP.finditer(text, start, end)]
+    stretch = text[start:end]
+    # Without its digits a stretch is no secret, and a message has many of one shape.
+    shape = stretch.translate(_SHAPE)
+    runs = _runs_of_short(shape) if len(shape) <= _SHORT else _runs(shape)
     verdicts: list[Verdict] = []
-    first = 0
-    for place in range(1, len(groups) + 1):
-        if place == len(groups) or groups[place][0] - groups[place - 1][1] > _LONGEST_GAP:
-            if groups[place - 1][1] - groups[first][0] >= 12:
-                verdicts += _run(text, groups[first:place], known)
-            first = place
+    for run in runs:
+        if run.candidates or run.digits >= known.shortest:
+            verdicts += _judge_run(text, start, run, known)
     return verdicts
 
 
-def _run(text: bytes, run: list[_Group], known: Known) -> list[Verdict]:
-    sizes = [end - start for start, end in run]
-    if sum(sizes) < 12:
-        return []
-    verdicts = list(_known(text, run, known))
+def _runs(shape: bytes) -> tuple[_Run, ...]:
+    """The runs of a stretch in which a number may stand, and where in each."""
+    groups = [match.span() for match in _GROUP.finditer(shape)]
+    runs: list[_Run] = []
+    first = 0
+    for place in range(1, len(groups) + 1):
+        if place == len(groups) or groups[place][0] - groups[place - 1][1] > _LONGEST_GAP:
+            run = groups[first:place]
+            sizes = tuple(end - start for start, end in run)
+            if sum(sizes) >= 12:
+                candidates = tuple(
+                    (run[one][0], run[other][1], one, other)
+                    for one, other in _candidates(shape, run, sizes)
+                )
+                runs.append(_Run(run[0][0], run[-1][1], sum(sizes), candidates))
+            first = place
+    return tuple(runs)
+
+
+_runs_of_short = lru_cache(_KEPT)(_runs)
+
+
+def _judge_run(text: bytes, offset: int, run: _Run, known: Known) -> list[Verdict]:
+    """The cards in one run of a stretch that begins at `offset`."""
+    verdicts = list(_known(text, offset + run.start, offset + run.end, known))
     free_from = 0
-    for first, last in _candidates(text, run, tuple(sizes)):
-        if first < free_from:
+    for low, high, group, last_group in run.candidates:
+        if group < free_from:
             continue
-        start, end = run[first][0], run[last][1]
+        start, end = offset + low, offset + high
         if any(v.start < end and start < v.end for v in verdicts):
             continue
         digits = _digits(text, start, end)
         if is_plausible(digits) and not _is_something_else(text, start, end, len(digits)):
             verdicts.append(Verdict(start, end, known=False))
-            free_from = last + 1
+            free_from = last_group + 1
     return sorted(verdicts, key=lambda verdict: verdict.start)
 
 
-def _known(text: bytes, run: list[_Group], known: Known) -> Iterator[Verdict]:
+def _known(text: bytes, first: int, last: int, known: Known) -> Iterator[Verdict]:
     """Numbers that this exchange put in: always a card, also inside a longer run of digits."""
-    if not known.numbers:
+    digits = _digits(text, first, last)
+    if len(digits) < known.shortest:
         return
-    places = [place for start, end in run for place in range(start, end)]
-    digits = _digits(text, run[0][0], run[-1][1])
+    places = [place for place in range(first, last) if 48 <= text[place] < 58]
     at = 0
     while at < len(digits):
         length = _known_length(digits, at, known)

@@ -24,7 +24,7 @@ from lxml import etree
 from gateway.codecs.document import Change, Element, Node, Spliced, apply_edits
 from gateway.codecs.paths import Path, Step
 from gateway.codecs.xml_scan import has_entity, may_include
-from gateway.codecs.xml_select import Hop, Place, follow, prepare
+from gateway.codecs.xml_select import Finder, Place, finder, follow, prepare
 from gateway.codecs.xml_source import Source, read_source
 from gateway.codecs.xml_splice import Splicer, place_of, text_of
 from gateway.codecs.xml_tree import Parsed, Tree
@@ -48,14 +48,14 @@ class XmlDocument:
     takes neither `[n]` nor `[@a='v']`.
     """
 
-    __slots__ = ("_absolute", "_body", "_hops", "_source", "_tree")
+    __slots__ = ("_absolute", "_body", "_finders", "_source", "_tree")
 
     def __init__(self, body: bytes, source: Source, root: Parsed) -> None:
         self._body = body
         self._source = source
         self._tree = Tree(root, len(body))
         self._absolute: dict[str, Sequence[Place]] = {}
-        self._hops: dict[int, tuple[Path, Sequence[Hop]]] = {}  # by the path's identity, kept alive
+        self._finders: dict[int, tuple[Path, Finder]] = {}  # by the path's identity, kept alive
 
     @property
     def root(self) -> Place:
@@ -82,22 +82,25 @@ class XmlDocument:
         self._tree.free()
 
     def select(self, path: Path, within: Node | None = None) -> Sequence[Place]:
-        known = self._hops.get(id(path))
-        if known is None:
-            known = self._hops[id(path)] = (path, prepare(path.steps))
-        hops = known[1]
         if path.absolute:
-            return self._from_document(path, hops)
+            return self._from_document(path)
         top = self.root if within is None else place_of(within)
-        if not hops:
+        if not path.steps:
             return (top,)
-        return follow(self._tree, top.element, hops) if top.key is None else ()
+        if top.key is not None:
+            return ()
+        known = self._finders.get(id(path))
+        if known is None:
+            known = self._finders[id(path)] = (path, finder(path.steps))
+        return known[1](self._tree, top.element)
 
-    def _from_document(self, path: Path, hops: Sequence[Hop]) -> Sequence[Place]:
+    def _from_document(self, path: Path) -> Sequence[Place]:
         """Found once, however many bookings ask for it."""
         places = self._absolute.get(path.text)
         if places is None:
-            places = self._absolute[path.text] = tuple(follow(self._tree, None, hops))
+            places = self._absolute[path.text] = tuple(
+                follow(self._tree, None, prepare(path.steps))
+            )
         return places
 
     def text(self, node: Node) -> str:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final
 
 from gateway.errors import MessageUnfit
@@ -81,15 +82,8 @@ def scan_tags(text: bytes, start: int, names: Collection[bytes]) -> Iterator[Tag
     complete when the iteration has ended. Raises `MessageUnfit` where tags do not nest, which
     a well-formed document does not do.
     """
-    wanted = b"|".join(map(re.escape, sorted(names)))
-    # The opener in a look-ahead, and end tags apart: each `<` that is not wanted is passed over at
-    # its first sign.
-    tags = re.compile(
-        rb"<(?:(?=[!?])" + _OPENER + rb"|/(" + wanted + rb")[ \t\r\n]*>"
-        + rb"|(" + wanted + rb")(?=[ \t\r\n/>])" + _TAG_REST + rb")"
-    )  # fmt: skip
     opened: list[Tag] = []
-    for match in _outside(text, start, tags):
+    for match in _outside(text, start, _tags(frozenset(names))):
         name = match[3]
         if name is None:
             if not opened or opened[-1].name != match[2]:
@@ -137,6 +131,17 @@ def element_text(raw: str) -> str:
     parts = _CDATA.split(_LINE_END.sub("\n", raw))
     parts[::2] = map(_resolve, parts[::2])
     return "".join(parts)
+
+
+@lru_cache(64)
+def _tags(names: frozenset[bytes]) -> re.Pattern[bytes]:
+    wanted = b"|".join(map(re.escape, sorted(names)))
+    # The opener in a look-ahead, and end tags apart: each `<` that is not wanted is passed over at
+    # its first sign.
+    return re.compile(
+        rb"<(?:(?=[!?])" + _OPENER + rb"|/(" + wanted + rb")[ \t\r\n]*>"
+        + rb"|(" + wanted + rb")(?=[ \t\r\n/>])" + _TAG_REST + rb")"
+    )  # fmt: skip
 
 
 def _outside(text: bytes, start: int, wanted: re.Pattern[bytes]) -> Iterator[re.Match[bytes]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
@@ -39,10 +39,38 @@ class Hop:
     is_attribute: bool
     local: str
     prefix: str | None
-    tag: str
-    ending: str  # of the name in any namespace, as lxml spells it
     plain: bool
     condition: Hop | None  # for the attribute in `[@a='v']`
+
+
+Finder = Callable[[Tree, Parsed], Sequence[Place]]  # from the node at hand
+
+
+@lru_cache(_KEPT)
+def finder(steps: tuple[Step, ...]) -> Finder:
+    """A relative path made ready. The short ones that rules are made of take a short way."""
+    hops = prepare(steps)
+    match hops:
+        case [Hop(is_attribute=True, prefix=None, plain=True, local=key)]:
+            return lambda tree, top: [Place(top, name) for name in tree.keys(top, key)]
+        case [Hop(is_attribute=False, plain=True) as hop]:
+            below = _below_plain(hop)
+            return lambda tree, top: [Place(one) for one in below(tree, top, hop.local)]
+        case [
+            Hop(is_attribute=False, plain=True) as hop,
+            Hop(is_attribute=True, prefix=None, plain=True, local=key),
+        ]:
+            below = _below_plain(hop)
+            return lambda tree, top: [
+                Place(one, name)
+                for one in below(tree, top, hop.local)
+                for name in tree.keys(one, key)
+            ]  # fmt: skip
+    return lambda tree, top: follow(tree, top, hops)
+
+
+def _below_plain(hop: Hop) -> Callable[[Tree, Parsed, str], Iterable[Parsed]]:
+    return Tree.inside if hop.deep else Tree.children
 
 
 @lru_cache(_KEPT)
@@ -59,8 +87,6 @@ def _hop(step: Step) -> Hop:
         is_attribute=step.axis == "attribute",
         local=local,
         prefix=prefix if colon else None,
-        tag="{*}" + local,
-        ending="}" + local,
         plain=not colon and step.index is None and step.where is None,
         condition=_hop(Step("attribute", step.where[0])) if step.where else None,
     )
@@ -78,7 +104,9 @@ def follow(tree: Tree, top: Parsed | None, hops: Sequence[Hop]) -> list[Place]:
         elements = [top]
     for hop in hops:
         if hop.is_attribute:
-            return [Place(element, key) for element in elements for key in _keys(element, hop)]
+            return [
+                Place(element, key) for element in elements for key in _keys(tree, element, hop)
+            ]
         elements = _step(tree, elements, hop)
     return [Place(element) for element in elements]
 
@@ -87,8 +115,8 @@ def _from_document(tree: Tree, hop: Hop) -> list[Parsed]:
     if hop.is_attribute:
         return []
     if hop.deep:
-        return list(_fitting(tree.walk(tree.root, hop.local), hop))
-    return list(_fitting([tree.root] if local_name(tree.root) == hop.local else [], hop))
+        return list(_fitting(tree, tree.walk(tree.root, hop.local), hop))
+    return list(_fitting(tree, [tree.root] if local_name(tree.root) == hop.local else [], hop))
 
 
 def _step(tree: Tree, elements: list[Parsed], hop: Hop) -> list[Parsed]:
@@ -104,8 +132,8 @@ def _step(tree: Tree, elements: list[Parsed], hop: Hop) -> list[Parsed]:
 
 def _below(tree: Tree, element: Parsed, hop: Hop) -> list[Parsed]:
     """What a step leads to from one element."""
-    below = tree.inside(element, hop.local) if hop.deep else element.iterchildren(hop.tag)
-    return list(below if hop.plain else _fitting(below, hop))
+    below = _below_plain(hop)(tree, element, hop.local)
+    return list(below if hop.plain else _fitting(tree, below, hop))
 
 
 def _nested(elements: list[Parsed]) -> bool:
@@ -116,14 +144,16 @@ def _nested(elements: list[Parsed]) -> bool:
     )
 
 
-def _fitting(candidates: Iterable[Parsed], hop: Hop) -> Iterable[Parsed]:
+def _fitting(tree: Tree, candidates: Iterable[Parsed], hop: Hop) -> Iterable[Parsed]:
     """Those of one context's candidates that fit the step's prefix, condition and place."""
     if hop.prefix is not None:
         candidates = [one for one in candidates if one.prefix == hop.prefix]
     if hop.step.where is not None and hop.condition is not None:
         condition, value = hop.condition, hop.step.where[1]
         candidates = [
-            one for one in candidates if value in [one.get(key) for key in _keys(one, condition)]
+            one
+            for one in candidates
+            if value in [one.get(key) for key in _keys(tree, one, condition)]
         ]
     return candidates if hop.step.index is None else _nth(candidates, hop.step.index)
 
@@ -138,14 +168,12 @@ def _nth(elements: Iterable[Parsed], index: int) -> Iterator[Parsed]:
             yield element
 
 
-def _keys(element: Parsed, hop: Hop) -> list[str]:
+def _keys(tree: Tree, element: Parsed, hop: Hop) -> list[str]:
     """The attributes of `element` that `hop` names, in lxml's spelling."""
     if hop.step.where is not None or hop.step.index not in {None, 1}:
         return []
     if hop.prefix is None:
-        local, ending = hop.local, hop.ending
-        keys = element.keys()
-        return [key for key in keys if key == local or (key[0] == "{" and key.endswith(ending))]
+        return tree.keys(element, hop.local)
     uri = XML if hop.prefix == "xml" else element.nsmap.get(hop.prefix)
     key = f"{{{uri}}}{hop.local}"
     if key not in element.attrib:

@@ -1,8 +1,12 @@
-"""Walking and freeing a big parsed tree in short steps.
+"""Walking and freeing a big parsed tree in short steps, and asking it as seldom as possible.
 
 Looking for a name in a tree of 36 MB, or freeing it, is one C call of a tenth of a second that
 holds the interpreter's lock. So a big tree is taken apart once, into elements that are small
 enough to be walked at once and the few that stand above them.
+
+A rule asks the same few things of every booking and every card. Each question that reaches the
+parser makes an iterator and wraps what it finds; so what stands inside the element that was asked
+about last is kept, and one walk answers for all the names that earlier bookings were asked for.
 """
 
 from __future__ import annotations
@@ -16,6 +20,9 @@ _WHOLE: Final = 128 * 1024  # bytes of a document that is walked at once
 _DROPPED: Final = 4 * 1024 * 1024  # bytes of a document that is freed at once, in 3 ms per MB
 _FEW: Final = 16 * 1024  # bytes per part: while there are fewer parts, one level deeper
 _MANY: Final = 1024  # bytes per part: one level deeper as long as there are no more parts
+_MARKS: Final = 4  # names of parts that a walk stops at, so that none of its steps is long
+_NAMES: Final = 8  # names that one walk inside a booking looks for
+_FEW_CHILDREN: Final = 4
 
 
 class Parsed(Protocol):
@@ -60,7 +67,10 @@ class _Part:
 class Tree:
     """The elements of one document, which was `size` bytes long."""
 
-    __slots__ = ("_above", "_parts", "_size", "root")
+    __slots__ = (
+        "_above", "_asked", "_children", "_children_of", "_keys", "_keys_of", "_marks", "_met",
+        "_met_in", "_parts", "_prefixed", "_size", "root",
+    )  # fmt: skip
 
     def __init__(self, root: Parsed, size: int) -> None:
         self.root = root
@@ -69,18 +79,63 @@ class Tree:
         self._above = {
             part.element: place for place, part in enumerate(self._parts) if not part.whole
         }
+        self._marks = _names_of(self._parts)
+        self._asked: list[str] = []  # names that were looked for inside some element
+        self._met_in: Parsed | None = None  # the element that `_met` tells of
+        self._met: dict[str, list[Parsed]] = {}
+        self._children_of: Parsed | None = None
+        self._children: dict[str, list[Parsed]] = {}
+        self._keys_of: Parsed | None = None
+        self._keys: list[str] = []
+        self._prefixed = False
 
     def walk(self, top: Parsed, *names: str) -> Iterable[Parsed]:
         """`top` and the elements inside it that have one of the local `names`, in order."""
         tags = ["{*}" + name for name in names]
         place = self._above.get(top)
-        return top.iter(*tags) if place is None else self._walk_parts(place, names, tags)
+        if place is None:
+            return top.iter(*tags)
+        if not self._marks:
+            return self._walk_parts(place, names, tags)
+        marks = [mark for mark in self._marks if mark not in names]
+        every = top.iter(*tags, *("{*}" + mark for mark in marks))
+        return (one for one in every if local_name(one) in names) if marks else every
 
     def inside(self, top: Parsed, name: str) -> Iterable[Parsed]:
         """The elements inside `top` that have the local `name`, in order."""
-        if top not in self._above:
-            return top.iterdescendants("{*}" + name)
-        return (one for one in self.walk(top, name) if one is not top)
+        if top in self._above:
+            return (one for one in self.walk(top, name) if one is not top)
+        if name not in self._asked:
+            if len(self._asked) == _NAMES:
+                return top.iterdescendants("{*}" + name)
+            self._asked.append(name)
+            self._met_in = None
+        if self._met_in is not top:
+            self._met_in, self._met = top, {}
+            for one in top.iterdescendants(*["{*}" + asked for asked in self._asked]):
+                self._met.setdefault(local_name(one), []).append(one)
+        return self._met.get(name, ())
+
+    def children(self, top: Parsed, name: str) -> Iterable[Parsed]:
+        """The children of `top` that have the local `name`, in order."""
+        if self._children_of is not top:
+            if len(top) > _FEW_CHILDREN:
+                return top.iterchildren("{*}" + name)
+            self._children_of, self._children = top, {}
+            for one in top:
+                if isinstance(one.tag, str):  # else a comment
+                    self._children.setdefault(local_name(one), []).append(one)
+        return self._children.get(name, ())
+
+    def keys(self, top: Parsed, local: str) -> list[str]:
+        """Those of an element's attributes, as lxml spells them, that have the local name `local`."""
+        if self._keys_of is not top:
+            self._keys_of, self._keys = top, top.keys()
+            self._prefixed = "{" in "".join(self._keys)
+        if self._prefixed:
+            ending = "}" + local
+            return [key for key in self._keys if key == local or key.endswith(ending)]
+        return [local] if local in self._keys else []
 
     def _walk_parts(
         self, place: int, names: Collection[str], tags: Collection[str]
@@ -101,6 +156,8 @@ class Tree:
         Bit by bit takes four times as long as at once, so only where at once would be felt.
         """
         self._above.clear()
+        self._met_in = self._children_of = self._keys_of = None
+        self._met, self._children = {}, {}
         while self._parts:
             part = self._parts.pop()
             if self._size > _DROPPED:
@@ -111,6 +168,17 @@ def local_name(element: Parsed) -> str:
     """An element's name without namespace and prefix."""
     name: str = element.tag.rpartition("}")[2]
     return name
+
+
+def _names_of(parts: Iterable[_Part]) -> list[str]:
+    """The names of the elements that are walked at once; none where they are of many kinds."""
+    names: dict[str, None] = {}
+    for part in parts:
+        if part.whole and isinstance(part.element.tag, str):
+            names[local_name(part.element)] = None
+            if len(names) > _MARKS:
+                return []
+    return list(names)
 
 
 def _take_apart(root: Parsed, size: int) -> list[_Part]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
+import sys
 import time
 from collections import deque
 from collections.abc import Coroutine
@@ -67,6 +68,7 @@ class Handler(ProxyConnectionHandler):
         super().__init__(master, *streams, master.options, mode)  # type: ignore[no-untyped-call]  # untyped there
         self._board, self._egress, self._asides = board, egress, asides
         self._tasks: set[asyncio.Task[None]] = set()
+        self._waiting: deque[events.Event] | None = None  # the rest of what `dispatch` is busy with
         self._loop = asyncio.get_running_loop()
         address = normal(ip_address(self.client.peername[0]))
         self.session = Session(
@@ -131,7 +133,7 @@ class Handler(ProxyConnectionHandler):
 
     def dispatch(self, event: events.Event) -> None:
         """Gives an event to the layers and obeys what they say. An exception ends the connection."""
-        waiting: deque[events.Event] = deque([event])
+        self._waiting = waiting = deque([event])
         while waiting:
             guard = Guard()
             with guard:
@@ -140,7 +142,8 @@ class Handler(ProxyConnectionHandler):
                 guard.clear()
             if guard.verdict is not CLEARED:
                 self.abort()
-                return
+                break
+        self._waiting = None
 
     def _obey(self, command: commands.Command, waiting: deque[events.Event]) -> None:
         if isinstance(command, Work):
@@ -176,9 +179,10 @@ class Handler(ProxyConnectionHandler):
             raise InternalError
 
     def _start(self, coroutine: Coroutine[Any, Any, None], tasks: set[asyncio.Task[None]]) -> None:
-        task = asyncio.create_task(coroutine)
-        tasks.add(task)
-        task.add_done_callback(tasks.discard)
+        task = _begin(coroutine, self._loop)
+        if not task.done():
+            tasks.add(task)
+            task.add_done_callback(tasks.discard)
 
     async def _work(self, command: Work) -> None:
         guard, result = Guard(), None
@@ -190,8 +194,12 @@ class Handler(ProxyConnectionHandler):
             self.session.unpaused.set()
             if guard.verdict is not CLEARED:  # cancelled, or what must not raise has raised
                 self.abort()
-        if guard.verdict is CLEARED:
+        if guard.verdict is not CLEARED:
+            return
+        if self._waiting is None:
             self.dispatch(WorkCompleted(command, result))
+        else:  # done at once: its turn comes after what the layers are just saying
+            self._waiting.append(WorkCompleted(command, result))
 
     async def _aside(self, command: Aside) -> None:
         with Guard():
@@ -331,6 +339,15 @@ class Handler(ProxyConnectionHandler):
         except BaseException:
             plain.close()
             raise
+
+
+def _begin(
+    coroutine: Coroutine[Any, Any, None], loop: asyncio.AbstractEventLoop
+) -> asyncio.Task[None]:
+    """A task that has begun, where Python can: most of what is done here never has to wait."""
+    if sys.version_info >= (3, 12):
+        return asyncio.Task(coroutine, loop=loop, eager_start=True)
+    return loop.create_task(coroutine)
 
 
 def _is_behind(writer: asyncio.StreamWriter) -> bool:
