@@ -104,7 +104,7 @@ def _trial(
     bookings: int,
 ) -> Trial:
     spliced = document.splice(changes)
-    return Trial(body, spliced.body, spliced.edits, cards, bookings)
+    return Trial(body, spliced.body, tuple(spliced.edits), cards, bookings)
 
 
 def _offset(document: Document, node: Node) -> int:

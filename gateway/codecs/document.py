@@ -39,7 +39,7 @@ class Spliced:
     """A changed body, and the edits that made it, in order of their place in the original."""
 
     body: bytes = field(repr=False)
-    edits: tuple[Edit, ...]
+    edits: list[Edit]
 
 
 class Node(Protocol):
@@ -156,22 +156,38 @@ def apply_edits(body: bytes, edits: Iterable[Edit]) -> Spliced:
 
     Raises `MessageUnfit` where edits overlap.
     """
-    ordered = sorted(edits, key=itemgetter(0, 1))
-    if not ordered:
-        return Spliced(body, ())
-    parts: list[bytes] = []
+    ordered: list[Edit] = []
+    copied: list[bytes] = []
     position = 0
-    for start, end, new in ordered:
-        if start < position or end < start:
-            raise MessageUnfit
-        if start - position <= PIECE:
-            parts.append(body[position:start])
-        else:
-            parts.extend(pieces(body, position, start))
-        parts.append(new)
-        position = end
-    parts.extend(pieces(body, position, len(body)))
-    return Spliced(b"".join(parts), tuple(ordered))
+    for portion in _portions(edits):
+        parts: list[bytes] = []
+        for start, end, new in portion:
+            if start < position or end < start:
+                raise MessageUnfit
+            if start - position <= PIECE:
+                parts.append(body[position:start])
+            else:
+                parts.extend(pieces(body, position, start))
+            parts.append(new)
+            position = end
+        copied.append(b"".join(parts))
+        ordered += portion
+    if not ordered:
+        return Spliced(body, [])
+    copied.extend(pieces(body, position, len(body)))
+    return Spliced(b"".join(copied), ordered)
+
+
+def _portions(edits: Iterable[Edit]) -> Iterator[list[Edit]]:
+    """The edits in order, by the pieces of the body that they begin in.
+
+    Sorting or joining fifty thousand at once would hold the interpreter's lock for 30 ms.
+    """
+    portions: dict[int, list[Edit]] = {}
+    for edit in edits:
+        portions.setdefault(edit.start // PIECE, []).append(edit)
+    for place in sorted(portions):
+        yield sorted(portions[place], key=itemgetter(0, 1))
 
 
 def pieces(body: bytes, start: int, end: int) -> Iterator[bytes]:

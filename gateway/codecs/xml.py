@@ -29,6 +29,7 @@ from gateway.codecs.xml_source import Source, read_source
 from gateway.codecs.xml_splice import Splicer, place_of, text_of
 from gateway.codecs.xml_tree import Parsed, Tree
 from gateway.errors import MessageForbidden, MessageMalformed
+from gateway.heap import discard
 
 _XINCLUDE: Final = "{http://www.w3.org/2001/XInclude}include"
 _FORBIDDEN: Final = frozenset(
@@ -54,7 +55,7 @@ class XmlDocument:
         self._body = body
         self._source = source
         self._tree = Tree(root, len(body))
-        self._absolute: dict[str, Sequence[Place]] = {}
+        self._absolute: dict[str, list[Place]] = {}
         self._finders: dict[int, tuple[Path, Finder]] = {}  # by the path's identity, kept alive
 
     @property
@@ -78,7 +79,7 @@ class XmlDocument:
         document that is only dropped is freed at once, and holds the interpreter's lock for some
         3 ms per MB; in steps it takes some 12 ms per MB, but of less than 1 ms each.
         """
-        self._absolute.clear()
+        discard(*self._absolute.values())
         self._tree.free()
 
     def select(self, path: Path, within: Node | None = None) -> Sequence[Place]:
@@ -98,9 +99,7 @@ class XmlDocument:
         """Found once, however many bookings ask for it."""
         places = self._absolute.get(path.text)
         if places is None:
-            places = self._absolute[path.text] = tuple(
-                follow(self._tree, None, prepare(path.steps))
-            )
+            places = self._absolute[path.text] = follow(self._tree, None, prepare(path.steps))
         return places
 
     def text(self, node: Node) -> str:
@@ -109,9 +108,10 @@ class XmlDocument:
     def splice(self, changes: Iterable[Change]) -> Spliced:
         changes = tuple(changes)
         if not changes:
-            return Spliced(self._body, ())
+            return Spliced(self._body, [])
         edits = Splicer(self._source, self._tree).edits(changes)
         spliced = apply_edits(self._source.text, edits)
+        discard(edits)
         if not self._source.wide:
             return spliced
         return Spliced(self._source.restore(spliced.body), spliced.edits)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from gateway.codecs.document import Edit
 from gateway.codecs.xml_scan import Tag
 from gateway.codecs.xml_write import Writer
+from gateway.heap import discard
 
 
 @dataclass(slots=True)
@@ -83,6 +84,10 @@ class Edits:
                 yield Edit(tag.end, tag.close, content.text)
             if added:
                 yield Edit(tag.close, tag.close, added)
+
+    def forget(self) -> None:
+        """Frees what was collected, once it has been told. To be called in a thread."""
+        discard(self._edits, self._contents)
 
     def _content(self, tag: Tag) -> _Content:
         content = self._contents.get(tag.start)

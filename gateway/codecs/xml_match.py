@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 
 from gateway.codecs.xml_scan import Tag, attribute_value, element_text, scan_tags
 from gateway.codecs.xml_select import XML
@@ -21,7 +21,7 @@ class Matcher:
         self._tree = tree
         self._names: dict[tuple[str, str | None], bytes] = {}
 
-    def locate(self, wanted: Collection[Parsed]) -> Mapping[Parsed, Tag]:
+    def locate(self, wanted: Collection[Parsed]) -> dict[Parsed, Tag]:
         """The tags of all `wanted` elements.
 
         Every element that has a wanted one's name is compared: as many as tags, in the same order,

@@ -6,7 +6,7 @@ found in one scan; then the edits are made.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from gateway.codecs.document import Add, Change, Edit, Element, Insert, Node, Remove, Set
@@ -19,6 +19,7 @@ from gateway.codecs.xml_source import Source
 from gateway.codecs.xml_tree import Parsed, Tree
 from gateway.codecs.xml_write import Writer
 from gateway.errors import MessageForbidden, MessageUnfit
+from gateway.heap import discard
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,7 @@ class Splicer:
         self._write = Writer(source.codec)
         self._edits = Edits(source.text, self._write)
         self._concerned: set[Parsed] = set()  # the elements whose tags are needed
-        self._tags: Mapping[Parsed, Tag] = {}
+        self._tags: dict[Parsed, Tag] = {}
 
     def edits(self, changes: Iterable[Change]) -> list[Edit]:
         """The edits that all `changes` together make."""
@@ -94,7 +95,10 @@ class Splicer:
         self._tags = self._matcher.locate(self._concerned)
         for change in checked:
             self._enter(change)
-        return list(self._edits.all())
+        edits = list(self._edits.all())
+        discard(checked, self._tags, self._concerned)
+        self._edits.forget()
+        return edits
 
     def _check(self, change: Change) -> _Checked:
         match change:

@@ -45,7 +45,7 @@ class Guarded:
     body: bytes = field(repr=False)
     masked: int = 0
     echoed: int = 0
-    edits: tuple[Edit, ...] = ()
+    edits: Sequence[Edit] = ()
 
 
 def guard_body(

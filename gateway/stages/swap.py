@@ -23,6 +23,7 @@ from gateway.errors import (
     TokenUnknown,
 )
 from gateway.exchange import Exchange, Use
+from gateway.heap import discard
 from gateway.metrics import Metrics
 from gateway.rules.model import Route, Shape, Tokenize
 from gateway.stages.detokenize import TokenSpot, check_use, put_in, read_tokens
@@ -80,9 +81,15 @@ class Swap:
             await self._keep(exchange, batch, 0, len(batch.cards))
         if batch.failed:
             await self._timed(exchange, "record", self._vault.record(batch.failed))
-        changes = await run(size, take_out, document, bookings, rule, self._bins)
-        spliced = await run(size, document.splice, changes)
+        rewritten = await run(size, self._rewrite, document, bookings, rule)
         await run(size, self._note, exchange, route, rule, bookings)
+        await run(size, discard, bookings, batch.cards, batch.places, batch.done, batch.failed)
+        return rewritten
+
+    def _rewrite(self, document: Document, bookings: list[BookingPlace], rule: Tokenize) -> bytes:
+        changes = take_out(document, bookings, rule, self._bins)
+        spliced = document.splice(changes)
+        discard(changes, spliced.edits)
         return spliced.body
 
     async def _keep(self, exchange: Exchange, batch: _Batch, start: int, end: int) -> None:

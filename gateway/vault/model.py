@@ -11,6 +11,7 @@ from typing import NamedTuple, Protocol
 from gateway.audit import Entry
 from gateway.cards.card import Booking, Card
 from gateway.cards.token import Token
+from gateway.heap import discard
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +99,11 @@ class Changes:
     changed: Sequence[LinkChange] = ()
     entries: Sequence[Entry] = ()
     idusers: Sequence[int | None] = ()
+
+    def forget(self) -> None:
+        """Frees the rows of a big message, once they are written. To be called in a thread."""
+        rows = (self.cards, self.links, self.changed)
+        discard(*(one for one in rows if isinstance(one, list)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -174,7 +174,9 @@ class Vault:
         decide = partial(self._plan, cards, entries)
         if len(cards) > _FEW:
             plan = await self._in_thread(decide)
-            return await asyncio.wrap_future(self._store.keep(lambda: plan))
+            await asyncio.wrap_future(self._store.keep(lambda: plan))
+            await self._in_thread(plan.changes.forget)
+            return plan
         return await asyncio.wrap_future(self._store.keep(decide))
 
     async def _in_thread(self, work: Callable[[], T]) -> T:

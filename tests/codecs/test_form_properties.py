@@ -64,7 +64,7 @@ def test_p14_two_other_parsers_read_the_same(form: tuple[list[tuple[str, str]], 
     document = open_form(body)
     ours = [(name, document.text(document.select(find(name))[0])) for name, _ in pairs]
     assert ours == pairs == read(body) == all_by_werkzeug(body)
-    assert document.splice([]) == Spliced(body, ())
+    assert document.splice([]) == Spliced(body, [])
 
 
 @settings(deadline=None)

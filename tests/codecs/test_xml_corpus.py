@@ -59,7 +59,7 @@ def test_p15_nothing_changes_where_nothing_is_changed(file: pathlib.Path) -> Non
     body = file.read_bytes()
     spliced = open_xml(body).splice([])
     assert spliced.body is body
-    assert spliced.edits == ()
+    assert spliced.edits == []
 
 
 @pytest.mark.parametrize("file", CARDS)

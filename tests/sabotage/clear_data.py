@@ -393,8 +393,8 @@ BREAKAGES = (
         "tidy line ends while splicing",
         "P15",
         "gateway/codecs/document.py",
-        '    return Spliced(b"".join(parts), tuple(ordered))',
-        '    return Spliced(b"".join(parts).replace(b"\\r\\n", b"\\n"), tuple(ordered))',
+        '    return Spliced(b"".join(copied), ordered)',
+        '    return Spliced(b"".join(copied).replace(b"\\r\\n", b"\\n"), ordered)',
         ("tests/codecs/test_xml_corpus.py", "tests/codecs/test_json_properties.py"),
     ),
     Breakage(
