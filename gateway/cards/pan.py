@@ -113,10 +113,11 @@ def last4(digits: str) -> str:
 def mask_unreadable(text: str) -> str:
     """Masks a number field whose content is no PAN: every digit but the last four becomes `*`.
 
-    Fewer than nine digits are all masked, so that a short fragment gives nothing away.
+    Fewer than nine digits are all masked, so that a short fragment gives nothing away; so are more
+    than sixteen, for the last of them may be a CVC that was typed behind the number.
     """
     total = len(_DIGIT.findall(text))
-    keep_from = total - 4 if total >= 9 else total
+    keep_from = total - 4 if 9 <= total <= 16 else total
     seen = 0
 
     def swap(match: re.Match[str]) -> str:
