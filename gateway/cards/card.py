@@ -18,6 +18,7 @@ class Failure(StrEnum):
     CVC_MISSING = "cvc_missing"
     TEST_NUMBER = "test_number"
     HOTEL_UNKNOWN = "hotel_unknown"
+    CARD_MALFORMED = "card_malformed"
     OUTSIDE_BOOKING = "outside_booking"
     PRODUCT_NOT_PERMITTED = "product_not_permitted"
     VAULT = "vault"

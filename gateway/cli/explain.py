@@ -19,6 +19,8 @@ _WHY: Final = {
     Failure.NUMBER_INVALID: "the number is not 12 to 19 digits",
     Failure.EXPIRY_INVALID: "the expiry can not be read with the shape's `as:`",
     Failure.CVC_MISSING: "the shape wants a security code and there is none",
+    Failure.CARD_MALFORMED: "a list or text stands where the card's fields should",
+    Failure.OUTSIDE_BOOKING: "it has a card's name, but no booking's path leads to it",
 }
 _HTTP_HEAD: Final = re.compile(rb"[A-Z]+ \S+ HTTP/[0-9.]+\r?\n")
 _ALIAS: Final = re.compile(r"\b(tok_(?:test_)?[0-9]+_)[0-9A-Za-z]{13}\b")

@@ -69,7 +69,7 @@ def try_tokenize(body: bytes, rule: Tokenize, system: str) -> Trial:
             shape=place.shape,
             booking=n,
             position=place.position,
-            offset=_offset(document, place.number or place.node),
+            offset=_offset(document, place.number or place.cvcs[0]),
             shown=place.text.reveal() if place.left_alone else shown(place),
             left_alone=place.left_alone,
             failure=place.failure,

@@ -139,7 +139,13 @@ class Document(Protocol):
 
     def text(self, node: Node) -> str:
         """The place's value, decoded. Raises `MessageForbidden` where a comment or processing
-        instruction stands inside it, or where a selected JSON place is an object or array."""
+        instruction stands inside it, or where a selected JSON place is an object or array that
+        holds something."""
+
+    def instead(self, node: Node) -> Sequence[Node]:
+        """What stands there where fields should: nothing in the place of an XML element, a JSON
+        object, a form. In the place of a JSON array its items, and those of the arrays among them;
+        in that of a string, a number, a literal the place itself."""
 
     def close(self) -> None:
         """Frees what a big document holds, in short steps; to be called last, in a thread."""

@@ -119,6 +119,9 @@ class FormDocument:
             raise MessageForbidden
         return _decode(self._body[pair.value : pair.end])
 
+    def instead(self, node: Node) -> Sequence[Node]:  # noqa: ARG002  # the Protocol names it
+        return ()
+
     def close(self) -> None:
         """Nothing to do: reference counts free it piece by piece."""
 

@@ -103,19 +103,37 @@ class JsonDocument:
                 places = self._named(places, step.name.encode())
             elif step.axis == "item":
                 places = self._items(places, step.index)
+            elif step.axis == "descendant" and step.name is not None:
+                places = self._everywhere(places, step.name)
             else:  # another format's path
                 return []
         return places
 
     def text(self, node: Node) -> str:
-        """Strings decoded, numbers and booleans as they are spelled, null as the empty text."""
+        """Strings decoded, numbers and booleans as they are spelled, null as the empty text, and so
+        an array or object with nothing in it."""
         entry = _place(node).entry
+        if entry.container >= 0 and next(self._scan.entries(entry.container), None) is None:
+            return ""
         if entry.container >= 0 or entry.end - entry.value > _LONGEST_TEXT:
             raise MessageForbidden
         raw = self._scan.body[entry.value : entry.end]
         if raw.startswith(b'"'):
             return unescape(raw)
         return "" if raw == b"null" else raw.decode("ascii")
+
+    def instead(self, node: Node) -> Sequence[Node]:
+        place = _place(node)
+        container = place.entry.container
+        if container < 0:
+            return [place]
+        if self._scan.is_object(container):
+            return []
+        found: list[Node] = []
+        for item in self._items([place], None):
+            array = item.entry.container >= 0 and not self._scan.is_object(item.entry.container)
+            found += self.instead(item) if array else [item]
+        return found
 
     def close(self) -> None:
         """Nothing to do: reference counts free it piece by piece."""
@@ -161,6 +179,16 @@ class JsonDocument:
             found += [_Place(item, container) for item in islice(items, room + 1)]
             if len(found) > _MOST_ENTRIES:
                 raise MessageForbidden
+        return found
+
+    def _everywhere(self, places: Iterable[_Place], name: str) -> list[_Place]:
+        """The members of that name below those places, at any depth; a name may stand there twice."""
+        named = (one for place in places for one in self._scan.named(name, place.entry))
+        found = [
+            _Place(member, container) for member, container in islice(named, _MOST_ENTRIES + 1)
+        ]
+        if len(found) > _MOST_ENTRIES:
+            raise MessageForbidden
         return found
 
     def _member(self, container: int, name: bytes) -> Entry | None:

@@ -24,6 +24,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
+from gateway.codecs.json_named import member_starts
 from gateway.errors import MessageForbidden, MessageMalformed
 
 MAX_DEPTH: Final = 64
@@ -36,6 +37,7 @@ _DECODE_CHUNK: Final = 1 << 18
 
 _BOM: Final = codecs.BOM_UTF8
 _OBJECT: Final = 0x7B  # {
+_COLON_SIGN: Final = 0x3A
 _OPENING: Final = (b"{", b"[")
 
 _WS: Final = rb"[ \t\n\r]*+"
@@ -218,6 +220,26 @@ class Scan:
                 child = containers.following[child]
             position = following
         return Names(starts, repeated)
+
+    def named(self, name: str, within: Entry) -> Iterator[tuple[Entry, int]]:
+        """Every member of that name below a value, at any depth, and the object it stands in."""
+        if within.container < 0:
+            return
+        body, ends = self.body, self._containers.ends
+        number, opened = within.container, len(self._containers.starts)
+        open_ones: list[int] = []
+        for start in member_starts(body, name, within.value, within.end):
+            if body[_after_space(body, _string_end(body, start))] != _COLON_SIGN:
+                continue
+            while open_ones and ends[open_ones[-1]] <= start:
+                open_ones.pop()
+            while number < opened and self._containers.starts[number] < start:
+                if ends[number] <= start:
+                    number = self._containers.following[number]
+                else:
+                    open_ones.append(number)
+                    number += 1
+            yield self.entry_at(start, number, is_object=True), open_ones[-1]
 
     def entry_at(self, start: int, child: int, *, is_object: bool) -> Entry:
         """The entry at `start`, whatever its length; `child` is the next container's number."""

@@ -105,6 +105,9 @@ class XmlDocument:
     def text(self, node: Node) -> str:
         return text_of(place_of(node))
 
+    def instead(self, node: Node) -> Sequence[Node]:  # noqa: ARG002  # the Protocol names it
+        return ()
+
     def splice(self, changes: Iterable[Change]) -> Spliced:
         changes = tuple(changes)
         if not changes:

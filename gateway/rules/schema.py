@@ -63,6 +63,7 @@ FailureName = Literal[
     "cvc_missing",
     "test_number",
     "hotel_unknown",
+    "card_malformed",
     "outside_booking",
     "product_not_permitted",
     "vault",

@@ -7,13 +7,18 @@
 3. A clear CVC is found with or without a number beside it.
 4. A card node outside of every booking is masked like any other. It belongs to no booking, so it
    fails.
+5. Where a card's fields should stand and JSON has a text, a number or a list instead, what could be
+   a card in it is masked, and fails. A card's parts as the bare items of a list are refused: nothing
+   says which of them is the CVC.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from typing import Final
 
 from gateway.cards import expiry as expiries
 from gateway.cards import pan
@@ -27,6 +32,8 @@ from gateway.rules.model import Field, Shape, VirtualPlace
 from gateway.secret import Secret
 
 _TRUE = frozenset({"1", "true", "yes", "y", "virtual_card"})
+# As many digits as a card has, wherever in a text that is not a number's own.
+_LONG_NUMBER: Final = re.compile(r"\d(?:[ \u00a0-]?\d){11}")
 
 
 @dataclass(slots=True)
@@ -58,7 +65,8 @@ class CardPlace:
 class BookingPlace:
     """One booking: its node, what it says of itself, and its cards in document order.
 
-    `stray`: no booking at all, but the card nodes that stand outside of every one.
+    `stray`: no booking that anything could be inserted into, but what stands in the place of one,
+    or the card nodes outside of every one.
     """
 
     node: Node
@@ -85,11 +93,15 @@ def read_bookings(document: Document, shapes: Sequence[Shape], system: str) -> l
         nodes = document.select(first.booking) if first.booking else (document.root,)
         for node in nodes:
             cards: list[CardPlace] = []
-            for group in same_card:
-                cards += _read_cards(document, group, document.select(group[0].card, node), seen)
+            selected = [(group, document.select(group[0].card, node)) for group in same_card]
+            for group, found in selected:
+                cards += _read_cards(document, group, found, seen)
+            for group, found in selected:
+                cards += _read_malformed(document, group, found, seen)
             if cards:
                 booking = _read_booking(document, first, node, system)
-                places.append(BookingPlace(node, booking, cards))
+                stray = len(document.instead(node)) > 0
+                places.append(BookingPlace(node, booking, cards, stray))
     places += _read_strays(document, shapes, system, seen)
     return places
 
@@ -106,20 +118,69 @@ def _grouped(shapes: Sequence[Shape], of: Callable[[Shape], Path | None]) -> lis
 def _read_strays(
     document: Document, shapes: Sequence[Shape], system: str, seen: set[Node]
 ) -> list[BookingPlace]:
-    """Card nodes outside of every booking (XML: an element of that name, anywhere)."""
+    """Card nodes outside of every booking: an element, a JSON member of that name, anywhere."""
     cards: list[CardPlace] = []
-    for group in _grouped(shapes, lambda shape: shape.card if shape.booking else None):
-        last = group[0].card.steps[-1:] if group[0].booking else ()
-        if not last or last[0].axis not in {"child", "descendant"} or not last[0].name:
+    for group in _grouped(shapes, lambda shape: shape.card):
+        last = [step for step in group[0].card.steps if step.axis != "item"][-1:]
+        if not last or last[0].axis not in {"child", "descendant", "member"} or not last[0].name:
             continue
         name = last[0].name
         everywhere = Path(f"//{name}", (Step("descendant", name),), absolute=True)
         nodes = [node for node in document.select(everywhere) if node not in seen]
-        cards += _read_cards(document, group, nodes, seen)
-    for place in cards:
-        if place.card is not None:
-            place.card, place.failure = None, Failure.OUTSIDE_BOOKING
+        cards += _read_failed(document, group, nodes, seen, Failure.OUTSIDE_BOOKING)
     return [BookingPlace(document.root, Booking(system), cards, stray=True)] if cards else []
+
+
+def _read_malformed(
+    document: Document, shapes: Sequence[Shape], nodes: Sequence[Node], seen: set[Node]
+) -> list[CardPlace]:
+    """What could be a card where something else stands in the place of its fields."""
+    if not all(shape.number.at.steps for shape in shapes):
+        return []  # a number that is its own card: there are no fields
+    others = [node for node in nodes if document.instead(node)]
+    cards = _read_failed(document, shapes, others, seen, Failure.CARD_MALFORMED)
+    listed = [step.axis for step in shapes[0].card.steps[-1:]] == ["item"]
+    if listed and any(place.number == place.node for place in cards):
+        raise MessageForbidden
+    return cards
+
+
+def _read_failed(
+    document: Document,
+    shapes: Sequence[Shape],
+    nodes: Iterable[Node],
+    seen: set[Node],
+    failure: Failure,
+) -> list[CardPlace]:
+    """The cards of nodes that can get no token, whatever stands there; all have failed."""
+    cards: list[CardPlace] = []
+    for node in nodes:
+        for inner in document.instead(node) or (node,):
+            if inner in seen and inner != node:
+                continue
+            position = len(cards) + 1
+            place = _read_place(document, shapes, inner, position)
+            if place is None and document.instead(inner):
+                place = _read_bare(document, shapes[0], inner, position)
+                if place is not None and inner != node:
+                    raise MessageForbidden
+            if place is None:
+                continue
+            seen.add(inner)
+            if place.card is not None:
+                place.card, place.failure = None, failure
+            cards.append(place)
+    return cards
+
+
+def _read_bare(document: Document, shape: Shape, node: Node, position: int) -> CardPlace | None:
+    """A text or number that stands where a card's fields should, and could be a card."""
+    text = document.text(node)
+    if not _LONG_NUMBER.search(text) or _is_left_alone(shape, text, pan.digits_of(text)):
+        return None
+    place = CardPlace(shape, node, node, (), Secret(text), position)
+    place.failure = Failure.CARD_MALFORMED
+    return place
 
 
 def read_not_cards(document: Document, shape: Shape) -> set[str]:

@@ -87,4 +87,5 @@ def _values(place: CardPlace, rule: Tokenize, bins: Bins) -> dict[str, str]:
 def _parent(document: Document, item: Inserted, booking: BookingPlace, place: CardPlace) -> Node:
     base = place.node if item.of == "card" else booking.node
     found = document.select(item.into, base)
-    return found[0] if found else booking.node
+    fits = found and not document.instead(found[0])
+    return found[0] if fits else booking.node

@@ -252,6 +252,21 @@ def test_explain_a_message_in_which_nothing_is_found(run, tmp_path):
     assert "Nothing changes: the very same bytes go on." in out
 
 
+def test_explain_cards_in_odd_places(run, tmp_path):
+    body = {
+        "cards": [{"cvc": "737"}, [{"pan": NUMBER, "exp": "12/30", "cvc": "737"}]],
+        "archive": {"cards": [{"pan": NUMBER, "exp": "12/30", "cvc": "737"}]},
+    }
+    (tmp_path / "odd.json").write_text(json.dumps(body))
+    code, out, _ = run("explain", "--route", "acme/push", "odd.json")
+    lines = out.splitlines()
+    assert code == 1
+    assert lines[1].endswith("is empty, a mask, a sentinel or a token: left alone")
+    assert lines[2].endswith("fails: a list or text stands where the card's fields should")
+    assert lines[3].endswith("fails: it has a card's name, but no booking's path leads to it")
+    assert "737" not in out
+
+
 def test_explain_for_scripts(run):
     code, out, _ = run("explain", "--route", "acme/push", "--json", "message.json")
     told = json.loads(out)

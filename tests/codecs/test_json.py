@@ -8,7 +8,7 @@ import pytest
 from gateway.codecs import json_scan
 from gateway.codecs.document import Add, Element, Insert, Members, Node, Remove, Set
 from gateway.codecs.json import JsonDocument, open_json
-from gateway.codecs.paths import Path, parse_path
+from gateway.codecs.paths import Path, Step, parse_path
 from gateway.errors import MessageForbidden, MessageMalformed, MessageUnfit
 
 BOOKINGS = b"""{
@@ -424,3 +424,30 @@ def test_long_items_of_an_array() -> None:
     assert texts(document, "$[3]") == ["3"]
     assert texts(document, "$[1].a") == ["1"]
     assert len(texts(document, "$[0]")[0]) == LONG
+
+
+def test_what_stands_in_the_place_of_fields() -> None:
+    document = open_json(b'{"a": {"b": 1}, "c": [1, [{"d": 2}, []], "e"], "f": "g", "h": null}')
+    assert not document.instead(only(document, "a"))
+    assert not document.instead(document.root)
+    items = document.instead(only(document, "c"))
+    assert items == [only(document, "c[0]"), only(document, "c[1][0]"), only(document, "c[2]")]
+    for scalar in ("f", "h", "c[0]"):
+        assert document.instead(only(document, scalar)) == [only(document, scalar)]
+
+
+def test_a_name_anywhere_is_found_twice_where_it_stands_twice() -> None:
+    document = open_json(b'[{"a": 1, "b": {"a": 2, "\\u0061": 3}}, "a", {"c": "\\"a\\": 4"}]')
+    found = document.select(Path("//a", (Step("descendant", "a"),), absolute=True))
+    assert [document.text(node) for node in found] == ["1", "2", "3"]
+
+
+def test_a_name_that_stands_too_often_is_refused() -> None:
+    body = b"[" + b",".join([b'{"a":1}'] * 100_001) + b"]"
+    with pytest.raises(MessageForbidden):
+        open_json(body).select(Path("//a", (Step("descendant", "a"),), absolute=True))
+
+
+@pytest.mark.parametrize("body", [b'"a"', b'"a" ', b"1", b"[]", b"{}"])
+def test_a_text_is_no_member(body: bytes) -> None:
+    assert not open_json(body).select(Path("//a", (Step("descendant", "a"),), absolute=True))

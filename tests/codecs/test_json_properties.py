@@ -4,14 +4,16 @@ import json
 import random
 from collections.abc import Iterator
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gateway.codecs import json_named
 from gateway.codecs.document import Add, Change, Edit, Insert, Members, Remove, Set, Spliced
 from gateway.codecs.json import JsonDocument, open_json
 from gateway.codecs.paths import Path, Step
 from gateway.errors import MessageForbidden, MessageMalformed
-from tests.codecs.json_documents import Value, documents, model, read
+from tests.codecs.json_documents import NAMES, Value, documents, model, read
 
 
 def check_edits(body: bytes, spliced: Spliced) -> None:
@@ -43,6 +45,25 @@ def test_every_place_is_found_with_its_value(document: tuple[Value, bytes]) -> N
             assert opened.text(node) == (
                 "" if expected == "null" and place.scalar == "null" else expected
             )
+
+
+@settings(deadline=None)
+@given(documents(), st.integers(1, 40))
+def test_every_member_of_a_name_is_found_wherever_it_stands(
+    document: tuple[Value, bytes], piece: int
+) -> None:
+    value, body = document
+    opened = open_json(body)
+    by_name: dict[str, list[object]] = {}
+    for place in value.all():
+        if place.steps and place.steps[-1].name is not None:
+            (node,) = opened.select(place.path)
+            by_name.setdefault(place.steps[-1].name, []).append(node)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(json_named, "_PIECE", piece)
+        for name in {*by_name, *NAMES}:
+            anywhere = Path(f"//{name}", (Step("descendant", name),), absolute=True)
+            assert opened.select(anywhere) == by_name.get(name, [])
 
 
 class Changes:

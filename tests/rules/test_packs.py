@@ -79,7 +79,7 @@ def test_siteminder_inserts_what_paycomet_inserts(name):
     assert {name: rule.errors[name] for name in Failure} == {
         "number_invalid": "1042", "expiry_invalid": "1046", "cvc_missing": "1043",
         "test_number": "1099", "hotel_unknown": "1099", "product_not_permitted": "1099",
-        "outside_booking": "1099",
+        "card_malformed": "1099", "outside_booking": "1099",
         "vault": "1099",
     }  # fmt: skip
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import pathlib
+
 import pytest
 
 from gateway.cards.bins import Bins
 from gateway.cards.card import Failure
 from gateway.codecs import open_document
+from gateway.codecs.document import Members
 from gateway.codecs.paths import parse_path
-from gateway.errors import MessageForbidden
-from gateway.rules.model import Field, Shape, Tokenize
+from gateway.errors import GatewayError, MessageForbidden
+from gateway.rules.model import Field, Inserted, Shape, Tokenize
 from gateway.stages.reading import read_bookings
 from gateway.stages.tokenize import take_out
 
@@ -110,3 +114,121 @@ def test_two_shapes_make_one_booking_and_number_its_cards_together():
     (booking,) = bookings
     assert [place.position for place in booking.cards] == [1, 2]
     assert [place.shape.name for place in booking.cards] == ["ota", "ota-2011"]
+
+
+GOOD = {"card_number": "4111111111111112", "cvv": "737", "expires": "12/2030"}
+
+
+def guarantee(booking="$.data[*].attributes", card="guarantee"):
+    return Shape(
+        name="feed",
+        format="json",
+        booking=parse_path(booking, "json") if booking else None,
+        card=parse_path(card, "json"),
+        number=Field(parse_path("card_number", "json")),
+        expiry=Field(parse_path("expires", "json"), "MM/YYYY"),
+        cvc=Field(parse_path("cvv", "json")),
+    )
+
+
+def insert(into, name):
+    return Inserted(parse_path(into, "json"), "card", Members(((name, "{error}"),)))
+
+
+FEED = (guarantee(),)
+CARD_ERROR = (insert("guarantee", "card_error"),)
+
+
+def hidden_json(body, shapes=FEED, on_failure=CARD_ERROR):
+    document = open_document("json", body)
+    bookings = read_bookings(document, shapes, "test")
+    rule = Tokenize(tuple(shapes), on_failure=on_failure)
+    return bookings, document.splice(take_out(document, bookings, rule, Bins())).body
+
+
+def outcome(file):
+    """`none`, `card`, `code_only`, a failure's name, or the code of the refusal."""
+    body = file.read_bytes()
+    try:
+        bookings, after = hidden_json(body)
+    except GatewayError as error:
+        return error.code
+    places = [place for booking in bookings for place in booking.cards]
+    clear = [place for place in places if not place.left_alone]
+    if after == body:
+        assert not clear
+        return "none"
+    json.loads(after)
+    assert b"737" not in after
+    assert b"4111111111111112" not in after
+    failures = {str(place.failure) for place in clear if place.failure is not None}
+    return failures.pop() if failures else "card" if clear else "code_only"
+
+
+READING = sorted((pathlib.Path(__file__).parent.parent / "corpus" / "reading").iterdir())
+
+
+@pytest.mark.parametrize("file", [pytest.param(file, id=file.stem) for file in READING])
+def test_p03_a_card_in_json_is_found_wherever_its_name_stands(file):
+    assert outcome(file) == file.stem.partition("--")[0]
+
+
+def test_a_card_in_a_list_fails_beside_the_card_that_is_none_of_the_list():
+    body = json.dumps(
+        {
+            "data": [
+                {"attributes": {"guarantee": GOOD}},
+                {"attributes": {"guarantee": [GOOD, GOOD]}},
+            ]
+        }
+    ).encode()
+    bookings, after = hidden_json(body)
+    cards = [[place.failure for place in booking.cards] for booking in bookings]
+    assert cards == [[None], [Failure.CARD_MALFORMED] * 2]
+    second = json.loads(after)["data"][1]["attributes"]
+    assert second["card_error"] == "card_malformed"
+    assert second["card_error_2"] == "card_malformed"
+    masked = {"card_number": "411111******1112", "expires": "12/2030"}
+    assert second["guarantee"] == [masked, masked]
+
+
+def test_a_list_that_a_second_shape_names_holds_good_cards():
+    body = json.dumps({"data": [{"attributes": {"guarantee": [GOOD]}}]}).encode()
+    shapes = (guarantee(), guarantee(card="guarantee[*]"))
+    bookings, after = hidden_json(body, shapes)
+    assert [place.failure for booking in bookings for place in booking.cards] == [None]
+    assert b"737" not in after
+
+
+def test_one_card_where_a_list_of_them_should_stand_fails():
+    body = json.dumps({"data": [{"attributes": {"guarantee": GOOD}}]}).encode()
+    bookings, after = hidden_json(body, (guarantee(card="guarantee[*]"),))
+    ((place,),) = [booking.cards for booking in bookings]
+    assert place.failure is Failure.OUTSIDE_BOOKING
+    assert b"737" not in after
+
+
+def test_a_list_where_the_whole_message_should_be_a_card():
+    bookings, after = hidden_json(json.dumps([GOOD]).encode(), (guarantee("", "$"),))
+    ((place,),) = [booking.cards for booking in bookings]
+    assert place.failure is Failure.CARD_MALFORMED
+    assert json.loads(after) == [{"card_number": "411111******1112", "expires": "12/2030"}]
+
+
+def test_p03_a_card_in_parts_as_the_items_of_a_list_is_refused():
+    body = b'{"data":[{"attributes":{"guarantee":["4111111111111112","737"]}}]}'
+    with pytest.raises(MessageForbidden):
+        hidden_json(body, (guarantee(card="guarantee[*]"),))
+
+
+def test_a_number_that_is_its_own_card_is_no_odd_one():
+    shape = Shape(
+        name="bare",
+        format="json",
+        card=parse_path("$.numbers[*]", "json"),
+        number=Field(parse_path(".", "json")),
+    )
+    bookings, after = hidden_json(b'{"numbers":["4111111111111112","****1111"]}', (shape,), ())
+    ((card, mask),) = [booking.cards for booking in bookings]
+    assert (card.failure, mask.left_alone) == (None, True)
+    assert json.loads(after) == {"numbers": ["411111******1112", "****1111"]}
