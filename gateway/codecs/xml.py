@@ -7,8 +7,9 @@ each attribute's value. Nothing is ever written out by the parser.
 
 1. The encoding is decided from the bytes and told to the parser (a parser that guesses differently
    than the receiver's would show us another message).
-2. A DOCTYPE may not have an internal subset (entities that expand, defaulted attributes), and
-   nothing external is loaded; an entity reference is refused (a card could be written as one).
+2. A DOCTYPE may say nothing but a name: no internal subset (entities that expand, defaulted
+   attributes), no external one (the receiver's parser could fetch such a DTD, we do not see it).
+   So no entity is declared, and a reference to one is not well-formed.
 3. XInclude is refused (the receiver's parser could fetch what we did not see).
 4. A comment, processing instruction or element inside a text that is read is refused (it splits a
    number in two for one reader and not for another).
@@ -23,7 +24,7 @@ from lxml import etree
 
 from gateway.codecs.document import Change, Element, Node, Spliced, apply_edits
 from gateway.codecs.paths import Path, Step
-from gateway.codecs.xml_scan import has_entity, may_include
+from gateway.codecs.xml_scan import may_include
 from gateway.codecs.xml_select import Finder, Place, finder, follow, prepare
 from gateway.codecs.xml_source import Source, read_source
 from gateway.codecs.xml_splice import Splicer, place_of, text_of
@@ -128,10 +129,7 @@ def open_xml(body: bytes) -> XmlDocument:
     """
     source = read_source(body)
     root = _parse(source)
-    doctype = root.getroottree().docinfo.internalDTD is not None
-    if doctype != source.doctype:
-        raise MessageForbidden
-    if doctype and has_entity(source.text, source.start):
+    if (root.getroottree().docinfo.internalDTD is not None) != source.doctype:
         raise MessageForbidden
     document = XmlDocument(body, source, root)
     if may_include(source.text, source.start):

@@ -27,7 +27,6 @@ _TAG_REST: Final = rb"""([^"'<>]*+(?:(?:"[^"<]*+"|'[^'<]*+')[^"'<>]*+)*+)>"""
 _ATTRIBUTE: Final = re.compile(
     rb"""[ \t\r\n]+([^ \t\r\n=<>/"']+)[ \t\r\n]*=[ \t\r\n]*("[^"<]*"|'[^'<]*')"""
 )
-_ENTITY: Final = re.compile(rb"(?:<" + _OPENER + rb"|&(?!#|(?:lt|gt|amp|quot|apos);))")
 _NAMESPACE: Final = re.compile(
     rb"""xmlns(?::[^ \t\r\n=<>/"']+)?[ \t\r\n]*=[ \t\r\n]*("[^"<]*"|'[^'<]*')"""
 )
@@ -99,11 +98,6 @@ def scan_tags(text: bytes, start: int, names: Collection[bytes]) -> Iterator[Tag
         yield tag
     if opened:
         raise MessageUnfit
-
-
-def has_entity(text: bytes, start: int) -> bool:
-    """Whether an entity reference other than XML's own five stands in content or an attribute."""
-    return next(_outside(text, start, _ENTITY), None) is not None
 
 
 def may_include(text: bytes, start: int) -> bool:

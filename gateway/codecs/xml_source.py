@@ -24,12 +24,7 @@ _DECLARATION: Final = re.compile(
     re.VERBOSE,
 )
 _STARTS_DECLARATION: Final = re.compile(rb"<\?xml[ \t\r\n?]")
-_BARE_DOCTYPE: Final = re.compile(
-    rb"""<!DOCTYPE[ \t\r\n]+[^ \t\r\n<>\[\]"']+
-    (?:[ \t\r\n]+(?:SYSTEM|PUBLIC[ \t\r\n]+(?:"[^"<>]*"|'[^'<>]*'))
-       [ \t\r\n]+(?:"[^"<>]*"|'[^'<>]*'))?[ \t\r\n]*>""",
-    re.VERBOSE,
-)
+_BARE_DOCTYPE: Final = re.compile(rb"""<!DOCTYPE[ \t\r\n]+[^ \t\r\n<>\[\]"']+[ \t\r\n]*>""")
 _ASIDES: Final = {b"<!--": b"-->", b"<?": b"?>"}  # what may stand before a DOCTYPE
 _SINGLE_BYTE: Final = re.compile(
     r"(?:iso[-_]?8859[-_](?P<part>[1-9]|1[0-1]|1[3-6])|(?:windows-|cp)(?P<page>125[0-8])|latin-?1)"
@@ -61,7 +56,7 @@ class Source:
     `text` is the body itself, or, for UTF-16, the same in UTF-8 without the mark. The document
     starts at `start`: after a mark, and after white space that should not be there. `codec` is
     Python's and libxml2's name of `text`'s encoding; `mark` and `wide` say how `restore` writes
-    UTF-16. `doctype`: whether a DOCTYPE stands there; if so, without an internal subset.
+    UTF-16. `doctype`: whether a DOCTYPE stands there; if so, one that says nothing but a name.
     """
 
     text: bytes = field(repr=False)
@@ -88,8 +83,8 @@ def read_source(body: bytes) -> Source:
 
     Raises `MessageForbidden` for an encoding other than UTF-8, UTF-16 with a mark, ISO-8859-x and
     Windows-125x, for a mark that contradicts the declaration, XML versions other than 1.0, and a
-    DOCTYPE with an internal subset; `MessageMalformed` where no markup begins, or for a malformed
-    XML declaration.
+    DOCTYPE with a DTD, internal or external; `MessageMalformed` where no markup begins, or for a
+    malformed XML declaration.
     """
     if body.startswith(_UNWANTED):
         raise MessageForbidden
