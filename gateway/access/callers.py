@@ -62,6 +62,13 @@ class Callers:
             raise CallerNotAuthenticated
         return entry.admission
 
+    def forget(self, name: str, headers: Headers) -> None:
+        """Removes the header fields in which the caller showed its secrets: they are for us alone.
+
+        To be called once the last of its methods has been checked.
+        """
+        headers.remove(*self._callers[name].fields)
+
 
 class _Entry:
     """One caller: its methods as functions of a request."""
@@ -73,6 +80,7 @@ class _Entry:
             scopes=_SCOPES,
             products=frozenset(caller.products) if caller.products else None,
         )
+        self.fields: list[str] = []  # header fields that hold its secrets
         self._methods: list[Callable[[Request], bool]] = []
         self._body_methods: list[Callable[[bytes], bool]] = []
         secrets = _secrets(name, caller)
@@ -83,9 +91,11 @@ class _Entry:
             self._methods.append(lambda request: _any_same(pins, [_fingerprint(request.peer)]))
         if caller.header is not None:
             field, value = caller.header.name, secrets["header"]
+            self.fields.append(field)
             self._methods.append(lambda request: _same_one(value, request.headers.get_all(field)))
         if caller.basic is not None:
             pair = _pair(caller.basic, secrets["basic"])
+            self.fields.append("Authorization")
             self._methods.append(lambda request: _basic(pair, request.headers))
         if caller.secret_path is not None:
             segment = [secrets["secret_path"]]

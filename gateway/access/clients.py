@@ -120,7 +120,7 @@ class Access:
 
     def strip(self, headers: Headers) -> None:
         """Removes what is ours from a request that goes upstream: our keys, Proxy-Authorization,
-        X-Gateway-*. A partner's own X-Api-Key stays, and so does what a push caller sent."""
+        X-Gateway-*. A partner's own X-Api-Key stays."""
         names = {name.lower().encode() for name in _KEY_HEADERS}
         headers.fields = [
             (name, value)
@@ -151,6 +151,10 @@ class Access:
         CallerNotAuthenticated, MessageMalformed, MessageForbidden.
         """
         return self._callers.check(name, callers.Request(peer, address, headers, path, body))
+
+    def forget(self, name: str, headers: Headers) -> None:
+        """Removes the secrets that this caller showed in `headers`, once all of it is checked."""
+        self._callers.forget(name, headers)
 
     # --- for which product ----------------------------------------------------------------------
 

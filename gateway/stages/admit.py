@@ -57,6 +57,8 @@ class Admitting:
         # Only now: what a stranger calls his exchange is in no log and no answer.
         exchange.id = supplied_id(headers.get("X-Gateway-Exchange")) or exchange.id
         self._access.strip(headers)
+        if route.auth != "key" and not self.reads_body(route):
+            self._access.forget(route.auth, headers)
 
     def _client(self, exchange: Exchange) -> Admission:
         headers, tunnel = exchange.request.headers, exchange.tunnel
@@ -109,15 +111,13 @@ class Admitting:
 
     def check_body(self, exchange: Exchange, route: Route, body: bytes) -> None:
         """The rest of a push caller's authentication, once the body is there. Parses: it takes
-        time, and belongs in a thread. Raises `CallerNotAuthenticated` and what parsing raises."""
+        time, and belongs in a thread. Strips what is ours from the headers, as `admit` does.
+        Raises `CallerNotAuthenticated` and what parsing raises."""
+        headers = exchange.request.headers
         self._access.caller(
-            route.auth,
-            exchange.peer,
-            exchange.origin,
-            exchange.request.headers,
-            exchange.endpoint_path,
-            body,
+            route.auth, exchange.peer, exchange.origin, headers, exchange.endpoint_path, body
         )
+        self._access.forget(route.auth, headers)
 
     def _check_product(self, exchange: Exchange, admission: Admission, route: Route) -> None:
         """Refuses early where no product can be found: later, a message would be lost for it."""

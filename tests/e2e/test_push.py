@@ -85,6 +85,36 @@ def test_p28_a_wrong_push_key(gateway):
     assert not gateway.sandbox.received.requests("pms")
 
 
+def test_p28_the_pms_never_sees_the_push_key(gateway):
+    key = gateway.secret("push-key")
+    assert booking(gateway).accepted
+    received = at_the_pms(gateway)
+    assert received.header("X-Push-Key") is None
+    assert key not in str(received.headers)
+    assert received.header("Content-Type") == "application/json"
+
+
+def test_p28_nor_a_password_that_was_shown_before_the_body(own_gateway, monkeypatch):
+    monkeypatch.setenv("PUSH_BASIC", "correct horse")
+    monkeypatch.setenv("PUSH_WSSE", "battery staple")
+    basic = {"user": "channel", "password_env": "PUSH_BASIC"}
+    wsse = {"user": "siteminder", "password_env": "PUSH_WSSE"}
+    own = own_gateway(callers={"siteminder-push": {"basic": basic, "wsse": wsse}})
+    url, shown = f"{own.endpoints}/push/siteminder", ("channel", "correct horse")
+    right = Credential(basic=shown, wsse=("siteminder", "battery staple"))
+    assert push_ota(url, credential=right, ca=Path(own.ca)).accepted
+    assert at_the_pms(own).header("Authorization") is None
+    wrong = Credential(basic=shown, wsse=("siteminder", "wrong"))
+    assert push_ota(url, credential=wrong, ca=Path(own.ca)).status == 401
+
+
+def test_a_pms_s_own_credentials_pass_where_the_gateway_asks_for_none_of_that_kind(gateway):
+    password = gateway.secret("siteminder-push-password")
+    credential = Credential(basic=("pms", "its own"), wsse=("siteminder", password))
+    assert ota(gateway, credential=credential).accepted
+    assert at_the_pms(gateway).header("Authorization") == "Basic cG1zOml0cyBvd24="
+
+
 def test_a_gateway_key_is_no_credential_for_a_push(gateway):
     result = booking(gateway, credential=Credential(header=("X-Api-Key", gateway.key())))
     assert result.status == 401
