@@ -59,6 +59,7 @@ class PackCompiler:
     def __init__(self, entry: PackEntry, located: Located, around: Surroundings) -> None:
         self._entry, self._located, self._around = entry, located, around
         self._shapes: dict[str, Shape] = {}
+        self._routes: list[Route] = []
         self._notes = Notes(located)
         self._variables: Mapping[str, str] = {**entry.variables, **(around.variables or {})}
         if around.variables is None:
@@ -74,16 +75,17 @@ class PackCompiler:
         entry = self._entry
         for name, shape in entry.shapes.items():
             self._shapes[name] = compile_shape(name, shape, ("shapes", name), self._notes)
-        routes = [self._route(route, ("routes", n)) for n, route in enumerate(entry.routes)]
-        self._unique(routes)
+        for n, route in enumerate(entry.routes):
+            self._routes.append(self._route(route, ("routes", n)))
+        self._unique(self._routes)
         return Pack(
             system=entry.system,
             about=entry.about,
             file=self._located.file,
             shapes=MappingProxyType(self._shapes),
-            routes=tuple(routes),
+            routes=tuple(self._routes),
             examples=tuple(
-                self._example(example, routes, ("examples", n))
+                self._example(example, self._routes, ("examples", n))
                 for n, example in enumerate(entry.examples)
             ),
             format_source=entry.source or "",
@@ -104,9 +106,8 @@ class PackCompiler:
         request = self._direction(entry.request, "request", (*place, "request"))
         response = self._direction(entry.response, "response", (*place, "response"))
         target, at, forward = self._addresses(entry, place)
-        self._check_reach(entry, forward, place)
         self._known(entry.product, self._around.products, "product", (*place, "product"))
-        return Route(
+        route = Route(
             system=self._entry.system,
             name=entry.name,
             source=Source(self._located.file, self._located.line(place)),
@@ -120,6 +121,8 @@ class PackCompiler:
             request=request,
             response=response,
         )
+        self._check_reach(route, place)
+        return route
 
     def _addresses(
         self, entry: RouteEntry, place: Place
@@ -141,20 +144,20 @@ class PackCompiler:
             self._notes.add((*place, "forward"), str(error))
             return None, at, None
 
-    def _check_reach(self, entry: RouteEntry, forward: Forward | None, place: Place) -> None:
+    def _check_reach(self, route: Route, place: Place) -> None:
         """Who may call, and over what clear cards would travel."""
-        if entry.auth != "key":
-            if entry.to is not None:
+        if route.auth != "key":
+            if route.to is not None:
                 message = "`auth` goes with `at`; through the proxy it is always a gateway key"
                 self._notes.add((*place, "auth"), message)
-            if entry.request.detokenize:
+            if route.request.detokenize:
                 message = "cards are put in only for a caller with a gateway key (`auth: key`)"
                 self._notes.add((*place, "request", "detokenize"), message)
-            self._known(entry.auth, self._around.callers, "caller", (*place, "auth"))
-        if forward is not None and forward.scheme == "http":
-            if entry.request.detokenize:
+            self._known(route.auth, self._around.callers, "caller", (*place, "auth"))
+        if route.forward is not None and route.forward.scheme == "http":
+            if route.request.detokenize:
                 self._notes.add((*place, "forward"), "cards may be put in only towards https://")
-            if entry.response.tokenize:
+            if route.response.tokenize:
                 self._notes.add(
                     (*place, "forward"), "an answer with clear cards must come over https://"
                 )
@@ -169,6 +172,8 @@ class PackCompiler:
     # --- what happens ---------------------------------------------------------------------------
 
     def _direction(self, entry: DirectionEntry, way: Way, place: Place) -> Direction:
+        if entry.like is not None:
+            return self._same(entry.like, way, (*place, "like"))
         if entry.detokenize and way == "response":
             message = "putting cards into an answer is not available yet"
             self._notes.add((*place, "detokenize"), message)
@@ -201,6 +206,14 @@ class PackCompiler:
             header=entry.header,
         )
         return Direction(tokenize, detokenize)
+
+    def _same(self, name: str, way: Way, place: Place) -> Direction:
+        """What happens to the same message of a route above."""
+        above: dict[str, Direction] = {route.name: getattr(route, way) for route in self._routes}
+        if name not in above:
+            message = f"`like` names a route that stands above: there is no `{name}`"
+            self._notes.add(place, message + suggest(name, above))
+        return above.get(name, Direction())
 
     def _named_shapes(self, names: Sequence[str], place: Place) -> tuple[Shape, ...]:
         shapes = []

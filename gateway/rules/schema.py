@@ -220,12 +220,21 @@ class DirectionEntry(_Entry):
 
     not_yet = frozenset({"carry_forward", "retention", "sign"})
 
+    like: Name | None = None  # a route above: the same happens as to its request, or response
     tokenize: ShapeNames = ()
     detokenize: ShapeNames = ()
     insert: tuple[InsertEntry, ...] = ()
     on_failure: tuple[InsertEntry, ...] = ()
     errors: dict[FailureName, Text] = {}
     header: HeaderName | None = None
+
+    @model_validator(mode="after")
+    def _alone(self) -> DirectionEntry:
+        if self.like is not None and len(self.model_fields_set) > 1:
+            raise ValueError(
+                "`like` takes the other route's message as it is; nothing may stand beside it"
+            )
+        return self
 
 
 class RouteEntry(_Entry):
