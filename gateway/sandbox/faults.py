@@ -12,11 +12,11 @@ import socket
 import ssl
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Final, Literal, Self
 
 from gateway.sandbox.cards import VISA_TWO
 from gateway.sandbox.loop import LoopThread
+from gateway.sandbox.started import Started
 
 End = Literal["close", "abort", "wait"]
 _OK: Final = b"HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\n"
@@ -152,11 +152,11 @@ FAULTS: Final[dict[str, Fault]] = {
 }  # fmt: skip
 
 
-class FaultServer:
+class FaultServer(Started):
     """One fault on one loopback port. `context` makes it speak TLS.
 
     `received` holds the bytes of each connection, decrypted, in order of arrival (empty: connected
-    and sent nothing). Synchronous (`with`) and asynchronous (`async with`) like `Sandbox`.
+    and sent nothing).
     """
 
     def __init__(
@@ -192,28 +192,6 @@ class FaultServer:
         if self._listener is not None:
             self._listener.close()
             self._listener = None
-
-    def __enter__(self) -> Self:
-        return self.start()
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        at: TracebackType | None,
-    ) -> None:
-        self.stop()
-
-    async def __aenter__(self) -> Self:
-        return await asyncio.to_thread(self.start)
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        at: TracebackType | None,
-    ) -> None:
-        await asyncio.to_thread(self.stop)
 
     async def _listen(self, listener: socket.socket) -> None:
         # Closing at once means before TLS: there the handshake itself is cut.

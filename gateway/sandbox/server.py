@@ -12,7 +12,6 @@ import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Final, Self
 
 from uvicorn import Config, Server
@@ -23,6 +22,7 @@ from gateway.sandbox.loop import LoopThread
 from gateway.sandbox.pms import Pms
 from gateway.sandbox.records import Records
 from gateway.sandbox.siteminder import SiteMinder, SiteMinderSettings
+from gateway.sandbox.started import Started
 from gateway.sandbox.stripe import Stripe
 from gateway.sandbox.tls import CA_FILE, make_authority, server_context
 from gateway.sandbox.wire import Observed, OpenProtocol
@@ -65,12 +65,12 @@ def fixed_ports(base: int = PORT_BASE) -> dict[str, int]:
     return {host.name: base + place for place, host in enumerate(HOSTS)}
 
 
-class Sandbox:
+class Sandbox(Started):
     """All simulators. `ports` names the port of each listener; one that is not named is any free.
 
-    Synchronous (`start`, `stop`, `with`) from any thread, and asynchronous (`astart`, `astop`,
-    `async with`). `start` raises PortTaken. After it `ports` holds the real ports. `received` is
-    what came in; `siteminder`, `stripe`, `adyen`, `channex` are the simulators themselves.
+    `start` raises PortTaken. After it `ports` holds the real ports. `received` is what came in;
+    `siteminder`, `stripe`, `adyen`, `channex` are the simulators themselves. They run in a thread of
+    their own, whoever starts them.
     """
 
     def __init__(self, directory: Path, *, ports: Mapping[str, int] | None = None) -> None:
@@ -119,36 +119,6 @@ class Sandbox:
         self.received.clear()
         for simulator in (self.siteminder, self.stripe, self.adyen, self.channex):
             simulator.reset()
-
-    async def astart(self) -> Self:
-        """`start` for callers on an event loop; the simulators still run in their own thread."""
-        return await asyncio.to_thread(self.start)
-
-    async def astop(self) -> None:
-        """`stop` for callers on an event loop."""
-        await asyncio.to_thread(self.stop)
-
-    def __enter__(self) -> Self:
-        return self.start()
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        at: TracebackType | None,
-    ) -> None:
-        self.stop()
-
-    async def __aenter__(self) -> Self:
-        return await self.astart()
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        at: TracebackType | None,
-    ) -> None:
-        await self.astop()
 
     # --- how it is reached ----------------------------------------------------------------------
 
