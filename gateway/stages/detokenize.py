@@ -12,11 +12,11 @@ from gateway.codecs.document import Add, Change, Document, Node, Remove, Set
 from gateway.errors import (
     CardNotYetActive,
     LiveHostForbidden,
-    MessageForbidden,
     StandInForbidden,
     TokenMalformed,
 )
 from gateway.rules.model import Field, Shape
+from gateway.stages.select import bookings_of, only
 from gateway.vault.model import Found
 
 
@@ -40,9 +40,8 @@ def read_tokens(document: Document, shape: Shape) -> list[TokenSpot]:
     Raises `TokenMalformed` where half a pair is missing, `MessageForbidden` where a field stands
     there twice.
     """
-    bookings = document.select(shape.booking) if shape.booking else (document.root,)
     spots = []
-    for booking in bookings:
+    for booking in bookings_of(document, shape):
         for node in document.select(shape.card, booking):
             spot = _read_token(document, shape, node)
             if spot is not None:
@@ -51,15 +50,15 @@ def read_tokens(document: Document, shape: Shape) -> list[TokenSpot]:
 
 
 def _read_token(document: Document, shape: Shape, node: Node) -> TokenSpot | None:
-    number = _only(document, shape.number, node)
+    number = only(document, shape.number.at, node)
     if number is not None:
         token = parse_alias(document.text(number))
         if token is not None:
             return TokenSpot(shape, node, token, number, None)
     if shape.token is None:
         return None
-    iduser = _only(document, Field(shape.token.iduser), node)
-    tokenuser = _only(document, Field(shape.token.tokenuser), node)
+    iduser = only(document, shape.token.iduser, node)
+    tokenuser = only(document, shape.token.tokenuser, node)
     if iduser is None and tokenuser is None:
         return None
     if iduser is None or tokenuser is None:
@@ -114,17 +113,10 @@ def _put_in_one(document: Document, spot: TokenSpot, found: Found) -> list[Chang
     for name, rule, text in texts:
         if rule is None or name in shape.keep:
             continue
-        node = _only(document, rule, spot.node)
+        node = only(document, rule.at, spot.node)
         if node is not None:
             changes.append(Set(node, text, rule.number))
         else:
             changes.append(Add(spot.node, rule.at, beside, text, rule.number))
     changes += [Remove(node) for node in spot.pair or ()]
     return changes
-
-
-def _only(document: Document, rule: Field, within: Node) -> Node | None:
-    found = document.select(rule.at, within)
-    if len(found) > 1:
-        raise MessageForbidden
-    return found[0] if found else None

@@ -30,6 +30,7 @@ from gateway.codecs.paths import Path, Step
 from gateway.errors import MessageForbidden
 from gateway.rules.model import Field, Shape, VirtualPlace
 from gateway.secret import Secret
+from gateway.stages.select import bookings_of, only
 
 _TRUE = frozenset({"1", "true", "yes", "y", "virtual_card"})
 # As many digits as a card has, wherever in a text that is not a number's own.
@@ -90,8 +91,7 @@ def read_bookings(document: Document, shapes: Sequence[Shape], system: str) -> l
     for same_booking in _grouped(shapes, lambda shape: shape.booking):
         first = same_booking[0]
         same_card = _grouped(same_booking, lambda shape: shape.card)
-        nodes = document.select(first.booking) if first.booking else (document.root,)
-        for node in nodes:
+        for node in bookings_of(document, first):
             cards: list[CardPlace] = []
             selected = [(group, document.select(group[0].card, node)) for group in same_card]
             for group, found in selected:
@@ -210,12 +210,12 @@ def _read_place(
     cvcs = tuple(
         found
         for shape in shapes
-        if shape.cvc and (found := _only(document, shape.cvc.at, node)) is not None
+        if shape.cvc and (found := only(document, shape.cvc.at, node)) is not None
     )
     alone: CardPlace | None = None
     clear: CardPlace | None = None
     for shape in shapes:
-        number = _only(document, shape.number.at, node)
+        number = only(document, shape.number.at, node)
         if number is None:
             continue
         text = document.text(number)
@@ -302,16 +302,8 @@ def _is_agent(document: Document, place: CardPlace, rule: VirtualPlace) -> bool:
     return name != "" and name in [agent.casefold() for agent in rule.holders]
 
 
-def _only(document: Document, path: Path, within: Node) -> Node | None:
-    """The one place that `path` leads to. Two would leave open which of them is the card's."""
-    found = document.select(path, within)
-    if len(found) > 1:
-        raise MessageForbidden
-    return found[0] if found else None
-
-
 def _text_of(document: Document, rule: Field | None, card: Node) -> str:
-    node = _only(document, rule.at, card) if rule else None
+    node = only(document, rule.at, card) if rule else None
     return document.text(node) if node is not None else ""
 
 
