@@ -34,7 +34,7 @@ from gateway.codecs.document import (
     apply_edits,
 )
 from gateway.codecs.paths import Path
-from gateway.codecs.sequence import Addition, edit_sequence
+from gateway.codecs.sequence import Addition, NewNames, edit_sequence
 from gateway.codecs.template import fill
 from gateway.errors import MessageForbidden, MessageMalformed, MessageUnfit
 
@@ -76,7 +76,7 @@ class _Plan:
     changed: set[int] = field(default_factory=set)
     removed: set[int] = field(default_factory=set)
     added: list[Addition] = field(default_factory=list)
-    names: set[str] = field(default_factory=set)
+    names: NewNames = field(default_factory=NewNames)
 
 
 _ROOT: Final = _Form()
@@ -158,7 +158,8 @@ class FormDocument:
         steps = change.path.steps
         if len(steps) != 1 or steps[0].name is None or self._pair(steps[0].name) is not None:
             raise MessageUnfit
-        self._append(plan, steps[0].name, change.text, _changeable(change.beside).place)
+        name = plan.names.take(steps[0].name)
+        _append(plan, name, change.text, _changeable(change.beside).place)
 
     def _plan_insert(self, change: Insert, plan: _Plan) -> Iterator[Edit]:
         """Plans the new pairs; answers the edits of those that exist and are overwritten."""
@@ -166,23 +167,13 @@ class FormDocument:
             raise MessageUnfit
         for name_template, template in change.content.items:
             name = fill(name_template, change.values, change.position)
-            if name in plan.names and change.position is not None:
-                name = f"{name}_{change.position}"  # as in JSON: no token is lost
+            name = plan.names.take(name, change.position)
             text = fill(template, change.values, change.position)
             existing = self._pair(name)
             if existing is None:
-                self._append(plan, name, text, len(self._pairs) - 1)
+                _append(plan, name, text, len(self._pairs) - 1)
             else:
-                plan.names.add(name)
                 yield _set(existing, text, plan)
-
-    def _append(self, plan: _Plan, name: str, text: str, place: int) -> None:
-        if name in plan.names:
-            raise MessageUnfit
-        plan.names.add(name)
-        # Brackets as the processors' own libraries send them: bare in names, escaped in values.
-        entry = _encode(name, safe="[]") + b"=" + _encode(text)
-        plan.added.append(Addition(place, entry, b"&"))
 
 
 def _pairs(body: bytes) -> Iterator[_Pair]:
@@ -243,6 +234,12 @@ def _changeable(node: Node) -> _Pair:
     if pair is None:
         raise MessageUnfit
     return pair
+
+
+def _append(plan: _Plan, name: str, text: str, place: int) -> None:
+    # Brackets as the processors' own libraries send them: bare in names, escaped in values.
+    entry = _encode(name, safe="[]") + b"=" + _encode(text)
+    plan.added.append(Addition(place, entry, b"&"))
 
 
 def _claim(pair: _Pair, plan: _Plan) -> None:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Final, NamedTuple
@@ -32,7 +32,7 @@ from gateway.codecs.document import (
 )
 from gateway.codecs.json_scan import Entry, Names, Scan, unescape
 from gateway.codecs.paths import Path
-from gateway.codecs.sequence import Addition, edit_sequence
+from gateway.codecs.sequence import Addition, NewNames, edit_sequence
 from gateway.codecs.template import fill
 from gateway.errors import MessageForbidden, MessageUnfit
 
@@ -73,7 +73,7 @@ class _Plan:
 
     removed: list[Entry] = field(default_factory=list)
     added: list[_Member] = field(default_factory=list)
-    names: set[bytes] = field(default_factory=set)
+    names: NewNames = field(default_factory=NewNames)
 
 
 def open_json(body: bytes) -> JsonDocument:
@@ -212,21 +212,19 @@ class JsonDocument:
         steps = change.path.steps
         if not steps or steps[-1].axis != "member" or steps[-1].name is None:
             raise MessageUnfit
-        text = steps[-1].name
+        name = steps[-1].name
         way = Path(change.path.text, steps[:-1], absolute=change.path.absolute)
         parents = self.select(way, change.within)
         if len(parents) != 1:
             raise MessageUnfit
         container = self._object(parents[0])
-        name = text.encode()
         plan = plans.setdefault(container, _Plan())
-        if name in plan.names or self._member(container, name) is not None:
+        if self._member(container, plan.names.take(name).encode()) is not None:
             raise MessageUnfit
-        plan.names.add(name)
         beside = _place(change.beside)
         after = beside.entry if beside.parent == container else None
         value = _number_or_string(change.text) if change.number else _string(change.text)
-        plan.added.append(_Member(_string(text), value, after))
+        plan.added.append(_Member(_string(name), value, after))
 
     def _plan_insert(self, change: Insert, plans: dict[int, _Plan]) -> Iterator[Edit]:
         """Plans the new members; answers the edits of those that exist and are overwritten."""
@@ -236,9 +234,8 @@ class JsonDocument:
         plan = plans.setdefault(container, _Plan())
         for name_template, template in change.content.items:
             name = fill(name_template, change.values, change.position)
+            name = plan.names.take(name, change.position)
             value = _string(fill(template, change.values, change.position))
-            name = _free_name(name, plan.names, change.position)
-            plan.names.add(name.encode())
             existing = self._member(container, name.encode())
             if existing is not None:
                 yield Edit(existing.value, existing.end, value)
@@ -287,16 +284,6 @@ def _place(node: Node) -> _Place:
     if not isinstance(node, _Place):
         raise MessageUnfit
     return node
-
-
-def _free_name(name: str, taken: Collection[bytes], position: int | None) -> str:
-    """The name that an inserted member gets. Where an earlier card of the same splice has taken it,
-    the card's position is appended, so that no token is lost and no name stands twice."""
-    if name.encode() in taken and position is not None:
-        name = f"{name}_{position}"
-    if name.encode() in taken:
-        raise MessageUnfit
-    return name
 
 
 def _set(change: Set) -> Edit:

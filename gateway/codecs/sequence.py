@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from gateway.codecs.document import Edit
+from gateway.errors import MessageUnfit
 
 Span = tuple[int, int]  # (start, end) in the original bytes
 
@@ -26,6 +27,24 @@ class Addition:
     place: int
     entry: bytes
     glue: bytes
+
+
+@dataclass(slots=True, repr=False)
+class NewNames:
+    """The names that one list of entries gets in one splice: none twice."""
+
+    taken: set[str] = field(default_factory=set)
+
+    def take(self, name: str, position: int | None = None) -> str:
+        """The name that a new entry gets. Where an earlier card of the same splice has it already,
+        the card's position is appended, so that no token is lost. Raises `MessageUnfit` where that
+        is taken, too."""
+        if name in self.taken and position is not None:
+            name = f"{name}_{position}"
+        if name in self.taken:
+            raise MessageUnfit
+        self.taken.add(name)
+        return name
 
 
 def edit_sequence(
