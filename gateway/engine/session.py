@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, Final
 
 from gateway.engine.settings import Limits, ListenerSettings
 from gateway.errors import GatewayError
 from gateway.exchange import Address, Exchange, Listener, Peer
 from gateway.networks import holds
+
+_BYTES_A_SECOND: Final = 16 * 1024  # a body may take a second longer for each
 
 
 class Session:
@@ -87,6 +89,11 @@ class Session:
         elif self._handle.when() > self.deadline:
             self._handle.cancel()
             self._handle = self.loop.call_at(self.deadline, self._look)
+
+    def extend(self, began: float, seconds: float, size: int) -> None:
+        """Gives a body as long as its size deserves, so that dripping it does not help."""
+        passed = self.loop.time() - began
+        self.expire_in(max(0.0, seconds + size / _BYTES_A_SECOND - passed))
 
     def never_expire(self) -> None:
         """Lifts the deadline: what is waited for has one of its own."""

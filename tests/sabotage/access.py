@@ -202,16 +202,16 @@ BREAKAGES = (
     Breakage(
         "dripping a body keeps it alive",
         "P33",
-        "gateway/engine/http.py",
-        "        self.session.expire_in(max(0.0, seconds + size / _BYTES_A_SECOND - passed))",
-        "        self.session.expire_in(seconds + 0 * passed)",
+        "gateway/engine/session.py",
+        "        self.expire_in(max(0.0, seconds + size / _BYTES_A_SECOND - passed))",
+        "        self.expire_in(seconds + 0 * passed)",
         (f"{LIMITS}::test_p33_slow_body_times_out_though_it_drips",),
     ),
     Breakage(
         "read a head of any length",
         "P33",
         "gateway/engine/http.py",
-        "            if end > self.limits.head or (end < 0 and len(self.buffer) > self.limits.head):",
+        "            if end > self.limits.head or (end < 0 and len(self.client.buffer) > self.limits.head):",
         "            if end > self.limits.head * 99:",
         (f"{LIMITS}::test_p33_head_over_the_limit_is_431_on_each_listener",),
     ),
@@ -229,7 +229,7 @@ BREAKAGES = (
         "gateway/engine/http.py",
         "        self._insist(boundary.admit(session, exchange))\n",
         "        if exchange.request.authority:\n"
-        "            yield from self._reach(exchange.request.authority)\n"
+        "            yield from self.upstreams.reach(exchange.request.authority)\n"
         "        self._insist(boundary.admit(session, exchange))\n",
         (f"{LIMITS}::test_p33_nobody_dials_before_admission",),
     ),
