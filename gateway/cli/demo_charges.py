@@ -80,7 +80,7 @@ def echo(scene: Scene) -> None:
         ("Stripe answered", f'"description": "echo {card.number}"'),
         ("the PMS received", f'"description": "{said}"'),
     )
-    stripes = [one.get("description") for one in scene.sandbox.stripe.objects.values()]
+    stripes = [one.get("description") for one in scene.sandbox.stripe.account.objects.values()]
     story.check("Stripe did repeat the number", f"echo {VISA}" in stripes)
     story.check("the PMS got its token instead", said == f"echo {alias}")
     story.check("clear numbers that the PMS saw", answer.clear, 0)

@@ -43,6 +43,16 @@ def card_error(code: str, message: str, **members: Any) -> StripeError:
     return StripeError(402, "card_error", message, code=code, doc_url=doc, **members)
 
 
+def invalid(message: str, *, status: int = 400, **members: str | None) -> StripeError:
+    """An invalid_request_error."""
+    return StripeError(status, "invalid_request_error", message, **members)
+
+
+def missing(param: str) -> StripeError:
+    """A 400 for a parameter that must be there."""
+    return invalid(f"Missing required param: {param}.", code="parameter_missing", param=param)
+
+
 @dataclass(frozen=True, slots=True)
 class StripeCard:
     """A card that passed Stripe's checks. `month`, `year`, `cvc`, `name` are what was sent."""
