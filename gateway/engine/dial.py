@@ -318,7 +318,7 @@ class Handler(ProxyConnectionHandler):
             plain.setblocking(False)
             plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             await self._loop.sock_connect(plain, (str(address), port))
-        except BaseException:
+        except BaseException:  # a cancellation too: the timeout must not leave a socket open
             plain.close()
             raise
         return plain
@@ -336,7 +336,7 @@ class Handler(ProxyConnectionHandler):
                 server_hostname=host if context else None,
                 ssl_handshake_timeout=seconds if context else None,
             )
-        except BaseException:
+        except BaseException:  # as above; nothing is caught, `open_connection`'s guard judges it
             plain.close()
             raise
 
