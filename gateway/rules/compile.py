@@ -27,7 +27,7 @@ from gateway.rules.model import (
 )
 from gateway.rules.notes import Notes, Place
 from gateway.rules.schema import DirectionEntry, ExampleEntry, PackEntry, RouteEntry
-from gateway.rules.shapes import compile_shape
+from gateway.rules.shapes import compile_shape, number_place
 from gateway.rules.targets import TargetError, parse_forward, parse_path_pattern, parse_target
 from gateway.yaml_model import suggest
 from gateway.yaml_place import Located
@@ -180,6 +180,7 @@ class PackCompiler:
         if entry.tokenize and entry.detokenize:
             self._notes.add(place, "a message is either tokenized or detokenized")
         detokenize = self._named_shapes(entry.detokenize, (*place, "detokenize"))
+        self._check_numbers(entry.detokenize, (*place, "detokenize"))
         if not entry.tokenize:
             for key in ("insert", "on_failure", "errors", "header"):
                 if key in entry.model_fields_set:
@@ -232,6 +233,18 @@ class PackCompiler:
         if len(set(names)) < len(names):
             self._notes.add(place, "a shape is named twice")
         return tuple(shapes)
+
+    def _check_numbers(self, names: Sequence[str], place: Place) -> None:
+        """A token that two shapes find would be opened twice, and its place written twice."""
+        first: dict[object, str] = {}
+        for n, name in enumerate(names):
+            if name not in self._shapes:
+                continue
+            other = first.setdefault(number_place(self._shapes[name]), name)
+            if other != name:
+                message = f"the shapes `{name}` and `{other}` have their number in the same place"
+                hint = "Name one of them here, or give them numbers in different places."
+                self._notes.add((*place, n), message, hint)
 
     # --- examples -------------------------------------------------------------------------------
 

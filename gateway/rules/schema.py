@@ -68,7 +68,17 @@ FailureName = Literal[
     "product_not_permitted",
     "vault",
 ]
-KeepName = Literal["number", "expiry", "expiry_month", "expiry_year", "holder"]
+
+
+def _not_the_number(value: object) -> object:
+    if value == "number":
+        raise ValueError("`keep` can not name `number`: that is where the card goes; remove it")
+    return value
+
+
+KeepName = Annotated[
+    Literal["expiry", "expiry_month", "expiry_year", "holder"], BeforeValidator(_not_the_number)
+]
 
 
 def _later(*words: str) -> BeforeValidator:

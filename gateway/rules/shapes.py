@@ -7,7 +7,7 @@ from typing import Final
 
 from gateway.cards import expiry as expiries
 from gateway.codecs.document import Format
-from gateway.codecs.paths import Path, PathError, parse_path
+from gateway.codecs.paths import Path, PathError, Step, parse_path
 from gateway.rules.model import Field, Shape, TokenPlace, VirtualPlace
 from gateway.rules.notes import Notes, Place
 from gateway.rules.schema import ExpiryEntry, FieldEntry, ShapeEntry, TokenEntry, VirtualEntry
@@ -31,6 +31,17 @@ def path_of(text: str | None, form: Format, place: Place, notes: Notes) -> Path 
 def compile_shape(name: str, entry: ShapeEntry, place: Place, notes: Notes) -> Shape:
     """The shape; problems go to `notes`."""
     return _Compiler(entry.format, notes).shape(name, entry, place)
+
+
+def number_place(shape: Shape) -> tuple[bool, tuple[Step, ...]]:
+    """Where in a message the shape's numbers stand; equal for two shapes that find the same ones,
+    however their paths are divided into booking, card and number."""
+    booking = shape.booking.steps if shape.booking is not None else ()
+    steps = (*booking, *shape.card.steps, *shape.number.at.steps)
+    start = shape.booking if shape.booking is not None else shape.card
+    # `/a` begins with the root's own name, `a` below it. For JSON the two are one, as for `//a`.
+    rooted = shape.format == "xml" and start.absolute and steps[0].axis != "descendant"
+    return rooted, steps
 
 
 class _Compiler:
