@@ -21,7 +21,8 @@ class Outcome(StrEnum):
 
     INTENT = "intent"
     DONE = "done"
-    FAILED = "failed"
+    FAILED = "failed"  # of a card that was to be put in: it has certainly not left
+    UNKNOWN = "unknown"  # the card has left, and no answer that could be accepted came back
     REFUSED = "refused"
 
 

@@ -121,6 +121,7 @@ class Exchange:
     request: Request
     tunnel: Tunnel | None = None
     id: str = field(default_factory=new_id)
+    sent: bool = False  # a part of the request was written to upstream, whatever of it arrived
     response: Response | None = None
     admission: Admission | None = None
     route: Route | None = None

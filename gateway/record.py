@@ -42,9 +42,8 @@ class Recorder:
         for part, seconds in exchange.seconds.items():
             self._metrics.seconds.labels(route, part).observe(seconds)
         if exchange.counts.detokenized:
-            used = "done" if error is None else "failed"
-            count = exchange.counts.detokenized
-            self._metrics.cards.labels(route, "detokenize", used).inc(count)
+            used, count = _ended(exchange, error), exchange.counts.detokenized
+            self._metrics.cards.labels(route, "detokenize", used.value).inc(count)
         if error is not None:
             self._metrics.refused.labels(error.code).inc()
             self._refusals.note(exchange, error, self._clock())
@@ -74,8 +73,8 @@ class Recorder:
 
     async def _close_uses(self, exchange: Exchange, error: GatewayError | None) -> None:
         """The outcome of each token's use. The intent is durable already: a failure here is shown,
-        and leaves an intent without an outcome, which the audit's reader takes for "unknown"."""
-        ended = Outcome.DONE if error is None else Outcome.FAILED
+        and leaves an intent without an outcome, which the audit's reader takes for `unknown`."""
+        ended = _ended(exchange, error)
         entries = [
             replace(
                 use.intent,
@@ -123,3 +122,11 @@ class Recorder:
                 route=route,
                 masked=counts.guarded,
             )
+
+
+def _ended(exchange: Exchange, error: GatewayError | None) -> Outcome:
+    """What became of the cards that were put in. `failed` promises that none has left: a charge
+    that may have taken effect must not look as if it could be repeated."""
+    if error is None:
+        return Outcome.DONE
+    return Outcome.UNKNOWN if exchange.sent else Outcome.FAILED

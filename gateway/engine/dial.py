@@ -171,6 +171,8 @@ class Handler(ProxyConnectionHandler):
         if isinstance(command, commands.SendData):
             writer = cast(asyncio.StreamWriter, io.writer)
             if not writer.is_closing():
+                if command.connection is not self.client and self.session.exchange is not None:
+                    self.session.exchange.sent = True  # noted first: a part may leave all the same
                 writer.write(command.data)
         elif isinstance(command, commands.CloseConnection):
             half = isinstance(command, commands.CloseTcpConnection) and command.half_close

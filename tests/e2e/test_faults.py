@@ -80,6 +80,8 @@ CHARGED = (
     "close_in_body", "stall_in_body", "garbage", "informational", "trailers", "chunk_without_end",
     "upgrade", "oversized_head", "gzip_garbage",
 )  # fmt: skip
+# Of those, what fails before the card has left.
+KEPT = ("refuse", "close_at_once")
 LIMITS = {"upstream_seconds": 1, "upstream_connect_seconds": 1}
 
 
@@ -181,7 +183,7 @@ def test_p03_p16_a_pull_from_a_broken_partner(faulty, log_of, fault):
     else:
         assert answer.status_code == status
     assert CANARY not in seen(answer)
-    assert len(faulty.requests(fault)) == (0 if fault in ("refuse", "close_at_once") else 1)
+    assert len(faulty.requests(fault)) == (0 if fault in KEPT else 1)
     assert CANARY not in log(faulty.gateway)
 
 
@@ -194,11 +196,50 @@ def test_p36_a_charge_is_sent_once_and_its_outcome_is_in_the_audit(faulty, log_o
     assert PAN not in seen(answer)
     assert CANARY not in seen(answer)
     got = faulty.requests(fault)
-    assert len(got) == (0 if fault in ("refuse", "close_at_once") else 1)
+    assert len(got) == (0 if fault in KEPT else 1)
     assert all(PAN.encode() in request for request in got)
     exchange = answer.headers["X-Gateway-Exchange"]
-    assert outcomes(faulty.gateway, exchange) == ["intent", "failed"]
+    # Whether it took effect only the partner knows.
+    ended = "failed" if fault in KEPT else "unknown"
+    assert outcomes(faulty.gateway, exchange) == ["intent", ended]
+    assert details(faulty.gateway, exchange) == ["", code]
     assert PAN not in log(faulty.gateway)
+
+
+def test_p36_a_charge_whose_caller_left_while_the_card_was_out_is_unknown(faulty):
+    with faulty.gateway.session(faulty.key) as session, pytest.raises(requests.Timeout):
+        session.post(
+            f"https://pay.sandbox.test:{faulty.servers['never_answer'].port}/v1/payment_intents",
+            data=intent(faulty.token.alias),
+            headers={
+                "Authorization": "Bearer sk_test_sandbox",
+                "X-Gateway-Exchange": "left-early-x",
+            },
+            timeout=0.4,
+        )
+    assert outcomes(faulty.gateway, "left-early-x") == ["intent", "unknown"]
+    assert details(faulty.gateway, "left-early-x") == ["", "client_gone"]
+
+
+def test_p36_a_charge_that_was_refused_before_it_left_has_failed(faulty):
+    live = keep(faulty.gateway, product="grand", test=False)  # not for a host that stands in
+    key = faulty.gateway.key(products=("grand",))
+    answer = stripe(faulty.gateway, "/v1/payment_intents", intent(live.alias), key=key)
+    assert answer.json()["code"] == "live_token_on_test_host"
+    exchange = answer.headers["X-Gateway-Exchange"]
+    assert outcomes(faulty.gateway, exchange) == ["intent", "failed"]
+
+
+def test_p36_metrics_tell_a_card_that_left_from_one_that_did_not(faulty):
+    def count(outcome):
+        labels = {"route": "stripe/charge", "action": "detokenize", "outcome": outcome}
+        registry = faulty.gateway.worker.metrics.registry
+        return registry.get_sample_value("card_gateway_cards_total", labels) or 0.0
+
+    before = count("failed"), count("unknown")
+    for fault in ("refuse", "garbage"):
+        outcomes(faulty.gateway, faulty.charge(fault).headers["X-Gateway-Exchange"])
+    assert (count("failed"), count("unknown")) == (before[0] + 1, before[1] + 1)
 
 
 def outcomes(gateway, exchange, wanted=2):
@@ -210,6 +251,12 @@ def outcomes(gateway, exchange, wanted=2):
             break
         time.sleep(0.02)
     return rows
+
+
+def details(gateway, exchange):
+    """The audit's reasons, in the order of `outcomes`."""
+    query = f"select detail from audit where exchange = '{exchange}' order by id"
+    return [detail for (detail,) in gateway.rows(query)]
 
 
 def test_nothing_is_lost_the_token_charges_afterwards(faulty):
