@@ -7,6 +7,7 @@ from typing import Final
 from urllib.parse import parse_qsl
 
 from gateway.audit import Action
+from gateway.cli.demo_gateway import wait_for
 from gateway.cli.demo_pms import Answer
 from gateway.cli.demo_scene import NoSequel, Scene
 from gateway.sandbox.cards import VISA
@@ -120,10 +121,15 @@ def _charged(scene: Scene, system: str) -> ReceivedCard:
 
 def _audit(scene: Scene, answer: Answer) -> str:
     exchange = answer.headers.get("X-Gateway-Exchange", "")
-    with scene.gateway.vault() as vault:
+
+    def outcomes() -> list[str]:
         entries = [one.entry for one in vault.entries()]
-    return ", ".join(
-        entry.outcome.value
-        for entry in entries
-        if entry.exchange == exchange and entry.action is Action.DETOKENIZE
-    )
+        return [
+            entry.outcome.value
+            for entry in entries
+            if entry.exchange == exchange and entry.action is Action.DETOKENIZE
+        ]
+
+    with scene.gateway.vault() as vault:
+        wait_for(lambda: len(outcomes()) > 1)  # the second follows the answer
+        return ", ".join(outcomes())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from gateway.cli.demo_gateway import wait_for
 from gateway.cli.demo_pms import numbers, reservations, timeless, tokens
 from gateway.cli.demo_scene import Scene
 from gateway.sandbox.cards import VISA
@@ -152,6 +153,7 @@ def comment(scene: Scene) -> None:
     story.check("reservations that arrive", len(reservations(answer.text)), 1)
     story.check("the number is masked", "411111******1111" in answer.text)
     story.check("the rest of the comment is there", "exp 12/30 for the spa" in answer.text)
+    wait_for(lambda: bool(scene.gateway.events("card_outside_shape")))  # it follows the answer
     alerts = [event.get("route") for event in scene.gateway.events("card_outside_shape")]
     story.check("the log has an alert that names the route", alerts, ["siteminder/pull"])
     story.check("clear numbers that reached the PMS", answer.clear, 0)
