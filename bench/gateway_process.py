@@ -47,7 +47,7 @@ def prepare(directory: Path, port: int, upstream_authority: Path) -> tuple[Path,
     config = load_config(config_file)
     vault = Vault.open(config.database, config.kek)
     try:
-        key, _ = create(vault.keys, NewKey("bench", "pms"), datetime.now(UTC))
+        key, _ = create(vault.keys, NewKey("bench", "pms"), datetime.now(UTC), "bench")
     finally:
         vault.close()
     return config_file, key.reveal()

@@ -184,7 +184,7 @@ class Running:
         """A new gateway key, as text."""
         name = f"test-{os.urandom(4).hex()}"
         new = NewKey(name, client, scopes=tuple(scopes), products=tuple(products), **more)
-        key, _ = create(self.worker._vault.keys, new, datetime.now(UTC))
+        key, _ = create(self.worker._vault.keys, new, datetime.now(UTC), "test")
         self.worker._access.keys.refresh()
         return key.reveal()
 

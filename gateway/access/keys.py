@@ -49,15 +49,18 @@ _NO_HASH: Final = bytes(32)
 
 
 class KeyTable(Protocol):
-    """Where the rows are; `gateway/vault/keys.py` is the real one. Raises `VaultUnavailable`."""
+    """Where the rows are; `gateway/vault/keys.py` is the real one. Raises `VaultUnavailable`.
 
-    def insert(self, row: KeyRow) -> None: ...
+    What `insert` and `revoke` do stands in the audit at once, with its `origin`.
+    """
+
+    def insert(self, row: KeyRow, origin: str) -> None: ...
 
     def all(self) -> list[KeyRow]: ...
 
     def by_id(self, id: str) -> KeyRow | None: ...
 
-    def revoke(self, id: str, at: datetime) -> bool: ...
+    def revoke(self, id: str, at: datetime, origin: str) -> bool: ...
 
     def used(self, times: Mapping[str, datetime]) -> None: ...
 
@@ -86,8 +89,9 @@ class NewKey:
     expires: datetime | None = None
 
 
-def create(table: KeyTable, new: NewKey, now: datetime) -> tuple[Secret[str], KeyRow]:
-    """Makes a key and stores its hash; the key itself is nowhere but in what comes back.
+def create(table: KeyTable, new: NewKey, now: datetime, origin: str) -> tuple[Secret[str], KeyRow]:
+    """Makes a key and stores its hash; the key itself is nowhere but in what comes back, which is
+    after its making is durable in the audit. `origin`: who asked for it, for the audit.
 
     Raises TooManyKeys. Two commands at the same instant could both pass that check: it guards
     against forgotten keys, not against an operator.
@@ -115,7 +119,7 @@ def create(table: KeyTable, new: NewKey, now: datetime) -> tuple[Secret[str], Ke
         revoked=None,
         last_used=None,
     )
-    table.insert(row)
+    table.insert(row, origin)
     return Secret(key), row
 
 

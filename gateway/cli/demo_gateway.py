@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import json
 import re
@@ -18,7 +17,6 @@ from pathlib import Path
 from typing import Any, Final
 
 from gateway.access.keys import NewKey, create
-from gateway.audit import Action, Entry, Outcome
 from gateway.cli.certs import initialise
 from gateway.config import Config, read_config
 from gateway.sandbox.server import Sandbox
@@ -185,11 +183,7 @@ class DemoGateway:
         now = datetime.now(UTC)
         with self.vault() as vault:
             new = NewKey(name, "pms", products=tuple(products))
-            key, row = create(vault.keys, new, now)
-            entry = Entry(
-                now, "", Action.KEY_CREATE, Outcome.DONE, client="pms", key=row.id, origin="demo"
-            )
-            asyncio.run(vault.record([entry]))
+            key, _ = create(vault.keys, new, now, "demo")
         return key
 
     def events(self, name: str) -> list[dict[str, Any]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -20,7 +19,6 @@ from gateway.access.keys import (
     is_live,
     key_id,
 )
-from gateway.audit import Action, Entry, Outcome
 from gateway.cli.output import (
     DEFAULT_CONFIG,
     AsJson,
@@ -39,6 +37,7 @@ from gateway.vault.service import Vault
 from gateway.yaml_model import suggest
 
 _LIFETIME: Final = re.compile(r"([1-9][0-9]{0,4})([dhw])")
+_ORIGIN: Final = "command line"
 _UNITS: Final = {"h": "hours", "d": "days", "w": "weeks"}
 
 app = typer.Typer(no_args_is_help=True, help="Make, list and revoke gateway keys.")
@@ -92,14 +91,12 @@ def create_key(  # noqa: PLR0917 - typer's options
     )
     with _vault(settings) as vault:
         try:
-            key, row = create(vault.keys, new, now)
+            key, row = create(vault.keys, new, now, _ORIGIN)
         except TooManyKeys as error:
             complain(error.text, "Revoke one of them, or choose another name:")
             for old in error.live:
                 complain(f"    card-gateway keys revoke {old.id}    (created {_day(old.created)})")
             raise typer.Exit(2) from None
-        # The key is shown only once its making is durable in the audit.
-        _record(vault, Action.KEY_CREATE, row, now)
     if as_json:
         print_json({"key": key.reveal(), **_public(row, now)})
         return
@@ -156,10 +153,9 @@ def revoke_key(
         if row is None:
             complain("There is no key with this id.", "The ids: card-gateway keys list")
             raise typer.Exit(2)
-        if row.revoked is not None or not vault.keys.revoke(row.id, now):
+        if row.revoked is not None or not vault.keys.revoke(row.id, now, _ORIGIN):
             say(f"Key {row.id} was revoked before.")
             return
-        _record(vault, Action.KEY_REVOKE, row, now)
     done(f"Key {row.id} of {row.client} ({row.name}) is revoked.")
 
 
@@ -170,19 +166,6 @@ def _vault(config: Config) -> Iterator[Vault]:
         yield vault
     finally:
         vault.close()
-
-
-def _record(vault: Vault, action: Action, row: KeyRow, now: datetime) -> None:
-    entry = Entry(
-        at=now,
-        exchange="",
-        action=action,
-        outcome=Outcome.DONE,
-        client=row.client,
-        key=row.id,
-        origin="command line",
-    )
-    asyncio.run(vault.record([entry]))
 
 
 def _name(text: str) -> str:

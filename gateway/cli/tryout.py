@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from gateway.access.keys import NewKey, create, is_live, key_id
-from gateway.audit import Action, Entry, Outcome
 from gateway.cards.card import Card
 from gateway.cards.expiry import Expiry
 from gateway.config import Config
@@ -66,16 +65,7 @@ def _key(vault: Vault, file: Path) -> Secret[str]:
         row = vault.keys.by_id(id) if id else None
         if row is not None and is_live(row, now):
             return Secret(text)
-    key, row = create(vault.keys, NewKey(f"sandbox-{now:%Y%m%d%H%M%S}", CLIENT), now)
-    made = Entry(
-        at=now,
-        exchange="",
-        action=Action.KEY_CREATE,
-        outcome=Outcome.DONE,
-        client=CLIENT,
-        key=row.id,
-    )
-    asyncio.run(vault.record([made]))
+    key, _ = create(vault.keys, NewKey(f"sandbox-{now:%Y%m%d%H%M%S}", CLIENT), now, "sandbox")
     file.unlink(missing_ok=True)
     with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
         out.write(key.reveal() + "\n")

@@ -1,4 +1,8 @@
-"""Gateway keys: their rows. What a key may do is decided in `gateway.access`."""
+"""Gateway keys: their rows. What a key may do is decided in `gateway.access`.
+
+A key that is made or revoked stands in the audit by the same transaction: neither is without the
+other, whatever crashes when.
+"""
 
 # ruff: noqa: S608  # the statements are put together from the constants here
 from __future__ import annotations
@@ -8,9 +12,10 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from gateway.vault.entries import stamp, unstamp
+from gateway.audit import Action, Entry, Outcome
+from gateway.vault.entries import append, stamp, unstamp
 from gateway.vault.model import KeyRow
-from gateway.vault.sqlite import Connection, Database
+from gateway.vault.sqlite import Connection, Database, Step, no_step
 
 _COLUMNS: Final = (
     "id, name, client, hash, scopes, products, networks, created, expires, revoked, last_used"
@@ -20,13 +25,13 @@ _COLUMNS: Final = (
 class KeyTable:
     """Rows by key id. Every method blocks on the disk: call it off the event loop.
 
-    Every method raises VaultUnavailable.
+    Every method raises VaultUnavailable. `origin` is where a change comes from, for the audit.
     """
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, database: Database, *, step: Step = no_step) -> None:
+        self._database, self._step = database, step
 
-    def insert(self, row: KeyRow) -> None:
+    def insert(self, row: KeyRow, origin: str) -> None:
         """Adds a key. Raises Taken when its id is there already."""
         values = (
             row.id, row.name, row.client, row.hash, _write(row.scopes), _write(row.products),
@@ -37,6 +42,8 @@ class KeyTable:
 
         def work(connection: Connection) -> None:
             connection.execute(f"INSERT INTO api_key ({_COLUMNS}) VALUES ({marks})", values)
+            self._step("key:row")
+            append(connection, [_entry(Action.KEY_CREATE, row.created, row.client, row.id, origin)])
 
         self._database.write("key", work).result()
 
@@ -52,12 +59,18 @@ class KeyTable:
         row = self._database.read(lambda c: c.execute(statement, (id,)).fetchone())
         return None if row is None else _read(row)
 
-    def revoke(self, id: str, at: datetime) -> bool:
+    def revoke(self, id: str, at: datetime, origin: str) -> bool:
         """Whether there was such a key that was not revoked yet; it is from now on."""
-        statement = "UPDATE api_key SET revoked = ? WHERE id = ? AND revoked IS NULL"
+        owner = "SELECT client FROM api_key WHERE id = ? AND revoked IS NULL"
 
         def work(connection: Connection) -> bool:
-            return connection.execute(statement, (stamp(at), id)).rowcount == 1
+            live = connection.execute(owner, (id,)).fetchone()
+            if live is None:
+                return False
+            connection.execute("UPDATE api_key SET revoked = ? WHERE id = ?", (stamp(at), id))
+            self._step("key:row")
+            append(connection, [_entry(Action.KEY_REVOKE, at, live[0], id, origin)])
+            return True
 
         return self._database.write("key", work).result()
 
@@ -74,6 +87,18 @@ class KeyTable:
             connection.executemany(statement, rows)
 
         self._database.write("key", work).result()
+
+
+def _entry(action: Action, at: datetime, client: str, id: str, origin: str) -> Entry:
+    return Entry(
+        at=at,
+        exchange="",
+        action=action,
+        outcome=Outcome.DONE,
+        client=client,
+        key=id,
+        origin=origin,
+    )
 
 
 def _stamp(at: datetime | None) -> str | None:

@@ -77,8 +77,9 @@ class Vault:
         store: SqliteStore,
         keyring: Keyring,
         clock: Callable[[], datetime],
+        step: Step = no_step,
     ) -> None:
-        self.keys = KeyTable(database)
+        self.keys = KeyTable(database, step=step)
         self.refusals = RefusalTable(database)
         self._database = database
         self._store = store
@@ -109,7 +110,7 @@ class Vault:
             store = SqliteStore(opened, step=step)
             keyring = _unlocked(store, kek, now)
             undo.pop_all()
-        return cls(opened, store, keyring, clock)
+        return cls(opened, store, keyring, clock, step)
 
     async def keep(self, cards: Sequence[NewCard], entries: Sequence[Entry] = ()) -> list[Kept]:
         """The tokens of `cards`, durable together with `entries`, in the cards' order.

@@ -29,9 +29,11 @@ class Table:
         self.reads = 0
         self.down = False
         self.uses = []
+        self.origins = []
 
-    def insert(self, row):
+    def insert(self, row, origin):
         self.rows[row.id] = row
+        self.origins.append(origin)
 
     def all(self):
         self.reads += 1
@@ -42,7 +44,8 @@ class Table:
     def by_id(self, id):
         return self.rows.get(id)
 
-    def revoke(self, id, at):
+    def revoke(self, id, at, origin):
+        self.origins.append(origin)
         row = self.rows.get(id)
         if row is None or row.revoked is not None:
             return False

@@ -75,7 +75,7 @@ def key(table):
 
 def made(table, **changes):
     new = replace(NewKey(name="front-desk", client="pms"), **changes)
-    return create(table, new, START)[0].reveal()
+    return create(table, new, START, "test")[0].reveal()
 
 
 def basic(user, password):
@@ -240,7 +240,7 @@ def test_p28_a_dead_key_is_refused_inside_its_tunnel_too(access, table, clock, e
     key = made(table, expires=START + timedelta(hours=1))
     tunnel = access.connect(HOME, proxy("pms", key))
     if end == "revoked":
-        table.revoke(tunnel.key_id, clock())
+        table.revoke(tunnel.key_id, clock(), "test")
     clock.forward(hours=1 if end == "expired" else 0, seconds=2)
     for sent in (headers(), headers(("X-Api-Key", key))):
         with pytest.raises(KeyInvalid):

@@ -31,7 +31,7 @@ def keys(table, clock):
 
 
 def made(table, new=NEW, now=START):
-    key, row = create(table, new, now)
+    key, row = create(table, new, now, "test")
     return key.reveal(), row
 
 
@@ -77,7 +77,7 @@ def test_p28_a_known_key_is_verified(keys, table):
 def test_p28_a_key_with_a_known_id_and_another_secret_is_refused(keys, table):
     key, row = made(table)
     other, _ = made(Table())
-    table.insert(replace(row, hash=bytes(32)))
+    table.insert(replace(row, hash=bytes(32)), "test")
     assert keys.verify(key) is None
     assert keys.verify(other) is None
 
@@ -106,7 +106,7 @@ def test_p28_a_revoked_key_is_refused_within_two_seconds(keys, table, clock):
     key, row = made(table)
     assert keys.verify(key)
     assert keys.live(row.id)
-    table.revoke(row.id, clock())
+    table.revoke(row.id, clock(), "test")
     clock.forward(seconds=2)
     assert keys.verify(key) is None
     assert keys.live(row.id) is None
@@ -144,7 +144,7 @@ def test_a_key_made_a_moment_ago_is_known(keys, table, clock):
 def test_a_clock_that_is_set_back_does_not_keep_old_rows(keys, table, clock):
     key, row = made(table)
     assert keys.verify(key)
-    table.revoke(row.id, clock())
+    table.revoke(row.id, clock(), "test")
     clock.forward(hours=-1)
     assert keys.verify(key) is None
 
@@ -207,7 +207,7 @@ def test_other_names_clients_and_dead_keys_do_not_count(table):
     made(table, replace(NEW, client="other"))
     later = START + timedelta(seconds=1)
     made(table, now=later)  # one of the two has expired
-    table.revoke(first.id, later)
+    table.revoke(first.id, later, "test")
     made(table, now=later)
     with pytest.raises(TooManyKeys):
         made(table, now=later)

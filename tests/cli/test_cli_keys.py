@@ -139,6 +139,21 @@ def test_making_and_revoking_stand_in_the_audit(run):
         (Action.KEY_CREATE, Outcome.DONE, "pms", id),
         (Action.KEY_REVOKE, Outcome.DONE, "pms", id),
     ]
+    assert {entry.origin for entry in entries} == {"command line"}
+
+
+def test_p36_what_the_audit_can_not_take_is_not_done(run):
+    id = create(run)["id"]
+    with sqlite3.connect(run.state / "vault.db") as connection:
+        connection.execute(
+            "CREATE TRIGGER no_audit BEFORE INSERT ON audit BEGIN SELECT RAISE(ABORT, 'no'); END"
+        )
+    connection.close()
+    code, out, _ = run("keys", "create", "--client", "pms", "--name", "other")
+    assert code != 0
+    assert "cgk_" not in out
+    assert run("keys", "revoke", id)[0] != 0
+    assert [(row["id"], row["state"]) for row in listed(run)] == [(id, "live")]
 
 
 def test_the_list_tells_the_state(run):

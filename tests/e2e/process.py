@@ -64,7 +64,7 @@ class Site:
         """A new key. A gateway that runs takes it within two seconds: better made before."""
         vault = Vault.open(self.config.database, self.config.kek)
         try:
-            key, _ = create(vault.keys, NewKey(name, "pms"), datetime.now(UTC))
+            key, _ = create(vault.keys, NewKey(name, "pms"), datetime.now(UTC), "test")
         finally:
             vault.close()
         return key.reveal()

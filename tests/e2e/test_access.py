@@ -58,7 +58,7 @@ def test_p28_a_key_that_is_not_valid(gateway, change):
     elif change == "checksum":
         key = key[:-1] + ("A" if key[-1] != "A" else "B")
     elif change == "revoked":
-        gateway.worker._vault.keys.revoke(key_id(key), datetime.now(UTC))
+        gateway.worker._vault.keys.revoke(key_id(key), datetime.now(UTC), "test")
         gateway.worker._access.keys.refresh()
     answer = gateway.pull("10107", session=gateway.session(key))
     assert code_of(answer) == (401, "key_invalid")

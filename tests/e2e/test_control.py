@@ -215,7 +215,7 @@ def test_when_certificates_and_keys_end_is_measured_while_it_runs(own_gateway):
     assert forever not in text
     assert 'what="ca"' in text
     assert 'what="endpoints"' in text
-    gateway.worker._vault.keys.revoke(one, datetime.now(UTC))
+    gateway.worker._vault.keys.revoke(one, datetime.now(UTC), "test")
     assert until(10, lambda: one not in gateway.metrics())
     (gateway.config.authority / "endpoints-cert.pem").write_text("no certificate")
     gateway.worker._measured = float("-inf")

@@ -37,7 +37,7 @@ class Gate:
         access = Access(Config.model_validate_json(json.dumps(YAML)), table, Clock())
         egress = Egress(stand_ins=(), private=(), own=())
         self.admitting = Admitting(access, egress, frozenset(tunnels))
-        self.key = create(table, NewKey("k", "pms", scopes=scopes), START)[0].reveal()
+        self.key = create(table, NewKey("k", "pms", scopes=scopes), START, "test")[0].reveal()
 
     def connect(self, host, port, address=HOME, *fields):
         peer = Peer(address, "proxy", tls=False)

@@ -78,6 +78,47 @@ def test_p24_killed_at_each_step_nothing_is_lost_or_half_written(tmp_path, at, d
             }
 
 
+KEYS = """
+import os, pathlib, signal, sys
+from tests.vault.makers import NOON, open_vault
+from gateway.vault.model import KeyRow
+directory, at, what = pathlib.Path(sys.argv[1]), sys.argv[2], sys.argv[3]
+armed = []
+def step(name):
+    if armed and name == at:
+        os.kill(os.getpid(), signal.SIGKILL)
+vault = open_vault(directory, step=step)
+row = lambda id: KeyRow(id, 'desk', 'pms', b'hash', (), (), (), NOON, None, None, None)
+vault.keys.insert(row('old'), 'test')
+armed.append(1)
+if what == 'insert':
+    vault.keys.insert(row('new'), 'test')
+else:
+    vault.keys.revoke('old', NOON, 'test')
+"""
+
+
+@pytest.mark.parametrize("what", ["insert", "revoke"])
+@pytest.mark.parametrize(
+    "at, durable",
+    [("key:begun", 0), ("key:row", 0), ("key:written", 0), ("key:committed", 1), ("key:answer", 1)],
+)
+def test_p24_p36_killed_at_each_step_no_key_changes_without_its_entry(
+    tmp_path, at, durable, what
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", KEYS, tmp_path, at, what],
+        capture_output=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    with opened(tmp_path) as vault:
+        changed = [row.id for row in vault.keys.all() if row.id == "new" or row.revoked]
+        entries = [(one.entry.action.value, one.entry.key) for one in vault.entries()]
+    of = {"insert": ("key_create", "new"), "revoke": ("key_revoke", "old")}[what]
+    assert changed == ([of[1]] if durable else [])
+    assert entries == [("key_create", "old"), *([of] if durable else [])]
+
+
 FIRST_USE = """
 import os, pathlib, signal, sys
 from tests.vault.makers import open_vault

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 
+from gateway.audit import Action, Entry, Outcome
 from gateway.errors import VaultUnavailable
 from gateway.vault.model import KeyRow, RefusalRow, Taken
 from gateway.vault.refusals import KEPT
@@ -21,31 +22,63 @@ FULL = KeyRow(
 
 
 def test_keys_come_back_as_they_were_oldest_first(vault: Vault) -> None:
-    vault.keys.insert(FULL)
-    vault.keys.insert(BARE)
+    vault.keys.insert(FULL, "test")
+    vault.keys.insert(BARE, "test")
     assert vault.keys.all() == [BARE, FULL]
     assert vault.keys.by_id("k2") == FULL
     assert vault.keys.by_id("k3") is None
 
 
 def test_a_key_is_not_overwritten(vault: Vault) -> None:
-    vault.keys.insert(BARE)
+    vault.keys.insert(BARE, "test")
     with pytest.raises(Taken):
-        vault.keys.insert(replace(FULL, id="k1"))
+        vault.keys.insert(replace(FULL, id="k1"), "test")
     assert vault.keys.all() == [BARE]
 
 
 def test_a_key_is_revoked_once(vault: Vault) -> None:
-    vault.keys.insert(BARE)
-    assert vault.keys.revoke("k1", NOON)
-    assert not vault.keys.revoke("k1", NOON + timedelta(days=1))
-    assert not vault.keys.revoke("k3", NOON)
+    vault.keys.insert(BARE, "test")
+    assert vault.keys.revoke("k1", NOON, "test")
+    assert not vault.keys.revoke("k1", NOON + timedelta(days=1), "test")
+    assert not vault.keys.revoke("k3", NOON, "test")
     assert vault.keys.all() == [replace(BARE, revoked=NOON)]
 
 
+def test_p36_a_key_and_its_entry_are_one_transaction(vault: Vault, monkeypatch) -> None:
+    writes = []
+    original = vault._database.write
+    monkeypatch.setattr(
+        vault._database, "write", lambda name, work: writes.append(name) or original(name, work)
+    )
+    vault.keys.insert(BARE, "command line")
+    vault.keys.revoke("k1", NOON + timedelta(days=1), "API")
+    assert not vault.keys.revoke("k1", NOON, "API")
+    with pytest.raises(Taken):
+        vault.keys.insert(BARE, "command line")
+    about = {"client": "pms", "key": "k1"}
+    assert [recorded.entry for recorded in vault.entries()] == [
+        Entry(NOON, "", Action.KEY_CREATE, Outcome.DONE, origin="command line", **about),
+        Entry(NOON + timedelta(days=1), "", Action.KEY_REVOKE, Outcome.DONE, origin="API", **about),
+    ]
+    assert writes == ["key"] * 4
+
+
+def test_p36_without_its_entry_there_is_no_key_and_no_revocation(tmp_path) -> None:
+    refuse = "CREATE TRIGGER no_audit BEFORE INSERT ON audit BEGIN SELECT RAISE(ABORT, 'no'); END"
+    with opened(tmp_path) as vault:
+        vault.keys.insert(BARE, "test")
+        with rows(tmp_path) as connection:
+            connection.execute(refuse)
+        with pytest.raises(VaultUnavailable):
+            vault.keys.insert(FULL, "test")
+        with pytest.raises(VaultUnavailable):
+            vault.keys.revoke("k1", NOON, "test")
+        assert vault.keys.all() == [BARE]
+
+
 def test_last_use_goes_forward_only_and_costs_one_transaction(vault: Vault, monkeypatch) -> None:
-    vault.keys.insert(BARE)
-    vault.keys.insert(FULL)
+    vault.keys.insert(BARE, "test")
+    vault.keys.insert(FULL, "test")
     writes = []
     original = vault._database.write
     monkeypatch.setattr(
@@ -60,13 +93,13 @@ def test_last_use_goes_forward_only_and_costs_one_transaction(vault: Vault, monk
 
 def test_a_time_without_a_zone_is_refused(vault: Vault) -> None:
     with pytest.raises(ValueError):
-        vault.keys.insert(replace(BARE, created=NOON.replace(tzinfo=None)))
+        vault.keys.insert(replace(BARE, created=NOON.replace(tzinfo=None)), "test")
 
 
 def test_a_key_made_by_another_process_is_seen(tmp_path) -> None:
     with opened(tmp_path) as vault, opened(tmp_path) as command:
         assert vault.keys.by_id("k1") is None
-        command.keys.insert(BARE)
+        command.keys.insert(BARE, "test")
         assert vault.keys.by_id("k1") == BARE
 
 
