@@ -27,6 +27,7 @@ from gateway.cards.bins import Bins, load_bins
 from gateway.config import Config
 from gateway.control import health
 from gateway.control.port import Port, welcome
+from gateway.control.probe import Probe
 from gateway.egress import Egress, HostException, StandIn
 from gateway.engine.master import Engine
 from gateway.engine.settings import EngineSettings, Limits, ListenerSettings
@@ -117,7 +118,7 @@ class Worker:
         self._engine = Engine(_engine_settings(config), self._pipeline, self._egress)
         self._tasks: list[asyncio.Task[None]] = []
         listen = config.listen
-        app = health.build({"serving": self._check_serving, "vault": self._vault.check})
+        app = health.build({"serving": self._check_serving, "vault": Probe(self._vault.check)})
         self._control = Port(
             app, listen.control.address, tls=listen.control.tls, welcome=welcome(listen.control)
         )

@@ -336,7 +336,7 @@ def test_p27_p36_a_full_disk_while_it_runs(steady):
         try:
             answer = process.pull(session, "BULK-5-1")
             assert (answer.status_code, answer.json()["code"]) == (503, "vault_unavailable")
-            assert process.get("control", "/readyz").status_code == 503
+            assert until(5, lambda: process.get("control", "/readyz").status_code == 503)
             assert process.get("control", "/healthz").status_code == 200
             charge = session.post(
                 f"{process.site.sandbox.named_url('stripe')}/v1/tokens",
@@ -348,7 +348,7 @@ def test_p27_p36_a_full_disk_while_it_runs(steady):
         finally:
             resource.prlimit(process.child.pid, resource.RLIMIT_FSIZE, unlimited)
         assert len(IDUSER.findall(process.pull(session, "BULK-5-1").text)) == 5
-        assert process.get("control", "/readyz").status_code == 200
+        assert until(5, lambda: process.get("control", "/readyz").status_code == 200)
 
 
 # --- what changes while it runs -------------------------------------------------------------------
