@@ -137,7 +137,9 @@ class Exchange:
     # What was parsed, with its size, to be closed at the end.
     documents: list[tuple[int, Document]] = field(default_factory=list, repr=False)
     counts: Counts = field(default_factory=Counts)
-    seconds: dict[str, float] = field(default_factory=dict)  # Server-Timing: vault, gateway
+    seconds: dict[str, float] = field(
+        default_factory=dict
+    )  # Server-Timing: upstream, gateway, vault
 
     @property
     def origin(self) -> Address:

@@ -88,7 +88,10 @@ def keep_to_the_gateway(headers: Headers, listener: Listener) -> None:
 
 
 def sign(exchange: Exchange, headers: Headers) -> None:
-    """Adds what every proxied answer carries; upstream's own X-Gateway fields go."""
+    """Adds what every answer to an exchange carries; upstream's own X-Gateway fields go.
+
+    Of cards it says how many and no more.
+    """
     headers.fields = [
         field for field in headers.fields if not field[0].lower().startswith(b"x-gateway-")
     ]
@@ -110,19 +113,20 @@ def sign(exchange: Exchange, headers: Headers) -> None:
 def refusal(
     error: GatewayError,
     *,
-    exchange: str,
+    exchange: Exchange | None,
     phase: Literal["request", "response"],
     close: bool,
     head_only: bool = False,
     code_as_reason: bool = False,
 ) -> bytes:
     """A problem answer, whole. `code_as_reason` is for CONNECT, where clients show nothing else."""
-    status, media_type, body = problem(error, exchange=exchange, phase=phase)
+    id = exchange.id if exchange else ""
+    status, media_type, body = problem(error, exchange=id, phase=phase)
     headers = Headers([(b"Content-Type", media_type.encode("ascii"))])
     headers.set("Content-Length", str(len(body)))
     headers.set("Cache-Control", "no-store")
     if exchange:
-        headers.set("X-Gateway-Exchange", exchange)
+        sign(exchange, headers)
     if status == 401:
         headers.set("WWW-Authenticate", _CHALLENGE)
     elif status == 407:
@@ -134,4 +138,4 @@ def refusal(
 
 
 # For when making an answer fails as well.
-LAST_RESORT: Final = refusal(InternalError(), exchange="", phase="response", close=True)
+LAST_RESORT: Final = refusal(InternalError(), exchange=None, phase="response", close=True)

@@ -8,7 +8,6 @@ words and a closed connection; nothing that a peer sent is ever quoted.
 from __future__ import annotations
 
 from collections.abc import Generator
-from time import perf_counter
 from typing import Any, Final, Literal, cast
 
 from mitmproxy.proxy import commands, events, layer
@@ -22,6 +21,7 @@ from gateway.engine.layers import AfterConnect, Switchboard
 from gateway.engine.session import Session
 from gateway.engine.talk import WAIT, ClientSide, Talk, whole, write
 from gateway.engine.target import read_target
+from gateway.engine.timing import Laps
 from gateway.engine.upstream import Upstreams
 from gateway.engine.work import Aside, TimedOut, Work
 from gateway.errors import (
@@ -53,6 +53,7 @@ class Http(layer.Layer):
         self.client = ClientSide(self._paused_event_queue)
         self.upstreams = Upstreams(session, self.client)
         self.exchange: Exchange | None = None
+        self.laps = Laps()  # of the exchange in hand
         self.phase: Literal["request", "response"] = "request"  # whose message may be at fault
         self.answered = False  # bytes of an answer to the request in hand are out
         self.child: layer.Layer | None = None
@@ -195,7 +196,7 @@ class Http(layer.Layer):
             keep = isinstance(admitted, ProxyKeyInvalid) and not head.close
             yield self._send(
                 answers.refusal(
-                    admitted, exchange="", phase="request", close=not keep, code_as_reason=True
+                    admitted, exchange=None, phase="request", close=not keep, code_as_reason=True
                 )
             )
             if not keep:
@@ -221,8 +222,9 @@ class Http(layer.Layer):
             raise BodyTooLarge
         if head.expects_continue and head.length != 0 and not self.client.buffer:
             yield commands.SendData(self.context.client, b"HTTP/1.1 100 Continue\r\n\r\n")
+        self.laps.turn("client")
         exchange.request.body = yield from self._read_request_body(head.length)
-        started = perf_counter()  # until now the client took its time
+        self.laps.turn("gateway")
         session.next_request.clear()
         session.never_expire()
         self._insist(cast(Verdict, (yield Work(boundary.send(exchange)))))
@@ -230,7 +232,7 @@ class Http(layer.Layer):
         authority = exchange.request.authority
         if authority is None:
             raise InternalError
-        asked = perf_counter()
+        self.laps.turn("upstream")
         upstream = yield from self.upstreams.reach(authority)
         self._still_there()
         yield from self.upstreams.ask(upstream, exchange.request)
@@ -242,12 +244,9 @@ class Http(layer.Layer):
             upstream.free_since = session.loop.time()
         else:
             yield from self.upstreams.forget(upstream)
-        answered = perf_counter()
+        self.laps.turn("gateway")
         session.never_expire()
         self._insist(cast(Verdict, (yield Work(boundary.answer(exchange)))))
-        exchange.seconds["upstream"] = answered - asked
-        elsewhere = (answered - asked) + exchange.seconds.get("vault", 0.0)
-        exchange.seconds["gateway"] = perf_counter() - started - elsewhere
         return (yield from self._reply(exchange, close=head.close))
 
     def _begin(self, head: http1.RequestHead) -> Exchange:
@@ -258,6 +257,7 @@ class Http(layer.Layer):
             self.tunnel,
         )
         self.exchange = self.session.exchange = exchange
+        self.laps = Laps()
         exchange.request.authority, exchange.request.path = read_target(
             head, self.session.listener, self.tunnel, self.context.client.sni
         )
@@ -306,6 +306,7 @@ class Http(layer.Layer):
         if response is None:
             raise InternalError
         close = close or self.session.stopping
+        self.laps.note(exchange.seconds)
         answers.sign(exchange, response.headers)
         if close:
             response.headers.set("Connection", "close")
@@ -328,12 +329,14 @@ class Http(layer.Layer):
         exchange = self.exchange
         if exchange is None:
             self.board.boundary.refused_head(self.session, error)
+        else:
+            self.laps.note(exchange.seconds)
         self.client.gone = self.client.gone or isinstance(error, ClientGone)
         if not self.client.gone and not self.answered:
             yield self._send(
                 answers.refusal(
                     error,
-                    exchange=exchange.id if exchange else "",
+                    exchange=exchange,
                     phase=self.phase,
                     close=True,
                     head_only=exchange is not None and exchange.request.method == "HEAD",

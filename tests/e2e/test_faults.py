@@ -7,6 +7,7 @@ canary, a card number, which nobody on this side may see.
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 import threading
 import time
@@ -25,6 +26,8 @@ from tests.e2e.test_charge import PAN, intent, keep, stripe
 from tests.pki import Authority
 from tests.running import Running
 
+COUNTS = r"found=\d+ tokenized=\d+ failed=\d+"
+TIMES = r"upstream;dur=[\d.]+, gateway;dur=[\d.]+, vault;dur=[\d.]+"
 INVALID = (502, "upstream_invalid")
 SLOW = (504, "upstream_timeout")
 PASSES = (200, None)
@@ -167,6 +170,8 @@ def check_problem(answer, status, code):
     assert (answer.status_code, answer.json()["code"]) == (status, code)
     assert answer.headers["Content-Type"] == "application/problem+json"
     assert answer.headers["X-Gateway-Exchange"] == answer.json()["exchange"]
+    assert re.fullmatch(COUNTS, answer.headers["X-Gateway-Cards"])
+    assert re.fullmatch(TIMES, answer.headers["Server-Timing"])
 
 
 def test_every_fault_of_the_sandbox_has_its_line_here():

@@ -416,9 +416,9 @@ BREAKAGES = (
     Breakage(
         "put input in a problem answer",
         "P16",
-        "gateway/engine/http.py",
-        '                    exchange=exchange.id if exchange else "",\n',
-        '                    exchange=exchange.request.path if exchange else "",\n',
+        "gateway/engine/answers.py",
+        '    id = exchange.id if exchange else ""\n',
+        '    id = exchange.request.path if exchange else ""\n',
         ("tests/leak/test_matrix.py", "tests/e2e/test_bad_input.py"),
     ),
     Breakage(
