@@ -23,6 +23,7 @@ from typing import Any, Final
 
 from gateway import __version__, certificates
 from gateway.access.clients import Access
+from gateway.access.keys import FRESH
 from gateway.cards.bins import Bins, load_bins
 from gateway.config import Config
 from gateway.control import health
@@ -46,6 +47,8 @@ from gateway.stages.swap import Swap
 from gateway.vault.service import Vault
 
 _HOUSEKEEPING_SECONDS: Final = 2.0
+# The keys are read anew by a thread long before a request would have to do it (`keys.FRESH`).
+_KEYS_SECONDS: Final = FRESH.total_seconds() / 2
 _MEASURE_SECONDS: Final = 60.0  # certificates are files: they need not be read oftener
 # Threads of the loop's own: key refresh, name look-ups, health. Messages have theirs (threads.py).
 _THREADS: Final = 16
@@ -137,6 +140,7 @@ class Worker:
         _settle_process()
         try:
             await asyncio.to_thread(self._vault.check)
+            await asyncio.to_thread(self._access.keys.refresh)
             await self._engine.start()
             control = await self._claimed(self._control)
             metrics = await self._claimed(self._metrics_port)
@@ -147,6 +151,7 @@ class Worker:
         await asyncio.to_thread(self._measure_ends)
         self._garbage.take_over()
         self._keep_running("rules", self._rules.watch(loaded=self._loaded, failed=self._kept_old))
+        self._keep_running("keys", self._refresh_keys())
         self._keep_running("housekeeping", self._housekeeping())
         engine = self._engine.addresses
         addresses = Addresses(engine["proxy"], engine["endpoints"], control, metrics)
@@ -224,6 +229,18 @@ class Worker:
         self.metrics.build_info.labels(*versions).set(1)
         self.metrics.connections.set_function(lambda: self._engine.connections)
 
+    async def _refresh_keys(self) -> None:
+        """Keeps what is known of the keys fresh, beside the event loop and whatever else there is to do.
+
+        Where the table can not be read a request tries for itself, and is refused if it can not either.
+        """
+        while True:
+            await asyncio.sleep(_KEYS_SECONDS)
+            try:
+                await asyncio.to_thread(self._access.keys.refresh)
+            except VaultUnavailable as error:
+                event("keys_not_read", level=logging.ERROR, code=error.code)
+
     async def _housekeeping(self) -> None:
         """Every few seconds: garbage is collected, refusals and keys' last use are written, gauges are set."""
         while True:
@@ -241,7 +258,6 @@ class Worker:
     def _flush(self) -> dict[str, int]:
         self._refusals.flush()
         self._access.keys.save_uses()
-        self._access.keys.refresh()
         return self._vault.count_by_product()
 
     def _measure_ends(self) -> None:

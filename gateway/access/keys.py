@@ -197,7 +197,7 @@ class Keys:
             raise
 
     def refresh(self) -> None:
-        """Reads the table anew. The worker may do it in a thread, so that no request has to."""
+        """Reads the table anew. The worker does it in a thread, often enough that no request has to."""
         now = self._clock()
         self._read = (now, {row.id: row for row in self._table.all()})
 

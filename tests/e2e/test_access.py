@@ -13,8 +13,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import requests
 
-from gateway.access.keys import key_id
+from gateway.access.keys import FRESH, Keys, key_id
 from gateway.errors import UpstreamForbidden
+from tests.e2e.process import until
 from tests.running import Running
 
 NOWHERE = "https://nowhere.example/"
@@ -237,3 +238,52 @@ def test_json_logs_hold_no_key(gateway):
     assert key not in logged
     for line in logged.splitlines():
         json.loads(line)
+
+
+# --- how fresh the keys are -----------------------------------------------------------------------
+
+
+def test_no_request_waits_for_the_table_of_keys(own_gateway, monkeypatch):
+    """A key that has been seen is never looked up on the event loop: a thread was there before."""
+    gateway = own_gateway()
+    key = gateway.key()
+    table, loop = gateway.worker._vault.keys, gateway.loop.thread
+    on_loop, beside, original = [], [], table.all
+
+    def counted():
+        (on_loop if threading.current_thread() is loop else beside).append(time.monotonic())
+        return original()
+
+    monkeypatch.setattr(table, "all", counted)
+    monkeypatch.setattr(gateway.worker, "_flush", lambda: time.sleep(5) or {})  # a slow disk
+    with gateway.session(key) as session:
+        end = time.monotonic() + 3 * FRESH.total_seconds()
+        while time.monotonic() < end:
+            assert gateway.pull("NOCARD", session=session).status_code == 200
+            time.sleep(0.02)
+    assert len(beside) >= 5
+    assert on_loop == []
+
+
+def test_not_even_the_first_request_does(own_gateway, monkeypatch):
+    reads, original = [], Keys.refresh
+
+    def counted(keys):
+        reads.append(threading.current_thread())
+        original(keys)
+
+    monkeypatch.setattr(Keys, "refresh", counted)
+    gateway = own_gateway()  # is ready to serve
+    assert reads
+    assert gateway.loop.thread not in reads
+
+
+def test_p28_a_revoked_key_stops_within_two_seconds(own_gateway):
+    gateway = own_gateway()
+    key = gateway.key()
+    with gateway.session(key) as session:
+        assert gateway.pull("NOCARD", session=session).status_code == 200
+        gateway.worker._vault.keys.revoke(key_id(key), datetime.now(UTC), "test")
+        took = until(5, lambda: gateway.pull("NOCARD", session=session).status_code == 401)
+    assert took is not None
+    assert took < FRESH.total_seconds() + 0.3
