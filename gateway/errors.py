@@ -103,7 +103,7 @@ class UpstreamForbidden(GatewayError):
 
 class UpstreamUnreachable(GatewayError):
     code, status = "upstream_unreachable", 502
-    text = "The target could not be resolved or connected to."
+    text = "The target could not be resolved or connected to, or hung up before TLS was agreed."
     action = "Try again later; the gateway does not repeat requests by itself."
 
 

@@ -43,6 +43,7 @@ from gateway.networks import normal
 _READ: Final = 64 * 1024
 _HELD: Final = 256 * 1024  # bytes that a peer may be ahead of us
 _FLUSH: Final = 1.0  # seconds that a layer has to answer once the deadline passed
+_HUNG_UP: Final = (ssl.SSLEOFError, ssl.SSLZeroReturnError)  # as TLS errors; else as OSErrors
 # The hooks that the TLS layer announces. Nobody listens; any other means a layer that is not ours.
 _HARMLESS: Final = frozenset({"tls_clienthello", "tls_established_client", "tls_failed_client"})
 
@@ -306,8 +307,12 @@ class Handler(ProxyConnectionHandler):
                         continue
                     try:
                         return await self._begin(plain, host, context)
-                    except (OSError, EOFError):  # ssl.SSLError is one; so is a reset by a server
+                    except _HUNG_UP:
+                        continue  # nothing was learned of its certificate
+                    except ssl.SSLError:
                         failure = UpstreamUntrusted()
+                    except (OSError, EOFError):  # a reset, for one
+                        continue
         except TimeoutError:
             raise UpstreamTimeout from None
         raise failure

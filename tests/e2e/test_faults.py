@@ -35,7 +35,7 @@ PASSES = (200, None)
 # What the caller of a pull gets, for every fault that the sandbox knows.
 OUTCOMES = {
     "refuse": (502, "upstream_unreachable"),
-    "close_at_once": (502, "upstream_untrusted"),  # in the middle of the TLS handshake
+    "close_at_once": (502, "upstream_unreachable"),  # in the middle of the TLS handshake
     "close_after_request": INVALID,
     "abort_after_request": INVALID,
     "never_answer": SLOW,

@@ -426,11 +426,16 @@ class Lab:
     def tunnel(self, host: str, wire: Wire | None = None, sni: str | None = None) -> Wire:
         """A CONNECT, and TLS in it with the gateway's CA verified."""
         wire = self.connect(host, wire=wire)
-        context = ssl.create_default_context(cafile=str(self.directory / "mitmproxy-ca-cert.pem"))
-        context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+        context = self.client_context()
         if sni is not None:
             context.check_hostname = False
         return wire.start_tls(context, sni or host)
+
+    def client_context(self) -> ssl.SSLContext:
+        """Trusts the gateway's CA, as a client inside a CONNECT does."""
+        context = ssl.create_default_context(cafile=str(self.directory / "mitmproxy-ca-cert.pem"))
+        context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+        return context
 
     def get(self, host: str, path: str = "/", extra: str = "") -> bytes:
         return f"GET {path} HTTP/1.1\r\nHost: {host}:{self.port(host)}\r\n{extra}\r\n".encode()

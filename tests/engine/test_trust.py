@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import socket
 import ssl
+import struct
+from ipaddress import ip_address
 
 import pytest
+from cryptography.hazmat.primitives import serialization
 
 from gateway.engine.settings import Limits
 from gateway.exchange import Authority
@@ -21,28 +26,63 @@ def _old_tls(context: ssl.SSLContext) -> ssl.SSLContext:
     return context
 
 
-async def _speak_plain_text(reader, writer):
-    writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
-    await reader.read()
-    writer.close()
+def _speaking_plain_text() -> Upstream:
+    async def serve(reader, writer):
+        writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        await reader.read()
+        writer.close()
+
+    upstream = Upstream()
+    upstream._serve = serve
+    return upstream
 
 
-@pytest.fixture(params=["self_signed", "expired", "wrong_name", "tls_1_1", "not_tls"])
-def untrusted(request, ca, tmp_path) -> ssl.SSLContext | None:
-    return {
-        "self_signed": lambda: Ca(tmp_path).server_context("a.test"),
-        "expired": lambda: ca.server_context("a.test", expired=True),
-        "wrong_name": lambda: ca.server_context("b.test"),
-        "tls_1_1": lambda: _old_tls(ca.server_context("a.test")),
-        "not_tls": lambda: None,
-    }[request.param]()
+def _refusing_the_version(context: ssl.SSLContext) -> Upstream:
+    """As OpenSSL's own servers do, with an alert; asyncio's hangs up without a word."""
+
+    async def serve(reader, writer):
+        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        incoming.write(await reader.read(1 << 16))
+        with pytest.raises(ssl.SSLError, match="UNSUPPORTED_PROTOCOL"):
+            context.wrap_bio(incoming, outgoing, server_side=True).do_handshake()
+        writer.write(outgoing.read())
+        await writer.drain()
+        writer.close()
+
+    upstream = Upstream()
+    upstream._serve = serve
+    return upstream
 
 
-def test_p05_upstream_that_is_not_verified_gets_nothing(world, untrusted):
-    upstream = Upstream(tls=untrusted)
-    if untrusted is None:
-        upstream._serve = _speak_plain_text
-    world.upstream("a.test", upstream, tls=untrusted is not None)
+UNTRUSTED = {
+    "self_signed": lambda _, aside: Upstream(tls=_self_signed(aside)),
+    "unknown_authority": lambda _, aside: Upstream(tls=Ca(aside).server_context("a.test")),
+    "expired": lambda ca, _: Upstream(tls=ca.server_context("a.test", expired=True)),
+    "wrong_name": lambda ca, _: Upstream(tls=ca.server_context("b.test")),
+    "tls_1_1": lambda ca, _: _refusing_the_version(_old_tls(ca.server_context("a.test"))),
+    "not_tls": lambda *_: _speaking_plain_text(),
+}
+
+
+def _self_signed(directory) -> ssl.SSLContext:
+    made = Ca(directory, name="a.test")
+    secret = directory / "self-signed.key"
+    secret.write_bytes(
+        made.key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(made.certificate, secret)
+    return context
+
+
+@pytest.mark.parametrize("kind", UNTRUSTED)
+def test_p05_upstream_that_is_not_verified_gets_nothing(any_world, kind, ca, tmp_path):
+    world, upstream = any_world, UNTRUSTED[kind](ca, tmp_path)
+    world.upstream("a.test", upstream, tls=upstream.tls is not None)
     world.start(limits=Limits(upstream_connect_seconds=1))
     with world.tunnel("a.test") as wire:
         answer = wire.ask(world.post("a.test", b"card"))
@@ -82,6 +122,74 @@ def test_p05_nothing_listens(world):
     with world.tunnel("a.test") as wire:
         answer = wire.ask(world.get("a.test"))
     assert (answer.status, answer.code) == (502, "upstream_unreachable")
+
+
+async def _close_at_once(reader, writer):
+    writer.close()
+
+
+async def _close_after_the_hello(reader, writer):
+    await reader.read(1 << 16)
+    writer.close()
+
+
+async def _close_in_its_own_hello(reader, writer):
+    await reader.read(1 << 16)
+    writer.write(b"\x16\x03\x03\x00\x7a\x02\x00\x00\x76\x03\x03")
+    await writer.drain()
+    writer.close()
+
+
+async def _reset_at_once(reader, writer):
+    writer.get_extra_info("socket").setsockopt(
+        socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
+    )
+    writer.transport.abort()
+
+
+async def _reset_after_the_hello(reader, writer):
+    await reader.read(1 << 16)
+    await _reset_at_once(reader, writer)
+
+
+@pytest.mark.parametrize(
+    "serve",
+    [
+        _close_at_once, _close_after_the_hello, _close_in_its_own_hello,
+        _reset_at_once, _reset_after_the_hello,
+    ],
+)  # fmt: skip
+def test_p05_who_hangs_up_in_the_handshake_can_not_be_reached(any_world, serve):
+    """Nothing was learned of its certificate: a firewall or a restart, not an attack."""
+    upstream = Upstream()
+    upstream._serve = serve
+    any_world.upstream("a.test", upstream, tls=False)
+    any_world.start(limits=Limits(upstream_connect_seconds=2))
+    with any_world.tunnel("a.test") as wire:
+        answer = wire.ask(any_world.post("a.test", b"card"))
+    assert (answer.status, answer.code) == (502, "upstream_unreachable")
+    any_world.wait_ended(1)
+    assert not any_world.plan.ended[0][0].sent
+
+
+def test_p05_one_address_that_is_not_trusted_says_more_than_one_that_hangs_up(world, ca):
+    """Of several addresses the worst is told: it is what somebody has to look at."""
+    bad = world.upstream("x.test", Upstream(tls=ca.server_context("b.test")))
+
+    async def listen():
+        return await asyncio.start_server(_close_after_the_hello, "127.0.0.2", bad.port)
+
+    other = world.loop.do(listen())
+    world.start(resolve=_both)
+    with world.connect("several.test", bad.port) as wire:
+        wire.start_tls(world.client_context(), "several.test")
+        answer = wire.ask(f"GET / HTTP/1.1\r\nHost: several.test:{bad.port}\r\n\r\n".encode())
+    other.close()
+    assert (answer.status, answer.code) == (502, "upstream_untrusted")
+
+
+async def _both(host, port):
+    return [ip_address("127.0.0.1"), ip_address("127.0.0.2")]
 
 
 def test_p05_a_handshake_that_never_ends_times_out(world):
