@@ -1,8 +1,9 @@
 """Certificates: a development authority, server certificates under it, and when each one ends.
 
 The authority's files are what mitmproxy's CertStore reads from its confdir: `mitmproxy-ca.pem`
-(key, then certificate) and `mitmproxy-ca-cert.pem` (what clients install). Keys are on P-256: every
-intercepted host's leaf uses the authority's key, and a P-256 handshake costs half of an RSA one.
+(key, then certificate) and `mitmproxy-ca-cert.pem` (what clients install). Keys are on P-256: making
+and checking a signature costs a fraction of an RSA one. The authority's key signs and does nothing
+else: the leaves of intercepted hosts have a key of their own (`engine/tls.py`), made at each start.
 """
 
 from __future__ import annotations

@@ -40,11 +40,6 @@ class JsonLines(logging.Formatter):
         return _ENCODER.encode(line)
 
 
-def logger() -> logging.Logger:
-    """The gateway's logger."""
-    return logging.getLogger(_NAME)
-
-
 def event(name: str, *, level: int = logging.INFO, **fields: object) -> None:
     """Writes one line. `fields` are numbers, codes, rule names, ids: nothing that a peer chose."""
     ours = logging.getLogger(_NAME)

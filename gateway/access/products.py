@@ -24,8 +24,6 @@ class Product:
     """A tenant. `test`: its tokens never go to a live host."""
 
     name: str
-    merchant_code: str
-    terminal: int
     test: bool
     allow_test_numbers: bool = False
     cvc_required: bool = False
@@ -56,8 +54,6 @@ class Products:
         self._products = {
             name: Product(
                 name,
-                settings.merchant_code,
-                settings.terminal,
                 settings.mode == "test",
                 settings.allow_test_numbers,
                 settings.cvc_required,
@@ -70,13 +66,6 @@ class Products:
     def has_hotels(self, system: str) -> bool:
         """Whether the system's hotels are mapped to products."""
         return system in self._hotels
-
-    def by_terminal(self, merchant_code: str, terminal: int) -> Product:
-        """The product of a merchant code and terminal. Raises ProductUnknown."""
-        for product in self._products.values():
-            if (product.merchant_code, product.terminal) == (merchant_code, terminal):
-                return product
-        raise ProductUnknown
 
     def of_exchange(
         self,

@@ -53,14 +53,6 @@ def from_fields(month: str, year: str) -> Expiry | None:
     return Expiry(int(year) if len(year) == 4 else 2000 + int(year), number)
 
 
-def parse_stored(text: str) -> Expiry:
-    """Reads back what `str(expiry)` wrote. Raises ValueError for anything else."""
-    expiry = parse(text, "YYYY-MM")
-    if expiry is None:
-        raise ValueError("not a stored expiry")
-    return expiry
-
-
 def write(expiry: Expiry, spelling: str) -> str:
     """Writes an expiry, or one part of it, as `spelling` says; the day is the month's last."""
     year, month = expiry.year, expiry.month

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import secrets
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,7 +10,6 @@ from typing import Final
 IDUSER_MAX: Final = 2**31 - 1
 # 62 ** 13 > 2 ** 77: a tokenuser can not be guessed even when every iduser is known.
 TOKENUSER_LENGTH: Final = 13
-_ALPHABET: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _ALIAS: Final = re.compile(r"tok_(test_)?([1-9][0-9]{0,9})_([0-9A-Za-z]{13})")
 _TOKENUSER: Final = re.compile(r"[0-9A-Za-z]{13}")
 _IDUSER: Final = re.compile(r"[1-9][0-9]{0,9}")
@@ -49,9 +46,3 @@ def parse_pair(iduser: str, tokenuser: str, *, test: bool) -> Token | None:
     if not _IDUSER.fullmatch(iduser) or not _TOKENUSER.fullmatch(tokenuser):
         return None
     return Token(int(iduser), tokenuser, test) if int(iduser) <= IDUSER_MAX else None
-
-
-def new_token(*, test: bool, randbelow: Callable[[int], int] = secrets.randbelow) -> Token:
-    """A fresh token. The store makes sure that its iduser is free."""
-    tokenuser = "".join(_ALPHABET[randbelow(62)] for _ in range(TOKENUSER_LENGTH))
-    return Token(1 + randbelow(IDUSER_MAX), tokenuser, test)

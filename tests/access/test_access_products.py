@@ -102,12 +102,6 @@ def test_the_only_product_there_is_needs_no_naming():
     assert found.name == "seaside"
 
 
-def test_a_merchant_code_and_terminal_name_a_product():
-    assert PRODUCTS.by_terminal("a", 2).name == "hilltop"
-    with pytest.raises(ProductUnknown):
-        PRODUCTS.by_terminal("a", 3)
-
-
 @pytest.mark.parametrize(
     ("name", "pan", "cvc", "expected"),
     [

@@ -7,12 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.cards.scan import find_cards
-from gateway.cards.token import IDUSER_MAX, Token, new_token, parse_alias, parse_pair
+from gateway.cards.token import IDUSER_MAX, Token, parse_alias, parse_pair
+from gateway.vault.draw import draw
 
 
 @given(st.booleans())
-def test_p26_new_tokens(test):
-    token = new_token(test=test)
+def test_p26_tokens_as_they_are_drawn(test):
+    (token,) = draw([test])
     assert 1 <= token.iduser <= IDUSER_MAX
     assert parse_alias(token.alias) == token
     assert parse_pair(str(token.iduser), f" {token.tokenuser}", test=test) == token
@@ -20,9 +21,12 @@ def test_p26_new_tokens(test):
     assert token.tokenuser not in repr(token)
 
 
-def test_the_ends_of_the_range():
-    assert new_token(test=False, randbelow=lambda n: 0) == Token(1, "0" * 13, test=False)
-    assert new_token(test=True, randbelow=lambda n: n - 1) == Token(IDUSER_MAX, "z" * 13, test=True)
+@pytest.mark.parametrize("iduser", [1, IDUSER_MAX])
+@pytest.mark.parametrize("sign", "0z")
+def test_the_ends_of_the_range(iduser, sign):
+    token = Token(iduser, sign * 13, test=False)
+    assert parse_alias(token.alias) == token
+    assert parse_pair(str(iduser), sign * 13, test=False) == token
 
 
 @pytest.mark.parametrize(
