@@ -25,7 +25,7 @@ from lxml import etree
 from gateway.codecs.document import Change, Element, Node, Spliced, apply_edits
 from gateway.codecs.paths import Path, Step
 from gateway.codecs.xml_scan import may_include
-from gateway.codecs.xml_select import Finder, Place, finder, follow, prepare
+from gateway.codecs.xml_select import Place, finder, follow, prepare
 from gateway.codecs.xml_source import Source, read_source
 from gateway.codecs.xml_splice import Splicer, place_of, text_of
 from gateway.codecs.xml_tree import Parsed, Tree
@@ -50,14 +50,13 @@ class XmlDocument:
     takes neither `[n]` nor `[@a='v']`.
     """
 
-    __slots__ = ("_absolute", "_body", "_finders", "_source", "_tree")
+    __slots__ = ("_absolute", "_body", "_source", "_tree")
 
     def __init__(self, body: bytes, source: Source, root: Parsed) -> None:
         self._body = body
         self._source = source
         self._tree = Tree(root, len(body))
         self._absolute: dict[str, list[Place]] = {}
-        self._finders: dict[int, tuple[Path, Finder]] = {}  # by the path's identity, kept alive
 
     @property
     def root(self) -> Place:
@@ -91,10 +90,7 @@ class XmlDocument:
             return (top,)
         if top.key is not None:
             return ()
-        known = self._finders.get(id(path))
-        if known is None:
-            known = self._finders[id(path)] = (path, finder(path.steps))
-        return known[1](self._tree, top.element)
+        return finder(path)(self._tree, top.element)
 
     def _from_document(self, path: Path) -> Sequence[Place]:
         """Found once, however many bookings ask for it."""

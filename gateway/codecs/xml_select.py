@@ -8,7 +8,7 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import Final, NamedTuple
 
-from gateway.codecs.paths import Step
+from gateway.codecs.paths import Path, Step
 from gateway.codecs.xml_tree import Parsed, Tree, local_name
 
 XML: Final = "http://www.w3.org/XML/1998/namespace"  # what the prefix `xml` always stands for
@@ -46,10 +46,23 @@ class Hop:
 Finder = Callable[[Tree, Parsed], Sequence[Place]]  # from the node at hand
 
 
-@lru_cache(_KEPT)
-def finder(steps: tuple[Step, ...]) -> Finder:
-    """A relative path made ready. The short ones that rules are made of take a short way."""
-    hops = prepare(steps)
+# By a path's identity (it is kept alive beside it): to compare its steps takes longer than to follow
+# them.
+_FINDERS: dict[int, tuple[Path, Finder]] = {}
+
+
+def finder(path: Path) -> Finder:
+    """A relative path, of one step at least, made ready."""
+    known = _FINDERS.get(id(path))
+    if known is None:
+        if len(_FINDERS) >= _KEPT:
+            _FINDERS.clear()
+        known = _FINDERS[id(path)] = (path, _made(prepare(path.steps)))
+    return known[1]
+
+
+def _made(hops: tuple[Hop, ...]) -> Finder:
+    """The short paths that rules are made of take a short way."""
     match hops:
         case [Hop(is_attribute=True, prefix=None, plain=True, local=key)]:
             return lambda tree, top: [Place(top, name) for name in tree.keys(top, key)]

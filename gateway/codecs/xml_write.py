@@ -28,6 +28,11 @@ class _Slot(NamedTuple):
 
 _Form = list[bytes | _Slot]  # a template made ready: what is always the same is written once
 
+# By a template's identity (it is kept alive beside it), codec, prefix, and whether it is numbered.
+# The rules have a few dozen templates; prefixes are a partner's.
+_FORMS: dict[tuple[int, str, str, bool], tuple[Element, _Form]] = {}
+_KEPT: Final = 512
+
 
 class Writer:
     """Writes in one document's encoding; `codec`'s ASCII is ASCII.
@@ -35,12 +40,10 @@ class Writer:
     Every method raises `MessageUnfit` for characters that XML can not hold at all.
     """
 
-    __slots__ = ("_codec", "_forms")
+    __slots__ = ("_codec",)
 
     def __init__(self, codec: str) -> None:
         self._codec = codec
-        # By a template's identity, prefix, and whether it is numbered; it is kept alive beside it.
-        self._forms: dict[tuple[int, str, bool], tuple[Element, _Form]] = {}
 
     def text(self, value: str) -> bytes:
         """An element's text."""
@@ -71,11 +74,14 @@ class Writer:
         `position` becomes the outermost element's attribute of that name.
         """
         numbered = position is not None
-        known = self._forms.get((id(content), prefix, numbered))
+        key = (id(content), self._codec, prefix, numbered)
+        known = _FORMS.get(key)
         if known is None:
             form: _Form = []
             self._prepare(form, content, prefix, numbered=numbered)
-            known = self._forms[id(content), prefix, numbered] = (content, form)
+            if len(_FORMS) >= _KEPT:
+                _FORMS.clear()
+            known = _FORMS[key] = (content, form)
         return b"".join(
             [
                 piece if isinstance(piece, bytes) else self._filled(piece, values, position)

@@ -56,7 +56,7 @@ class VirtualPlace:
     holders: tuple[str, ...] = ()  # holder names that mean "virtual": `Bookingcom Agent`
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Shape:
     """Where a card's fields stand in a message; used to read a card out and to write one in."""
 

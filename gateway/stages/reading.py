@@ -15,7 +15,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Final
@@ -26,10 +26,11 @@ from gateway.cards.card import Booking, Card, Failure, Virtual
 from gateway.cards.expiry import Expiry
 from gateway.cards.token import Token, parse_alias
 from gateway.codecs.document import Document, Node
-from gateway.codecs.paths import Path, Step
+from gateway.codecs.paths import Path
 from gateway.errors import MessageForbidden
 from gateway.rules.model import Field, Shape, VirtualPlace
 from gateway.secret import Secret
+from gateway.stages.order import Group, Order, order_of
 from gateway.stages.select import bookings_of, only
 
 _TRUE = frozenset({"1", "true", "yes", "y", "virtual_card"})
@@ -86,61 +87,51 @@ def read_bookings(document: Document, shapes: Sequence[Shape], system: str) -> l
 
     Raises `MessageForbidden` where a card's field stands there twice, or could hide something.
     """
+    order = order_of(tuple(shapes))
     places: list[BookingPlace] = []
     seen: set[Node] = set()
-    for same_booking in _grouped(shapes, lambda shape: shape.booking):
-        first = same_booking[0]
-        same_card = _grouped(same_booking, lambda shape: shape.card)
+    for first, groups in order.bookings:
         for node in bookings_of(document, first):
             cards: list[CardPlace] = []
-            selected = [(group, document.select(group[0].card, node)) for group in same_card]
+            selected = [(group, document.select(group.card, node)) for group in groups]
             for group, found in selected:
-                cards += _read_cards(document, group, found, seen)
+                if found:
+                    cards += _read_cards(document, group.shapes, found, seen)
             for group, found in selected:
-                cards += _read_malformed(document, group, found, seen)
+                if found:
+                    cards += _read_malformed(document, group, found, seen)
             if cards:
                 booking = _read_booking(document, first, node, system)
                 stray = len(document.instead(node)) > 0
                 places.append(BookingPlace(node, booking, cards, stray))
-    places += _read_strays(document, shapes, system, seen)
+    places += _read_strays(document, order, system, seen)
     return places
 
 
-def _grouped(shapes: Sequence[Shape], of: Callable[[Shape], Path | None]) -> list[list[Shape]]:
-    """The shapes that have the same path, together, in their order."""
-    groups: dict[str, list[Shape]] = {}
-    for shape in shapes:
-        path = of(shape)
-        groups.setdefault(path.text if path else "", []).append(shape)
-    return list(groups.values())
-
-
 def _read_strays(
-    document: Document, shapes: Sequence[Shape], system: str, seen: set[Node]
+    document: Document, order: Order, system: str, seen: set[Node]
 ) -> list[BookingPlace]:
     """Card nodes outside of every booking: an element, a JSON member of that name, anywhere."""
     cards: list[CardPlace] = []
-    for group in _grouped(shapes, lambda shape: shape.card):
-        last = [step for step in group[0].card.steps if step.axis != "item"][-1:]
-        if not last or last[0].axis not in {"child", "descendant", "member"} or not last[0].name:
+    for group in order.groups:
+        if group.anywhere is None:
             continue
-        name = last[0].name
-        everywhere = Path(f"//{name}", (Step("descendant", name),), absolute=True)
-        nodes = [node for node in document.select(everywhere) if node not in seen]
-        cards += _read_failed(document, group, nodes, seen, Failure.OUTSIDE_BOOKING)
+        nodes = [node for node in document.select(group.anywhere) if node not in seen]
+        cards += _read_failed(document, group.shapes, nodes, seen, Failure.OUTSIDE_BOOKING)
     return [BookingPlace(document.root, Booking(system), cards, stray=True)] if cards else []
 
 
 def _read_malformed(
-    document: Document, shapes: Sequence[Shape], nodes: Sequence[Node], seen: set[Node]
+    document: Document, group: Group, nodes: Sequence[Node], seen: set[Node]
 ) -> list[CardPlace]:
     """What could be a card where something else stands in the place of its fields."""
-    if not all(shape.number.at.steps for shape in shapes):
-        return []  # a number that is its own card: there are no fields
+    if not group.fields:
+        return []  # a number that is its own card
     others = [node for node in nodes if document.instead(node)]
-    cards = _read_failed(document, shapes, others, seen, Failure.CARD_MALFORMED)
-    listed = [step.axis for step in shapes[0].card.steps[-1:]] == ["item"]
-    if listed and any(place.number == place.node for place in cards):
+    if not others:
+        return []
+    cards = _read_failed(document, group.shapes, others, seen, Failure.CARD_MALFORMED)
+    if group.listed and any(place.number == place.node for place in cards):
         raise MessageForbidden
     return cards
 

@@ -71,25 +71,31 @@ class Swap:
         costs no other card its token. Raises `VaultUnavailable` when the batch could not be kept.
         """
         size = len(body)
-        for shape in rule.shapes:
-            exchange.not_cards |= await run(size, read_not_cards, document, shape)
-        bookings = await run(size, read_bookings, document, rule.shapes, route.system)
-        if not bookings:
+        batch = await run(size, self._find, exchange, route, document, rule)
+        if not batch.bookings:
             return body
-        batch = await run(size, self._batch, exchange, route, document, bookings)
         if batch.cards:
             await self._keep(exchange, batch, 0, len(batch.cards))
         if batch.failed:
             await self._timed(exchange, "record", self._vault.record(batch.failed))
-        rewritten = await run(size, self._rewrite, document, bookings, rule)
-        await run(size, self._note, exchange, route, rule, bookings)
-        await run(size, discard, bookings, batch.cards, batch.places, batch.done, batch.failed)
-        return rewritten
+        return await run(size, self._rewrite, exchange, route, document, rule, batch)
 
-    def _rewrite(self, document: Document, bookings: list[BookingPlace], rule: Tokenize) -> bytes:
-        changes = take_out(document, bookings, rule, self._bins)
+    def _find(self, exchange: Exchange, route: Route, document: Document, rule: Tokenize) -> _Batch:
+        """The cards of a message, and what of them the vault is asked for."""
+        for shape in rule.shapes:
+            exchange.not_cards |= read_not_cards(document, shape)
+        bookings = read_bookings(document, rule.shapes, route.system)
+        return self._batch(exchange, route, document, bookings) if bookings else _Batch([])
+
+    def _rewrite(
+        self, exchange: Exchange, route: Route, document: Document, rule: Tokenize, batch: _Batch
+    ) -> bytes:
+        """The body with the tokens in; then lets go of all that was read from the old one."""
+        changes = take_out(document, batch.bookings, rule, self._bins)
         spliced = document.splice(changes)
+        self._note(exchange, route, rule, batch.bookings)
         discard(changes, spliced.edits)
+        batch.forget()
         return spliced.body
 
     async def _keep(self, exchange: Exchange, batch: _Batch, start: int, end: int) -> None:
@@ -119,12 +125,12 @@ class Swap:
         exchange: Exchange,
         route: Route,
         document: Document,
-        bookings: Sequence[BookingPlace],
+        bookings: list[BookingPlace],
     ) -> _Batch:
         admission = _admission(exchange)
         blank = self._entry(exchange, route, admission, Action.TOKENIZE)
         done: dict[str, Entry] = {}  # one for all cards of a product: the vault adds the iduser
-        batch = _Batch()
+        batch = _Batch(bookings)
         for booking in bookings:
             for place in booking.cards:
                 if place.left_alone:
@@ -292,13 +298,18 @@ class Swap:
 class _Batch:
     """What one message brings to the vault: cards, their places, and what the audit says of each."""
 
-    __slots__ = ("cards", "done", "failed", "places")
+    __slots__ = ("bookings", "cards", "done", "failed", "places")
 
-    def __init__(self) -> None:
+    def __init__(self, bookings: list[BookingPlace]) -> None:
+        self.bookings = bookings
         self.cards: list[NewCard] = []
         self.places: list[CardPlace] = []
         self.done: list[Entry] = []
         self.failed: list[Entry] = []
+
+    def forget(self) -> None:
+        """Frees all of it. To be called in a thread, for a big message."""
+        discard(self.bookings, self.cards, self.places, self.done, self.failed)
 
     def fail(self, which: int, failure: Failure) -> None:
         """The card gets no token, for a reason that the vault has."""
