@@ -147,6 +147,10 @@ def test_set_keeps_the_quotes_and_escapes_for_them() -> None:
         ("<a><b n='1' /></a>", "<a><b n='1' >x</b></a>"),
         ("<a><b></b ></a>", "<a><b>x</b ></a>"),
         ("<a><b><![CDATA[1]]>2</b></a>", "<a><b>x</b></a>"),
+        ("<a><b>\n <![CDATA[1]]>\n</b></a>", "<a><b>x</b></a>"),
+        ("<a><b> <![CDATA[1]]> <![CDATA[2]]></b></a>", "<a><b>x</b></a>"),
+        ("<a><b> </b></a>", "<a><b>x</b></a>"),
+        ("<a>\n<b>&#32;</b>\n</a>", "<a>\n<b>x</b>\n</a>"),
         ("<p:a xmlns:p='u'><p:b/></p:a>", "<p:a xmlns:p='u'><p:b>x</p:b></p:a>"),
     ],
 )
