@@ -82,6 +82,7 @@ class Upstream:
     sni: list[str | None] = field(default_factory=list)
     port: int = 0
     server: asyncio.Server | None = None
+    serving: dict[asyncio.Task[None], asyncio.StreamWriter] = field(default_factory=dict)
 
     async def start(self) -> None:
         if self.tls is not None:
@@ -91,19 +92,29 @@ class Upstream:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
-        with contextlib.suppress(OSError, asyncio.CancelledError):
-            while request := await self._read(reader):
-                self.requests.append(request)
-                if self.delay:
-                    await asyncio.sleep(self.delay)
-                answer = self.reply(request, len(self.requests))
-                if answer is None:
-                    break
-                writer.write(answer)
-                await writer.drain()
-                if self.close:
-                    break
-            writer.close()
+        task = asyncio.current_task()
+        self.serving[task] = writer
+        try:
+            with contextlib.suppress(OSError):
+                await self._answer(reader, writer)
+                writer.close()
+                await writer.wait_closed()
+        finally:
+            writer.transport.abort()
+            del self.serving[task]
+
+    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while request := await self._read(reader):
+            self.requests.append(request)
+            if self.delay:
+                await asyncio.sleep(self.delay)
+            answer = self.reply(request, len(self.requests))
+            if answer is None:
+                return
+            writer.write(answer)
+            await writer.drain()
+            if self.close:
+                return
 
     async def _read(self, reader: asyncio.StreamReader) -> bytes:
         data = bytearray()
@@ -129,8 +140,15 @@ class Upstream:
         return piece
 
     async def stop(self) -> None:
-        if self.server is not None:
-            self.server.close()
+        """Closes the port, and cuts what is still connected."""
+        if self.server is None:
+            return
+        self.server.close()
+        serving = list(self.serving)
+        for task in serving:
+            task.cancel()
+        await asyncio.gather(*serving, return_exceptions=True)
+        await self.server.wait_closed()
 
 
 class Plan:

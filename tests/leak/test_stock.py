@@ -149,6 +149,8 @@ class Stock:
 
     def close(self) -> None:
         async def end() -> None:
+            # By itself it closes no port: a process of its own would end now.
+            await self.master.addons.get("proxyserver").servers.update([])
             self.master.shutdown()
             await self.task
 
