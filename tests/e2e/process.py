@@ -120,12 +120,23 @@ class Process:
                 [*COMMAND, "run", "--config", str(site.config_file)],
                 env=env, stdout=subprocess.PIPE, stderr=log, text=True,
             )  # fmt: skip
+        try:
+            self.told = self._await_start(len(site.ports))
+        except BaseException:  # nobody has this object to kill it by
+            self.kill()
+            raise
+
+    def _await_start(self, lines):
         watchdog = threading.Timer(START_SECONDS, self.child.kill)
         watchdog.start()
-        self.told = [self.child.stdout.readline().split() for _ in site.ports]
-        watchdog.cancel()
-        if self.child.poll() is not None or not all(self.told):
+        try:
+            told = [self.child.stdout.readline().split() for _ in range(lines)]
+        finally:
+            watchdog.cancel()
+            watchdog.join()
+        if self.child.poll() is not None or not all(told):
             raise AssertionError(self.log())
+        return told
 
     def log(self):
         return self.log_file.read_text(encoding="utf-8")

@@ -5,6 +5,7 @@ Everything is done as an operator does it: the command, signals, files, the cont
 
 from __future__ import annotations
 
+import os
 import re
 import resource
 import shutil
@@ -144,6 +145,20 @@ main.main()
     assert "ValueError" in ended.stderr
     assert canary not in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+def test_a_process_that_does_not_serve_is_not_left_behind(site, monkeypatch):
+    """The tests' own: whoever starts one that fails has nothing to stop it by."""
+    empty = (
+        "import os, sys, time; print(os.getpid(), file=sys.stderr); print('\\n' * 9, flush=True)"
+    )
+    monkeypatch.setattr(
+        "tests.e2e.process.COMMAND", [sys.executable, "-c", f"{empty}; time.sleep(60)"]
+    )
+    with pytest.raises(AssertionError):
+        site.start()
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((site.directory / "log-0").read_text(encoding="utf-8")), 0)
 
 
 @pytest.fixture
