@@ -13,6 +13,7 @@ from gateway.cards.expiry import Expiry
 from gateway.engine.dial import Handler
 from gateway.secret import Secret
 from gateway.vault.model import NewCard
+from tests.e2e.process import until
 
 PAN = "4242424242424242"
 
@@ -200,14 +201,12 @@ def test_p36_the_audit_has_an_intent_and_an_outcome(gateway):
     token = keep(gateway)
     answer = stripe(gateway, "/v1/payment_intents", intent(token.alias))
     exchange = answer.headers["X-Gateway-Exchange"]
-    for _ in range(50):
-        rows = gateway.rows(
-            "select action, outcome, product, iduser, client, route, origin from audit "
-            f"where exchange = '{exchange}' order by id"
-        )
-        if len(rows) == 2:
-            break
-    (intent_row, done) = rows
+    query = (
+        "select action, outcome, product, iduser, client, route, origin from audit "
+        f"where exchange = '{exchange}' order by id"
+    )
+    assert until(5, lambda: len(gateway.rows(query)) == 2)  # the outcome follows the answer
+    (intent_row, done) = gateway.rows(query)
     assert intent_row[:2] == ("detokenize", "intent")
     assert done[:4] == ("detokenize", "done", "seaside", token.iduser)
     assert done[4:] == ("pms", "stripe/charge", "127.0.0.1")
