@@ -77,12 +77,12 @@ class Port:
 
     async def open(self) -> socket.socket:
         """Listens. Raises OSError where the port can not be had."""
+        config = self._server.config
+        config.load()  # before the port: a certificate that can not be read leaves nothing open
+        self._server.lifespan = config.lifespan_class(config)
         host = str(self._bind.host)
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         bound = socket.create_server((host, self._bind.port), family=family, backlog=_BACKLOG)
-        config = self._server.config
-        config.load()
-        self._server.lifespan = config.lifespan_class(config)
         await self._server.startup(sockets=[bound])
         self._open = True
         return bound

@@ -27,7 +27,7 @@ from gateway.control.port import CONNECTIONS, Port, welcome
 from gateway.errors import ConfigurationError
 from gateway.garbage import Garbage
 from gateway.worker import Worker
-from tests.e2e.process import Site, until
+from tests.e2e.process import Site, free_port, until
 from tests.running import LoopThread, settings_for
 
 CANARY = "4539578763621486"
@@ -158,6 +158,17 @@ def test_tls_and_plain_text_networks_together_are_a_mistake(sandbox, tmp_path):
         read_config(file)
     (problem,) = wrong.value.problems
     assert "`control` has TLS" in str(problem)
+
+
+def test_p38_a_certificate_that_is_missing_leaves_no_port_open(loop, tmp_path):
+    files = TlsFiles(certificate=tmp_path / "none.pem", key=tmp_path / "none.key")
+    number = free_port()
+    made = Port(health.build({}), parse_bind(f"127.0.0.1:{number}"), tls=files)
+    with pytest.raises(FileNotFoundError) as kept:  # with its frames, and what they hold
+        loop.call(made.open())
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", number), 5).close()
+    del kept
 
 
 # --- the worker's own tasks -----------------------------------------------------------------------
