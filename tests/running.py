@@ -56,7 +56,12 @@ class LoopThread:
         return asyncio.run_coroutine_threadsafe(work, self.loop).result(timeout)
 
     def stop(self):
-        self.call(asyncio.sleep(0.05))  # transports that were closed get their last callbacks
+        async def rest():
+            await asyncio.sleep(0.05)  # transports that were closed get their last callbacks
+            await self.loop.shutdown_asyncgens()
+            await self.loop.shutdown_default_executor()
+
+        self.call(rest())
         self.loop.call_soon_threadsafe(self.loop.stop)
         self.thread.join(10)
         self.loop.close()

@@ -40,3 +40,4 @@ class LoopThread:
         await asyncio.gather(*rest, return_exceptions=True)
         await asyncio.sleep(0)  # transports that were closed get their last callbacks
         await self._loop.shutdown_asyncgens()
+        await self._loop.shutdown_default_executor()
