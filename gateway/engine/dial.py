@@ -44,10 +44,12 @@ _READ: Final = 64 * 1024
 _HELD: Final = 256 * 1024  # bytes that a peer may be ahead of us
 _FLUSH: Final = 1.0  # seconds that a layer has to answer once the deadline passed
 _HUNG_UP: Final = (ssl.SSLEOFError, ssl.SSLZeroReturnError)  # as TLS errors; else as OSErrors
+_FAREWELL: Final = 1.0  # seconds that upstream has to answer TLS' close_notify
 # The hooks that the TLS layer announces. Nobody listens; any other means a layer that is not ours.
 _HARMLESS: Final = frozenset({"tls_clienthello", "tls_established_client", "tls_failed_client"})
 
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+Closing = dict[asyncio.Task[None], asyncio.StreamWriter]  # who waits for which connection's end
 
 
 class Handler(ProxyConnectionHandler):
@@ -65,9 +67,10 @@ class Handler(ProxyConnectionHandler):
         board: Switchboard,
         egress: Egress,
         asides: set[asyncio.Task[None]],
+        closing: Closing,
     ) -> None:
         super().__init__(master, *streams, master.options, mode)  # type: ignore[no-untyped-call]  # untyped there
-        self._board, self._egress, self._asides = board, egress, asides
+        self._board, self._egress, self._asides, self._closing = board, egress, asides, closing
         self._tasks: set[asyncio.Task[None]] = set()
         self._waiting: deque[events.Event] | None = None  # the rest of what `dispatch` is busy with
         self._loop = asyncio.get_running_loop()
@@ -237,7 +240,14 @@ class Handler(ProxyConnectionHandler):
             await self._until_cancelled()
         writer = cast(asyncio.StreamWriter, self.transports.pop(connection).writer)
         connection.state = ConnectionState.CLOSED
+        self._take_leave(writer, self.session.limits.request_seconds if client else _FAREWELL)
+
+    def _take_leave(self, writer: asyncio.StreamWriter, seconds: float) -> None:
+        """Closes. The peer has some time to take what was written, then it is cut off."""
         writer.close()
+        task = asyncio.create_task(_end_of(writer, seconds))
+        self._closing[task] = writer
+        task.add_done_callback(self._closing.pop)
 
     @staticmethod
     async def _until_cancelled() -> None:
@@ -355,6 +365,15 @@ def _begin(
     if sys.version_info >= (3, 12):
         return asyncio.Task(coroutine, loop=loop, eager_start=True)
     return loop.create_task(coroutine)
+
+
+async def _end_of(writer: asyncio.StreamWriter, seconds: float) -> None:
+    # Not `asyncio.timeout`, which would cancel what the second wait waits for.
+    end = asyncio.ensure_future(writer.wait_closed())
+    await asyncio.wait([end], timeout=seconds)
+    writer.transport.abort()
+    await asyncio.wait([end])
+    end.exception()  # a reset, perhaps: closed is closed
 
 
 def _is_behind(writer: asyncio.StreamWriter) -> bool:

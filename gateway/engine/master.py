@@ -17,7 +17,7 @@ from mitmproxy.proxy.mode_specs import ProxyMode
 from gateway.egress import Egress
 from gateway.engine import modes  # registers them
 from gateway.engine.boundary import Boundary, Guard, Pipeline
-from gateway.engine.dial import Handler, Streams
+from gateway.engine.dial import Closing, Handler, Streams
 from gateway.engine.layers import Closed, Switchboard
 from gateway.engine.settings import EngineSettings, ListenerSettings
 from gateway.engine.silence import report_unhandled, silence
@@ -62,6 +62,7 @@ class GatewayMaster(Master):
         self.sockets: dict[Listener, socket.socket] = {}
         self.handlers: set[Handler] = set()
         self.asides: set[asyncio.Task[None]] = set()
+        self.closing: Closing = {}
         self.listening = asyncio.Event()
         self.quiet = asyncio.Event()  # no client is connected
         self.quiet.set()
@@ -103,6 +104,7 @@ class GatewayMaster(Master):
                 board=self.board,
                 egress=self.egress,
                 asides=self.asides,
+                closing=self.closing,
             )
             self.handlers.add(handler)
             self.quiet.clear()
@@ -194,6 +196,8 @@ class Engine:
         master, self._master = self._master, None
         if master is None or self._task is None:
             return
+        loop = asyncio.get_running_loop()
+        until = loop.time() + grace
         await master.proxyserver.servers.update([])
         for handler in list(master.handlers):
             handler.begin_stop()
@@ -202,11 +206,17 @@ class Engine:
         for handler in list(master.handlers):
             handler.abort()
         await master.quiet.wait()
+        if master.closing:  # answers that are still on their way out
+            await asyncio.wait(master.closing, timeout=max(0.0, until - loop.time()))
+        for writer in list(master.closing.values()):
+            writer.transport.abort()
+        if master.closing:
+            await asyncio.wait(master.closing)
         while master.asides:
             await asyncio.wait(master.asides)
         master.should_exit.set()
         await self._task
-        asyncio.get_running_loop().set_exception_handler(self._previous)
+        loop.set_exception_handler(self._previous)
 
 
 def _bind(settings: ListenerSettings, backlog: int) -> socket.socket:

@@ -12,7 +12,7 @@ import pytest
 from gateway.egress import Egress
 from gateway.engine.master import Engine
 from gateway.engine.settings import EngineSettings, ListenerSettings
-from tests.engine.lab import Plan, Upstream
+from tests.engine.lab import OK, Plan, Upstream
 
 
 def _stop(world, grace: float) -> threading.Thread:
@@ -75,6 +75,52 @@ def test_p40_what_the_pipeline_has_in_hand_is_finished(world):
         _stop(world, 0.05).join(5)
     assert len(finished) == 1
     assert len(world.plan.ended) == 1
+
+
+class Deaf:
+    """An upstream that answers once and then takes nothing more in, TLS' close_notify included."""
+
+    def __init__(self, context) -> None:
+        self._context = context
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+        self._thread = threading.Thread(target=self._serve)
+        self._thread.start()
+
+    def _serve(self) -> None:
+        plain, _ = self._listener.accept()
+        self._below = plain.dup()
+        self._tls = self._context.wrap_socket(plain, server_side=True)
+        self._tls.recv(65536)
+        self._tls.sendall(OK)
+
+    def is_cut(self) -> bool:
+        """Whether the connection itself has ended, whatever was said on it."""
+        self._below.settimeout(1)
+        try:
+            while self._below.recv(65536):
+                pass
+        except TimeoutError:
+            return False
+        except ConnectionError:
+            pass
+        return True
+
+    async def stop(self) -> None:
+        self._thread.join(5)
+        for one in (self._tls, self._below, self._listener):
+            one.close()
+
+
+def test_p40_an_upstream_that_does_not_say_goodbye_is_cut_off(any_world):
+    upstream = any_world.upstreams["a.test"] = Deaf(any_world.ca.server_context("a.test"))
+    any_world.start()
+    with any_world.tunnel("a.test") as wire:
+        assert wire.ask(any_world.get("a.test")).body == b"hi"
+    began = time.monotonic()
+    any_world.loop.do(any_world.engine.stop(5))
+    assert time.monotonic() - began < 3
+    assert upstream.is_cut()
 
 
 def test_a_port_in_use_fails_the_start(confdir):
