@@ -67,7 +67,15 @@ class Verdict:
 
 
 _Group = tuple[int, int]  # where it starts, and ends
-_Candidate = tuple[int, int, int, int]  # where it starts, and ends; its first and last group
+
+
+class _Candidate(NamedTuple):
+    """Neighbouring groups that may be one number."""
+
+    start: int
+    end: int
+    first: int  # groups
+    last: int
 
 
 class _Run(NamedTuple):
@@ -119,7 +127,7 @@ def _runs(shape: bytes) -> tuple[_Run, ...]:
             sizes = tuple(end - start for start, end in run)
             if sum(sizes) >= 12:
                 candidates = tuple(
-                    (run[one][0], run[other][1], one, other)
+                    _Candidate(run[one][0], run[other][1], one, other)
                     for one, other in _candidates(shape, run, sizes)
                 )
                 runs.append(_Run(run[0][0], run[-1][1], sum(sizes), candidates))
@@ -134,16 +142,16 @@ def _judge_run(text: bytes, offset: int, run: _Run, known: Known) -> list[Verdic
     """The cards in one run of a stretch that begins at `offset`."""
     verdicts = list(_known(text, offset + run.start, offset + run.end, known))
     free_from = 0
-    for low, high, group, last_group in run.candidates:
-        if group < free_from:
+    for candidate in run.candidates:
+        if candidate.first < free_from:
             continue
-        start, end = offset + low, offset + high
+        start, end = offset + candidate.start, offset + candidate.end
         if any(v.start < end and start < v.end for v in verdicts):
             continue
         digits = _digits(text, start, end)
         if is_plausible(digits) and not _is_something_else(text, start, end, len(digits)):
             verdicts.append(Verdict(start, end, known=False))
-            free_from = last_group + 1
+            free_from = candidate.last + 1
     return sorted(verdicts, key=lambda verdict: verdict.start)
 
 
@@ -164,7 +172,7 @@ def _known(text: bytes, first: int, last: int, known: Known) -> Iterator[Verdict
 def _known_length(digits: str, at: int, known: Known) -> int:
     """How long the known number is that begins at `at`; 0 when none does."""
     for length in known.lengths:
-        if digits[at : at + length] in known.numbers:
+        if at + length <= len(digits) and digits[at : at + length] in known.numbers:
             return length
     return 0
 

@@ -123,6 +123,9 @@ class Insert(NamedTuple):
     values: Mapping[str, str]
     position: int | None = None
 
+    def __repr__(self) -> str:
+        return f"Insert({self.parent!r})"
+
 
 Change = Set | Remove | Add | Insert
 

@@ -25,7 +25,7 @@ class Addition:
     """
 
     place: int
-    entry: bytes
+    entry: bytes = field(repr=False)
     glue: bytes
 
 

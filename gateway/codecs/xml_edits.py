@@ -16,8 +16,8 @@ class _Content:
     """What comes between an element's tags: a new text, new last children."""
 
     tag: Tag
-    text: bytes | None = None
-    added: list[bytes] = field(default_factory=list)
+    text: bytes | None = field(default=None, repr=False)
+    added: list[bytes] = field(default_factory=list, repr=False)
 
 
 class Edits:

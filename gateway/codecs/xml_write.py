@@ -32,6 +32,7 @@ _Form = list[bytes | _Slot]  # a template made ready: what is always the same is
 # The rules have a few dozen templates; prefixes are a partner's.
 _FORMS: dict[tuple[int, str, str, bool], tuple[Element, _Form]] = {}
 _KEPT: Final = 512
+_SHORT: Final = 8  # a longer prefix is not kept: it is a peer's word
 
 
 class Writer:
@@ -79,9 +80,11 @@ class Writer:
         if known is None:
             form: _Form = []
             self._prepare(form, content, prefix, numbered=numbered)
-            if len(_FORMS) >= _KEPT:
-                _FORMS.clear()
-            known = _FORMS[key] = (content, form)
+            known = (content, form)
+            if len(prefix) <= _SHORT:
+                if len(_FORMS) >= _KEPT:
+                    _FORMS.clear()
+                _FORMS[key] = known
         return b"".join(
             [
                 piece if isinstance(piece, bytes) else self._filled(piece, values, position)

@@ -138,16 +138,18 @@ class Handler(ProxyConnectionHandler):
     def dispatch(self, event: events.Event) -> None:
         """Gives an event to the layers and obeys what they say. An exception ends the connection."""
         self._waiting = waiting = deque([event])
-        while waiting:
-            guard = Guard()
-            with guard:
-                for command in self.layer.handle_event(waiting.popleft()):
-                    self._obey(command, waiting)
-                guard.clear()
-            if guard.verdict is not CLEARED:
-                self.abort()
-                break
-        self._waiting = None
+        try:
+            while waiting:
+                guard = Guard()
+                with guard:
+                    for command in self.layer.handle_event(waiting.popleft()):
+                        self._obey(command, waiting)
+                    guard.clear()
+                if guard.verdict is not CLEARED:
+                    self.abort()
+                    return
+        finally:
+            self._waiting = None
 
     def _obey(self, command: commands.Command, waiting: deque[events.Event]) -> None:
         if isinstance(command, Work):
@@ -185,7 +187,7 @@ class Handler(ProxyConnectionHandler):
             raise InternalError
 
     def _start(self, coroutine: Coroutine[Any, Any, None], tasks: set[asyncio.Task[None]]) -> None:
-        task = _begin(coroutine, self._loop)
+        task = _begun(coroutine, self._loop)
         if not task.done():
             tasks.add(task)
             task.add_done_callback(tasks.discard)
@@ -358,7 +360,7 @@ class Handler(ProxyConnectionHandler):
             raise
 
 
-def _begin(
+def _begun(
     coroutine: Coroutine[Any, Any, None], loop: asyncio.AbstractEventLoop
 ) -> asyncio.Task[None]:
     """A task that has begun, where Python can: most of what is done here never has to wait."""

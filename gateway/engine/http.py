@@ -199,7 +199,9 @@ class Http(layer.Layer):
                     admitted, exchange=None, phase="request", close=not keep, code_as_reason=True
                 )
             )
-            if not keep:
+            if keep:  # others get their turn, however many of these stand in one packet
+                yield Work(self.session.pause())
+            else:
                 yield from self._linger()
             return keep
         yield self._send(b"HTTP/1.1 200 Connection established\r\n\r\n")

@@ -266,3 +266,13 @@ def test_blocks_of_any_size_find_the_same(monkeypatch, size):
     monkeypatch.setattr(scan, "_BLOCK", size)
     assert [one.spans for one in find_cards(body)] == before
     assert len(before) == 40
+
+
+@pytest.mark.parametrize(
+    "text", [b"378282246310005", b"3782 822463 10005", b"ref 99 378282246310005"]
+)
+def test_p11_known_numbers_of_two_lengths(text):
+    """A shorter one at the end of a run is not taken for the beginning of a longer one."""
+    known = ("4111111111111111", "378282246310005")
+    (found,) = find_cards(b"<a>note " + text + b" end</a>", known=known)
+    assert (found.digits.reveal(), found.known) == ("378282246310005", True)

@@ -10,7 +10,7 @@ from ipaddress import ip_address
 import pytest
 
 from gateway.engine.settings import Limits
-from gateway.errors import RouteUnknown
+from gateway.errors import ProxyKeyInvalid, RouteUnknown
 from gateway.exchange import Blind
 from tests.engine.lab import OK, Upstream, Wire
 
@@ -200,6 +200,31 @@ def test_p33_the_oldest_stranger_gives_way_when_connections_run_out(world):
         assert late.ask(world.get("a.test")).status == 200
     for wire in (known, *strangers):
         wire.close()
+
+
+def test_p33_refusals_of_one_packet_let_others_have_their_turn(any_world):
+    world, turns, seen = any_world, [0], []
+
+    def refuse(*_):
+        raise ProxyKeyInvalid
+
+    async def note(*_):
+        seen.append(turns[0])
+
+    def turn():
+        turns[0] += 1
+        if len(seen) < 200:
+            world.loop.loop.call_soon(turn)
+
+    world.plan.on_connect, world.plan.refused_connect = refuse, note
+    world.start()
+    world.loop.loop.call_soon_threadsafe(turn)
+    with world.proxy() as wire:
+        wire.send(b"CONNECT a.test:443 HTTP/1.1\r\nHost: a.test:443\r\n\r\n" * 200)
+        until = time.monotonic() + 10
+        while len(seen) < 200 and time.monotonic() < until:
+            time.sleep(0.01)
+    assert len(set(seen)) == 200  # the loop went round between any two
 
 
 def test_p33_a_client_that_runs_ahead_is_held_back(world):
