@@ -192,9 +192,11 @@ class Pipeline:
 
     async def end(self, exchange: Exchange, error: GatewayError | None) -> None:
         """Once for each exchange, whatever became of it."""
-        await self._s.recorder.end(exchange, error)
-        for size, document in exchange.documents:
-            await run(size, document.close)
+        try:
+            await self._s.recorder.end(exchange, error)
+        finally:
+            for size, document in exchange.documents:
+                await run(size, document.close)
 
     def refused_head(self, peer: Peer, error: GatewayError) -> None:
         """Once for each request whose head was refused before it became an exchange."""

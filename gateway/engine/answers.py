@@ -127,10 +127,9 @@ def refusal(
     headers.set("Cache-Control", "no-store")
     if exchange:
         sign(exchange, headers)
-    if status == 401:
-        headers.set("WWW-Authenticate", _CHALLENGE)
-    elif status == 407:
-        headers.set("Proxy-Authenticate", _CHALLENGE)
+    if status in (401, 407):
+        headers.remove("Server-Timing")  # a stranger is not told how long a key was looked at
+        headers.set("WWW-Authenticate" if status == 401 else "Proxy-Authenticate", _CHALLENGE)
     if close:
         headers.set("Connection", "close")
     phrase = error.code if code_as_reason else reason(status)

@@ -41,6 +41,7 @@ def siteminder(gateway):
 def test_p28_no_key(gateway):
     answer = gateway.pull("10107", session=gateway.session())
     assert code_of(answer) == (401, "key_required")
+    assert "Server-Timing" not in answer.headers
     assert not gateway.sandbox.received.requests("siteminder")
 
 

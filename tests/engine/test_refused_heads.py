@@ -8,7 +8,7 @@ import pytest
 
 from gateway.engine.settings import Limits
 from gateway.engine.timing import Laps
-from gateway.errors import CardDisguised, KeyInvalid, TokenUnknown
+from gateway.errors import CardDisguised, RouteUnknown, TokenUnknown
 from tests.engine.lab import OK, Upstream
 
 LIMITS = Limits(request_seconds=5, upstream_seconds=0.4, upstream_connect_seconds=0.4)
@@ -34,7 +34,7 @@ def _refuse_with(error):
 
 @pytest.mark.parametrize(
     ("stage", "error"),
-    [("on_admit", KeyInvalid()), ("on_send", TokenUnknown()), ("on_answer", CardDisguised())],
+    [("on_admit", RouteUnknown()), ("on_send", TokenUnknown()), ("on_answer", CardDisguised())],
 )
 def test_p16_counts_and_times_stand_on_a_refusal_of_any_stage(world, stage, error):
     world.upstream("a.test")
