@@ -101,11 +101,20 @@ def read_bookings(document: Document, shapes: Sequence[Shape], system: str) -> l
                 if found:
                     cards += _read_malformed(document, group, found, seen)
             if cards:
+                _number(cards)
                 booking = _read_booking(document, first, node, system)
                 stray = len(document.instead(node)) > 0
                 places.append(BookingPlace(node, booking, cards, stray))
     places += _read_strays(document, order, system, seen)
     return places
+
+
+def _number(cards: Iterable[CardPlace]) -> None:
+    """Numbers the cards of all shapes in one sequence: what is inserted for a card is named by it,
+    and two of one name would refuse the message. An element that holds nothing keeps its number."""
+    last = 0
+    for place in cards:
+        place.position = last = max(place.position, last + 1)
 
 
 def _read_strays(
@@ -118,6 +127,7 @@ def _read_strays(
             continue
         nodes = [node for node in document.select(group.anywhere) if node not in seen]
         cards += _read_failed(document, group.shapes, nodes, seen, Failure.OUTSIDE_BOOKING)
+    _number(cards)
     return [BookingPlace(document.root, Booking(system), cards, stray=True)] if cards else []
 
 

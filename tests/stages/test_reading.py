@@ -200,6 +200,34 @@ def test_a_list_that_a_second_shape_names_holds_good_cards():
     assert b"737" not in after
 
 
+def test_cards_of_several_shapes_in_one_booking_are_numbered_in_one_sequence():
+    attributes = {"guarantee": [GOOD, GOOD], "payment": [GOOD, GOOD]}
+    body = json.dumps({"data": [{"attributes": attributes}]}).encode()
+    shapes = (guarantee(), guarantee(card="payment"))
+    bookings, after = hidden_json(body, shapes, (insert(".", "error"),))
+    assert [[place.position for place in one.cards] for one in bookings] == [[1, 2, 3, 4]]
+    names = set(json.loads(after)["data"][0]["attributes"])
+    assert names == {"guarantee", "payment", "error", "error_2", "error_3", "error_4"}
+
+
+def test_an_odd_card_in_a_list_is_numbered_after_the_good_ones():
+    body = json.dumps({"data": [{"attributes": {"guarantee": [GOOD, [GOOD]]}}]}).encode()
+    shapes = (guarantee(card="guarantee[*]"),)
+    bookings, _ = hidden_json(body, shapes, (insert(".", "error"),))
+    assert [[place.position for place in one.cards] for one in bookings] == [[1, 2]]
+
+
+def test_strays_of_several_shapes_are_numbered_in_one_sequence():
+    body = json.dumps({"data": [], "guarantee": GOOD, "payment": GOOD}).encode()
+    bookings, _ = hidden_json(body, (guarantee(), guarantee(card="payment")))
+    assert [[place.position for place in one.cards] for one in bookings] == [[1, 2]]
+
+
+def test_a_card_is_numbered_by_its_element_where_one_before_it_is_empty():
+    bookings, _ = hidden(f"<a><HotelReservation><PaymentCard/>{CARD}</HotelReservation></a>")
+    assert [[place.position for place in one.cards] for one in bookings] == [[2]]
+
+
 def test_one_card_where_a_list_of_them_should_stand_fails():
     body = json.dumps({"data": [{"attributes": {"guarantee": GOOD}}]}).encode()
     bookings, after = hidden_json(body, (guarantee(card="guarantee[*]"),))
