@@ -214,7 +214,10 @@ class PackCompiler:
         if name not in above:
             message = f"`like` names a route that stands above: there is no `{name}`"
             self._notes.add(place, message + suggest(name, above))
-        return above.get(name, Direction())
+            return Direction()
+        if _is_idle(above[name]):
+            self._notes.add(place, f"route `{name}` does nothing with a {way}")
+        return above[name]
 
     def _named_shapes(self, names: Sequence[str], place: Place) -> tuple[Shape, ...]:
         shapes = []
@@ -254,11 +257,9 @@ class PackCompiler:
         if route is None:
             guess = suggest(entry.route, [route.name for route in routes])
             self._notes.add((*place, "route"), f"unknown route `{entry.route}`{guess}")
-        else:
-            direction: Direction = getattr(route, way)
-            if direction.tokenize is None and not direction.detokenize:
-                message = f"route `{route.name}` does nothing with a {way}"
-                self._notes.add((*place, way), message)
+        elif _is_idle(getattr(route, way)):
+            message = f"route `{route.name}` does nothing with a {way}"
+            self._notes.add((*place, way), message)
         return Example(
             route=entry.route,
             direction=way,
@@ -266,3 +267,8 @@ class PackCompiler:
             expect=MappingProxyType(entry.expect.model_dump(exclude_unset=True)),
             source=Source(self._located.file, self._located.line(place)),
         )
+
+
+def _is_idle(direction: Direction) -> bool:
+    """Whether nothing happens to a message, so that it would pass with every card in it."""
+    return direction.tokenize is None and not direction.detokenize
