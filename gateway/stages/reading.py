@@ -9,13 +9,15 @@
    fails.
 5. Where a card's fields should stand and JSON has a text, a number or a list instead, what could be
    a card in it is masked, and fails. A card's parts as the bare items of a list are refused: nothing
-   says which of them is the CVC.
+   says which of them is the CVC. A number without quotes must be one that a scheme issues: masked
+   it is a text, and whoever wants a number there can not read the message.
+6. What `not_cards:` selects is none of 4 and 5, but a clear CVC beside it still is.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Final
@@ -26,6 +28,7 @@ from gateway.cards.card import Booking, Card, Failure, Virtual
 from gateway.cards.expiry import Expiry
 from gateway.cards.token import Token, parse_alias
 from gateway.codecs.document import Document, Node
+from gateway.codecs.json import is_number
 from gateway.codecs.paths import Path
 from gateway.errors import MessageForbidden
 from gateway.rules.model import Field, Shape, VirtualPlace
@@ -90,6 +93,7 @@ def read_bookings(document: Document, shapes: Sequence[Shape], system: str) -> l
     order = order_of(tuple(shapes))
     places: list[BookingPlace] = []
     seen: set[Node] = set()
+    not_cards = {node for shape in shapes for node in _not_cards(document, shape)}
     for first, groups in order.bookings:
         for node in bookings_of(document, first):
             cards: list[CardPlace] = []
@@ -99,13 +103,13 @@ def read_bookings(document: Document, shapes: Sequence[Shape], system: str) -> l
                     cards += _read_cards(document, group.shapes, found, seen)
             for group, found in selected:
                 if found:
-                    cards += _read_malformed(document, group, found, seen)
+                    cards += _read_malformed(document, group, found, seen, not_cards)
             if cards:
                 _number(cards)
                 booking = _read_booking(document, first, node, system)
                 stray = len(document.instead(node)) > 0
                 places.append(BookingPlace(node, booking, cards, stray))
-    places += _read_strays(document, order, system, seen)
+    places += _read_strays(document, order, system, seen, not_cards)
     return places
 
 
@@ -118,7 +122,7 @@ def _number(cards: Iterable[CardPlace]) -> None:
 
 
 def _read_strays(
-    document: Document, order: Order, system: str, seen: set[Node]
+    document: Document, order: Order, system: str, seen: set[Node], not_cards: Collection[Node]
 ) -> list[BookingPlace]:
     """Card nodes outside of every booking: an element, a JSON member of that name, anywhere."""
     cards: list[CardPlace] = []
@@ -126,13 +130,18 @@ def _read_strays(
         if group.anywhere is None:
             continue
         nodes = [node for node in document.select(group.anywhere) if node not in seen]
-        cards += _read_failed(document, group.shapes, nodes, seen, Failure.OUTSIDE_BOOKING)
+        odd = _read_odd(document, group.shapes, nodes, seen, not_cards)
+        cards += _fail(odd, Failure.OUTSIDE_BOOKING)
     _number(cards)
     return [BookingPlace(document.root, Booking(system), cards, stray=True)] if cards else []
 
 
 def _read_malformed(
-    document: Document, group: Group, nodes: Sequence[Node], seen: set[Node]
+    document: Document,
+    group: Group,
+    nodes: Sequence[Node],
+    seen: set[Node],
+    not_cards: Collection[Node],
 ) -> list[CardPlace]:
     """What could be a card where something else stands in the place of its fields."""
     if not group.fields:
@@ -140,20 +149,21 @@ def _read_malformed(
     others = [node for node in nodes if document.instead(node)]
     if not others:
         return []
-    cards = _read_failed(document, group.shapes, others, seen, Failure.CARD_MALFORMED)
+    odd = _read_odd(document, group.shapes, others, seen, not_cards)
+    cards = _fail(odd, Failure.CARD_MALFORMED)
     if group.listed and any(place.number == place.node for place in cards):
         raise MessageForbidden
     return cards
 
 
-def _read_failed(
+def _read_odd(
     document: Document,
     shapes: Sequence[Shape],
     nodes: Iterable[Node],
     seen: set[Node],
-    failure: Failure,
+    not_cards: Collection[Node],
 ) -> list[CardPlace]:
-    """The cards of nodes that can get no token, whatever stands there; all have failed."""
+    """The cards of nodes that can get no token, whatever stands there."""
     cards: list[CardPlace] = []
     for node in nodes:
         for inner in document.instead(node) or (node,):
@@ -161,17 +171,34 @@ def _read_failed(
                 continue
             position = len(cards) + 1
             place = _read_place(document, shapes, inner, position)
-            if place is None and document.instead(inner):
+            if place is None and _may_be_bare(document, inner, not_cards):
                 place = _read_bare(document, shapes[0], inner, position)
                 if place is not None and inner != node:
                     raise MessageForbidden
             if place is None:
                 continue
+            if not place.cvcs and (inner in not_cards or place.number in not_cards):
+                continue
             seen.add(inner)
-            if place.card is not None:
-                place.card, place.failure = None, failure
             cards.append(place)
     return cards
+
+
+def _fail(cards: list[CardPlace], failure: Failure) -> list[CardPlace]:
+    for place in cards:
+        if place.card is not None:
+            place.card, place.failure = None, failure
+    return cards
+
+
+def _may_be_bare(document: Document, node: Node, not_cards: Collection[Node]) -> bool:
+    """Whether a text or number stands there in the place of fields that could be a card."""
+    if node in not_cards or not document.instead(node):
+        return False
+    if not is_number(document, node):
+        return True
+    digits = pan.digits_of(document.text(node))
+    return digits is not None and pan.is_plausible(digits)
 
 
 def _read_bare(document: Document, shape: Shape, node: Node, position: int) -> CardPlace | None:
@@ -186,8 +213,12 @@ def _read_bare(document: Document, shape: Shape, node: Node, position: int) -> C
 
 def read_not_cards(document: Document, shape: Shape) -> set[str]:
     """The digits that stand where the shape says that no card does."""
-    nodes = [node for path in shape.not_cards for node in document.select(path)]
+    nodes = _not_cards(document, shape)
     return {digits for node in nodes if (digits := pan.digits_of(document.text(node))) is not None}
+
+
+def _not_cards(document: Document, shape: Shape) -> list[Node]:
+    return [node for path in shape.not_cards for node in document.select(path)]
 
 
 def _read_cards(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import pathlib
 
@@ -247,6 +248,54 @@ def test_p03_a_card_in_parts_as_the_items_of_a_list_is_refused():
     body = b'{"data":[{"attributes":{"guarantee":["4111111111111112","737"]}}]}'
     with pytest.raises(MessageForbidden):
         hidden_json(body, (guarantee(card="guarantee[*]"),))
+
+
+def exempt(*paths, card="$.transaction.card"):
+    not_cards = tuple(parse_path(one, "json") for one in paths)
+    return dataclasses.replace(guarantee("", card), not_cards=not_cards)
+
+
+def touched(body, shape):
+    try:
+        return hidden_json(body, (shape,), ())[1] != body
+    except MessageForbidden:
+        return True
+
+
+@pytest.mark.parametrize(
+    ("place", "body"),
+    [
+        ("$.link.card", {"link": {"card": 4111111111111111}}),
+        ("$.link.card", {"link": {"card": "100000012345"}}),
+        ("$.link.card", {"link": {"card": "2025-01-01 2359 for 10"}}),
+        ("$.link.card[*]", {"link": {"card": ["100000012345", "100000012346"]}}),
+        ("$.link.card.card_number", {"link": {"card": {"card_number": "100000012345"}}}),
+        ("$.transaction.card", {"transaction": {"card": "100000012345"}}),
+        ("$.transaction.card[*]", {"transaction": {"card": ["100000012345"]}}),
+    ],
+)
+def test_what_stands_where_a_rule_says_that_no_card_does_is_left_alone(place, body):
+    written = json.dumps(body).encode()
+    assert not touched(written, exempt(place))
+    assert touched(written, exempt("$.elsewhere"))
+
+
+def test_p03_a_clear_cvc_goes_where_a_rule_says_that_the_number_is_none():
+    body = json.dumps({"link": {"card": GOOD}}).encode()
+    assert b"737" not in hidden_json(body, (exempt("$.link.card.card_number"),), ())[1]
+
+
+def test_what_one_shape_exempts_is_no_card_for_another():
+    shapes = (guarantee("", "$.transaction.card"), exempt("$.link.card", card="$.payment"))
+    body = b'{"link":{"card":"100000012345"}}'
+    assert hidden_json(body, shapes, ())[1] == body
+
+
+@pytest.mark.parametrize("number", ["100000012345", "4111111111111112", "100000012345.5"])
+def test_a_json_number_that_is_no_card_stays_a_number(number):
+    body = b'{"data":[{"attributes":{"guarantee":%s}}],"guarantee":%s}'
+    body %= (number.encode(), number.encode())
+    assert hidden_json(body) == ([], body)
 
 
 def test_a_number_that_is_its_own_card_is_no_odd_one():
