@@ -15,7 +15,8 @@ from gateway.cards.card import Card, Failure
 from gateway.cards.expiry import Expiry
 from gateway.cards.token import Token
 from gateway.codecs import open_document
-from gateway.codecs.document import Change, Document, Edit, Node, Set
+from gateway.codecs.document import Change, Document, Edit, Node, Remove, Set
+from gateway.errors import MessageUnfit
 from gateway.rules.model import Shape, Tokenize
 from gateway.secret import Secret
 from gateway.stages.detokenize import TokenSpot, put_in, read_tokens
@@ -108,9 +109,18 @@ def _trial(
 
 
 def _offset(document: Document, node: Node) -> int:
-    """Where a place's text starts: the codec tells it with the edit that would replace it."""
-    edits = document.splice([Set(node, "-")]).edits
-    return edits[0].start if edits else 0
+    """Where a place's text starts: the codec tells it with the edit that would replace it.
+
+    An empty list or object can not be replaced by a text: for it, where its removal would start;
+    where it is the whole message, the beginning.
+    """
+    for change in (Set(node, "-"), Remove(node)):
+        try:
+            edits = document.splice([change]).edits
+        except MessageUnfit:
+            continue
+        return edits[0].start if edits else 0
+    return 0
 
 
 def _node(spot: TokenSpot) -> Node:

@@ -11,8 +11,10 @@ from typer.testing import CliRunner
 
 from gateway.cli import rules as command
 from gateway.cli.explain import body_of, hide, hide_all, place_of
+from gateway.cli.trial import try_tokenize
+from gateway.codecs.paths import parse_path
 from gateway.errors import ConfigurationError
-from gateway.rules.model import Route, Source
+from gateway.rules.model import Field, Route, Shape, Source, Tokenize
 
 ROOT = Path(__file__).parent.parent.parent
 NUMBER = "4444333322221111"
@@ -265,6 +267,30 @@ def test_explain_cards_in_odd_places(run, tmp_path):
     assert lines[2].endswith("fails: a list or text stands where the card's fields should")
     assert lines[3].endswith("fails: it has a card's name, but no booking's path leads to it")
     assert "737" not in out
+
+
+@pytest.mark.parametrize("empty", ["[]", "{}"])
+@pytest.mark.parametrize("member", ["pan", "cvc"])
+def test_explain_an_empty_list_or_object_in_a_fields_place(run, tmp_path, empty, member):
+    (tmp_path / "empty.json").write_text(
+        f'{{"cards": [\n  {{"a": 1,\n   "{member}": {empty}}}\n]}}'
+    )
+    code, out, _ = run("explain", "--route", "acme/push", "empty.json")
+    assert code == 0
+    assert "Nothing changes: the very same bytes go on." in out
+    assert "1. line 2, column " in out
+    assert "left alone" in out
+
+
+def test_explain_an_empty_list_in_place_of_the_whole_message(tmp_path):
+    shape = Shape(
+        name="bare",
+        format="json",
+        card=parse_path("$", "json"),
+        number=Field(parse_path(".", "json")),
+    )
+    trial = try_tokenize(b" []", Tokenize((shape,)), "acme")
+    assert (trial.after, [card.offset for card in trial.cards]) == (b" []", [0])
 
 
 def test_explain_for_scripts(run):
