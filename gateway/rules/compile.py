@@ -238,7 +238,11 @@ class PackCompiler:
         return tuple(shapes)
 
     def _check_numbers(self, names: Sequence[str], place: Place) -> None:
-        """A token that two shapes find would be opened twice, and its place written twice."""
+        """A token that two shapes find would be opened twice, and its place written twice.
+
+        Told here are paths of the same steps, however divided. Different steps may still lead to
+        one place (`.//Card` and `Guarantee/Card`), which only a message can show.
+        """
         first: dict[object, str] = {}
         for n, name in enumerate(names):
             if name not in self._shapes:

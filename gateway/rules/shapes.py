@@ -34,8 +34,8 @@ def compile_shape(name: str, entry: ShapeEntry, place: Place, notes: Notes) -> S
 
 
 def number_place(shape: Shape) -> tuple[bool, tuple[Step, ...]]:
-    """Where in a message the shape's numbers stand; equal for two shapes that find the same ones,
-    however their paths are divided into booking, card and number."""
+    """Where in a message the shape's numbers stand, by the steps that lead there; equal for two
+    shapes of the same steps, however those are divided into booking, card and number."""
     booking = shape.booking.steps if shape.booking is not None else ()
     steps = (*booking, *shape.card.steps, *shape.number.at.steps)
     start = shape.booking if shape.booking is not None else shape.card
