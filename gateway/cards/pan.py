@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from itertools import accumulate
 from typing import Final
 
 _SEPARATORS: Final = re.compile(r"[ \u00a0-]")
@@ -10,6 +12,14 @@ _DIGITS: Final = re.compile(r"[0-9]{12,19}")
 _DIGIT: Final = re.compile(r"\d")  # of any script: a full-width number is masked, too
 _MASK_SIGN: Final = re.compile(r"[*#xX•·\u2022]")
 _LETTER: Final = re.compile(r"[^\W\d_]")
+_UNBROKEN: Final = re.compile(rf"{_MASK_SIGN.pattern}*\d+{_MASK_SIGN.pattern}*")
+_MASK_AND_CODE: Final = re.compile(
+    rf"{_MASK_SIGN.pattern}{_SEPARATORS.pattern}*\d+{_SEPARATORS.pattern}+\d{{3,4}}\Z"
+)
+# How cards are printed. The last may also be sixteen digits and a CVC: it is trusted only where
+# the whole is plausible.
+_PRINTED: Final = ((4, 4, 4, 4), (4, 6, 5), (4, 6, 4), (4, 4, 4, 4, 3))
+_CVC_LENGTHS: Final = (3, 4)
 
 # Issuer ranges (ISO/IEC 7812; the schemes' published tables), longest prefix first. Lengths are
 # those a scheme issues. Only the guard needs them strict: a named field is a card whatever it says.
@@ -64,11 +74,46 @@ TEST_NUMBERS: Final = frozenset(
 
 
 def digits_of(text: str) -> str | None:
-    """The 12 to 19 digits that `text` spells, spaces and dashes removed, or None."""
+    """The 12 to 19 digits that `text` spells, spaces and dashes removed, or None.
+
+    None also where the last of them may be a CVC that was typed behind the number.
+    """
     if _DIGITS.fullmatch(text):
         return text
-    bare = _SEPARATORS.sub("", text.strip())
-    return bare if _DIGITS.fullmatch(bare) else None
+    groups = _groups(text)
+    bare = "".join(groups)
+    return bare if _DIGITS.fullmatch(bare) and _is_one_number(groups) else None
+
+
+def _groups(text: str) -> list[str]:
+    """What stands between spaces and dashes."""
+    return [group for group in _SEPARATORS.split(text.strip()) if group]
+
+
+def _is_one_number(groups: Sequence[str]) -> bool:
+    """Whether groups of digits are one number, not a number and the CVC behind it.
+
+    Where both fit, it is not: a CVC in the vault would be kept, and charged as part of the number.
+    """
+    digits, sizes = "".join(groups), tuple(len(group) for group in groups)
+    if _is_layout(sizes):
+        return True
+    plausible = is_plausible(digits)
+    if plausible and (sizes in _PRINTED or len(set(sizes)) == 1):
+        return True
+    for end in accumulate(sizes[:-1]):
+        if is_plausible(digits[:end]):
+            return False
+        # The number before the CVC may be mistyped. Twelve and four are one number in halves.
+        if not plausible and end > 12 and len(digits) - end in _CVC_LENGTHS:
+            return False
+    return True
+
+
+def _is_layout(sizes: tuple[int, ...]) -> bool:
+    """Whether groups of these sizes are one number for sure: unbroken, or as printed, no longer
+    than sixteen."""
+    return len(sizes) == 1 or (sizes in _PRINTED and sum(sizes) <= 16)
 
 
 def luhn_ok(digits: str) -> bool:
@@ -110,29 +155,32 @@ def last4(digits: str) -> str:
     return "*" * (len(digits) - 4) + digits[-4:]
 
 
+def mask_every_digit(text: str) -> str:
+    """Masks a text in which nothing says what its digits are: a CVC may be among them."""
+    return _DIGIT.sub("*", text)
+
+
 def mask_unreadable(text: str) -> str:
     """Masks a number field whose content is no PAN: every digit but the last four becomes `*`.
 
+    The last four are masked, too, unless the digits are one number, for they may be a CVC that was
+    typed behind it: in other groups than cards are printed in, beside other signs, broken by a mask.
     Fewer than nine digits are all masked, so that a short fragment gives nothing away; so are more
-    than sixteen, for the last of them may be a CVC that was typed behind the number.
+    than sixteen.
     """
+    groups = _groups(text)
     total = len(_DIGIT.findall(text))
-    keep_from = total - 4 if 9 <= total <= 16 else total
-    seen = 0
-
-    def swap(match: re.Match[str]) -> str:
-        nonlocal seen
-        seen += 1
-        return match[0] if seen > keep_from else "*"
-
-    return _DIGIT.sub(swap, text)
+    one = _is_layout(tuple(map(len, groups))) and _UNBROKEN.fullmatch("".join(groups))
+    if not one or not 9 <= total <= 16:
+        return mask_every_digit(text)
+    return _DIGIT.sub("*", text, count=total - 4)
 
 
 def is_no_card(text: str) -> bool:
     """Whether a number field says "no clear card here": empty, a mask, zeros, a foreign token.
 
     A foreign token has letters and fewer than twelve digits; twelve or more digits beside letters
-    are a mistyped card, which fails and is masked.
+    are a mistyped card, which fails and is masked. So is a mask with what may be a CVC behind it.
     """
     bare = _SEPARATORS.sub("", text.strip())
     digits = _DIGIT.findall(bare)
@@ -140,5 +188,14 @@ def is_no_card(text: str) -> bool:
         return True
     signs = len(_MASK_SIGN.findall(bare))
     if signs and signs + len(digits) == len(bare):
+        if _has_code_behind(text):
+            return False
         return len(digits) <= 10  # first six and last four at most
     return len(digits) < 12 and _LETTER.search(bare) is not None
+
+
+def _has_code_behind(text: str) -> bool:
+    """Whether a CVC may stand behind a mask: `************1111 123`."""
+    if _is_layout(tuple(map(len, _groups(text)))):
+        return False
+    return _MASK_AND_CODE.search(text.strip(" \u00a0-\t\r\n")) is not None

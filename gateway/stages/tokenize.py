@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from gateway.cards import pan
 from gateway.cards.bins import Bins
+from gateway.cards.card import Failure
 from gateway.codecs.document import Change, Document, Insert, Node, Remove, Set
 from gateway.rules.model import Inserted, Tokenize
 from gateway.stages.reading import BookingPlace, CardPlace
@@ -42,6 +43,8 @@ def shown(place: CardPlace) -> str:
     if place.shape.show == "alias" and place.token is not None:
         return place.token.alias
     text = place.text.reveal()
+    if place.failure is Failure.CARD_MALFORMED and place.number == place.node:
+        return pan.mask_every_digit(text)  # a text, of which no field tells number from CVC
     digits = place.card.pan.reveal() if place.card is not None else pan.digits_of(text)
     if digits is None:
         return pan.mask_unreadable(text)

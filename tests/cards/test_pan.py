@@ -31,6 +31,37 @@ def test_digits_of(text, digits):
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        "4111 1111 1111 1112", "3782 822463 10006", "3056 930902 5905",  # printed, mistyped
+        "501800000000 0000", "5018 0000 0009 1234",  # the first twelve are plausible, or may be
+        "4111 1111 1111 1111 110",  # a plausible 19 as printed
+        "41111111 11111112", "411111 1111111112", "4111 1111 11111112",
+        "4111111111111112 035",  # a plausible 19 whose first sixteen are none
+        " ".join("4111111111111111"), "-4111111111111111-",
+    ],
+)  # fmt: skip
+def test_groups_that_are_one_number(text):
+    assert pan.digits_of(text) == text.replace(" ", "").replace("-", "")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "4111111111111111 123", "4111111111111111-123", "378282246310005 1234",
+        "4111 1111 1111 1111 - 123", "3782 822463 10005 1234", "4222222222222 123",
+        "4111111111111111 1 2 3", "4111111111111111 12",
+        "4111111111111111 110",  # both are plausible
+        "4111111111111112 737", "4111 1111 1111 1112 737",  # a mistyped number
+    ],
+)  # fmt: skip
+def test_p16_a_number_and_a_code_are_not_one_number(text):
+    assert pan.digits_of(text) is None
+    assert not pan.is_no_card(text)
+    assert not any(sign.isdigit() for sign in pan.mask_unreadable(text))
+
+
+@pytest.mark.parametrize(
     ("digits", "brand"),
     [
         ("4111111111111111", "visa"), ("4222222222222", "visa"), ("411111111111111", "unknown"),
@@ -86,6 +117,16 @@ def test_p16_masks_show_six_and_four(number):
         ("371449635398431 12/30 1234", "*************** **/** ****"),
         ("\uff14\uff11\uff11\uff11\uff11\uff11\uff11\uff11\uff11", "*****\uff11\uff11\uff11\uff11"),
         ("no digits", "no digits"),
+        ("4222222222222/123", "*************/***"),
+        ("411111******1111 123", "**************** ***"),
+        ("4222222222222x123", "*************x***"),
+        ("4222222222222 123", "************* ***"),
+        ("4111 1111 1111 1111", "**** **** **** 1111"),
+        ("3782\u00a0822463-10005", "****\u00a0******-*0005"),
+        ("3782 822463 10005x", "**** ****** *****x"),
+        ("4111 1111 1111 1111\n737", "**** **** **** ****\n***"),
+        ("41111111111****1", "****************"),
+        ("4111111111111111 CVC 737", "**************** CVC ***"),
     ],
 )
 def test_p16_mask_unreadable(text, masked):
@@ -96,7 +137,8 @@ def test_p16_mask_unreadable(text, masked):
     "text",
     ["", "  ", "-", "0000000000000000", "****4327", "411111******1111", "XXXXXXXXXXXX1111",
      "############1111", "41111********1111", "***", "XX", "tok_5_abc", "N/A",
-     "\u2022\u2022\u2022\u2022 1111"],
+     "\u2022\u2022\u2022\u2022 1111", "**** **** **** 1111", "411111 ****** 1111",
+     "**** **** 1234 5678", "3782 ****** *0005"],
 )  # fmt: skip
 def test_no_card(text):
     assert pan.is_no_card(text)
@@ -104,7 +146,8 @@ def test_no_card(text):
 
 @pytest.mark.parametrize(
     "text",
-    ["4111111111111111", "4444444444444444", "41111111111****1", "4111111111111111abc", "1234",
+    ["************1111 123", "**** **** **** 1111 1234", "411111******1111 123",
+     "4111111111111111", "4444444444444444", "41111111111****1", "4111111111111111abc", "1234",
      "\uff14\uff11\uff11\uff11\uff11\uff11\uff11\uff11\uff11\uff11\uff11\uff11"],
 )  # fmt: skip
 def test_a_card_even_if_a_bad_one(text):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import pathlib
+import re
 
 import pytest
 
@@ -162,6 +163,9 @@ def outcome(file):
     json.loads(after)
     assert b"737" not in after
     assert b"4111111111111112" not in after
+    if "a-code-" in file.stem:  # behind the number, in one text
+        card = json.loads(after)["data"][0]["attributes"]["guarantee"]
+        assert not re.search("[0-9]", card["card_number"] if isinstance(card, dict) else card)
     failures = {str(place.failure) for place in clear if place.failure is not None}
     return failures.pop() if failures else "card" if clear else "code_only"
 
@@ -172,6 +176,22 @@ READING = sorted((pathlib.Path(__file__).parent.parent / "corpus" / "reading").i
 @pytest.mark.parametrize("file", [pytest.param(file, id=file.stem) for file in READING])
 def test_p03_a_card_in_json_is_found_wherever_its_name_stands(file):
     assert outcome(file) == file.stem.partition("--")[0]
+
+
+@pytest.mark.parametrize("number", ["4111111111111111 123", "4111111111111111 110"])
+def test_p03_a_code_behind_a_number_is_no_part_of_a_card(number):
+    body = json.dumps({"data": [{"attributes": {"guarantee": GOOD | {"card_number": number}}}]})
+    bookings, _ = hidden_json(body.encode())
+    ((place,),) = [booking.cards for booking in bookings]
+    assert (place.card, place.failure) == (None, Failure.NUMBER_INVALID)
+
+
+def test_p03_a_code_behind_a_number_outside_of_every_booking_goes():
+    card = CARD.replace("4111111111111112", "4111111111111111 123")
+    assert (
+        'CardNumber="**************** ***"'
+        in hidden(f"<a><HotelResModify>{card}</HotelResModify></a>")[1]
+    )
 
 
 def test_a_card_in_a_list_fails_beside_the_card_that_is_none_of_the_list():
