@@ -23,7 +23,7 @@ from gateway.errors import (
 from gateway.networks import is_private, parse_address, parse_networks
 from gateway.vault.model import RefusalRow
 
-_SEGMENT: Final = re.compile(r"[A-Za-z0-9._~-]+")
+_SEGMENT: Final = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9._~-]+")
 _PLAIN: Final = re.compile(r"[A-Za-z/][A-Za-z0-9./:_~-]*")
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _NOT_IN_NAMES: Final = re.compile(r"[^a-z0-9]+")

@@ -9,8 +9,8 @@
    fails.
 5. Where a card's fields should stand and JSON has a text, a number or a list instead, what could be
    a card in it is masked, and fails. A card's parts as the bare items of a list are refused: nothing
-   says which of them is the CVC. A number without quotes must be one that a scheme issues: masked
-   it is a text, and whoever wants a number there can not read the message.
+   says which of them is the CVC. Outside of every booking a number without quotes must be one that
+   a scheme issues: masked it is a text, and whoever wants a number there can not read the message.
 6. What `not_cards:` selects is none of 4 and 5, but a clear CVC beside it still is.
 """
 
@@ -130,7 +130,7 @@ def _read_strays(
         if group.anywhere is None:
             continue
         nodes = [node for node in document.select(group.anywhere) if node not in seen]
-        odd = _read_odd(document, group.shapes, nodes, seen, not_cards)
+        odd = _read_odd(document, group.shapes, nodes, seen, not_cards, stray=True)
         cards += _fail(odd, Failure.OUTSIDE_BOOKING)
     _number(cards)
     return [BookingPlace(document.root, Booking(system), cards, stray=True)] if cards else []
@@ -162,6 +162,8 @@ def _read_odd(
     nodes: Iterable[Node],
     seen: set[Node],
     not_cards: Collection[Node],
+    *,
+    stray: bool = False,
 ) -> list[CardPlace]:
     """The cards of nodes that can get no token, whatever stands there."""
     cards: list[CardPlace] = []
@@ -171,7 +173,7 @@ def _read_odd(
                 continue
             position = len(cards) + 1
             place = _read_place(document, shapes, inner, position)
-            if place is None and _may_be_bare(document, inner, not_cards):
+            if place is None and _may_be_bare(document, inner, not_cards, stray=stray):
                 place = _read_bare(document, shapes[0], inner, position)
                 if place is not None and inner != node:
                     raise MessageForbidden
@@ -191,11 +193,13 @@ def _fail(cards: list[CardPlace], failure: Failure) -> list[CardPlace]:
     return cards
 
 
-def _may_be_bare(document: Document, node: Node, not_cards: Collection[Node]) -> bool:
+def _may_be_bare(
+    document: Document, node: Node, not_cards: Collection[Node], *, stray: bool
+) -> bool:
     """Whether a text or number stands there in the place of fields that could be a card."""
     if node in not_cards or not document.instead(node):
         return False
-    if not is_number(document, node):
+    if not stray or not is_number(document, node):
         return True
     digits = pan.digits_of(document.text(node))
     return digits is not None and pan.is_plausible(digits)

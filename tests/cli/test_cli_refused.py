@@ -4,7 +4,7 @@ import json
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gateway import strict_yaml
@@ -154,6 +154,8 @@ def test_p32_whatever_a_peer_asked_for_the_yaml_says_it_and_no_more(
 @given(
     st.from_regex(r"[a-z0-9]{1,10}(\.[a-z0-9-]{1,10}){0,3}", fullmatch=True), st.text(max_size=40)
 )
+@example("a.b", ".")
+@example("a.b", "/x/../y")
 def test_a_suggested_pack_always_loads(host, path):
     for one in (row(host=host, path=path), row(host=host, method="CONNECT", path="")):
         if suggest(one).yaml:
