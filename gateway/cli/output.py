@@ -30,7 +30,8 @@ def console(*, stderr: bool = False) -> Console:
     """A console on today's stdout or stderr (tests and pipes swap them)."""
     stream = sys.stderr if stderr else sys.stdout
     width = None if stream.isatty() else _PIPE_WIDTH
-    return Console(stderr=stderr, width=width, highlight=False, soft_wrap=True)
+    # `:ab:` in a fingerprint is no emoji.
+    return Console(stderr=stderr, width=width, highlight=False, soft_wrap=True, emoji=False)
 
 
 def say(text: str, style: str | None = None) -> None:

@@ -1,0 +1,22 @@
+"""What commands print stays what it is."""
+
+from __future__ import annotations
+
+import pytest
+
+from gateway.cli import output
+
+
+@pytest.mark.parametrize("tell", [output.say, output.done, output.complain])
+def test_a_fingerprint_is_printed_as_it_is(capsys, tell):
+    tell("0B:AB:59:02")
+    tell("0b:ab:59:02")
+    printed = "".join(capsys.readouterr())
+    assert "0B:AB:59:02" in printed
+    assert "0b:ab:59:02" in printed
+
+
+def test_so_it_is_in_a_table(capsys):
+    output.table(["WHAT", "SHA-256"], [["ca", "0B:AB:59:02"], ["endpoints", "0b:ab:59:02"]])
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[1] for line in lines] == ["SHA-256", "0B:AB:59:02", "0b:ab:59:02"]
