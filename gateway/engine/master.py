@@ -162,7 +162,7 @@ class Engine:
             waiting.cancel()
             if self._task.done():
                 self._task.result()
-        except BaseException:
+        except BaseException:  # a cancellation too: nothing may stay open; it is raised again
             for taken in master.sockets.values():
                 taken.close()
             raise
