@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Final
 
-from gateway.errors import UpstreamForbidden, UpstreamUnreachable
+from gateway.errors import UpstreamForbidden, UpstreamUnresolved
 from gateway.exchange import Address
 from gateway.rules.model import HostPattern
 
@@ -137,7 +137,7 @@ class Egress:
     async def addresses(self, host: str, port: int) -> list[Address]:
         """The addresses that may be dialled for a normalised host, in the resolver's order.
 
-        Raises UpstreamUnreachable where it does not resolve, UpstreamForbidden where none of its
+        Raises UpstreamUnresolved where it does not resolve, UpstreamForbidden where none of its
         addresses may be dialled.
         """
         stand_in = self._stand_ins.get((host, port))
@@ -147,7 +147,7 @@ class Egress:
             found = await self._look_up(host, port)
             allowed = [address for address in found if self._may(host, address)]
         if not found:
-            raise UpstreamUnreachable
+            raise UpstreamUnresolved
         allowed = [address for address in allowed if not self._is_own(address, port)]
         if not allowed:
             raise UpstreamForbidden

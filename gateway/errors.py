@@ -18,6 +18,7 @@ class GatewayError(Exception):
     upstream_status: ClassVar[int] = 502
     text: ClassVar[str] = "The gateway could not handle this message, so it was not forwarded."
     action: ClassVar[str] = "Report the exchange id to whoever runs the gateway."
+    retry_after: ClassVar[int | None] = None  # seconds, where the same request may succeed then
 
     def __init__(self) -> None:
         super().__init__(self.code)
@@ -89,6 +90,14 @@ class RouteUnknown(GatewayError):
     action = "Run: card-gateway refused. It prints the YAML that would allow it."
 
 
+class TargetNotAllowed(GatewayError):
+    """A request that names its own target, in a channel's protocol, named one that it may not."""
+
+    code, status = "target_not_allowed", 403
+    text = "The target that the request names is not one that its route allows."
+    action = "Name a target that the route's `to:` allows."
+
+
 class TargetAmbiguous(GatewayError):
     code, status = "target_ambiguous", 400
     text = "CONNECT, TLS server name, Host and URL do not name one and the same target."
@@ -105,6 +114,10 @@ class UpstreamUnreachable(GatewayError):
     code, status = "upstream_unreachable", 502
     text = "The target could not be resolved or connected to, or hung up before TLS was agreed."
     action = "Try again later; the gateway does not repeat requests by itself."
+
+
+class UpstreamUnresolved(UpstreamUnreachable):
+    """The name has no address: some channels have an answer of its own for that."""
 
 
 class UpstreamUntrusted(GatewayError):
@@ -162,6 +175,21 @@ class RequestTimeout(GatewayError):
     code, status = "request_timeout", 408
     text = "The request did not arrive in time."
     action = "Send it again, faster; limits.* in gateway.yaml says how long it may take."
+
+
+class PullInFlight(GatewayError):
+    code, status = "pull_in_flight", 429
+    text = "A request for the same hotel is under way, and the partner takes one at a time."
+    action = "Wait for its answer before you ask again."
+    retry_after = 5
+
+
+class ChannelRequestInvalid(GatewayError):
+    """A channel's own protocol says more: see its subclass there."""
+
+    code, status = "channel_request_invalid", 400
+    text = "The request is not as the channel's protocol has it."
+    action = "Compare it with the channel's page in docs/."
 
 
 class CodingNotSupported(GatewayError):

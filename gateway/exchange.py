@@ -13,6 +13,7 @@ from gateway.headers import Headers
 
 if TYPE_CHECKING:
     from gateway.access.clients import Admission
+    from gateway.channel import Channel
     from gateway.codecs.document import Document
     from gateway.rules.model import Route
 
@@ -125,10 +126,13 @@ class Exchange:
     response: Response | None = None
     admission: Admission | None = None
     route: Route | None = None
+    channel: Channel | None = None  # whose protocol the caller speaks, where it is not the target's
     endpoint_path: str = ""  # what the caller asked of the endpoints listener
     client: Address | None = None  # whose request it is; see `origin`
     test_host: bool = False  # the target stands in for a partner's: test tokens may go there
     product_named: str | None = None  # X-Gateway-Product
+    product_fixed: bool = False  # the channel's request names it: cards go nowhere else
+    turn: tuple[str, str] | None = None  # what of this system nobody else may ask for meanwhile
     known: dict[str, str] = field(default_factory=dict, repr=False)  # PAN → what may be shown
     not_cards: set[str] = field(
         default_factory=set, repr=False

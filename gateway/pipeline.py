@@ -2,6 +2,7 @@
 
     connect   a CONNECT comes in: may this network ask for that host?     (nothing is dialled)
     admit     a request's head is there: who, which route, which product? (nothing is read or sent)
+    direct    an endpoint with a protocol of its own: what is asked for, and of whom?
     send      the request is whole: tokens become cards (charge), cards become tokens (push)
     answer    the response is whole: cards become tokens (pull), echoes become aliases (charge)
     end       it is over, well or badly: audit outcome, metrics, one log line
@@ -43,6 +44,7 @@ from gateway.stages.guard import (
     may_pass_unparsed,
 )
 from gateway.stages.swap import Swap
+from gateway.stages.turns import Turns
 from gateway.threads import IN_THREAD, run
 
 
@@ -52,6 +54,7 @@ class Stages:
 
     rules: Rules
     admitting: Admitting
+    turns: Turns
     swap: Swap
     recorder: Recorder
     metrics: Metrics
@@ -83,9 +86,20 @@ class Pipeline:
         A request that nothing is to be done with is not even decoded: its bytes are the caller's.
         """
         route, request = _route(exchange), exchange.request
+        if exchange.channel is not None:
+            body = await self._decoded(request)
+            await run(len(body), self._s.admitting.direct, exchange, exchange.channel, route, body)
+        if route.one_at_a_time is not None:
+            await self._take_turn(exchange, route)
         if route.guards_request or route.request.detokenize:
             with self._undisturbed(request):
                 await self._take_in(exchange, route, request)
+
+    async def _take_turn(self, exchange: Exchange, route: Route) -> None:
+        body = await self._decoded(exchange.request)
+        if body:
+            document = await self._open(exchange, route.shapes, body)
+            self._s.turns.take(exchange, route, document)
 
     async def _take_in(self, exchange: Exchange, route: Route, request: Request) -> None:
         rule = route.request
@@ -109,6 +123,7 @@ class Pipeline:
 
     async def answer(self, exchange: Exchange) -> None:
         """Turns the response into what the caller may see; `exchange.response` changes in place."""
+        self._s.turns.give_back(exchange)
         route, response = _route(exchange), exchange.response
         if response is None:
             raise UpstreamInvalid
@@ -192,6 +207,7 @@ class Pipeline:
 
     async def end(self, exchange: Exchange, error: GatewayError | None) -> None:
         """Once for each exchange, whatever became of it."""
+        self._s.turns.give_back(exchange)
         try:
             await self._s.recorder.end(exchange, error)
         finally:

@@ -25,6 +25,7 @@ from gateway import __version__, certificates
 from gateway.access.clients import Access
 from gateway.access.keys import FRESH
 from gateway.cards.bins import Bins, load_bins
+from gateway.channels import paycomet
 from gateway.config import Config
 from gateway.control import health
 from gateway.control.port import Port, welcome
@@ -44,6 +45,7 @@ from gateway.rules.model import HostPattern, RuleSet
 from gateway.rules.watch import Rules
 from gateway.stages.admit import Admitting
 from gateway.stages.swap import Swap
+from gateway.stages.turns import Turns
 from gateway.vault.service import Vault
 
 _HOUSEKEEPING_SECONDS: Final = 2.0
@@ -107,10 +109,12 @@ class Worker:
             vault=self._vault, metrics=self.metrics, refusals=self._refusals, clock=clock
         )
         tunnels = frozenset((target.host, target.port) for target in config.tunnel)
+        channels = {paycomet.NAME: paycomet.PaycometSiteMinder(clock)}
         self._pipeline = Pipeline(
             Stages(
                 rules=self._rules,
-                admitting=Admitting(self._access, self._egress, tunnels),
+                admitting=Admitting(self._access, self._egress, tunnels, channels),
+                turns=Turns(),
                 swap=swap,
                 recorder=recorder,
                 metrics=self.metrics,

@@ -7,6 +7,7 @@ uses it speaks to it through real sockets and real TLS only.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import io
 import os
 import sqlite3
@@ -14,6 +15,7 @@ import threading
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from xml.sax.saxutils import escape
 
 import requests
 import yaml
@@ -233,6 +235,37 @@ class Running:
             timeout=60,
             **more,
         )
+
+    def paycomet(self, hotel="10107", *, session=None, url=None, token=None, **changes):
+        """Posts a pull as a client of PAYCOMET's proxy does; `changes` are fields of `xml`."""
+        who = self.sandbox.siteminder.settings
+        values = {
+            "username": who.username,
+            "password": who.password,
+            "requestor_id": "SANDBOX",
+            "requestor_type": "22",
+            "hotel_code": hotel,
+            "selection_criteria": "Undelivered",
+            "url": url or f"{self.sandbox.named_url('siteminder')}/pmsxchangev2/services/SANDBOX",
+            "ds_merchant_code": "seaside01",
+            "ds_merchant_terminal": "1",
+        } | changes
+        fields = {name: f"<{name}>{escape(value)}</{name}>" for name, value in values.items()}
+        asked = "".join(list(fields.values())[:6])
+        product = fields["ds_merchant_code"] + fields["ds_merchant_terminal"]
+        xml = (
+            f"<root><booking><xml><request>{asked}</request></xml>{fields['url']}</booking>"
+            f"<paytpv>{product}</paytpv></root>"
+        )
+        headers = {} if token == "" else {"PAYCOMET-API-TOKEN": token or self.key()}
+        with contextlib.ExitStack() as stack:
+            session = session or stack.enter_context(self.endpoint_session())
+            return session.post(
+                f"{self.endpoints}/api/v1/siteminder",
+                data={"xml": xml},
+                headers=headers,
+                timeout=60,
+            )
 
     def upstream_bytes(self, hotel):
         """What SiteMinder answers for `hotel` when nobody stands between."""

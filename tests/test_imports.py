@@ -16,7 +16,7 @@ LAYERS = {
     "strict_yaml": 1, "yaml_model": 1, "yaml_place": 1, "config_values": 1, "authority": 1,
     "config": 2, "config_checks": 2, "certificates": 2,
     "cards": 2, "audit": 2, "metrics": 2,
-    "codecs": 2, "vault": 3, "rules": 3, "egress": 3, "access": 3, "exchange": 3, "problem": 3,
+    "codecs": 2, "vault": 3, "rules": 3, "egress": 3, "access": 3, "channel": 3, "exchange": 3, "problem": 3,
     "refused": 4, "record": 4,
     "stages": 5,
     "pipeline": 6,

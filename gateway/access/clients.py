@@ -179,6 +179,13 @@ class Access:
             admission.products, route=route, named=named, system=system, hotel=hotel
         )
 
+    def product_by_terminal(self, admission: Admission, merchant_code: str, terminal: int) -> str:
+        """The name of the product that a request names by merchant code and terminal.
+
+        Raises ProductUnknown (TerminalUnknown is one), ProductNotPermitted.
+        """
+        return self._products.by_terminal(admission.products, merchant_code, terminal)
+
     def products_of(self, admission: Admission) -> frozenset[str]:
         """The products whose tokens the caller may use."""
         if admission.products is None:

@@ -19,6 +19,10 @@ class HotelUnknown(ProductUnknown):
     """
 
 
+class TerminalUnknown(ProductUnknown):
+    """The merchant code is known, that terminal of it is not."""
+
+
 @dataclass(frozen=True, slots=True)
 class Product:
     """A tenant. `test`: its tokens never go to a live host."""
@@ -60,12 +64,29 @@ class Products:
             )
             for name, settings in config.products.items()
         }
+        self._by_terminal = {
+            (settings.merchant_code, settings.terminal): name
+            for name, settings in config.products.items()
+        }
         self._hotels: Mapping[str, Mapping[str, str]] = config.hotels
         self.names = frozenset(self._products)
 
     def has_hotels(self, system: str) -> bool:
         """Whether the system's hotels are mapped to products."""
         return system in self._hotels
+
+    def by_terminal(
+        self, permitted: frozenset[str] | None, merchant_code: str, terminal: int
+    ) -> str:
+        """The name of the product with this merchant code and terminal.
+
+        Raises ProductUnknown, TerminalUnknown (one of them), ProductNotPermitted.
+        """
+        name = self._by_terminal.get((merchant_code, terminal))
+        if name is None:
+            known = any(merchant_code == code for code, _ in self._by_terminal)
+            raise TerminalUnknown if known else ProductUnknown
+        return self._permitted(name, permitted).name
 
     def of_exchange(
         self,

@@ -227,10 +227,12 @@ def _row(pack: Pack, route: Route) -> dict[str, str]:
 
 
 def _where(route: Route) -> str:
-    if route.to is not None:
-        host = ("*." if route.to.host.any_below else "") + route.to.host.host
-        port = "" if route.to.port == 443 else f":{route.to.port}"
-        return f"to https://{host}{port}{route.to.path.text}"
+    to = route.to
+    if to is not None:
+        host = ("*." if to.host.any_below else "") + to.host.host
+        port = "" if to.port == 443 else f":{to.port}"
+        target = f"https://{host}{port}{to.path.text}"
+        return f"at {route.at.text} ({route.protocol}) -> {target}" if route.at else f"to {target}"
     forward = route.forward
     if route.at is None or forward is None:
         return "nowhere"

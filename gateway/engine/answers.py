@@ -119,12 +119,19 @@ def refusal(
     head_only: bool = False,
     code_as_reason: bool = False,
 ) -> bytes:
-    """A problem answer, whole. `code_as_reason` is for CONNECT, where clients show nothing else."""
+    """A problem answer, whole; in a channel's own words where the caller speaks its protocol.
+
+    `code_as_reason` is for CONNECT, where clients show nothing else."""
     id = exchange.id if exchange else ""
-    status, media_type, body = problem(error, exchange=id, phase=phase)
+    if exchange is not None and exchange.channel is not None:
+        status, media_type, body = exchange.channel.refusal(error, phase)
+    else:
+        status, media_type, body = problem(error, exchange=id, phase=phase)
     headers = Headers([(b"Content-Type", media_type.encode("ascii"))])
     headers.set("Content-Length", str(len(body)))
     headers.set("Cache-Control", "no-store")
+    if error.retry_after is not None:
+        headers.set("Retry-After", str(error.retry_after))
     if exchange:
         sign(exchange, headers)
     if status in (401, 407):

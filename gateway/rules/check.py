@@ -26,11 +26,11 @@ def _doubled(packs: Sequence[Pack]) -> Iterator[Problem]:
 def _ties(routes: Sequence[Route]) -> Iterator[Problem]:
     groups: dict[object, list[tuple[Route, PathPattern]]] = {}
     for route in routes:
-        if route.to is not None:
+        if route.at is not None:
+            groups.setdefault("at", []).append((route, route.at))
+        elif route.to is not None:
             to = route.to
             groups.setdefault((to.scheme, to.host, to.port), []).append((route, to.path))
-        elif route.at is not None:
-            groups.setdefault("at", []).append((route, route.at))
     for group in groups.values():
         for (one, a), (other, b) in combinations(group, 2):
             if one.methods & other.methods and weight(a) == weight(b) and overlap(a, b):

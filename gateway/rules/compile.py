@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final, Literal
 
+from gateway.codecs.paths import Path, PathError, parse_path
 from gateway.errors import Problem
 from gateway.rules.insertions import compile_insertions
 from gateway.rules.model import (
@@ -106,6 +107,7 @@ class PackCompiler:
         request = self._direction(entry.request, "request", (*place, "request"))
         response = self._direction(entry.response, "response", (*place, "response"))
         target, at, forward = self._addresses(entry, place)
+        turn = self._turn(entry, request, response, (*place, "one_at_a_time"))
         self._known(entry.product, self._around.products, "product", (*place, "product"))
         route = Route(
             system=self._entry.system,
@@ -115,6 +117,8 @@ class PackCompiler:
             to=target,
             at=at,
             forward=forward,
+            protocol=entry.protocol,
+            one_at_a_time=turn,
             auth=entry.auth,
             product=entry.product,
             mode=entry.mode,
@@ -127,17 +131,20 @@ class PackCompiler:
     def _addresses(
         self, entry: RouteEntry, place: Place
     ) -> tuple[Target | None, PathPattern | None, Forward | None]:
+        target = at = None
         if entry.to is not None:
             try:
-                return parse_target(entry.to), None, None
+                target = parse_target(entry.to)
             except TargetError as error:
                 self._notes.add((*place, "to"), str(error))
-                return None, None, None
+        if entry.at is None:
+            return target, None, None
         try:
-            at = parse_path_pattern(entry.at or "")
+            at = parse_path_pattern(entry.at)
         except TargetError as error:
             self._notes.add((*place, "at"), str(error))
-            return None, None, None
+        if at is None or entry.protocol is not None:
+            return target, at, None
         try:
             return None, at, parse_forward(entry.forward or "", at, self._variables)
         except TargetError as error:
@@ -147,13 +154,21 @@ class PackCompiler:
     def _check_reach(self, route: Route, place: Place) -> None:
         """Who may call, and over what clear cards would travel."""
         if route.auth != "key":
-            if route.to is not None:
+            if route.at is None:
                 message = "`auth` goes with `at`; through the proxy it is always a gateway key"
+                self._notes.add((*place, "auth"), message)
+            elif route.protocol is not None:
+                message = "a route with a `protocol` is always called with a gateway key"
                 self._notes.add((*place, "auth"), message)
             if route.request.detokenize:
                 message = "cards are put in only for a caller with a gateway key (`auth: key`)"
                 self._notes.add((*place, "request", "detokenize"), message)
             self._known(route.auth, self._around.callers, "caller", (*place, "auth"))
+        if route.protocol is not None and route.response.tokenize is None:
+            self._notes.add(
+                (*place, "protocol"),
+                "say which cards its answer may hold: `response: { tokenize: … }`",
+            )
         if route.forward is not None and route.forward.scheme == "http":
             if route.request.detokenize:
                 self._notes.add((*place, "forward"), "cards may be put in only towards https://")
@@ -161,6 +176,26 @@ class PackCompiler:
                 self._notes.add(
                     (*place, "forward"), "an answer with clear cards must come over https://"
                 )
+
+    def _turn(
+        self, entry: RouteEntry, request: Direction, response: Direction, place: Place
+    ) -> Path | None:
+        """`one_at_a_time`: a place in the request, in the format that the route's shapes have."""
+        if entry.one_at_a_time is None:
+            return None
+        tokenize = response.tokenize or request.tokenize
+        shapes = tokenize.shapes if tokenize else request.detokenize
+        if not shapes:
+            self._notes.add(
+                place, "`one_at_a_time` needs a shape on this route: its format is meant"
+            )
+            return None
+        try:
+            path = parse_path(entry.one_at_a_time, shapes[0].format)
+        except PathError as error:
+            self._notes.add(place, str(error))
+            return None
+        return path
 
     def _known(
         self, name: str | None, known: Collection[str] | None, what: str, place: Place

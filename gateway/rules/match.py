@@ -44,6 +44,21 @@ class _Candidate:
     regex: re.Pattern[str]
 
 
+def allows(route: Route, authority: Authority, stands_for: str, path: str) -> bool:
+    """Whether a route's `to:` takes this target, which the request itself has named.
+
+    Arguments as for `Matcher.to`. Raises `TargetAmbiguous`.
+    """
+    to, bare = route.to, _unambiguous(path)
+    return (
+        to is not None
+        and to.host.matches(stands_for)
+        and to.scheme == authority.scheme
+        and (to.port == authority.port or stands_for != authority.host)
+        and _candidate(route, to.path).regex.fullmatch(bare) is not None
+    )
+
+
 class Matcher:
     """Finds routes. Immutable: new rules come with a new one."""
 
@@ -52,11 +67,11 @@ class Matcher:
         self._below: dict[str, list[_Candidate]] = {}
         self._at: list[_Candidate] = []
         for route in rules.routes:
-            if route.to is not None:
+            if route.at is not None:
+                self._at.append(_candidate(route, route.at))
+            elif route.to is not None:
                 index = self._below if route.to.host.any_below else self._hosts
                 index.setdefault(route.to.host.host, []).append(_candidate(route, route.to.path))
-            elif route.at is not None:
-                self._at.append(_candidate(route, route.at))
         for candidates in (*self._hosts.values(), *self._below.values(), self._at):
             candidates.sort(key=lambda one: weight(one.pattern), reverse=True)
 
@@ -84,13 +99,16 @@ class Matcher:
                     return one.route
         return None
 
-    def at(self, method: str, path: str) -> tuple[Route, Authority, str] | None:
+    def at(self, method: str, path: str) -> tuple[Route, Authority | None, str] | None:
         """The route of a request to a URL of the gateway, where it goes and with which path.
 
-        The query is kept. None when there is no such route. Raises `TargetAmbiguous`.
+        The query is kept. The request itself says where to, where the route has a protocol of its
+        own: then no authority is given. None when there is no such route. Raises `TargetAmbiguous`.
         """
         bare = _unambiguous(path)
         for one in _fitting(self._at, method, bare):
+            if one.route.protocol is not None:
+                return one.route, None, path
             forward, match = one.route.forward, one.regex.fullmatch(bare)
             if forward is not None and match is not None:
                 authority = Authority(forward.scheme, forward.host, forward.port)

@@ -162,7 +162,11 @@ class Forward:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One kind of exchange. Exactly one of `to` and `at` is set; `forward` goes with `at`."""
+    """One kind of exchange. Exactly one of `to` and `at` is set; `forward` goes with `at`.
+
+    With `protocol` both are: it is called `at` a URL, in the words of that protocol, and `to` says
+    which targets such a request may name.
+    """
 
     system: str
     name: str
@@ -171,6 +175,8 @@ class Route:
     to: Target | None = None
     at: PathPattern | None = None
     forward: Forward | None = None
+    protocol: str | None = None
+    one_at_a_time: Path | None = None  # in the request: what is asked for, one request at a time
     auth: str = "key"  # `key`, or an entry under `callers:` in gateway.yaml
     product: str | None = None
     mode: Mode = "live"
@@ -181,6 +187,12 @@ class Route:
     def id(self) -> str:
         """`system/name`: the label in metrics and audit."""
         return f"{self.system}/{self.name}"
+
+    @property
+    def shapes(self) -> tuple[Shape, ...]:
+        """The shapes of whichever direction has some: their format is the route's."""
+        tokenize = self.response.tokenize or self.request.tokenize
+        return tokenize.shapes if tokenize else self.request.detokenize
 
     @property
     def guards_request(self) -> bool:

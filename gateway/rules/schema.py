@@ -256,6 +256,8 @@ class RouteEntry(_Entry):
     to: Text | None = None
     at: Text | None = None
     forward: Text | None = None
+    protocol: Literal["paycomet-siteminder"] | None = None
+    one_at_a_time: Text | None = None
     auth: Text = "key"
     methods: tuple[Method, ...] = Field(min_length=1)
     product: Text | None = None
@@ -265,6 +267,12 @@ class RouteEntry(_Entry):
 
     @model_validator(mode="after")
     def _one_side(self) -> RouteEntry:
+        if self.protocol is not None:
+            if self.to is None or self.at is None or self.forward is not None:
+                raise ValueError(
+                    "with `protocol` give `at` (its URL) and `to` (what a request may name as target)"
+                )
+            return self
         if (self.to is None) == (self.at is None):
             raise ValueError(
                 "give either `to` (through the proxy), or `at` and `forward` (a URL of the gateway)"

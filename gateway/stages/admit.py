@@ -2,20 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
 from gateway.access.clients import Access, Admission
+from gateway.authority import parse_authority
+from gateway.channel import Channel
 from gateway.egress import Egress
-from gateway.errors import RouteUnknown, ScopeMissing
-from gateway.exchange import Blind, Exchange, Peer, Tunnel, supplied_id
+from gateway.errors import (
+    HttpInvalid,
+    KeyRequired,
+    RouteUnknown,
+    ScopeMissing,
+    TargetAmbiguous,
+    TargetNotAllowed,
+)
+from gateway.exchange import Authority, Blind, Exchange, Peer, Tunnel, supplied_id
 from gateway.headers import Headers
-from gateway.rules.match import Matcher
+from gateway.rules.match import Matcher, allows
 from gateway.rules.model import Route
 
 
 class Admitting:
     """The first stage. Holds no state of its own; `matcher` is handed in, for rules may change."""
 
-    def __init__(self, access: Access, egress: Egress, tunnels: frozenset[tuple[str, int]]) -> None:
+    def __init__(
+        self,
+        access: Access,
+        egress: Egress,
+        tunnels: frozenset[tuple[str, int]],
+        channels: Mapping[str, Channel],
+    ) -> None:
         self._access, self._egress, self._tunnels = access, egress, tunnels
+        self._channels = channels
 
     def connect(
         self, peer: Peer, host: str, port: int, headers: Headers, matcher: Matcher
@@ -37,7 +56,7 @@ class Admitting:
         """Finds client, credentials and route, in this order; strips what is ours from the headers.
 
         Sets `exchange.admission`, `.route`, `.test_host`, `.product_named`, and on the endpoints
-        listener the request's authority and path. Raises the refusals of `Access` and
+        listener the request's authority and path, or the channel that will tell them. Raises the refusals of `Access` and
         `RouteUnknown`, `ScopeMissing`, `ProductUnknown`, `ProductNotPermitted`.
         """
         headers = exchange.request.headers
@@ -87,9 +106,13 @@ class Admitting:
             raise RouteUnknown
         exchange.endpoint_path = request.path
         route, request.authority, request.path = match
-        _, exchange.test_host = self._egress.stands_for(
-            request.authority.host, request.authority.port
-        )
+        if route.protocol is not None:
+            exchange.channel = self._channels[route.protocol]
+            exchange.product_named = None  # the protocol has a place for it
+        if request.authority is not None:
+            _, exchange.test_host = self._egress.stands_for(
+                request.authority.host, request.authority.port
+            )
         return route
 
     def _endpoint_caller(self, exchange: Exchange, route: Route) -> Admission:
@@ -119,8 +142,32 @@ class Admitting:
         )
         self._access.forget(route.auth, headers)
 
+    def direct(self, exchange: Exchange, channel: Channel, route: Route, body: bytes) -> None:
+        """Turns a request in a channel's protocol, whole, into the one that goes upstream.
+
+        Its target must be one that the route allows: never an open relay. Parses. Raises what the
+        channel raises, ProductUnknown, ProductNotPermitted, TargetAmbiguous, TargetNotAllowed.
+        """
+        request, admission = exchange.request, exchange.admission
+        if admission is None:  # nothing gets here without
+            raise KeyRequired
+        order = channel.read(request.headers, body)
+        exchange.product_named = self._access.product_by_terminal(
+            admission, order.merchant_code, order.terminal
+        )
+        exchange.product_fixed = True
+        authority, path = _target(order.url)
+        stands_for, stand_in = self._egress.stands_for(authority.host, authority.port)
+        if not allows(route, authority, stands_for, path):
+            raise TargetNotAllowed
+        exchange.test_host = stand_in or route.mode == "test"
+        request.authority, request.path = authority, path
+        request.method, request.headers, request.body = order.method, order.headers, order.body
+
     def _check_product(self, exchange: Exchange, admission: Admission, route: Route) -> None:
         """Refuses early where no product can be found: later, a message would be lost for it."""
+        if exchange.channel is not None:
+            return
         tokenize = route.request.tokenize or route.response.tokenize
         named = exchange.product_named
         if named is not None or (
@@ -129,3 +176,14 @@ class Admitting:
             self._access.product(
                 admission=admission, route=route, named=named, system=route.system, hotel=None
             )
+
+
+def _target(url: str) -> tuple[Authority, str]:
+    """An https URL's authority, normalised, and its path with the query. Raises TargetAmbiguous."""
+    parts = urlsplit(url)
+    try:
+        host, port = parse_authority(parts.netloc, 443)
+    except HttpInvalid:
+        raise TargetAmbiguous from None
+    query = f"?{parts.query}" if parts.query else ""
+    return Authority("https", host, port), (parts.path or "/") + query

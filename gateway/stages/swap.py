@@ -178,6 +178,9 @@ class Swap:
         except ProductUnknown:
             place.failure = Failure.HOTEL_UNKNOWN
             return None
+        if exchange.product_fixed and product.name != exchange.product_named:
+            place.failure = Failure.PRODUCT_NOT_PERMITTED  # the map of hotels says another one
+            return None
         if place.card is not None:
             place.failure = product.refuses(place.card)
         return product

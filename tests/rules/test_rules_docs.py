@@ -36,7 +36,7 @@ def test_every_yaml_snippet_is_a_pack_whose_examples_pass(number):
 
 
 def test_there_are_snippets():
-    assert len(SNIPPETS) == 5
+    assert len(SNIPPETS) == 6
     assert len(COMMANDS) == 6
 
 

@@ -16,7 +16,34 @@ SMUGGLING = ("tests/engine/test_smuggling.py::test_p34_corpus",)
 CHARGE = "tests/e2e/test_charge.py"
 ACCESS = "tests/e2e/test_access.py"
 
+PAYCOMET = "tests/e2e/test_paycomet_siteminder.py"
+
 BREAKAGES = (
+    Breakage(
+        "call whatever URL a channel's request names",
+        "P30",
+        "gateway/stages/admit.py",
+        "        if not allows(route, authority, stands_for, path):",
+        "        if route is None:",
+        (f"{PAYCOMET}::test_p30_it_is_no_open_relay",),
+    ),
+    Breakage(
+        "compare no scheme and port with the route's target",
+        "P30",
+        "gateway/rules/match.py",
+        "        and (to.port == authority.port or stands_for != authority.host)\n"
+        "        and _candidate",
+        "        and _candidate",
+        (f"{PAYCOMET}::test_p30_it_is_no_open_relay",),
+    ),
+    Breakage(
+        "file a card under another product than the request names",
+        "P06",
+        "gateway/stages/swap.py",
+        "        if exchange.product_fixed and product.name != exchange.product_named:",
+        "        if exchange.product_fixed and not product.name:",
+        (f"{PAYCOMET}::test_cards_go_to_the_product_that_the_request_names_or_to_none",),
+    ),
     Breakage(
         "compare keys by a prefix",
         "P28",

@@ -36,7 +36,7 @@ class Gate:
         table = Table()
         access = Access(Config.model_validate_json(json.dumps(YAML)), table, Clock())
         egress = Egress(stand_ins=(), private=(), own=())
-        self.admitting = Admitting(access, egress, frozenset(tunnels))
+        self.admitting = Admitting(access, egress, frozenset(tunnels), {})
         self.key = create(table, NewKey("k", "pms", scopes=scopes), START, "test")[0].reveal()
 
     def connect(self, host, port, address=HOME, *fields):

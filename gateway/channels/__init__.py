@@ -1,0 +1,1 @@
+"""Endpoints with a protocol of their own."""
