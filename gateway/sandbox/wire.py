@@ -17,6 +17,7 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
+from gateway.sandbox.faults import Fault
 from gateway.sandbox.records import ReceivedRequest, Records
 
 LOG: Final = logging.getLogger("gateway.sandbox")
@@ -91,6 +92,23 @@ class WireResponse(Response):
             await self.background()
 
 
+class FaultResponse(WireResponse):
+    """One of `faults.FAULTS`, done to the connection of a simulator that runs. `canary` is a card."""
+
+    def __init__(self, fault: Fault, canary: str) -> None:
+        super().__init__(fault.write(canary.encode()), abort=fault.end == "abort")
+        self._waits = fault.end == "wait"
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if not self._waits:
+            await super().__call__(scope, receive, send)
+            return
+        transport: asyncio.Transport = scope["extensions"][_TRANSPORT]
+        transport.writelines(part for part in self.parts if isinstance(part, bytes))
+        while (await receive())["type"] != "http.disconnect":
+            pass
+
+
 class Observed:
     """Wraps a simulator: records each whole request, then logs method, path and status.
 
@@ -155,12 +173,11 @@ def _received(system: str, scope: Scope, body: bytes) -> ReceivedRequest:
 def received_cards(request: Request, records: Records, system: str) -> Response:
     """`GET /_sandbox/received`: the cards that came in, in clear, for whoever sits at this machine.
 
-    Refused (403) unless peer and Host are loopback addresses: a request that came through a
-    gateway names the simulator's host, and must not be answered.
+    Refused (403) as `only_from_here` says.
     """
-    peer = request.client.host if request.client else ""
-    if not (_is_loopback(peer) and _is_loopback(request.url.hostname or "")):
-        return JSONResponse({"error": "only from this machine, by address"}, status_code=403)
+    refused = only_from_here(request)
+    if refused is not None:
+        return refused
     cards = [
         {
             "reference": card.reference,
@@ -173,6 +190,17 @@ def received_cards(request: Request, records: Records, system: str) -> Response:
         for card in records.cards(system)
     ]
     return JSONResponse({"cards": cards})
+
+
+def only_from_here(request: Request) -> Response | None:
+    """A 403 unless peer and Host are loopback addresses, None where they are.
+
+    A request that came through a gateway names the simulator's host, and must not be answered.
+    """
+    peer = request.client.host if request.client else ""
+    if _is_loopback(peer) and _is_loopback(request.url.hostname or ""):
+        return None
+    return JSONResponse({"error": "only from this machine, by address"}, status_code=403)
 
 
 def _is_loopback(host: str) -> bool:
