@@ -149,7 +149,7 @@ def _await_sandbox(child: subprocess.Popen[str]) -> None:
     try:
         json.loads(line)
     except ValueError:
-        complain("The sandbox did not start.", "Its ports 9443 to 9448 must be free.")
+        complain("The sandbox did not start.", "Its ports 9443 to 9449 must be free.")
         raise typer.Exit(2) from None
 
 

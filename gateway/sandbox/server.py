@@ -19,6 +19,7 @@ from uvicorn import Config, Server
 from gateway.sandbox.adyen import Adyen
 from gateway.sandbox.channex import Channex
 from gateway.sandbox.loop import LoopThread
+from gateway.sandbox.paycomet import Paycomet
 from gateway.sandbox.pms import Pms
 from gateway.sandbox.records import Records
 from gateway.sandbox.siteminder import SiteMinder, SiteMinderSettings
@@ -53,6 +54,7 @@ HOSTS: Final = (
     Host("channex", {"channex.sandbox.test": "secure.channex.io"}),
     Host("pms", {"pms.sandbox.test": "pms.sandbox.test"}),
     Host("pms_plain", {"pms.sandbox.test": "pms.sandbox.test"}, tls=False),
+    Host("paycomet", {"paycomet.sandbox.test": "rest.paycomet.com"}),
 )
 
 
@@ -69,8 +71,8 @@ class Sandbox(Started):
     """All simulators. `ports` names the port of each listener; one that is not named is any free.
 
     `start` raises PortTaken. After it `ports` holds the real ports. `received` is what came in;
-    `siteminder`, `stripe`, `adyen`, `channex` are the simulators themselves. They run in a thread of
-    their own, whoever starts them.
+    `siteminder`, `stripe`, `adyen`, `channex`, `paycomet` are the simulators themselves. They run in a
+    thread of their own, whoever starts them.
     """
 
     def __init__(self, directory: Path, *, ports: Mapping[str, int] | None = None) -> None:
@@ -86,6 +88,7 @@ class Sandbox(Started):
         self.adyen = Adyen(self.received)
         self.channex = Channex()
         self.pms = Pms()
+        self.paycomet = Paycomet(self.received)
         self._thread: LoopThread | None = None
         self._servers: list[Server] = []
         self._serving: list[asyncio.Task[None]] = []
@@ -117,7 +120,7 @@ class Sandbox(Started):
     def reset(self) -> None:
         """Everything is undelivered again; what was received is forgotten."""
         self.received.clear()
-        for simulator in (self.siteminder, self.stripe, self.adyen, self.channex):
+        for simulator in (self.siteminder, self.stripe, self.adyen, self.channex, self.paycomet):
             simulator.reset()
 
     # --- how it is reached ----------------------------------------------------------------------
@@ -173,6 +176,7 @@ class Sandbox(Started):
             "channex": self.channex.app,
             "pms": self.pms.app,
             "pms_plain": self.pms.app,
+            "paycomet": self.paycomet.app,
         }
         for host in HOSTS:
             config = Config(

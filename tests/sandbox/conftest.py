@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+import ssl
+
+import httpx
 import pytest
 
 from gateway.sandbox.server import Sandbox
+from tests.sandbox.paycomet_calls import Merchant
 
 
 @pytest.fixture(scope="session")
@@ -22,3 +26,16 @@ def sandbox(running):
 @pytest.fixture
 def ca(sandbox):
     return str(sandbox.ca_file)
+
+
+@pytest.fixture
+def merchant(sandbox, ca):
+    """Who calls the simulated PAYCOMET."""
+    with httpx.Client(
+        base_url=sandbox.url("paycomet"),
+        verify=ssl.create_default_context(cafile=ca),
+        trust_env=False,
+        headers={"PAYCOMET-API-TOKEN": "sandbox"},
+        timeout=5,
+    ) as client:
+        yield Merchant(client)

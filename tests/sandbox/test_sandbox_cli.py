@@ -39,7 +39,7 @@ def run(app):
 
 
 def started(tmp_path):
-    """A sandbox in a process of its own and what it said; six neighbouring ports may be taken."""
+    """A sandbox in a process of its own and what it said; its neighbouring ports may be taken."""
     for _ in range(10):
         base = random.randrange(12000, 30000)  # below the ports that the system gives away
         command = [sys.executable, "-c", PROGRAM, "sandbox", "--directory", str(tmp_path)]
