@@ -26,7 +26,8 @@ _HeaderFile = Annotated[Path | None, typer.Option(help="File with that header's 
 _AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 
 
-_HELP = """Simulated partners on this machine: SiteMinder, Stripe, Adyen, Channex, and a PMS.
+_HELP = """Simulated partners on this machine: SiteMinder, Stripe, Adyen, PAYCOMET, Channex, and
+a PMS.
 
 Examples:
 
@@ -67,7 +68,7 @@ def _run(
         Path, typer.Option(help="Where the sandbox keeps its CA; made when it is not there.")
     ] = Path("state/sandbox"),
     port_base: Annotated[
-        int, typer.Option(min=1024, max=65500, help="The first of six ports.")
+        int, typer.Option(min=1024, max=65500, help=f"The first of {len(HOSTS)} ports.")
     ] = PORT_BASE,
     as_json: _AsJson = False,
 ) -> None:
@@ -99,6 +100,7 @@ def _told(sandbox: Sandbox) -> str:
     pull = f"{sandbox.url('siteminder')}/pmsxchangev2/services/SANDBOX"
     stripe, adyen = sandbox.url("stripe"), sandbox.url("adyen")
     channex, pms = sandbox.url("channex"), sandbox.url("pms")
+    paycomet = sandbox.url("paycomet")
     return f"""The sandbox runs on this machine only. Ctrl-C stops it.
 
 {hosts}
@@ -120,6 +122,9 @@ A charge
     -d 'payment_method_data[card][number]=4242424242424242' \\
     -d 'payment_method_data[card][exp_month]=12' -d 'payment_method_data[card][exp_year]=2030'
   {curl} {stripe}/_sandbox/received      # the cards that came in ({adyen}: the same)
+A card for PAYCOMET to keep, answered with its pair (docs/sandbox-paycomet.md has more)
+  {curl} {paycomet}/v1/cards -H 'PAYCOMET-API-TOKEN: sandbox' -H 'Content-Type: application/json' \\
+    -d '{{"terminal":1,"pan":"5445288852200883","expiryMonth":"05","expiryYear":"30","cvc2":"123"}}'
 A JSON feed
   {curl} {channex}/api/v1/booking_revisions/feed -H 'user-api-key: sandbox'
 A push

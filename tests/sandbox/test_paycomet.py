@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import ssl
+from pathlib import Path
 
 import httpx
 import pytest
@@ -10,7 +12,9 @@ import requests
 
 from gateway.sandbox.paycomet import PLAYED, PaycometSettings
 from tests.sandbox.paycomet_calls import CARD, NUMBER, PAYMENT
+from tests.test_docs import blocks
 
+ROOT = Path(__file__).parent.parent.parent
 CALLS = {
     "/v1/heartbeat": {"terminal": 1},
     "/v1/cards": CARD,
@@ -191,3 +195,35 @@ def test_it_stands_for_paycomet(sandbox):
     port = sandbox.ports["paycomet"]
     entry = sandbox.gateway_settings()[f"paycomet.sandbox.test:{port}"]
     assert (entry["stands_for"], entry["ca"]) == ("rest.paycomet.com", str(sandbox.ca_file))
+
+
+def test_the_calls_in_the_document_work(sandbox, ca):
+    """Each `http` block of docs/sandbox-paycomet.md is sent; the `json` block after it comes back.
+
+    A pair or an authCode that an answer brought takes the place of the document's in what follows.
+    """
+    document = ROOT / "docs/sandbox-paycomet.md"
+    sent, shown = list(blocks(document, "http")), list(blocks(document, "json"))
+    assert len(sent) == len(shown) >= 5
+    real: dict[str, str] = {}
+    context = ssl.create_default_context(cafile=ca)
+    with httpx.Client(base_url=sandbox.url("paycomet"), verify=context, trust_env=False) as client:
+        for request, expected in zip(sent, shown, strict=True):
+            head, _, body = request.partition("\n\n")
+            line, *headers = head.splitlines()
+            method, path, _ = line.split()
+            named = dict(header.split(": ", 1) for header in headers if "Host" not in header)
+            answer = client.request(
+                method, path, content=_replaced(body, real), headers=named
+            ).json()
+            wanted = json.loads(expected)
+            for name in ("idUser", "tokenUser", "authCode"):
+                if name in wanted and json.dumps(wanted[name]) not in real:
+                    real[json.dumps(wanted[name])] = json.dumps(answer[name])
+            assert answer == json.loads(_replaced(expected, real)), path
+
+
+def _replaced(text, real):
+    for old, new in real.items():
+        text = text.replace(old, new)
+    return text
