@@ -21,6 +21,7 @@ from gateway.cli.output import DEFAULT_CONFIG, ConfigFile, complain, say
 from gateway.cli.tryout import prepare, told
 from gateway.config import Config, load_config, read_config
 from gateway.errors import ConfigurationError, GatewayError
+from gateway.sandbox.server import fixed_ports
 from gateway.sandbox.tls import make_authority
 
 if TYPE_CHECKING:
@@ -149,7 +150,9 @@ def _await_sandbox(child: subprocess.Popen[str]) -> None:
     try:
         json.loads(line)
     except ValueError:
-        complain("The sandbox did not start.", "Its ports 9443 to 9449 must be free.")
+        ports = fixed_ports().values()
+        remedy = f"Its ports {min(ports)} to {max(ports)} must be free."
+        complain("The sandbox did not start.", remedy)
         raise typer.Exit(2) from None
 
 

@@ -26,8 +26,8 @@ _HeaderFile = Annotated[Path | None, typer.Option(help="File with that header's 
 _AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 
 
-_HELP = """Simulated partners on this machine: SiteMinder, Stripe, Adyen, PAYCOMET, Channex, and
-a PMS.
+_HELP = """Simulated partners on this machine: SiteMinder, Stripe, Adyen, PAYCOMET, Channex,
+BookingSync, and a PMS.
 
 Examples:
 
@@ -101,6 +101,7 @@ def _told(sandbox: Sandbox) -> str:
     stripe, adyen = sandbox.url("stripe"), sandbox.url("adyen")
     channex, pms = sandbox.url("channex"), sandbox.url("pms")
     paycomet = sandbox.url("paycomet")
+    bookingsync = sandbox.url("bookingsync")
     return f"""The sandbox runs on this machine only. Ctrl-C stops it.
 
 {hosts}
@@ -127,6 +128,10 @@ A card for PAYCOMET to keep, answered with its pair (docs/sandbox-paycomet.md ha
     -d '{{"terminal":1,"pan":"5445288852200883","expiryMonth":"05","expiryYear":"30","cvc2":"123"}}'
 A JSON feed
   {curl} {channex}/api/v1/booking_revisions/feed -H 'user-api-key: sandbox'
+A tentative booking, to be paid by card (then: docs/sandbox-bookingsync.md)
+  {curl} {bookingsync}/api/v3/rentals/1/bookings -H 'Authorization: Bearer sandbox' \\
+    -H 'Content-Type: application/vnd.api+json' \\
+    -d '{{"bookings": [{{"start_at": "2030-05-01", "end_at": "2030-05-04", "booked": false}}]}}'
 A push
   card-gateway sandbox push ota --to {pms}/ota --ca {sandbox.ca_file}"""
 

@@ -17,6 +17,7 @@ from typing import Any, Final, Self
 from uvicorn import Config, Server
 
 from gateway.sandbox.adyen import Adyen
+from gateway.sandbox.bookingsync import BookingSync
 from gateway.sandbox.channex import Channex
 from gateway.sandbox.loop import LoopThread
 from gateway.sandbox.paycomet import Paycomet
@@ -55,6 +56,13 @@ HOSTS: Final = (
     Host("pms", {"pms.sandbox.test": "pms.sandbox.test"}),
     Host("pms_plain", {"pms.sandbox.test": "pms.sandbox.test"}, tls=False),
     Host("paycomet", {"paycomet.sandbox.test": "rest.paycomet.com"}),
+    Host(
+        "bookingsync",
+        {
+            "secure.bookingsync.sandbox.test": "secure.bookingsync.com",
+            "bookingsync.sandbox.test": "www.bookingsync.com",
+        },
+    ),
 )
 
 
@@ -71,8 +79,8 @@ class Sandbox(Started):
     """All simulators. `ports` names the port of each listener; one that is not named is any free.
 
     `start` raises PortTaken. After it `ports` holds the real ports. `received` is what came in;
-    `siteminder`, `stripe`, `adyen`, `channex`, `paycomet` are the simulators themselves. They run in a
-    thread of their own, whoever starts them.
+    `siteminder`, `stripe`, `adyen`, `channex`, `paycomet`, `bookingsync` are the simulators themselves.
+    They run in a thread of their own, whoever starts them.
     """
 
     def __init__(self, directory: Path, *, ports: Mapping[str, int] | None = None) -> None:
@@ -89,6 +97,7 @@ class Sandbox(Started):
         self.channex = Channex()
         self.pms = Pms()
         self.paycomet = Paycomet(self.received)
+        self.bookingsync = BookingSync(self.received)
         self._thread: LoopThread | None = None
         self._servers: list[Server] = []
         self._serving: list[asyncio.Task[None]] = []
@@ -120,7 +129,14 @@ class Sandbox(Started):
     def reset(self) -> None:
         """Everything is undelivered again; what was received is forgotten."""
         self.received.clear()
-        for simulator in (self.siteminder, self.stripe, self.adyen, self.channex, self.paycomet):
+        for simulator in (
+            self.siteminder,
+            self.stripe,
+            self.adyen,
+            self.channex,
+            self.paycomet,
+            self.bookingsync,
+        ):
             simulator.reset()
 
     # --- how it is reached ----------------------------------------------------------------------
@@ -177,6 +193,7 @@ class Sandbox(Started):
             "pms": self.pms.app,
             "pms_plain": self.pms.app,
             "paycomet": self.paycomet.app,
+            "bookingsync": self.bookingsync.app,
         }
         for host in HOSTS:
             config = Config(

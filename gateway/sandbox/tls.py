@@ -21,19 +21,24 @@ CA_FILE: Final = "sandbox-ca.pem"
 _CA_KEY: Final = "sandbox-ca-key.pem"
 _LEAF: Final = "sandbox-cert.pem"
 _LEAF_KEY: Final = "sandbox-cert-key.pem"
-_NAMES: Final = ("*.sandbox.test", "*.adyen.sandbox.test", "localhost")
+_NAMES: Final = (
+    "*.sandbox.test",
+    "*.adyen.sandbox.test",
+    "*.bookingsync.sandbox.test",
+    "localhost",
+)
 _RENEW_BEFORE: Final = timedelta(days=14)
 _LIFE: Final = timedelta(days=800)  # clients refuse leaves that live much longer
 
 
 def make_authority(directory: Path) -> Path:
-    """Makes what is missing or about to expire in `directory`; returns the CA certificate's path."""
+    """Makes what is missing, lacks a name or is about to expire in `directory`; returns the CA certificate's path."""
     directory.mkdir(parents=True, exist_ok=True)
     ca_file = directory / CA_FILE
     if not _good(ca_file) or not (directory / _CA_KEY).exists():
         _make_ca(directory)
         (directory / _LEAF).unlink(missing_ok=True)
-    if not _good(directory / _LEAF) or not (directory / _LEAF_KEY).exists():
+    if not _good(directory / _LEAF, *_NAMES) or not (directory / _LEAF_KEY).exists():
         _make_leaf(directory)
     return ca_file
 
@@ -47,11 +52,16 @@ def server_context(directory: Path) -> ssl.SSLContext:
     return context
 
 
-def _good(path: Path) -> bool:
+def _good(path: Path, *names: str) -> bool:
+    """Whether a certificate is there, is for all of `names`, and lives on for a while."""
     try:
         certificate = x509.load_pem_x509_certificate(path.read_bytes())
     except (FileNotFoundError, ValueError):
         return False
+    if names:  # a new simulator may have brought a new one
+        held = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
+        if not set(names) <= set(held.value.get_values_for_type(x509.DNSName)):
+            return False
     return certificate.not_valid_after_utc - datetime.now(UTC) > _RENEW_BEFORE
 
 

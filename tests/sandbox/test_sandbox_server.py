@@ -120,7 +120,7 @@ def test_it_runs_beside_an_event_loop(tmp_path):
 def test_fixed_ports_follow_the_base():
     assert fixed_ports() == {
         "siteminder": 9443, "stripe": 9444, "adyen": 9445, "channex": 9446, "pms": 9447,
-        "pms_plain": 9448, "paycomet": 9449,
+        "pms_plain": 9448, "paycomet": 9449, "bookingsync": 9450,
     }  # fmt: skip
 
 
@@ -161,3 +161,15 @@ def test_p16_a_failing_simulator_logs_no_message(sandbox, ca, caplog, monkeypatc
     assert answer.status_code == 500
     assert "4242424242424242" not in answer.text + caplog.text
     assert "a simulator failed: ValueError" in caplog.text
+
+
+def test_a_certificate_that_lacks_a_new_simulators_name_is_made_anew(tmp_path, monkeypatch):
+    from gateway.sandbox import tls
+
+    with monkeypatch.context() as before:
+        before.setattr(tls, "_NAMES", ("*.sandbox.test",))
+        ca_file = make_authority(tmp_path)
+    trusted, leaf = ca_file.read_bytes(), (tmp_path / "sandbox-cert.pem").read_bytes()
+    make_authority(tmp_path)
+    assert ca_file.read_bytes() == trusted  # who trusts it need not do so again
+    assert (tmp_path / "sandbox-cert.pem").read_bytes() != leaf

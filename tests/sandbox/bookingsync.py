@@ -1,0 +1,56 @@
+"""What a PMS sends to BookingSync, for the tests of its simulator and of the gateway before it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+JSON_API = {"Authorization": "Bearer sandbox", "Content-Type": "application/vnd.api+json"}
+EXECUTE = "/api/bookingsync/instant_bookings"
+GATEWAYS = {
+    1: ("123", "bogus"),
+    2: ("124", "booking_pay"),
+    3: ("125", "ogone"),
+    4: ("126", "stripe"),
+    5: ("127", "bogus"),
+}
+CURRENCIES = {4: "USD"}
+
+
+def in_minutes(minutes):
+    return (datetime.now(UTC) + timedelta(minutes=minutes)).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def booking(**members):
+    return {
+        "start_at": "2030-05-01T16:00:00Z",
+        "end_at": "2030-05-04T10:00:00Z",
+        "booked": False,
+        "tentative_expires_at": in_minutes(10),
+    } | members
+
+
+def payment(rental=1, **members):
+    currency = CURRENCIES.get(rental, "EUR")
+    return {"amount_in_cents": 10000, "currency": currency, "kind": "instant-booking"} | members
+
+
+def instant_booking(payment_id, rental=1, **members):
+    """The published payload, with the id that it lacks. A member that is None is left out."""
+    id, name = GATEWAYS[rental]
+    made = {
+        "tentative_payment_id": payment_id,
+        "card_number": 4111111111111111,
+        "cardholder_name": "John Doe",
+        "expires_at_month": "12",
+        "expires_at_year": "2030",
+        "security_code": 123,
+        "address1": "some address 1 / 10",
+        "zip": "12312",
+        "city": "San Francisco",
+        "state": "California",
+        "country_code": "US",
+        "gateway_id": id,
+        "gateway_name": name,
+        "gateway_type": "PaymentGateway",
+    } | members
+    return {name: value for name, value in made.items() if value is not None}
