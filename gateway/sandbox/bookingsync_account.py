@@ -126,6 +126,7 @@ class BookingSyncAccount:
             raise BookingRefused({"payment": ["authorization declined"]})
         if card.number == GATEWAY_FAILURE:
             raise BookingRefused({"server": ["payment gateway failure"]})
+        payment.details["card"] = f"XXXX-XXXX-XXXX-{card.number[-4:]}"
         if gateway in CHALLENGES and self.settings.challenges:
             payment.challenge = new_uuid()
             stamp = int(self.now().timestamp())

@@ -95,7 +95,9 @@ def test_200_is_empty_and_means_authorised_and_queued(http, sandbox, later):
     assert (answer.status_code, answer.content) == (200, b"")
     assert answer.headers["content-length"] == "0"
     assert state(http, booking_id, payment_id) == ("Tentative", None, None)
-    assert shown(http, "payments", payment_id)["authorized_at"] is not None
+    listed = shown(http, "payments", payment_id)
+    assert listed["authorized_at"] is not None
+    assert listed["card"] == "XXXX-XXXX-XXXX-1111"
     later(seconds=sandbox.bookingsync.settings.capture_seconds)
     status, paid_at, transaction_id = state(http, booking_id, payment_id)
     assert status == "Booked"
