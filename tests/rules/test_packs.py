@@ -31,6 +31,7 @@ def test_each_example_comes_out_as_expected(outcome):
 def test_the_packs_of_this_release():
     assert set(PACKS) == {
         "siteminder", "siteminder-push", "booking-com", "channex", "stripe", "adyen",
+        "bookingsync",
     }  # fmt: skip
 
 
@@ -103,6 +104,15 @@ def test_siteminder_inserts_what_paycomet_inserts(name):
         ("POST", "checkout-test.adyen.com", "/v72/payments", "adyen/checkout-test"),
         ("POST", "pal-test.adyen.com", "/pal/servlet/Payment/v68/authorise", "adyen/classic-test"),
         ("POST", "1797a841fbb37ca7-acme-checkout-live.adyenpayments.com", "/checkout/v72/payments", "adyen/checkout"),
+        ("POST", "secure.bookingsync.com", "/api/bookingsync/instant_bookings", "bookingsync/execute"),
+        ("GET", "secure.bookingsync.com", "/api/bookingsync/instant_bookings", None),
+        ("POST", "www.bookingsync.com", "/api/bookingsync/instant_bookings", None),
+        ("POST", "www.bookingsync.com", "/api/v3/rentals/1/bookings", "bookingsync/tentative-booking"),
+        ("POST", "www.bookingsync.com", "/api/v3/bookings/1/payments", "bookingsync/tentative-payment"),
+        ("GET", "www.bookingsync.com", "/api/v3/payments/101", "bookingsync/payment"),
+        ("DELETE", "www.bookingsync.com", "/api/v3/bookings/1", "bookingsync/booking"),
+        ("POST", "www.bookingsync.com", "/oauth/token", "bookingsync/access-token"),
+        ("GET", "www.bookingsync.com", "/api/v3/inbox/messages", None),
         ("POST", "x-acme-pal-live.adyenpayments.com", "/pal/servlet/Payment/v68/authorise", "adyen/classic"),
     ],
 )  # fmt: skip
@@ -123,6 +133,7 @@ def test_only_adyens_test_hosts_take_test_tokens():
         ("stripe/charge", b"source[number]=tok_1_Example000001&source[object]=card", b"source[number]=4111111111111111"),
         ("stripe/payment-methods", b"card[number]=tok_1_Example000001", b"billing_details[name]=Jane"),
         ("adyen/classic-test", b'{"card":{"number":"tok_1_Example000001"}}', b'"4111111111111111"'),
+        ("bookingsync/execute", b'{"card_number":"tok_1_Example000001"}', b'"card_number":4111111111111111'),
     ],
 )  # fmt: skip
 def test_cards_are_put_in_where_the_processors_want_them(name, body, expected):
