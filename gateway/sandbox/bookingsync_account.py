@@ -13,7 +13,7 @@ import string
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from gateway.sandbox.bookingsync_card import (
     DECLINED,
@@ -30,7 +30,7 @@ from gateway.sandbox.records import ReceivedCard, Records
 
 Json = dict[str, Any]
 Failing = Literal["api", "server"]
-FAILURES = {
+FAILURES: Final = {
     "api": "could not connect to BookingSync API",
     "server": "something went wrong",
 }
