@@ -227,7 +227,7 @@ def test_what_no_route_names_is_refused(gateway, pms):
 @needs_curl
 def test_the_calls_of_the_page(gateway):
     token, port = keep(gateway, PAN), gateway.sandbox.ports["bookingsync"]
-    block = BLOCKS[1].replace("http://127.0.0.1:8080", gateway.proxy).replace("9449", str(port))
+    block = BLOCKS[1].replace("http://127.0.0.1:8080", gateway.proxy).replace("9450", str(port))
     block = block.replace("state/ca/mitmproxy-ca-cert.pem", gateway.ca)
     told = run(f"key={gateway.key()}\ntoken={token.alias}\n{block}")
     assert "200\n" in told

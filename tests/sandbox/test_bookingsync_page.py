@@ -30,7 +30,7 @@ def run(script):
 
 def here(block, sandbox, ca):
     fixed = {
-        "https://127.0.0.1:9449": sandbox.url("bookingsync"),
+        "https://127.0.0.1:9450": sandbox.url("bookingsync"),
         "state/sandbox/sandbox-ca.pem": ca,
     }
     for name, own in fixed.items():
