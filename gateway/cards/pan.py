@@ -16,6 +16,12 @@ _UNBROKEN: Final = re.compile(rf"{_MASK_SIGN.pattern}*\d+{_MASK_SIGN.pattern}*")
 _MASK_AND_CODE: Final = re.compile(
     rf"{_MASK_SIGN.pattern}{_SEPARATORS.pattern}*\d+{_SEPARATORS.pattern}+\d{{3,4}}\Z"
 )
+# A masked number in a text of any kind. Fewer signs would be `#12`, or the `x` of a word.
+_MASKED: Final = re.compile(rf"(?:{_MASK_SIGN.pattern}{_SEPARATORS.pattern}*){{4,}}(?:\d+(?!\d))?")
+_MONTH: Final = "(?:0?[1-9]|1[0-2])"
+_EXPIRY_OR_CODE: Final = re.compile(
+    rf"(?<!\d)(?:(?P<expiry>{_MONTH}[-/.]20\d\d|20\d\d[-/.]{_MONTH})|\d{{3,4}})(?!\d)"
+)
 # How cards are printed: groups of four, American Express, Diners. Nineteen digits as 4-4-4-4-3 are
 # not among them: they may be sixteen and a CVC.
 _PRINTED: Final = ((4, 4, 4, 4), (4, 6, 5), (4, 6, 4))
@@ -176,6 +182,17 @@ def mask_unreadable(text: str) -> str:
     return _DIGIT.sub("*", text, count=total - 4)
 
 
+def has_code_behind_mask(text: str) -> bool:
+    """Whether a CVC may stand behind a masked number, in a text that may have words, too.
+
+    It may be any three or four digits but the year of an expiry: `411111******1111 CVC 123`.
+    """
+    masked = _MASKED.search(text)
+    return masked is not None and any(
+        found["expiry"] is None for found in _EXPIRY_OR_CODE.finditer(text, masked.end())
+    )
+
+
 def is_no_card(text: str) -> bool:
     """Whether a number field says "no clear card here": empty, a mask, zeros, a foreign token.
 
@@ -188,14 +205,16 @@ def is_no_card(text: str) -> bool:
         return True
     signs = len(_MASK_SIGN.findall(bare))
     if signs and signs + len(digits) == len(bare):
-        if _has_code_behind(text):
+        if _ends_in_code(text):
             return False
         return len(digits) <= 10  # first six and last four at most
+    if has_code_behind_mask(text):
+        return False
     return len(digits) < 12 and _LETTER.search(bare) is not None
 
 
-def _has_code_behind(text: str) -> bool:
-    """Whether a CVC may stand behind a mask: `************1111 123`."""
+def _ends_in_code(text: str) -> bool:
+    """Whether a mask without words may have a CVC behind it: `************1111 123`."""
     if _is_layout(tuple(map(len, _groups(text)))):
         return False
     return _MASK_AND_CODE.search(text.strip(" \u00a0-\t\r\n")) is not None

@@ -208,7 +208,9 @@ def _may_be_bare(
 def _read_bare(document: Document, shape: Shape, node: Node, position: int) -> CardPlace | None:
     """A text or number that stands where a card's fields should, and could be a card."""
     text = document.text(node)
-    if not _LONG_NUMBER.search(text) or _is_left_alone(shape, text, pan.digits_of(text)):
+    if not _LONG_NUMBER.search(text) and not pan.has_code_behind_mask(text):
+        return None
+    if _is_left_alone(shape, text, pan.digits_of(text)):
         return None
     place = CardPlace(shape, node, node, (), Secret(text), position)
     place.failure = Failure.CARD_MALFORMED
