@@ -16,11 +16,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-from gateway.cards.pan import is_plausible
+from gateway.cards.pan import PRINTED, is_plausible
 
 _GROUP: Final = re.compile(rb"[0-9]+")
-# How cards are printed and typed: groups of four, American Express, Diners, in halves.
-_LAYOUTS: Final = ((4, 4, 4, 4), (4, 6, 5), (4, 6, 4), (4, 4, 4, 4, 3))
+# Also as a part of a longer run. Here nineteen digits are one number, for one that is masked whole.
+_LAYOUTS: Final = (*PRINTED, (4, 4, 4, 4, 3))
 # These only when nothing else stands beside them.
 _LONE_LAYOUTS: Final = frozenset(
     {*_LAYOUTS, (4, 4, 4), (4, 4, 4, 1), (4, 3, 3, 3), (4, 4, 4, 2), (4, 4, 4, 3), (4, 4, 4, 5),

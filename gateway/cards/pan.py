@@ -24,7 +24,7 @@ _EXPIRY_OR_CODE: Final = re.compile(
 )
 # How cards are printed: groups of four, American Express, Diners. Nineteen digits as 4-4-4-4-3 are
 # not among them: they may be sixteen and a CVC.
-_PRINTED: Final = ((4, 4, 4, 4), (4, 6, 5), (4, 6, 4))
+PRINTED: Final = ((4, 4, 4, 4), (4, 6, 5), (4, 6, 4))
 _CVC_LENGTHS: Final = (3, 4)
 
 # Issuer ranges (ISO/IEC 7812; the schemes' published tables), longest prefix first. Lengths are
@@ -119,7 +119,7 @@ def _is_one_number(groups: Sequence[str]) -> bool:
 
 def _is_layout(sizes: tuple[int, ...]) -> bool:
     """Whether groups of these sizes are one number for sure: unbroken, or as printed."""
-    return len(sizes) == 1 or sizes in _PRINTED
+    return len(sizes) == 1 or sizes in PRINTED
 
 
 def luhn_ok(digits: str) -> bool:
