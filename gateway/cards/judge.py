@@ -19,7 +19,7 @@ from typing import Final, NamedTuple
 from gateway.cards.pan import PRINTED, is_plausible
 
 _GROUP: Final = re.compile(rb"[0-9]+")
-# Also as a part of a longer run. Here nineteen digits are one number, for one that is masked whole.
+# Also as a part of a longer run. Nineteen digits are one number here: they are masked together.
 _LAYOUTS: Final = (*PRINTED, (4, 4, 4, 4, 3))
 # These only when nothing else stands beside them.
 _LONE_LAYOUTS: Final = frozenset(
