@@ -63,6 +63,10 @@ class Element:
     children: tuple[Element, ...] = ()
     text: str = ""
 
+    def __hash__(self) -> int:
+        """Cheap, for codecs look up what they made ready for a template."""
+        return hash(self.name)
+
 
 @dataclass(frozen=True, slots=True)
 class Members:

@@ -48,6 +48,11 @@ class Path:
     steps: tuple[Step, ...]
     absolute: bool = False
 
+    def __hash__(self) -> int:
+        """Codecs look up what they made ready for a path: hashing its steps would take longer than
+        following them."""
+        return hash(self.text)
+
 
 def parse_path(text: str, format: str) -> Path:
     """Parses `text` for a format (`xml`, `json`, `form`). Raises `PathError`."""

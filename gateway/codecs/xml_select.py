@@ -46,19 +46,10 @@ class Hop:
 Finder = Callable[[Tree, Parsed], Sequence[Place]]  # from the node at hand
 
 
-# By a path's identity (it is kept alive beside it): to compare its steps takes longer than to follow
-# them.
-_FINDERS: dict[int, tuple[Path, Finder]] = {}
-
-
+@lru_cache(_KEPT)
 def finder(path: Path) -> Finder:
     """A relative path, of one step at least, made ready."""
-    known = _FINDERS.get(id(path))
-    if known is None:
-        if len(_FINDERS) >= _KEPT:
-            _FINDERS.clear()
-        known = _FINDERS[id(path)] = (path, _made(prepare(path.steps)))
-    return known[1]
+    return _made(prepare(path.steps))
 
 
 def _made(hops: tuple[Hop, ...]) -> Finder:
@@ -181,7 +172,7 @@ def _nth(elements: Iterable[Parsed], index: int) -> Iterator[Parsed]:
             yield element
 
 
-def _keys(tree: Tree, element: Parsed, hop: Hop) -> list[str]:
+def _keys(tree: Tree, element: Parsed, hop: Hop) -> Sequence[str]:
     """The attributes of `element` that `hop` names, in lxml's spelling."""
     if hop.step.where is not None or hop.step.index not in {None, 1}:
         return []

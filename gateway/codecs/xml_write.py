@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from gateway.codecs.document import Element
@@ -28,10 +29,7 @@ class _Slot(NamedTuple):
 
 _Form = list[bytes | _Slot]  # a template made ready: what is always the same is written once
 
-# By a template's identity (it is kept alive beside it), codec, prefix, and whether it is numbered.
-# The rules have a few dozen templates; prefixes are a partner's.
-_FORMS: dict[tuple[int, str, str, bool], tuple[Element, _Form]] = {}
-_KEPT: Final = 512
+_KEPT: Final = 512  # forms; the rules have a few dozen templates, prefixes are a partner's
 _SHORT: Final = 8  # a longer prefix is not kept: it is a peer's word
 
 
@@ -75,20 +73,12 @@ class Writer:
         `position` becomes the outermost element's attribute of that name.
         """
         numbered = position is not None
-        key = (id(content), self._codec, prefix, numbered)
-        known = _FORMS.get(key)
-        if known is None:
-            form: _Form = []
-            self._prepare(form, content, prefix, numbered=numbered)
-            known = (content, form)
-            if len(prefix) <= _SHORT:
-                if len(_FORMS) >= _KEPT:
-                    _FORMS.clear()
-                _FORMS[key] = known
+        ready = _form_of if len(prefix) <= _SHORT else _prepare
+        form = ready(content, self._codec, prefix, numbered=numbered)
         return b"".join(
             [
                 piece if isinstance(piece, bytes) else self._filled(piece, values, position)
-                for piece in known[1]
+                for piece in form
             ]
         )
 
@@ -99,32 +89,6 @@ class Writer:
         except UnicodeEncodeError:
             raise MessageUnfit from None
 
-    def _prepare(self, form: _Form, content: Element, prefix: str, *, numbered: bool) -> None:
-        tag = self.name(prefix + content.name)
-        _write(form, b"<" + tag)
-        attributes: dict[str, str | None] = dict(content.attributes)
-        if numbered:
-            attributes["position"] = None
-        for name, template in attributes.items():
-            _write(form, b' %b="' % self.name(name))
-            if template is None:
-                form.append(_Slot(None, b'"'))
-            else:
-                self._prepare_value(form, template, b'"')
-            _write(form, b'"')
-        _write(form, b">")
-        self._prepare_value(form, content.text, b"")
-        for child in content.children:
-            self._prepare(form, child, prefix, numbered=False)
-        _write(form, b"</%b>" % tag)
-
-    def _prepare_value(self, form: _Form, template: str, quote: bytes) -> None:
-        for place, part in enumerate(split(template)):
-            if place % 2:
-                form.append(_Slot(part, quote))
-            else:
-                _write(form, self._escaped(part, quote))
-
     def _filled(self, slot: _Slot, values: Mapping[str, str], position: int | None) -> bytes:
         if slot.name is None:
             return str(position).encode("ascii")
@@ -133,15 +97,55 @@ class Writer:
             if slot.name != "position":
                 raise MessageUnfit  # half a token must not look like one
             value = str(position or 1)
-        return self._escaped(value, slot.quote)
+        return self.escaped(value, slot.quote)
 
-    def _escaped(self, value: str, quote: bytes) -> bytes:
+    def escaped(self, value: str, quote: bytes) -> bytes:
+        """An attribute's value between `quote`s, or where there are none a text."""
         return self.value(value, quote) if quote else self.text(value)
 
     def _encode(self, value: str) -> bytes:
         if _NOT_XML.search(value):
             raise MessageUnfit
         return value.encode(self._codec, "xmlcharrefreplace")
+
+
+def _prepare(content: Element, codec: str, prefix: str, *, numbered: bool) -> _Form:
+    form: _Form = []
+    _add_element(form, Writer(codec), content, prefix, numbered=numbered)
+    return form
+
+
+_form_of = lru_cache(_KEPT)(_prepare)
+
+
+def _add_element(
+    form: _Form, writer: Writer, content: Element, prefix: str, *, numbered: bool
+) -> None:
+    tag = writer.name(prefix + content.name)
+    _write(form, b"<" + tag)
+    attributes: dict[str, str | None] = dict(content.attributes)
+    if numbered:
+        attributes["position"] = None
+    for name, template in attributes.items():
+        _write(form, b' %b="' % writer.name(name))
+        if template is None:
+            form.append(_Slot(None, b'"'))
+        else:
+            _add_value(form, writer, template, b'"')
+        _write(form, b'"')
+    _write(form, b">")
+    _add_value(form, writer, content.text, b"")
+    for child in content.children:
+        _add_element(form, writer, child, prefix, numbered=False)
+    _write(form, b"</%b>" % tag)
+
+
+def _add_value(form: _Form, writer: Writer, template: str, quote: bytes) -> None:
+    for place, part in enumerate(split(template)):
+        if place % 2:
+            form.append(_Slot(part, quote))
+        else:
+            _write(form, writer.escaped(part, quote))
 
 
 def _write(form: _Form, new: bytes) -> None:
