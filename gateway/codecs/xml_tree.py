@@ -11,10 +11,12 @@ about last is kept, and one walk answers for all the names that earlier bookings
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, Final, Protocol, Self
+from typing import Any, Final, Generic, Protocol, Self, TypeVar
+
+T = TypeVar("T")
 
 _WHOLE: Final = 128 * 1024  # bytes of a document that is walked at once
 _DROPPED: Final = 4 * 1024 * 1024  # bytes of a document that is freed at once, in 3 ms per MB
@@ -64,12 +66,24 @@ class _Part:
     whole: bool
 
 
+class _Last(Generic[T]):
+    """What the element that was asked about last has, by local name."""
+
+    __slots__ = ("has", "of")
+
+    def __init__(self) -> None:
+        self.forget()
+
+    def forget(self) -> None:
+        self.of: Parsed | None = None
+        self.has: dict[str, list[T]] = {}
+
+
 class Tree:
     """The elements of one document, which was `size` bytes long."""
 
     __slots__ = (
-        "_above", "_asked", "_children", "_children_of", "_keys", "_keys_of", "_marks", "_met",
-        "_met_in", "_parts", "_prefixed", "_size", "root",
+        "_above", "_asked", "_children", "_inside", "_keys", "_marks", "_parts", "_size", "root",
     )  # fmt: skip
 
     def __init__(self, root: Parsed, size: int) -> None:
@@ -81,13 +95,9 @@ class Tree:
         }
         self._marks = _names_of(self._parts)
         self._asked: list[str] = []  # names that were looked for inside some element
-        self._met_in: Parsed | None = None  # the element that `_met` tells of
-        self._met: dict[str, list[Parsed]] = {}
-        self._children_of: Parsed | None = None
-        self._children: dict[str, list[Parsed]] = {}
-        self._keys_of: Parsed | None = None
-        self._keys: list[str] = []
-        self._prefixed = False
+        self._inside = _Last[Parsed]()
+        self._children = _Last[Parsed]()
+        self._keys = _Last[str]()
 
     def walk(self, top: Parsed, *names: str) -> Iterable[Parsed]:
         """`top` and the elements inside it that have one of the local `names`, in order."""
@@ -109,33 +119,28 @@ class Tree:
             if len(self._asked) == _NAMES:
                 return top.iterdescendants("{*}" + name)
             self._asked.append(name)
-            self._met_in = None
-        if self._met_in is not top:
-            self._met_in, self._met = top, {}
-            for one in top.iterdescendants(*["{*}" + asked for asked in self._asked]):
-                self._met.setdefault(local_name(one), []).append(one)
-        return self._met.get(name, ())
+            self._inside.forget()
+        last = self._inside
+        if last.of is not top:
+            tags = ["{*}" + asked for asked in self._asked]
+            last.of, last.has = top, _by_name(top.iterdescendants(*tags))
+        return last.has.get(name, ())
 
     def children(self, top: Parsed, name: str) -> Iterable[Parsed]:
         """The children of `top` that have the local `name`, in order."""
-        if self._children_of is not top:
+        last = self._children
+        if last.of is not top:
             if len(top) > _FEW_CHILDREN:
                 return top.iterchildren("{*}" + name)
-            self._children_of, self._children = top, {}
-            for one in top:
-                if isinstance(one.tag, str):  # else a comment
-                    self._children.setdefault(local_name(one), []).append(one)
-        return self._children.get(name, ())
+            last.of, last.has = top, _by_name(top)
+        return last.has.get(name, ())
 
-    def keys(self, top: Parsed, local: str) -> list[str]:
+    def keys(self, top: Parsed, local: str) -> Sequence[str]:
         """Those of an element's attributes, as lxml spells them, that have the local name `local`."""
-        if self._keys_of is not top:
-            self._keys_of, self._keys = top, top.keys()
-            self._prefixed = "{" in "".join(self._keys)
-        if self._prefixed:
-            ending = "}" + local
-            return [key for key in self._keys if key == local or key.endswith(ending)]
-        return [local] if local in self._keys else []
+        last = self._keys
+        if last.of is not top:
+            last.of, last.has = top, _by_local_name(top.keys())
+        return last.has.get(local, ())
 
     def _walk_parts(
         self, place: int, names: Collection[str], tags: Collection[str]
@@ -156,8 +161,9 @@ class Tree:
         Bit by bit takes four times as long as at once, so only where at once would be felt.
         """
         self._above.clear()
-        self._met_in = self._children_of = self._keys_of = None
-        self._met, self._children = {}, {}
+        self._inside.forget()
+        self._children.forget()
+        self._keys.forget()
         while self._parts:
             part = self._parts.pop()
             if self._size > _DROPPED:
@@ -168,6 +174,25 @@ def local_name(element: Parsed) -> str:
     """An element's name without namespace and prefix."""
     name: str = element.tag.rpartition("}")[2]
     return name
+
+
+def _by_local_name(keys: Sequence[str]) -> dict[str, list[str]]:
+    """Attributes, as lxml spells them, by local name."""
+    if "{" not in "".join(keys):
+        return {key: [key] for key in keys}
+    named: dict[str, list[str]] = {}
+    for key in keys:
+        named.setdefault(key.rpartition("}")[2], []).append(key)
+    return named
+
+
+def _by_name(elements: Iterable[Parsed]) -> dict[str, list[Parsed]]:
+    """The elements among `elements` (a comment is none), by local name."""
+    named: dict[str, list[Parsed]] = {}
+    for one in elements:
+        if isinstance(one.tag, str):
+            named.setdefault(local_name(one), []).append(one)
+    return named
 
 
 def _names_of(parts: Iterable[_Part]) -> list[str]:
