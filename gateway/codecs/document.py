@@ -154,6 +154,9 @@ class Document(Protocol):
         object, a form. In the place of a JSON array its items, and those of the arrays among them;
         in that of a string, a number, a literal the place itself."""
 
+    def is_number(self, node: Node) -> bool:
+        """Whether a JSON number stands there, without quotes: a text in its place is another type."""
+
     def close(self) -> None:
         """Frees what a big document holds, in short steps; to be called last, in a thread."""
 

@@ -122,6 +122,9 @@ class FormDocument:
     def instead(self, node: Node) -> Sequence[Node]:  # noqa: ARG002  # the Protocol names it
         return ()
 
+    def is_number(self, node: Node) -> bool:  # noqa: ARG002  # the Protocol names it
+        return False
+
     def close(self) -> None:
         """Nothing to do: reference counts free it piece by piece."""
 

@@ -21,7 +21,6 @@ from typing import Final, NamedTuple
 from gateway.codecs.document import (
     Add,
     Change,
-    Document,
     Edit,
     Insert,
     Members,
@@ -82,11 +81,6 @@ def open_json(body: bytes) -> JsonDocument:
     return JsonDocument(Scan(body))
 
 
-def is_number(document: Document, node: Node) -> bool:
-    """Whether a JSON number stands there, without quotes. None does in another format."""
-    return isinstance(document, JsonDocument) and document.is_number(node)
-
-
 class JsonDocument:
     """One JSON message; fulfils `gateway.codecs.document.Document`."""
 
@@ -129,7 +123,6 @@ class JsonDocument:
         return "" if raw == b"null" else raw.decode("ascii")
 
     def is_number(self, node: Node) -> bool:
-        """Whether a number stands there, without quotes."""
         return self._scan.body[_place(node).entry.value] in b"-0123456789"
 
     def instead(self, node: Node) -> Sequence[Node]:

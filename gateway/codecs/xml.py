@@ -105,6 +105,9 @@ class XmlDocument:
     def instead(self, node: Node) -> Sequence[Node]:  # noqa: ARG002  # the Protocol names it
         return ()
 
+    def is_number(self, node: Node) -> bool:  # noqa: ARG002  # the Protocol names it
+        return False
+
     def splice(self, changes: Iterable[Change]) -> Spliced:
         changes = tuple(changes)
         if not changes:

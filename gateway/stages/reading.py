@@ -28,7 +28,6 @@ from gateway.cards.card import Booking, Card, Failure, Virtual
 from gateway.cards.expiry import Expiry
 from gateway.cards.token import Token, parse_alias
 from gateway.codecs.document import Document, Node
-from gateway.codecs.json import is_number
 from gateway.codecs.paths import Path
 from gateway.errors import MessageForbidden
 from gateway.rules.model import Field, Shape, VirtualPlace
@@ -199,7 +198,7 @@ def _may_be_bare(
     """Whether a text or number stands there in the place of fields that could be a card."""
     if node in not_cards or not document.instead(node):
         return False
-    if not stray or not is_number(document, node):
+    if not stray or not document.is_number(node):
         return True
     digits = pan.digits_of(document.text(node))
     return digits is not None and pan.is_plausible(digits)
