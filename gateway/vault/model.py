@@ -94,16 +94,15 @@ class LinkChange(NamedTuple):
 class Changes:
     """One message's changes, all or nothing. `entries[i]` is about `idusers[i]`."""
 
-    cards: Sequence[CardRow] = ()
-    links: Sequence[LinkRow] = ()
-    changed: Sequence[LinkChange] = ()
-    entries: Sequence[Entry] = ()
-    idusers: Sequence[int | None] = ()
+    cards: list[CardRow]
+    links: list[LinkRow]
+    changed: list[LinkChange]
+    entries: Sequence[Entry]
+    idusers: Sequence[int | None]
 
     def forget(self) -> None:
         """Frees the rows of a big message, once they are written. To be called in a thread."""
-        rows = (self.cards, self.links, self.changed)
-        discard(*(one for one in rows if isinstance(one, list)))
+        discard(self.cards, self.links, self.changed)
 
 
 @dataclass(frozen=True, slots=True)
