@@ -20,8 +20,9 @@ from gateway.errors import MessageUnfit
 from gateway.rules.model import Shape, Tokenize
 from gateway.secret import Secret
 from gateway.stages.detokenize import TokenSpot, put_in, read_tokens
-from gateway.stages.reading import read_bookings, read_virtual
+from gateway.stages.reading import read_bookings
 from gateway.stages.tokenize import shown, take_out
+from gateway.stages.virtual import read_virtual
 from gateway.vault.model import Found
 
 EXAMPLE_NUMBER: Final = "4111111111111111"

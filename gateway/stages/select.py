@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 
 from gateway.codecs.document import Document, Node
 from gateway.codecs.paths import Path
 from gateway.errors import MessageForbidden
-from gateway.rules.model import Shape
+from gateway.rules.model import Field, Shape
 
 
 def bookings_of(document: Document, shape: Shape) -> Sequence[Node]:
@@ -21,3 +22,23 @@ def only(document: Document, path: Path, within: Node) -> Node | None:
     if len(found) > 1:
         raise MessageForbidden
     return found[0] if found else None
+
+
+def text_of(document: Document, rule: Field | None, card: Node) -> str:
+    """The text of a card's field; empty where the shape, or the card, does not have it."""
+    node = only(document, rule.at, card) if rule else None
+    return document.text(node) if node is not None else ""
+
+
+def first_text(document: Document, path: Path | None, within: Node) -> str:
+    """The text of the first place that `path` leads to, or the empty one."""
+    found = document.select(path, within) if path is not None else ()
+    return document.text(found[0]).strip() if found else ""
+
+
+def date_of(text: str) -> date | None:
+    """The day that a text begins with (`2030-01-31T12:00`), or None."""
+    try:
+        return date.fromisoformat(text[:10])
+    except ValueError:
+        return None

@@ -26,15 +26,11 @@ from gateway.exchange import Exchange, Use
 from gateway.heap import discard
 from gateway.metrics import Metrics
 from gateway.rules.model import Route, Shape, Tokenize
+from gateway.stages.card_place import CardPlace
 from gateway.stages.detokenize import TokenSpot, check_use, put_in, read_tokens
-from gateway.stages.reading import (
-    BookingPlace,
-    CardPlace,
-    read_bookings,
-    read_not_cards,
-    read_virtual,
-)
+from gateway.stages.reading import BookingPlace, read_bookings, read_not_cards
 from gateway.stages.tokenize import take_out
+from gateway.stages.virtual import read_virtual
 from gateway.threads import run
 from gateway.vault.model import Found, Kept, NewCard, Wanted
 from gateway.vault.service import Vault

@@ -12,7 +12,8 @@ from gateway.cards.bins import Bins
 from gateway.cards.card import Failure
 from gateway.codecs.document import Change, Document, Insert, Node, Remove, Set
 from gateway.rules.model import Inserted, Tokenize
-from gateway.stages.reading import BookingPlace, CardPlace
+from gateway.stages.card_place import CardPlace
+from gateway.stages.reading import BookingPlace
 
 
 def take_out(

@@ -1,0 +1,113 @@
+"""One card node, and what is read there by the shapes that name it. Pure.
+
+1. Where two shapes fit one card node, the first whose number is clear is the card. Two clear numbers
+   in one node are refused.
+2. A clear CVC is found with or without a number beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from gateway.cards import expiry as expiries
+from gateway.cards import pan
+from gateway.cards.card import Card, Failure
+from gateway.cards.expiry import Expiry
+from gateway.cards.token import Token, parse_alias
+from gateway.codecs.document import Document, Node
+from gateway.errors import MessageForbidden
+from gateway.rules.model import Shape
+from gateway.secret import Secret
+from gateway.stages.select import only, text_of
+
+
+@dataclass(slots=True)
+class CardPlace:
+    """One card node: where its number and CVCs stand, and what was read.
+
+    At most one of `card` and `failure` is set at first; neither where there is no clear card
+    (`left_alone`). The swap then sets `token`, or a `failure` that it met. `number` is None where a
+    node holds nothing but a CVC.
+    """
+
+    shape: Shape
+    node: Node
+    number: Node | None
+    cvcs: tuple[Node, ...]
+    text: Secret[str]
+    position: int
+    card: Card | None = None
+    failure: Failure | None = None
+    token: Token | None = None
+
+    @property
+    def left_alone(self) -> bool:
+        """Whether the number is absent, empty, a mask, a sentinel or a token already."""
+        return self.card is None and self.failure is None
+
+
+def read_place(
+    document: Document, shapes: Sequence[Shape], node: Node, position: int
+) -> CardPlace | None:
+    """The card of one node, read by the shape whose number is clear; None where it holds nothing."""
+    cvcs = tuple(
+        found
+        for shape in shapes
+        if shape.cvc and (found := only(document, shape.cvc.at, node)) is not None
+    )
+    alone: CardPlace | None = None
+    clear: CardPlace | None = None
+    for shape in shapes:
+        number = only(document, shape.number.at, node)
+        if number is None:
+            continue
+        text = document.text(number)
+        digits = pan.digits_of(text)
+        place = CardPlace(shape, node, number, cvcs, Secret(text), position)
+        if is_left_alone(shape, text, digits):
+            alone = alone or place
+            continue
+        if clear is not None:
+            raise MessageForbidden
+        place.card, place.failure = _read_card(document, place, digits)
+        clear = place
+    if clear is None and alone is None and cvcs:
+        return CardPlace(shapes[0], node, None, cvcs, Secret(""), position)
+    return clear or alone
+
+
+def is_left_alone(shape: Shape, text: str, digits: str | None) -> bool:
+    """Whether a number's `text` is no clear card; `digits` are the 12 to 19 that it spells."""
+    if text in shape.sentinels:
+        return True
+    if digits is not None:
+        return not digits.strip("0")  # no mask and no token is all digits
+    return parse_alias(text) is not None or pan.is_no_card(text)
+
+
+def _read_card(
+    document: Document, place: CardPlace, digits: str | None
+) -> tuple[Card | None, Failure | None]:
+    shape = place.shape
+    if digits is None:
+        return None, Failure.NUMBER_INVALID
+    expiry = _read_expiry(document, shape, place.node)
+    if expiry is None and (shape.expiry or shape.expiry_year):
+        return None, Failure.EXPIRY_INVALID
+    cvc = next((text for one in place.cvcs if (text := document.text(one).strip())), "")
+    if shape.cvc_required and not cvc:
+        return None, Failure.CVC_MISSING
+    holder = text_of(document, shape.holder, place.node)
+    return (
+        Card(Secret(digits), expiry, Secret(holder) if holder else None, Secret(cvc) if cvc else None),
+        None,
+    )  # fmt: skip
+
+
+def _read_expiry(document: Document, shape: Shape, card: Node) -> Expiry | None:
+    if shape.expiry:
+        return expiries.parse(text_of(document, shape.expiry, card), shape.expiry.spelling)
+    month = text_of(document, shape.expiry_month, card)
+    year = text_of(document, shape.expiry_year, card)
+    return expiries.from_fields(month, year)

@@ -1,0 +1,123 @@
+"""Cards where something else stands than a shape says, or outside of every booking. Pure.
+
+1. A card node outside of every booking is masked like any other. It belongs to no booking, so it
+   fails.
+2. Where a card's fields should stand and JSON has a text, a number or a list instead, what could be
+   a card in it is masked, and fails. A card's parts as the bare items of a list are refused: nothing
+   says which of them is the CVC. Outside of every booking a number without quotes must be one that
+   a scheme issues: masked it is a text, and whoever wants a number there can not read the message.
+3. What `not_cards:` selects is neither, but a clear CVC beside it still is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Sequence
+from typing import Final
+
+from gateway.cards import pan
+from gateway.cards.card import Failure
+from gateway.codecs.document import Document, Node
+from gateway.errors import MessageForbidden
+from gateway.rules.model import Shape
+from gateway.secret import Secret
+from gateway.stages.card_place import CardPlace, is_left_alone, read_place
+from gateway.stages.order import Group
+
+# As many digits as a card has, wherever in a text that is not a number's own.
+_LONG_NUMBER: Final = re.compile(r"\d(?:[ \u00a0-]?\d){11}")
+
+
+def read_outside(
+    document: Document, groups: Iterable[Group], seen: set[Node], not_cards: Collection[Node]
+) -> list[CardPlace]:
+    """Card nodes outside of every booking: an element, a JSON member of that name, anywhere."""
+    cards: list[CardPlace] = []
+    for group in groups:
+        if group.anywhere is None:
+            continue
+        nodes = [node for node in document.select(group.anywhere) if node not in seen]
+        odd = _read_odd(document, group.shapes, nodes, seen, not_cards, stray=True)
+        cards += _fail(odd, Failure.OUTSIDE_BOOKING)
+    return cards
+
+
+def read_malformed(
+    document: Document,
+    group: Group,
+    nodes: Sequence[Node],
+    seen: set[Node],
+    not_cards: Collection[Node],
+) -> list[CardPlace]:
+    """What could be a card where something else stands in the place of its fields."""
+    if not group.fields:
+        return []  # a number that is its own card
+    others = [node for node in nodes if document.instead(node)]
+    if not others:
+        return []
+    odd = _read_odd(document, group.shapes, others, seen, not_cards)
+    cards = _fail(odd, Failure.CARD_MALFORMED)
+    if group.listed and any(place.number == place.node for place in cards):
+        raise MessageForbidden
+    return cards
+
+
+def _read_odd(
+    document: Document,
+    shapes: Sequence[Shape],
+    nodes: Iterable[Node],
+    seen: set[Node],
+    not_cards: Collection[Node],
+    *,
+    stray: bool = False,
+) -> list[CardPlace]:
+    """The cards of nodes that can get no token, whatever stands there."""
+    cards: list[CardPlace] = []
+    for node in nodes:
+        for inner in document.instead(node) or (node,):
+            if inner in seen and inner != node:
+                continue
+            position = len(cards) + 1
+            place = read_place(document, shapes, inner, position)
+            if place is None and _may_be_bare(document, inner, not_cards, stray=stray):
+                place = _read_bare(document, shapes[0], inner, position)
+                if place is not None and inner != node:
+                    raise MessageForbidden
+            if place is None:
+                continue
+            if not place.cvcs and (inner in not_cards or place.number in not_cards):
+                continue
+            seen.add(inner)
+            cards.append(place)
+    return cards
+
+
+def _fail(cards: list[CardPlace], failure: Failure) -> list[CardPlace]:
+    for place in cards:
+        if place.card is not None:
+            place.card, place.failure = None, failure
+    return cards
+
+
+def _may_be_bare(
+    document: Document, node: Node, not_cards: Collection[Node], *, stray: bool
+) -> bool:
+    """Whether a text or number stands there in the place of fields that could be a card."""
+    if node in not_cards or not document.instead(node):
+        return False
+    if not stray or not document.is_number(node):
+        return True
+    digits = pan.digits_of(document.text(node))
+    return digits is not None and pan.is_plausible(digits)
+
+
+def _read_bare(document: Document, shape: Shape, node: Node, position: int) -> CardPlace | None:
+    """A text or number that stands where a card's fields should, and could be a card."""
+    text = document.text(node)
+    if not _LONG_NUMBER.search(text) and not pan.has_code_behind_mask(text):
+        return None
+    if is_left_alone(shape, text, pan.digits_of(text)):
+        return None
+    place = CardPlace(shape, node, node, (), Secret(text), position)
+    place.failure = Failure.CARD_MALFORMED
+    return place
