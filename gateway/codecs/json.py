@@ -1,7 +1,7 @@
 """JSON documents: places as byte spans, changes as splices. The format is RFC 8259.
 
-`json_scan.py` reads; here are paths, values and changes. Number spelling, key order, white space
-and escapes of everything that no change names stay as they came.
+`json_scan.py` reads, `json_edits.py` writes; here are paths, and what a change means. Number
+spelling, key order, white space and escapes of everything that no change names stay as they came.
 
 What is refused beside what `json_scan.py` refuses (properties.md, P13): a name that a path walks
 through and that stands twice in its object. Readers take the first, the last, or both, so a card
@@ -11,10 +11,7 @@ messages do that. More than 100,000 places in one list are refused too: they wou
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from itertools import islice
 from typing import Final, NamedTuple
 
@@ -30,25 +27,18 @@ from gateway.codecs.document import (
     Spliced,
     apply_edits,
 )
+from gateway.codecs.json_edits import Member, Plan, carry_out, number_or_string, string
 from gateway.codecs.json_scan import Entry, Names, Scan, unescape
 from gateway.codecs.paths import Path
-from gateway.codecs.sequence import Addition, NewNames, edit_sequence
 from gateway.codecs.template import fill
 from gateway.errors import MessageForbidden, MessageUnfit
 
-_NUMBER: Final = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?")
-# RFC 8259 section 6: readers may use doubles. Any decimal number of so many digits survives one;
-# integers do up to 2**53, which has 16 digits, as most cards have.
-_EXACT_DIGITS: Final = 15
 # No field of a card is as long; decoding more would hold up everything else.
 _LONGEST_TEXT: Final = 1 << 20
-# Copied in front of an added member: enough for the indentation of any depth that we accept.
-_LONGEST_INDENT: Final = 256
 # A card's fields are asked for one after the other: the object, its booking, and what is around.
 _NAMES_KEPT: Final = 8
 # In one object that a path walks through, or one list of places. Bounds our memory.
 _MOST_ENTRIES: Final = 100_000
-_SPACE: Final = b" \t\n\r"
 
 
 class _Place(NamedTuple):
@@ -56,24 +46,6 @@ class _Place(NamedTuple):
 
     entry: Entry
     parent: int
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class _Member:
-    """A new member, as it is written, to stand after `after` (None: as the last one)."""
-
-    name: bytes
-    value: bytes
-    after: Entry | None = None
-
-
-@dataclass(slots=True, repr=False)
-class _Plan:
-    """What is to happen to one container's entries. `names` are those it gets in this splice."""
-
-    removed: list[Entry] = field(default_factory=list)
-    added: list[_Member] = field(default_factory=list)
-    names: NewNames = field(default_factory=NewNames)
 
 
 def open_json(body: bytes) -> JsonDocument:
@@ -143,20 +115,20 @@ class JsonDocument:
 
     def splice(self, changes: Iterable[Change]) -> Spliced:
         edits: list[Edit] = []
-        plans: dict[int, _Plan] = {}
+        plans: dict[int, Plan] = {}
         for change in changes:
             match change:
                 case Set():
                     edits.append(_set(change))
                 case Remove():
                     place = _place(change.node)
-                    plans.setdefault(place.parent, _Plan()).removed.append(place.entry)
+                    plans.setdefault(place.parent, Plan()).removed.append(place.entry)
                 case Add():
                     self._plan_add(change, plans)
                 case _:
                     edits += self._plan_insert(change, plans)
         for container, plan in plans.items():
-            edits += self._carry_out(container, plan)
+            edits += carry_out(self._scan, container, plan)
         return apply_edits(self._scan.body, edits)
 
     def _named(self, places: Iterable[_Place], name: bytes) -> list[_Place]:
@@ -211,7 +183,7 @@ class JsonDocument:
         found = names.starts.get(name)
         return None if found is None else self._scan.entry_at(*found, is_object=True)
 
-    def _plan_add(self, change: Add, plans: dict[int, _Plan]) -> None:
+    def _plan_add(self, change: Add, plans: dict[int, Plan]) -> None:
         steps = change.path.steps
         if not steps or steps[-1].axis != "member" or steps[-1].name is None:
             raise MessageUnfit
@@ -221,66 +193,35 @@ class JsonDocument:
         if len(parents) != 1:
             raise MessageUnfit
         container = self._object(parents[0])
-        plan = plans.setdefault(container, _Plan())
+        plan = plans.setdefault(container, Plan())
         if self._member(container, plan.names.take(name).encode()) is not None:
             raise MessageUnfit
         beside = _place(change.beside)
         after = beside.entry if beside.parent == container else None
-        value = _number_or_string(change.text) if change.number else _string(change.text)
-        plan.added.append(_Member(_string(name), value, after))
+        value = number_or_string(change.text) if change.number else string(change.text)
+        plan.added.append(Member(string(name), value, after))
 
-    def _plan_insert(self, change: Insert, plans: dict[int, _Plan]) -> Iterator[Edit]:
+    def _plan_insert(self, change: Insert, plans: dict[int, Plan]) -> Iterator[Edit]:
         """Plans the new members; answers the edits of those that exist and are overwritten."""
         if not isinstance(change.content, Members):
             raise MessageUnfit
         container = self._object(change.parent)
-        plan = plans.setdefault(container, _Plan())
+        plan = plans.setdefault(container, Plan())
         for name_template, template in change.content.items:
             name = fill(name_template, change.values, change.position)
             name = plan.names.take(name, change.position)
-            value = _string(fill(template, change.values, change.position))
+            value = string(fill(template, change.values, change.position))
             existing = self._member(container, name.encode())
             if existing is not None:
                 yield Edit(existing.value, existing.end, value)
             else:
-                plan.added.append(_Member(_string(name), value))
+                plan.added.append(Member(string(name), value))
 
     def _object(self, node: Node) -> int:
         container = _place(node).entry.container
         if container < 0 or not self._scan.is_object(container):
             raise MessageUnfit
         return container
-
-    def _carry_out(self, container: int, plan: _Plan) -> Iterator[Edit]:
-        if container < 0:  # the whole document can not be removed
-            raise MessageUnfit
-        entries = list(self._scan.entries(container))
-        places = {entry.value: place for place, entry in enumerate(entries)}
-        removed = {places[entry.value] for entry in plan.removed}
-        if len(removed) != len(plan.removed):
-            raise MessageUnfit
-        added = []
-        for new in plan.added:
-            place = len(entries) - 1 if new.after is None else places[new.after.value]
-            indent, colon = self._style(entries, place)
-            added.append(Addition(place, new.name + colon + new.value, b"," + indent))
-        spans = [(entry.start, entry.end) for entry in entries]
-        yield from edit_sequence(spans, self._scan.inside(container), removed, added)
-
-    def _style(self, entries: Sequence[Entry], place: int) -> tuple[bytes, bytes]:
-        """The white space before a member, and what stands between its name and its value, as the
-        members around `place` have it."""
-        if not entries:
-            return b" ", b": "
-        body, model = self._scan.body, entries[place]
-        colon = body[model.name_end : model.value]
-        # The first member's white space says nothing where others follow on the same line.
-        following = entries[place + 1] if place == 0 and len(entries) > 1 else model
-        before = body[max(0, following.start - _LONGEST_INDENT) : following.start]
-        indent = before[len(before.rstrip(_SPACE)) :]
-        if len(entries) == 1 and b"\n" not in indent:
-            indent = b" " if colon.endswith(b" ") else b""
-        return indent, colon if len(colon) <= _LONGEST_INDENT else b": "
 
 
 def _place(node: Node) -> _Place:
@@ -293,21 +234,5 @@ def _set(change: Set) -> Edit:
     entry = _place(change.node).entry
     if entry.container >= 0:
         raise MessageUnfit
-    value = _number_or_string(change.text) if change.number else _string(change.text)
+    value = number_or_string(change.text) if change.number else string(change.text)
     return Edit(entry.value, entry.end, value)
-
-
-def _string(text: str) -> bytes:
-    return json.dumps(text).encode("ascii")
-
-
-def _number_or_string(text: str) -> bytes:
-    """A bare number where every reader takes the same value from it, else a string.
-
-    `0123` is no JSON number; 19 digits lose some in a reader that uses doubles.
-    """
-    if not _NUMBER.fullmatch(text):
-        return _string(text)
-    digits = len(text) - text.count("-") - text.count(".")
-    exact = digits <= _EXACT_DIGITS or (digits == 16 and text.isdigit() and int(text) < 2**53)
-    return text.encode("ascii") if exact else _string(text)

@@ -1,0 +1,91 @@
+"""Writing into JSON: values, and the entries that one object or array gains and loses."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from gateway.codecs.document import Edit
+from gateway.codecs.json_scan import Entry, Scan
+from gateway.codecs.sequence import Addition, NewNames, edit_sequence
+from gateway.errors import MessageUnfit
+
+_NUMBER: Final = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?")
+# RFC 8259 section 6: readers may use doubles. Any decimal number of so many digits survives one;
+# integers do up to 2**53, which has 16 digits, as most cards have.
+_EXACT_DIGITS: Final = 15
+# Copied in front of an added member: enough for the indentation of any depth that we accept.
+_LONGEST_INDENT: Final = 256
+_SPACE: Final = b" \t\n\r"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Member:
+    """A new member, as it is written, to stand after `after` (None: as the last one)."""
+
+    name: bytes
+    value: bytes
+    after: Entry | None = None
+
+
+@dataclass(slots=True, repr=False)
+class Plan:
+    """What is to happen to one container's entries. `names` are those it gets in this splice."""
+
+    removed: list[Entry] = field(default_factory=list)
+    added: list[Member] = field(default_factory=list)
+    names: NewNames = field(default_factory=NewNames)
+
+
+def carry_out(scan: Scan, container: int, plan: Plan) -> Iterator[Edit]:
+    """The edits of one container (its number in the `scan`; -1: the document stands in none)."""
+    if container < 0:  # the whole document can not be removed
+        raise MessageUnfit
+    entries = list(scan.entries(container))
+    places = {entry.value: place for place, entry in enumerate(entries)}
+    removed = {places[entry.value] for entry in plan.removed}
+    if len(removed) != len(plan.removed):
+        raise MessageUnfit
+    added = []
+    for new in plan.added:
+        place = len(entries) - 1 if new.after is None else places[new.after.value]
+        indent, colon = _style(scan.body, entries, place)
+        added.append(Addition(place, new.name + colon + new.value, b"," + indent))
+    spans = [(entry.start, entry.end) for entry in entries]
+    yield from edit_sequence(spans, scan.inside(container), removed, added)
+
+
+def _style(body: bytes, entries: Sequence[Entry], place: int) -> tuple[bytes, bytes]:
+    """The white space before a member, and what stands between its name and its value, as the
+    members around `place` have it."""
+    if not entries:
+        return b" ", b": "
+    model = entries[place]
+    colon = body[model.name_end : model.value]
+    # The first member's white space says nothing where others follow on the same line.
+    following = entries[place + 1] if place == 0 and len(entries) > 1 else model
+    before = body[max(0, following.start - _LONGEST_INDENT) : following.start]
+    indent = before[len(before.rstrip(_SPACE)) :]
+    if len(entries) == 1 and b"\n" not in indent:
+        indent = b" " if colon.endswith(b" ") else b""
+    return indent, colon if len(colon) <= _LONGEST_INDENT else b": "
+
+
+def string(text: str) -> bytes:
+    """A string with its quotes, in ASCII."""
+    return json.dumps(text).encode("ascii")
+
+
+def number_or_string(text: str) -> bytes:
+    """A bare number where every reader takes the same value from it, else a string.
+
+    `0123` is no JSON number; 19 digits lose some in a reader that uses doubles.
+    """
+    if not _NUMBER.fullmatch(text):
+        return string(text)
+    digits = len(text) - text.count("-") - text.count(".")
+    exact = digits <= _EXACT_DIGITS or (digits == 16 and text.isdigit() and int(text) < 2**53)
+    return text.encode("ascii") if exact else string(text)
