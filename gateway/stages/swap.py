@@ -26,6 +26,7 @@ from gateway.exchange import Exchange, Use
 from gateway.heap import discard
 from gateway.metrics import Metrics
 from gateway.rules.model import Route, Shape, Tokenize
+from gateway.stages.batch import Batch
 from gateway.stages.card_place import CardPlace
 from gateway.stages.detokenize import TokenSpot, check_use, put_in, read_tokens
 from gateway.stages.reading import BookingPlace, read_bookings, read_not_cards
@@ -76,15 +77,15 @@ class Swap:
             await self._timed(exchange, "record", self._vault.record(batch.failed))
         return await run(size, self._rewrite, exchange, route, document, rule, batch)
 
-    def _find(self, exchange: Exchange, route: Route, document: Document, rule: Tokenize) -> _Batch:
+    def _find(self, exchange: Exchange, route: Route, document: Document, rule: Tokenize) -> Batch:
         """The cards of a message, and what of them the vault is asked for."""
         for shape in rule.shapes:
             exchange.not_cards |= read_not_cards(document, shape)
         bookings = read_bookings(document, rule.shapes, route.system)
-        return self._batch(exchange, route, document, bookings) if bookings else _Batch([])
+        return self._batch(exchange, route, document, bookings) if bookings else Batch([])
 
     def _rewrite(
-        self, exchange: Exchange, route: Route, document: Document, rule: Tokenize, batch: _Batch
+        self, exchange: Exchange, route: Route, document: Document, rule: Tokenize, batch: Batch
     ) -> bytes:
         """The body with the tokens in; then lets go of all that was read from the old one."""
         changes = take_out(document, batch.bookings, rule, self._bins)
@@ -94,7 +95,7 @@ class Swap:
         batch.forget()
         return spliced.body
 
-    async def _keep(self, exchange: Exchange, batch: _Batch, start: int, end: int) -> None:
+    async def _keep(self, exchange: Exchange, batch: Batch, start: int, end: int) -> None:
         """Keeps `batch.cards[start:end]` in one transaction, and gives their places the tokens.
 
         A card whose stored record is damaged costs no other its token: the batch is halved until
@@ -122,11 +123,11 @@ class Swap:
         route: Route,
         document: Document,
         bookings: list[BookingPlace],
-    ) -> _Batch:
+    ) -> Batch:
         admission = _admission(exchange)
         blank = self._entry(exchange, route, admission, Action.TOKENIZE)
         done: dict[str, Entry] = {}  # one for all cards of a product: the vault adds the iduser
-        batch = _Batch(bookings)
+        batch = Batch(bookings)
         for booking in bookings:
             for place in booking.cards:
                 if place.left_alone:
@@ -292,29 +293,6 @@ class Swap:
             spent = perf_counter() - started
             exchange.seconds["vault"] = exchange.seconds.get("vault", 0.0) + spent
             self._metrics.vault_seconds.labels(operation).observe(spent)
-
-
-class _Batch:
-    """What one message brings to the vault: cards, their places, and what the audit says of each."""
-
-    __slots__ = ("bookings", "cards", "done", "failed", "places")
-
-    def __init__(self, bookings: list[BookingPlace]) -> None:
-        self.bookings = bookings
-        self.cards: list[NewCard] = []
-        self.places: list[CardPlace] = []
-        self.done: list[Entry] = []
-        self.failed: list[Entry] = []
-
-    def forget(self) -> None:
-        """Frees all of it. To be called in a thread, for a big message."""
-        discard(self.bookings, self.cards, self.places, self.done, self.failed)
-
-    def fail(self, which: int, failure: Failure) -> None:
-        """The card gets no token, for a reason that the vault has."""
-        self.places[which].failure = failure
-        entry = replace(self.done[which], outcome=Outcome.FAILED, detail=failure.value)
-        self.failed.append(entry)
 
 
 def _admission(exchange: Exchange) -> Admission:
