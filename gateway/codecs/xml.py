@@ -202,7 +202,10 @@ def parse_fragment(text: str) -> Element:
 def _template(element: Parsed) -> Element:
     name, text = element.tag, element.text or ""
     if not isinstance(name, str):
-        raise ValueError("the template holds a comment or a processing instruction")  # noqa: TRY004
+        raise ValueError(  # noqa: TRY004  # to whoever wrote the template it is no type
+            "the template holds a comment or a processing instruction"
+        )
+    # An element iterates over its children, not over its keys.
     if element.nsmap or any(key.startswith("{") for key in element.keys()):  # noqa: SIM118
         raise ValueError(
             f"<{name}>: a template has no prefixes and no xmlns; the parent's are taken"

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -7,12 +9,12 @@ from hypothesis import strategies as st
 from gateway.codecs.paths import Path, PathError, Step, parse_path
 
 
-def child(name: str, **more: object) -> Step:
-    return Step("child", name, **more)  # type: ignore[arg-type]
+def child(name: str, **more: Any) -> Step:
+    return Step("child", name, **more)
 
 
-def deep(name: str, **more: object) -> Step:
-    return Step("descendant", name, **more)  # type: ignore[arg-type]
+def deep(name: str, **more: Any) -> Step:
+    return Step("descendant", name, **more)
 
 
 def attribute(name: str) -> Step:
