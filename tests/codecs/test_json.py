@@ -5,7 +5,7 @@ import traceback
 
 import pytest
 
-from gateway.codecs import json_scan
+from gateway.codecs import json_grammar, json_scan
 from gateway.codecs.document import Add, Element, Insert, Members, Node, Remove, Set
 from gateway.codecs.json import JsonDocument, open_json
 from gateway.codecs.paths import Path, Step, parse_path
@@ -362,7 +362,7 @@ def test_more_objects_than_are_remembered() -> None:
         assert texts(document, "$[*].a") == [str(place) for place in range(30)]
 
 
-LONG = json_scan.WINDOW + 7
+LONG = json_grammar.WINDOW + 7
 
 
 @pytest.mark.parametrize(
