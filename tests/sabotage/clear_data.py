@@ -8,7 +8,11 @@ BOUNDARY = "tests/engine/test_boundary.py"
 TRUST = "tests/engine/test_trust.py"
 SMUGGLING = ("tests/engine/test_smuggling.py::test_p34_corpus",)
 ENCODING = ("tests/codecs/test_encoding.py",)
-XML = ("tests/codecs/test_xml_corpus.py", "tests/codecs/test_xml.py")
+XML = (
+    "tests/codecs/test_xml_corpus.py",
+    "tests/codecs/test_xml.py",
+    "tests/codecs/test_xml_changes.py",
+)
 PULL = "tests/e2e/test_pull.py"
 PUSH = "tests/e2e/test_push.py"
 CHARGE = "tests/e2e/test_charge.py"
