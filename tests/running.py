@@ -25,7 +25,7 @@ from gateway.access.keys import NewKey, create
 from gateway.cli.certs import initialise
 from gateway.config import load_config, read_config
 from gateway.sandbox.pull import read_request
-from gateway.sandbox.server import Sandbox
+from gateway.sandbox.server import Sandbox, fixed_ports
 from gateway.worker import Worker
 
 ROOT = Path(__file__).parent.parent
@@ -121,14 +121,7 @@ def settings_for(sandbox, directory, **changes):
 def dev_variables(sandbox):
     """What the packs' `forward:` may name, pointed at the sandbox."""
     shipped = yaml.safe_load((ROOT / "gateway.yaml").read_text(encoding="utf-8"))["variables"]
-    fixed = {
-        9443: "siteminder",
-        9444: "stripe",
-        9445: "adyen",
-        9446: "channex",
-        9447: "pms",
-        9448: "pms_plain",
-    }
+    fixed = {port: listener for listener, port in fixed_ports().items()}
     variables = {}
     for name, url in shipped.items():
         moved = url

@@ -21,7 +21,6 @@ from gateway.cli.output import DEFAULT_CONFIG, ConfigFile, complain, say
 from gateway.cli.tryout import prepare, told
 from gateway.config import Config, load_config, read_config
 from gateway.errors import ConfigurationError, GatewayError
-from gateway.sandbox.server import fixed_ports
 from gateway.sandbox.tls import make_authority
 
 if TYPE_CHECKING:
@@ -150,6 +149,8 @@ def _await_sandbox(child: subprocess.Popen[str]) -> None:
     try:
         json.loads(line)
     except ValueError:
+        from gateway.sandbox.server import fixed_ports  # noqa: PLC0415  # its servers are not ours
+
         ports = fixed_ports().values()
         remedy = f"Its ports {min(ports)} to {max(ports)} must be free."
         complain("The sandbox did not start.", remedy)

@@ -27,7 +27,7 @@ _AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts."
 
 
 _HELP = """Simulated partners on this machine: SiteMinder, Stripe, Adyen, PAYCOMET, Channex,
-BookingSync, and a PMS.
+BookingSync, Expedia Rapid, and a PMS.
 
 Examples:
 
@@ -132,6 +132,9 @@ A tentative booking, to be paid by card (then: docs/sandbox-bookingsync.md)
   {curl} {bookingsync}/api/v3/rentals/1/bookings -H 'Authorization: Bearer sandbox' \\
     -H 'Content-Type: application/vnd.api+json' \\
     -d '{{"bookings": [{{"start_at": "2030-05-01", "end_at": "2030-05-04", "booked": false}}]}}'
+A booking whose card fails (the calls: docs/sandbox-rapid.md)
+  {curl} {sandbox.url("rapid")}/_sandbox/book-link \
+    -d '{{"checkin": "2030-05-01", "checkout": "2030-05-03"}}'
 A push
   card-gateway sandbox push ota --to {pms}/ota --ca {sandbox.ca_file}"""
 

@@ -22,6 +22,7 @@ from gateway.sandbox.channex import Channex
 from gateway.sandbox.loop import LoopThread
 from gateway.sandbox.paycomet import Paycomet
 from gateway.sandbox.pms import Pms
+from gateway.sandbox.rapid import Rapid
 from gateway.sandbox.records import Records
 from gateway.sandbox.siteminder import SiteMinder, SiteMinderSettings
 from gateway.sandbox.started import Started
@@ -63,6 +64,7 @@ HOSTS: Final = (
             "bookingsync.sandbox.test": "www.bookingsync.com",
         },
     ),
+    Host("rapid", {"rapid.sandbox.test": "test.ean.com"}),
 )
 
 
@@ -79,8 +81,8 @@ class Sandbox(Started):
     """All simulators. `ports` names the port of each listener; one that is not named is any free.
 
     `start` raises PortTaken. After it `ports` holds the real ports. `received` is what came in;
-    `siteminder`, `stripe`, `adyen`, `channex`, `paycomet`, `bookingsync` are the simulators themselves.
-    They run in a thread of their own, whoever starts them.
+    `siteminder`, `stripe`, `adyen`, `channex`, `paycomet`, `bookingsync`, `rapid` are the simulators
+    themselves. They run in a thread of their own, whoever starts them.
     """
 
     def __init__(self, directory: Path, *, ports: Mapping[str, int] | None = None) -> None:
@@ -98,6 +100,7 @@ class Sandbox(Started):
         self.pms = Pms()
         self.paycomet = Paycomet(self.received)
         self.bookingsync = BookingSync(self.received)
+        self.rapid = Rapid(self.received)
         self._thread: LoopThread | None = None
         self._servers: list[Server] = []
         self._serving: list[asyncio.Task[None]] = []
@@ -136,6 +139,7 @@ class Sandbox(Started):
             self.channex,
             self.paycomet,
             self.bookingsync,
+            self.rapid,
         ):
             simulator.reset()
 
@@ -194,6 +198,7 @@ class Sandbox(Started):
             "pms_plain": self.pms.app,
             "paycomet": self.paycomet.app,
             "bookingsync": self.bookingsync.app,
+            "rapid": self.rapid.app,
         }
         for host in HOSTS:
             config = Config(
