@@ -31,7 +31,7 @@ def test_each_example_comes_out_as_expected(outcome):
 def test_the_packs_of_this_release():
     assert set(PACKS) == {
         "siteminder", "siteminder-push", "booking-com", "channex", "stripe", "adyen",
-        "bookingsync",
+        "bookingsync", "expedia-rapid",
     }  # fmt: skip
 
 
@@ -50,7 +50,9 @@ def test_each_pack_names_its_source_and_tries_its_shapes(pack):
             for direction in (route.request, route.response)
         )
     }
-    same_as_another = {"endpoint", "paycomet", "classic-test"}
+    same_as_another = {
+        "endpoint", "paycomet", "classic-test", "change-stay-test", "register-payments-test",
+    }  # fmt: skip
     assert working - tried <= same_as_another
 
 
@@ -113,6 +115,21 @@ def test_siteminder_inserts_what_paycomet_inserts(name):
         ("DELETE", "www.bookingsync.com", "/api/v3/bookings/1", "bookingsync/booking"),
         ("POST", "www.bookingsync.com", "/oauth/token", "bookingsync/access-token"),
         ("GET", "www.bookingsync.com", "/api/v3/inbox/messages", None),
+        ("POST", "api.ean.com", "/v3/itineraries?token=REhZAQsA", "expedia-rapid/book"),
+        ("POST", "api.ean.com", "/v3/payment-sessions?token=REhZAQsA", "expedia-rapid/register-payments"),
+        ("PUT", "api.ean.com", "/v3/itineraries/7090158334868/payment?token=REhZ_-9", "expedia-rapid/change-payment"),
+        ("PUT", "api.ean.com", "/v3/itineraries/7090158334868/rooms/1/pricing?token=x", "expedia-rapid/change-stay"),
+        ("PUT", "api.ean.com", "/v3/itineraries/7090158334868/rooms/1?token=x", "expedia-rapid/change-room"),
+        ("DELETE", "api.ean.com", "/v3/itineraries/7090158334868/rooms/1?token=x", "expedia-rapid/change-room"),
+        ("PUT", "api.ean.com", "/v3/itineraries/7090158334868/payment-sessions?token=x", "expedia-rapid/complete-payment"),
+        ("PUT", "api.ean.com", "/v3/itineraries/7090158334868?token=x", "expedia-rapid/hold"),
+        ("GET", "api.ean.com", "/v3/itineraries/7090158334868?token=x", "expedia-rapid/read"),
+        ("GET", "api.ean.com", "/v3/itineraries?affiliate_reference_id=R1&email=a@b.example", "expedia-rapid/read"),
+        ("POST", "api.ean.com", "/v3/itineraries/7090158334868/payment", None),
+        ("PUT", "api.ean.com", "/v3/itineraries/7090158334868/payment/x", None),
+        ("PUT", "test.ean.com", "/v3/itineraries/7090158334868/payment?token=x", "expedia-rapid/change-payment-test"),
+        ("POST", "test.ean.com", "/v3/itineraries", "expedia-rapid/book-test"),
+        ("POST", "www.ean.com", "/v3/itineraries", None),
         ("POST", "x-acme-pal-live.adyenpayments.com", "/pal/servlet/Payment/v68/authorise", "adyen/classic"),
     ],
 )  # fmt: skip
@@ -121,10 +138,11 @@ def test_where_the_systems_requests_go(method, host, path, expected):
     assert (route.id if route else None) == expected
 
 
-def test_only_adyens_test_hosts_take_test_tokens():
-    assert {route.id for route in RULES.routes if route.mode == "test"} == {
-        "adyen/checkout-test", "adyen/classic-test",
-    }  # fmt: skip
+def test_only_the_partners_test_hosts_take_test_tokens():
+    hosts = {route.to.host.host for route in RULES.routes if route.to and route.mode == "test"}
+    assert hosts == {"checkout-test.adyen.com", "pal-test.adyen.com", "test.ean.com"}
+    for route in RULES.routes:
+        assert route.to is None or (route.mode == "test") == (route.to.host.host in hosts)
 
 
 @pytest.mark.parametrize(
@@ -134,6 +152,9 @@ def test_only_adyens_test_hosts_take_test_tokens():
         ("stripe/payment-methods", b"card[number]=tok_1_Example000001", b"billing_details[name]=Jane"),
         ("adyen/classic-test", b'{"card":{"number":"tok_1_Example000001"}}', b'"4111111111111111"'),
         ("bookingsync/execute", b'{"card_number":"tok_1_Example000001"}', b'"card_number":4111111111111111'),
+        ("expedia-rapid/change-payment", b'{"payments":[{"number":"tok_1_Example000001"}]}', b'"expiration_year":"2030"'),
+        ("expedia-rapid/change-stay-test", b'{"payments":[{"number":"tok_test_1_Example000001"}]}', b'"4111111111111111"'),
+        ("expedia-rapid/register-payments-test", b'{"payments":[{"number":"tok_test_1_Example000001"}]}', b'"12"'),
     ],
 )  # fmt: skip
 def test_cards_are_put_in_where_the_processors_want_them(name, body, expected):
