@@ -50,7 +50,8 @@ def not_found() -> RapidError:
     return RapidError(404, "resource_not_found", text)
 
 
-# What the header `Test` asks for, by its value ("Booking request", Rapid 3 OpenAPI).
+# What the header `Test` asks for, by its value (Rapid 3 OpenAPI, "Create Booking"); the published
+# price_mismatch has both amounts besides, and here nothing has a price.
 ASKED_FOR: Final[Mapping[str, tuple[int, str, str]]] = {
     "service_unavailable": (
         503,

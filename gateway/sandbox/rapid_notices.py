@@ -1,8 +1,8 @@
 """Rapid's notifications: posted to the partner, tried again, kept when they could not be delivered.
 
-The event is Expedia's published one ("Credit card recapture", "Notifications"). How Rapid signs
-what it sends is not published: here it is the header that the partner signs its own calls with.
-Nor are the pauses between attempts (`RapidSettings.retry_seconds`).
+The failure is Expedia's published event ("Credit card recapture"); of the cancellation only the type
+is. How Rapid signs what it sends was found in no document: here it is the header that the partner
+signs its own calls with. Nor were the pauses between attempts (`RapidSettings.retry_seconds`).
 """
 
 from __future__ import annotations

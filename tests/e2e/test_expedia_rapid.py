@@ -105,7 +105,7 @@ def test_a_retrieved_booking_comes_byte_for_byte(gateway, pms, partner):
 
 
 def test_the_link_that_expedia_published_comes_through(gateway, pms, partner, monkeypatch):
-    """Its itinerary id and the base64 of its token are no cards."""
+    """Its itinerary id and the base64 of its token (here its start) are no cards."""
     published = {
         "itinerary_id": "7090158334868",
         "links": {
