@@ -15,11 +15,11 @@ from mitmproxy.proxy.context import Context
 
 from gateway.authority import parse_authority
 from gateway.engine import answers, http1
-from gateway.engine.body import Body
 from gateway.engine.boundary import CLEARED, Guard, Verdict
 from gateway.engine.layers import AfterConnect, Switchboard
+from gateway.engine.reader import RequestReader
 from gateway.engine.session import Session
-from gateway.engine.talk import WAIT, ClientSide, Talk, whole, write
+from gateway.engine.talk import WAIT, ClientSide, Talk, write
 from gateway.engine.target import read_target
 from gateway.engine.timing import Laps
 from gateway.engine.upstream import Upstreams
@@ -28,11 +28,9 @@ from gateway.errors import (
     BodyTooLarge,
     ClientGone,
     GatewayError,
-    HeadTooLarge,
     HttpInvalid,
     InternalError,
     ProxyKeyInvalid,
-    RequestTimeout,
     Stopping,
     TargetAmbiguous,
 )
@@ -49,9 +47,9 @@ class Http(layer.Layer):
     ) -> None:
         super().__init__(context)
         self.session, self.board, self.tunnel = session, board, tunnel
-        self.limits = session.limits
         self.client = ClientSide(self._paused_event_queue)
         self.upstreams = Upstreams(session, self.client)
+        self.reader = RequestReader(session, self.client, self.upstreams)
         self.exchange: Exchange | None = None
         self.laps = Laps()  # of the exchange in hand
         self.phase: Literal["request", "response"] = "request"  # whose message may be at fault
@@ -136,7 +134,7 @@ class Http(layer.Layer):
         self.exchange = None
         self.phase = "request"
         try:
-            head = yield from self._read_head()
+            head = yield from self.reader.head()
             if head is None:
                 return False
             self.session.idle = False
@@ -148,37 +146,6 @@ class Http(layer.Layer):
             return False
         finally:
             self.session.next_request.set()
-
-    def _read_head(self) -> Talk[http1.RequestHead | None]:
-        session, seen = self.session, 0
-        session.idle = not self.client.buffer
-        first = session.limits.idle_seconds if session.admitted else self.limits.request_seconds
-        session.expire_in(self.limits.request_seconds if self.client.buffer else first)
-        while True:
-            if self.client.buffer and session.idle:
-                session.idle = False
-                session.expire_in(self.limits.request_seconds)
-            try:
-                end = http1.find_end(self.client.buffer, seen)
-            except http1.Malformed:
-                raise HttpInvalid from None
-            if end > self.limits.head or (end < 0 and len(self.client.buffer) > self.limits.head):
-                raise HeadTooLarge
-            if end > 0:
-                break
-            if self.client.gone or (self.client.late and not self.client.buffer):
-                return None
-            if self.client.late:
-                raise RequestTimeout
-            seen = len(self.client.buffer)
-            yield WAIT
-            yield from self.upstreams.drop_closed()
-        head = bytes(self.client.buffer[:end])
-        del self.client.buffer[:end]
-        try:
-            return http1.parse_request(head)
-        except http1.Malformed:
-            raise HttpInvalid from None
 
     # --- CONNECT --------------------------------------------------------------------------------
 
@@ -220,12 +187,12 @@ class Http(layer.Layer):
         if session.stopping:
             raise Stopping
         self._insist(boundary.admit(session, exchange))
-        if head.length > self.limits.body:
+        if head.length > session.limits.body:
             raise BodyTooLarge
         if head.expects_continue and head.length != 0 and not self.client.buffer:
             yield commands.SendData(self.context.client, b"HTTP/1.1 100 Continue\r\n\r\n")
         self.laps.turn("client")
-        exchange.request.body = yield from self._read_request_body(head.length)
+        exchange.request.body = yield from self.reader.body(head.length)
         self.laps.turn("gateway")
         session.next_request.clear()
         session.never_expire()
@@ -279,26 +246,6 @@ class Http(layer.Layer):
             isinstance(event, events.ConnectionClosed) for event in self.client.waiting(client)
         ):
             raise ClientGone
-
-    def _read_request_body(self, length: int) -> Talk[bytes]:
-        if length == 0:
-            return b""
-        body = Body(length, self.limits.body, padded=False)
-        began = self.session.loop.time()
-        while True:
-            try:
-                body.feed(self.client.buffer)
-            except http1.Malformed:
-                raise HttpInvalid from None
-            if body.done:
-                return (yield from whole(body))
-            if self.client.gone:
-                raise ClientGone
-            if self.client.late:
-                raise RequestTimeout
-            self.session.extend(began, self.limits.request_seconds, body.size)
-            yield WAIT
-            yield from self.upstreams.drop_closed()
 
     # --- answers --------------------------------------------------------------------------------
 

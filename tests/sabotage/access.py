@@ -237,9 +237,9 @@ BREAKAGES = (
     Breakage(
         "read a head of any length",
         "P33",
-        "gateway/engine/http.py",
-        "            if end > self.limits.head or (end < 0 and len(self.client.buffer) > self.limits.head):",
-        "            if end > self.limits.head * 99:",
+        "gateway/engine/reader.py",
+        "            if end > limits.head or (end < 0 and len(client.buffer) > limits.head):",
+        "            if end > limits.head * 99:",
         (f"{LIMITS}::test_p33_head_over_the_limit_is_431_on_each_listener",),
     ),
     Breakage(
