@@ -140,11 +140,12 @@ BREAKAGES = (
         (f"{TRUST}::test_p05_upstream_that_is_not_verified_gets_nothing",),
     ),
     Breakage(
-        "verify the client's server name instead",
+        "reach the client's server name instead of the host",
         "P05",
-        "gateway/engine/dial.py",
-        "                server_hostname=host if context else None,\n",
-        "                server_hostname=(self.client.sni or host) if context else None,\n",
+        "gateway/engine/handler.py",
+        "            reader, writer = await self._dialer.dial(connection)\n",
+        "            connection.address = (self.client.sni or connection.address[0], connection.address[1])\n"
+        "            reader, writer = await self._dialer.dial(connection)\n",
         (
             f"{TRUST}::test_p05_the_certificate_is_verified_against_the_host_not_the_clients_server_name",
         ),
