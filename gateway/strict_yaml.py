@@ -286,7 +286,7 @@ class _Reader:
         self._note(mark.line + 1 if mark else 0, f"this is not YAML: {what}", hint)
 
     def _next(self) -> yaml.Event:
-        event: yaml.Event = self._loader.get_event()  # type: ignore[no-untyped-call]
+        event: yaml.Event = self._loader.get_event()  # type: ignore[no-untyped-call]  # untyped there
         return event
 
     def _at(self, event: yaml.Event, message: str, hint: str = "") -> None:

@@ -148,7 +148,7 @@ class Worker:
             await self._engine.start()
             control = await self._claimed(self._control)
             metrics = await self._claimed(self._metrics_port)
-        except BaseException:
+        except BaseException:  # a cancellation too: what is open is closed
             await self.stop(0.0)
             raise
         self._measure_once()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -63,7 +64,7 @@ def partners(scene: Scene) -> None:
         ("garbage instead of HTTP", "STATUSLINE", "upstream_invalid"),
         ("an answer that is cut off", "CUT", "upstream_invalid"),
     ):
-        _refused(scene, what, lambda hotel=hotel: pms.pull(hotel), 502, code)  # type: ignore[misc]
+        _refused(scene, what, partial(pms.pull, hotel), 502, code)
     story.check("afterwards a pull works as before", scene.counted(pms.pull("CVC")).status, 200)
 
 

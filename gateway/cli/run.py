@@ -137,8 +137,7 @@ def _start_sandbox(directory: Path) -> subprocess.Popen[str]:
     """Starts the simulators in a process of their own: the clear cards are theirs, not ours."""
     command = [sys.executable, "-m", "gateway.cli.main", "sandbox", "--json"]
     command += ["--directory", str(directory)]
-    # Our own interpreter and module, with arguments of our own making.
-    return subprocess.Popen(  # noqa: S603
+    return subprocess.Popen(  # noqa: S603  # our own interpreter, module and arguments
         command, stdout=subprocess.PIPE, text=True, start_new_session=True
     )
 

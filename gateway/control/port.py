@@ -99,7 +99,7 @@ def _protocol(welcome: Welcome, seconds: float) -> type[asyncio.Protocol]:
     class Bounded(H11Protocol):
         """uvicorn's protocol has no time limit for a head, and counts connections, but keeps all."""
 
-        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
             super().connection_made(transport)
             self.ends = self.loop.call_later(seconds, transport.abort)
             peername = transport.get_extra_info("peername")

@@ -6,4 +6,4 @@ import warnings
 # dependencies have deprecated. Where warnings are errors, that would end the import.
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
-    import mitmproxy.master  # noqa: F401
+    import mitmproxy.master  # noqa: F401  # only so that it happens here, in silence

@@ -137,8 +137,7 @@ def _short(model: type[FieldEntry]) -> WithJsonSchema:
 
 def _with_spelling(value: object) -> object:
     if isinstance(value, str):
-        # A ValueError is what pydantic turns into a complaint with a place.
-        raise ValueError(  # noqa: TRY004
+        raise ValueError(  # noqa: TRY004  # pydantic makes a complaint with a place of it
             f'say how it is spelled: {{ at: "{value}", as: MMYY }}'
         )
     return value
