@@ -200,9 +200,10 @@ class FaultServer(Started):
 
     async def _close(self, server: asyncio.Server) -> None:
         server.close()
-        for writer in list(self._writers):
-            writer.transport.abort()
-        while self._writers:  # noqa: ASYNC110  # each handler ends by itself once its transport is cut
+        # Each handler ends once its transport is cut; meanwhile a handshake may end and bring another.
+        while self._writers:
+            for writer in list(self._writers):
+                writer.transport.abort()
             await asyncio.sleep(0.01)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -212,6 +213,7 @@ class FaultServer(Started):
         try:
             await self._handle(place, reader, writer)
         finally:
+            writer.transport.abort()  # where the thread was stopped, nobody has closed it
             self._writers.discard(writer)
 
     async def _handle(

@@ -224,10 +224,14 @@ class Sandbox(Started):
             server.should_exit = True
             for listener in server.servers:
                 listener.close()
+        serving = asyncio.gather(*self._serving)
+        while not serving.done():  # a handshake may end meanwhile, and bring another connection
             # Cut, not closed: TLS would wait for clients that keep their connections for later.
-            for connection in list(server.server_state.connections):
-                connection.transport.abort()
-        await asyncio.gather(*self._serving)
+            for server in self._servers:
+                for connection in list(server.server_state.connections):
+                    connection.transport.abort()
+            await asyncio.sleep(0.01)
+        await serving
         self._servers.clear()
         self._serving.clear()
 

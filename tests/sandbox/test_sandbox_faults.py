@@ -7,11 +7,13 @@ import http.client
 import socket
 import ssl
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from gateway.sandbox.faults import FAULTS, FaultServer
 from gateway.sandbox.tls import make_authority, server_context
+from tests.sandbox.handshake import HalfShaken
 
 CARD = b"4111111111111111"
 REQUEST = b"POST /x HTTP/1.1\r\nHost: a.test\r\nContent-Length: 4\r\n\r\nbody"
@@ -149,3 +151,33 @@ def test_it_runs_beside_an_event_loop():
 def test_an_unknown_fault_is_an_error():
     with pytest.raises(KeyError):
         FaultServer("none")
+
+
+def test_stopping_cuts_a_client_in_its_handshake(tmp_path):
+    ca = make_authority(tmp_path)
+    with FaultServer("never_answer", context=server_context(tmp_path)) as server:
+        client = HalfShaken(server.port, str(ca))
+    with client:
+        assert client.is_cut_within(2)
+
+
+def test_stopping_waits_for_no_client_that_has_just_shaken_hands(tmp_path):
+    """It was not there when the others were cut, and nobody would have cut it later."""
+    ca = make_authority(tmp_path)
+    server = FaultServer("slow_drip", context=server_context(tmp_path)).start()
+    context = ssl.create_default_context(cafile=ca)
+    with (
+        HalfShaken(server.port, str(ca)) as late,
+        socket.create_connection(("127.0.0.1", server.port), timeout=5) as plain,
+        context.wrap_socket(plain, server_hostname="127.0.0.1") as client,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        client.sendall(REQUEST)
+        got = b""
+        while b"<a>" not in got:  # 0.2 seconds from here to the next byte
+            got += client.recv(65536)
+        stopping = pool.submit(server.stop)
+        time.sleep(0.05)
+        late.finish()
+        stopping.result(5)
+        assert late.is_cut_within(2)

@@ -7,12 +7,15 @@ import logging
 import socket
 import ssl
 import stat
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import requests
 
 from gateway.sandbox.server import HOSTS, PortTaken, Sandbox, fixed_ports
 from gateway.sandbox.tls import make_authority
+from tests.sandbox.handshake import HalfShaken
 
 
 def test_every_listener_is_on_loopback_and_answers(sandbox, ca):
@@ -173,3 +176,18 @@ def test_a_certificate_that_lacks_a_new_simulators_name_is_made_anew(tmp_path, m
     make_authority(tmp_path)
     assert ca_file.read_bytes() == trusted  # who trusts it need not do so again
     assert (tmp_path / "sandbox-cert.pem").read_bytes() != leaf
+
+
+@pytest.mark.parametrize("finishes", [False, True])
+def test_stopping_cuts_a_client_in_its_handshake(tmp_path, finishes):
+    sandbox = Sandbox(tmp_path).start()
+    with (
+        HalfShaken(sandbox.ports["stripe"], str(sandbox.ca_file)) as client,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        stopping = pool.submit(sandbox.stop)
+        time.sleep(0.02)
+        if finishes:
+            client.finish()
+        stopping.result(5)
+        assert client.is_cut_within(2)
