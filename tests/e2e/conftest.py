@@ -3,6 +3,8 @@ from __future__ import annotations
 import pytest
 
 from gateway.sandbox.server import Sandbox
+from tests.e2e.strict import CANARY, LIMITS
+from tests.e2e.test_charge import keep
 from tests.running import Running
 
 
@@ -18,6 +20,40 @@ def gateway(sandbox, tmp_path_factory):
     running = Running(tmp_path_factory.mktemp("gateway"), sandbox)
     yield running
     running.stop()
+
+
+@pytest.fixture(scope="session")
+def strict(sandbox, tmp_path_factory):
+    """A gateway with small limits; its key and token."""
+    running = Running(tmp_path_factory.mktemp("strict"), sandbox, limits=LIMITS)
+    running.the_key, running.the_token = running.key(), keep(running)
+    yield running
+    running.stop(grace=0.5)
+
+
+@pytest.fixture
+def quiet(strict, sandbox):
+    """Nothing was forwarded, and the log repeats nothing."""
+    start, cards = len(strict.logs.getvalue()), strict.rows("select count(*) from card")
+    yield
+    assert not sandbox.received.requests()
+    assert strict.rows("select count(*) from card") == cards
+    assert CANARY not in strict.logs.getvalue()[start:]
+
+
+@pytest.fixture
+def log_of():
+    """What a gateway logs from here on."""
+    starts = {}
+
+    def read(gateway):
+        return gateway.logs.getvalue()[starts[id(gateway)] :]
+
+    def begin(gateway):
+        starts[id(gateway)] = len(gateway.logs.getvalue())
+        return read
+
+    return begin
 
 
 @pytest.fixture(autouse=True)

@@ -173,7 +173,9 @@ BREAKAGES = (
         "gateway/stages/swap.py",
         "        except RecordDamaged:\n",
         "        except Exception:\n",
-        ("tests/e2e/test_faults.py::test_p27_a_vault_that_keeps_no_card_costs_no_card_its_token",),
+        (
+            "tests/e2e/test_vault_down.py::test_p27_a_vault_that_keeps_no_card_costs_no_card_its_token",
+        ),
     ),
     Breakage(
         "believe keys that can not be read",

@@ -1,0 +1,7 @@
+"""What the gateway with small limits (`strict` in conftest.py) is made of, and what it may not show."""
+
+from __future__ import annotations
+
+CANARY = "4539148803436467"  # passes Luhn, stands nowhere else
+SLOW_SECONDS = 1
+LIMITS = {"request_seconds": SLOW_SECONDS, "head": "16 KiB", "body": "256 KiB"}
