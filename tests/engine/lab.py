@@ -11,14 +11,11 @@ import contextlib
 import io
 import logging
 import pathlib
-import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from ipaddress import ip_address, ip_network
-from typing import Self
 
 import uvloop
 
@@ -28,10 +25,11 @@ from gateway.engine.settings import EngineSettings, Limits, ListenerSettings
 from gateway.errors import GatewayError
 from gateway.exchange import Authority, Blind, Exchange, Peer, Tunnel
 from gateway.rules.model import HostPattern
+from tests.engine.upstream import Upstream
+from tests.engine.wire import Wire
 from tests.pki import Authority as Ca
 
 LOOPBACK = ip_address("127.0.0.1")
-OK = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\nhi"
 
 
 class Loop:
@@ -63,92 +61,6 @@ class Loop:
         self.loop.call_soon_threadsafe(self.loop.stop)
         self._thread.join(10)
         self.loop.close()
-
-
-@dataclass
-class Upstream:
-    """A server that records what it gets, and answers with what `reply` makes of a request.
-
-    `reply(request, number)` returns bytes, or None to close without a word.
-    """
-
-    reply: Callable[[bytes, int], bytes | None] = lambda _request, _number: OK
-    tls: ssl.SSLContext | None = None
-    close: bool = False  # after each answer
-    delay: float = 0.0
-    received: bytearray = field(default_factory=bytearray)
-    requests: list[bytes] = field(default_factory=list)
-    connections: int = 0
-    sni: list[str | None] = field(default_factory=list)
-    port: int = 0
-    server: asyncio.Server | None = None
-    serving: dict[asyncio.Task[None], asyncio.StreamWriter] = field(default_factory=dict)
-
-    async def start(self) -> None:
-        if self.tls is not None:
-            self.tls.sni_callback = lambda _sock, name, _context: self.sni.append(name)
-        self.server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=self.tls)
-        self.port = self.server.sockets[0].getsockname()[1]
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.connections += 1
-        task = asyncio.current_task()
-        self.serving[task] = writer
-        try:
-            with contextlib.suppress(OSError):
-                await self._answer(reader, writer)
-                writer.close()
-                await writer.wait_closed()
-        finally:
-            writer.transport.abort()
-            del self.serving[task]
-
-    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while request := await self._read(reader):
-            self.requests.append(request)
-            if self.delay:
-                await asyncio.sleep(self.delay)
-            answer = self.reply(request, len(self.requests))
-            if answer is None:
-                return
-            writer.write(answer)
-            await writer.drain()
-            if self.close:
-                return
-
-    async def _read(self, reader: asyncio.StreamReader) -> bytes:
-        data = bytearray()
-        while b"\r\n\r\n" not in data:
-            data += (piece := await self._piece(reader))
-            if not piece:
-                return bytes(data)
-        head, _, body = bytes(data).partition(b"\r\n\r\n")
-        length = 0
-        for line in head.split(b"\r\n")[1:]:
-            name, _, value = line.partition(b":")
-            if name.lower() == b"content-length":
-                length = int(value)
-        while len(body) < length:
-            body += (piece := await self._piece(reader))
-            if not piece:
-                break
-        return head + b"\r\n\r\n" + body
-
-    async def _piece(self, reader: asyncio.StreamReader) -> bytes:
-        piece = await reader.read(1 << 20)
-        self.received += piece
-        return piece
-
-    async def stop(self) -> None:
-        """Closes the port, and cuts what is still connected."""
-        if self.server is None:
-            return
-        self.server.close()
-        serving = list(self.serving)
-        for task in serving:
-            task.cancel()
-        await asyncio.gather(*serving, return_exceptions=True)
-        await self.server.wait_closed()
 
 
 class Plan:
@@ -197,149 +109,6 @@ class Plan:
 
     def refused_head(self, peer, error) -> None:
         self.refused_heads.append((peer, error))
-
-
-class Wire:
-    """A blocking client connection; `start_tls` puts TLS on top, also on top of TLS."""
-
-    def __init__(self, address: tuple[str, int], timeout: float = 8.0) -> None:
-        self.sock = socket.create_connection(address, timeout)
-        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._stack: list[tuple[ssl.SSLObject, ssl.MemoryBIO, ssl.MemoryBIO]] = []
-        self.got = bytearray()  # every byte that was read, decrypted
-
-    def start_tls(self, context: ssl.SSLContext, name: str | None) -> Wire:
-        below, incoming, outgoing = len(self._stack), ssl.MemoryBIO(), ssl.MemoryBIO()
-        layer = context.wrap_bio(incoming, outgoing, server_hostname=name)
-        while True:
-            try:
-                layer.do_handshake()
-            except ssl.SSLWantReadError:
-                self._put(outgoing.read(), below)
-                data = self._get(below)
-                if not data:
-                    raise ConnectionError("closed in handshake") from None
-                incoming.write(data)
-            else:
-                break
-        self._put(outgoing.read(), below)
-        self._stack.append((layer, incoming, outgoing))
-        return self
-
-    def _put(self, data: bytes, level: int) -> None:
-        if not data:
-            return
-        if level == 0:
-            self.sock.sendall(data)
-            return
-        layer, _, outgoing = self._stack[level - 1]
-        view = memoryview(data)
-        while view:
-            view = view[layer.write(view) :]
-        self._put(outgoing.read(), level - 1)
-
-    def _get(self, level: int) -> bytes:
-        if level == 0:
-            try:
-                return self.sock.recv(65536)
-            except ConnectionError:
-                return b""
-        layer, incoming, _ = self._stack[level - 1]
-        while True:
-            try:
-                return layer.read(65536)
-            except ssl.SSLWantReadError:
-                data = self._get(level - 1)
-                if not data:
-                    return b""
-                incoming.write(data)
-            except ssl.SSLZeroReturnError:
-                return b""
-
-    def send(self, data: bytes) -> Wire:
-        with contextlib.suppress(ConnectionError):
-            self._put(data, len(self._stack))
-        return self
-
-    def read(self) -> bytes:
-        data = self._get(len(self._stack))
-        self.got += data
-        return data
-
-    def rest(self) -> bytes:
-        """Everything until the other side closes."""
-        data = bytearray()
-        while piece := self.read():
-            data += piece
-        return bytes(data)
-
-    def response(self, *, head_only: bool = False) -> Answer:
-        """One response; what follows it is an error of the test's own."""
-        data = bytearray()
-        while b"\r\n\r\n" not in data:
-            piece = self.read()
-            if not piece:
-                raise ConnectionError(f"closed after {bytes(data[:200])!r}")
-            data += piece
-        head, _, body = bytes(data).partition(b"\r\n\r\n")
-        answer = Answer.of(head)
-        length = (
-            0
-            if head_only or answer.status in (100, 204, 304)
-            else int(answer.one("content-length") or 0)
-        )
-        parts, size = [body], len(body)
-        while size < length:
-            piece = self.read()
-            if not piece:
-                raise ConnectionError("closed in body")
-            parts.append(piece)
-            size += len(piece)
-        answer.body = b"".join(parts)
-        assert len(answer.body) == length or answer.status == 100
-        return answer
-
-    def ask(self, request: bytes) -> Answer:
-        return self.send(request).response()
-
-    def close(self) -> None:
-        self.sock.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_) -> None:
-        self.close()
-
-
-@dataclass
-class Answer:
-    status: int
-    reason: str
-    headers: list[tuple[str, str]]
-    body: bytes = b""
-
-    @classmethod
-    def of(cls, head: bytes) -> Answer:
-        lines = head.decode("latin-1").split("\r\n")
-        _, status, reason = (lines[0] + "  ").split(" ", 2)
-        fields = [line.partition(":") for line in lines[1:]]
-        return cls(int(status), reason.strip(), [(n.lower(), v.strip()) for n, _, v in fields])
-
-    def all(self, name: str) -> list[str]:
-        return [value for field_name, value in self.headers if field_name == name]
-
-    def one(self, name: str) -> str | None:
-        values = self.all(name)
-        assert len(values) < 2, (name, values)
-        return values[0] if values else None
-
-    @property
-    def code(self) -> str:
-        import json
-
-        assert self.one("content-type") == "application/problem+json", (self, self.body[:100])
-        return json.loads(self.body)["code"]
 
 
 class Lab:

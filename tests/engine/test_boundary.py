@@ -15,7 +15,7 @@ from gateway.engine.settings import Limits
 from gateway.errors import InternalError, VaultUnavailable
 from gateway.exchange import Response
 from gateway.headers import Headers
-from tests.engine.lab import OK, Upstream
+from tests.engine.upstream import OK, Upstream
 
 CANARY = b"4929000000006"
 

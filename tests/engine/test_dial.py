@@ -8,7 +8,8 @@ from ipaddress import ip_address
 import pytest
 
 from gateway.exchange import Authority, Blind
-from tests.engine.lab import LOOPBACK, Upstream
+from tests.engine.lab import LOOPBACK
+from tests.engine.upstream import Upstream
 
 
 class Resolver:

@@ -12,7 +12,8 @@ import pytest
 from gateway.egress import Egress
 from gateway.engine.master import Engine
 from gateway.engine.settings import EngineSettings, ListenerSettings
-from tests.engine.lab import OK, Plan, Upstream
+from tests.engine.lab import Plan
+from tests.engine.upstream import OK, Upstream
 
 
 def _stop(world, grace: float) -> threading.Thread:

@@ -14,7 +14,9 @@ from cryptography.hazmat.primitives import hashes
 from gateway.engine.settings import Limits
 from gateway.errors import ProxyKeyInvalid
 from gateway.exchange import Authority, Blind, Tunnel
-from tests.engine.lab import OK, Loop, Upstream, Wire, lab
+from tests.engine.lab import Loop, lab
+from tests.engine.upstream import OK, Upstream
+from tests.engine.wire import Wire
 
 
 def _request_line(upstream: Upstream, number: int = -1) -> bytes:

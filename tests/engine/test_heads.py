@@ -11,7 +11,8 @@ from gateway.engine import http1
 from gateway.engine.settings import Limits
 from gateway.errors import KeyRequired
 from gateway.exchange import Authority
-from tests.engine.lab import OK, Upstream, Wire
+from tests.engine.upstream import OK, Upstream
+from tests.engine.wire import Wire
 
 NAMED = "my-exchange-0001"
 PAN = "4111-1111-1111-1111"

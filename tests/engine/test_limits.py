@@ -12,7 +12,8 @@ import pytest
 from gateway.engine.settings import Limits
 from gateway.errors import ProxyKeyInvalid, RouteUnknown
 from gateway.exchange import Blind
-from tests.engine.lab import OK, Upstream, Wire
+from tests.engine.upstream import OK, Upstream
+from tests.engine.wire import Wire
 
 LOOPBACK = ip_address("127.0.0.1")
 QUICK = Limits(

@@ -9,7 +9,7 @@ import pytest
 from gateway.engine.settings import Limits
 from gateway.engine.timing import Laps
 from gateway.errors import CardDisguised, RouteUnknown, TokenUnknown
-from tests.engine.lab import OK, Upstream
+from tests.engine.upstream import OK, Upstream
 
 LIMITS = Limits(request_seconds=5, upstream_seconds=0.4, upstream_connect_seconds=0.4)
 COUNTS = re.compile(r"found=\d+ tokenized=\d+ failed=\d+")

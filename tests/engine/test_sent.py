@@ -8,7 +8,7 @@ import pytest
 
 from gateway.engine.settings import Limits
 from gateway.errors import CardDisguised
-from tests.engine.lab import OK, Upstream
+from tests.engine.upstream import OK, Upstream
 
 LIMITS = Limits(request_seconds=5, upstream_seconds=0.3, upstream_connect_seconds=0.3)
 

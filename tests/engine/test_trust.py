@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives import serialization
 
 from gateway.engine.settings import Limits
 from gateway.exchange import Authority
-from tests.engine.lab import Upstream
+from tests.engine.upstream import Upstream
 from tests.pki import Authority as Ca
 
 

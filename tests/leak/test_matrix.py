@@ -12,7 +12,9 @@ import pytest
 from gateway.engine.settings import Limits
 from gateway.errors import RouteUnknown
 from gateway.exchange import Authority
-from tests.engine.lab import OK, Lab, Upstream, Wire, lab
+from tests.engine.lab import Lab, lab
+from tests.engine.upstream import OK, Upstream
+from tests.engine.wire import Wire
 from tests.leak.cells import (
     AFTER_CONNECT,
     ANSWERS,

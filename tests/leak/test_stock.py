@@ -15,7 +15,9 @@ import warnings
 
 import pytest
 
-from tests.engine.lab import OK, Loop, Upstream, Wire
+from tests.engine.lab import Loop
+from tests.engine.upstream import OK, Upstream
+from tests.engine.wire import Wire
 from tests.leak.cells import (
     AFTER_CONNECT,
     ANSWERS,
