@@ -9,17 +9,21 @@ A body has a name, and the name says all about it:
 
 from __future__ import annotations
 
+import re
+from textwrap import dedent
+
 from gateway.sandbox.cards import TestCard, generated
-from gateway.sandbox.ota import Booking, retrieve_inside
+from gateway.sandbox.ota import Booking, reservation, retrieve_inside
 from gateway.sandbox.pull import read_request
-from gateway.sandbox.soap import OTA, answer, envelope
+from gateway.sandbox.soap import answer, envelope
 
 HOTEL = "BENCH"
 HOST = "localhost"
 _PATH = "/pmsxchangev2/services/"
 _SERIES = 100_000  # cards
-_SMALL = f"""<OTA_ResRetrieveRS xmlns="{OTA}" Version="1.0" EchoToken="echo-abc">
-<Success/>
+# The sandbox's guest; a booking without the rest of what it has is the small one.
+_GUEST = dedent(re.search(r" *<Customer>.*</Customer>", reservation(Booking(HOTEL)), re.DOTALL)[0])
+_SMALL = f"""<Success/>
 <ReservationsList>
 <HotelReservation CreateDateTime="2026-03-02T08:51:45.000+0000" ResStatus="Cancel">
     <UniqueID Type="14" ID="EXP-BENCH-001"/>
@@ -37,16 +41,7 @@ _SMALL = f"""<OTA_ResRetrieveRS xmlns="{OTA}" Version="1.0" EchoToken="echo-abc"
     </RoomStays>
     <ResGuests>
         <ResGuest ResGuestRPH="1" ArrivalTime="22:00:00">
-            <Profiles><ProfileInfo><Profile ProfileType="1"><Customer>
-                <PersonName><GivenName>Ada</GivenName><Surname>Example</Surname></PersonName>
-                <Telephone PhoneNumber="+44 20 7946 0018"/>
-                <Email>guest@example.com</Email>
-                <Address>
-                    <AddressLine>30 Wellington Square</AddressLine>
-                    <CityName>London</CityName>
-                    <CountryName Code="GB">United Kingdom</CountryName>
-                </Address>
-            </Customer></Profile></ProfileInfo></Profiles>
+            <Profiles><ProfileInfo><Profile ProfileType="1">{_GUEST}</Profile></ProfileInfo></Profiles>
         </ResGuest>
     </ResGuests>
     <ResGlobalInfo>
@@ -55,8 +50,7 @@ _SMALL = f"""<OTA_ResRetrieveRS xmlns="{OTA}" Version="1.0" EchoToken="echo-abc"
         <BasicPropertyInfo HotelCode="{HOTEL}"/>
     </ResGlobalInfo>
 </HotelReservation>
-</ReservationsList>
-</OTA_ResRetrieveRS>"""
+</ReservationsList>"""
 
 
 def cards(count: int, series: int = 0) -> str:
@@ -73,7 +67,7 @@ def body(name: str) -> bytes:
     """The body that is called `name`. Raises ValueError."""
     kind, *numbers = name.split("-")
     if kind == "small":
-        return envelope(_SMALL).encode()
+        return _answer(_SMALL)
     count, series = [*map(int, numbers), 0][:2]
     made = (Booking(HOTEL, number + 1) for number in range(count))
     if kind == "cards":
@@ -84,7 +78,11 @@ def body(name: str) -> bytes:
         )
     elif kind != "bookings":
         raise ValueError(name)
-    return envelope(answer("OTA_ResRetrieveRS", "echo-abc", retrieve_inside(made))).encode()
+    return _answer(retrieve_inside(made))
+
+
+def _answer(inside: str) -> bytes:
+    return envelope(answer("OTA_ResRetrieveRS", "echo-abc", inside)).encode()
 
 
 def request(name: str, port: int, key: str) -> bytes:
