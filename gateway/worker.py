@@ -18,12 +18,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from ipaddress import ip_address
-from time import monotonic
 from typing import Any, Final
 
-from gateway import __version__, certificates
+from gateway import __version__
 from gateway.access.clients import Access
-from gateway.access.keys import FRESH
 from gateway.cards.bins import Bins, load_bins
 from gateway.channels import paycomet
 from gateway.config import Config
@@ -46,12 +44,9 @@ from gateway.rules.watch import Rules
 from gateway.stages.admit import Admitting
 from gateway.stages.swap import Swap
 from gateway.stages.turns import Turns
+from gateway.upkeep import Upkeep
 from gateway.vault.service import Vault
 
-_HOUSEKEEPING_SECONDS: Final = 2.0
-# The keys are read anew by a thread long before a request would have to do it (`keys.FRESH`).
-_KEYS_SECONDS: Final = FRESH.total_seconds() / 2
-_MEASURE_SECONDS: Final = 60.0  # certificates are files: they need not be read oftener
 # Threads of the loop's own: key refresh, name look-ups, health. Messages have theirs (threads.py).
 _THREADS: Final = 16
 # How long a thread may keep the interpreter's lock when the loop wants it. Python's 5 ms add up with
@@ -123,6 +118,15 @@ class Worker:
             )
         )
         self._engine = Engine(_engine_settings(config), self._pipeline, self._egress)
+        self._upkeep = Upkeep(
+            config=config,
+            vault=self._vault,
+            keys=self._access.keys,
+            refusals=self._refusals,
+            metrics=self.metrics,
+            garbage=self._garbage,
+            idle=lambda: self._engine.idle,
+        )
         self._tasks: list[asyncio.Task[None]] = []
         listen = config.listen
         app = health.build({"serving": self._check_serving, "vault": Probe(self._vault.check)})
@@ -130,8 +134,6 @@ class Worker:
             app, listen.control.address, tls=listen.control.tls, welcome=welcome(listen.control)
         )
         self._metrics_port = Port(health.metrics(self.metrics.registry), listen.metrics)
-        self._measured = float("-inf")  # when certificates were read last
-        self._ends: set[str] = set()  # what has a `not_after`
         self._stopping = False
         self.failed = asyncio.Event()  # a task that must run as long as we do has ended
 
@@ -152,11 +154,11 @@ class Worker:
             await self.stop(0.0)
             raise
         self._measure_once()
-        await asyncio.to_thread(self._measure_ends)
+        await asyncio.to_thread(self._upkeep.measure_ends)
         self._garbage.take_over()
         self._keep_running("rules", self._rules.watch(loaded=self._loaded, failed=self._kept_old))
-        self._keep_running("keys", self._refresh_keys())
-        self._keep_running("housekeeping", self._housekeeping())
+        self._keep_running("keys", self._upkeep.refresh_keys())
+        self._keep_running("housekeeping", self._upkeep.keep_house())
         engine = self._engine.addresses
         addresses = Addresses(engine["proxy"], engine["endpoints"], control, metrics)
         listening = {name: f"{host}:{port}" for name, (host, port) in addresses.items()}
@@ -182,7 +184,7 @@ class Worker:
         try:
             if not self.failed.is_set():  # what is broken is not called again
                 with contextlib.suppress(VaultUnavailable):  # the log says so already
-                    self._flush()
+                    self._upkeep.flush()
         finally:
             self._vault.close()
 
@@ -232,57 +234,6 @@ class Worker:
         versions = (__version__, version("mitmproxy"), platform.python_version())
         self.metrics.build_info.labels(*versions).set(1)
         self.metrics.connections.set_function(lambda: self._engine.connections)
-
-    async def _refresh_keys(self) -> None:
-        """Keeps what is known of the keys fresh, beside the event loop and whatever else there is to do.
-
-        Where the table can not be read a request tries for itself, and is refused if it can not either.
-        """
-        while True:
-            await asyncio.sleep(_KEYS_SECONDS)
-            try:
-                await asyncio.to_thread(self._access.keys.refresh)
-            except VaultUnavailable as error:
-                event("keys_not_read", level=logging.ERROR, code=error.code)
-
-    async def _housekeeping(self) -> None:
-        """Every few seconds: garbage is collected, refusals and keys' last use are written, gauges are set."""
-        while True:
-            await asyncio.sleep(_HOUSEKEEPING_SECONDS)
-            self._garbage.collect(idle=self._engine.idle)
-            try:
-                counts = await asyncio.to_thread(self._flush)
-                await asyncio.to_thread(self._measure_ends)
-            except VaultUnavailable as error:
-                event("housekeeping_failed", level=logging.ERROR, code=error.code)
-                continue
-            for product, count in counts.items():
-                self.metrics.vault_cards.labels(product).set(count)
-
-    def _flush(self) -> dict[str, int]:
-        self._refusals.flush()
-        self._access.keys.save_uses()
-        return self._vault.count_by_product()
-
-    def _measure_ends(self) -> None:
-        """When certificates and keys end. Ids of keys are ours; a key without an end has no line."""
-        if monotonic() - self._measured >= _MEASURE_SECONDS:
-            self._measured = monotonic()
-            try:
-                for seen in certificates.installed(self._config):
-                    self.metrics.not_after.labels(seen.what).set(seen.not_after.timestamp())
-            except (OSError, ValueError):  # half replaced, perhaps: the last measure stays
-                event("certificates_not_read", level=logging.ERROR)
-        ends = {
-            f"key:{row.id}": row.expires
-            for row in self._vault.keys.all()
-            if row.expires is not None and row.revoked is None
-        }
-        for what, at in ends.items():
-            self.metrics.not_after.labels(what).set(at.timestamp())
-        for what in self._ends - ends.keys():
-            self.metrics.not_after.remove(what)
-        self._ends = set(ends)
 
 
 def _settle_process() -> None:

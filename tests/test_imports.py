@@ -21,6 +21,7 @@ LAYERS = {
     "stages": 5,
     "pipeline": 6,
     "engine": 7, "control": 7, "channels": 7, "processors": 7, "sandbox": 7,
+    "upkeep": 7,
     "worker": 8,
     "cli": 9, "__main__": 9,
 }  # fmt: skip

@@ -256,7 +256,7 @@ def test_no_request_waits_for_the_table_of_keys(own_gateway, monkeypatch):
         return original()
 
     monkeypatch.setattr(table, "all", counted)
-    monkeypatch.setattr(gateway.worker, "_flush", lambda: time.sleep(5) or {})  # a slow disk
+    monkeypatch.setattr(gateway.worker._upkeep, "flush", lambda: time.sleep(5) or {})  # a slow disk
     with gateway.session(key) as session:
         end = time.monotonic() + 3 * FRESH.total_seconds()
         while time.monotonic() < end:

@@ -183,7 +183,7 @@ def test_p38_a_task_that_dies_stops_the_worker(own_gateway, part, monkeypatch):
         raise RuntimeError(CANARY)
 
     if part == "housekeeping":
-        monkeypatch.setattr(worker, "_flush", broken)
+        monkeypatch.setattr(worker._upkeep, "flush", broken)
     else:
         monkeypatch.setattr(worker._rules, "reload", broken)
         pack = next(gateway.config.rules.glob("*.yaml"))
@@ -201,7 +201,7 @@ def test_p38_a_task_that_dies_stops_the_worker(own_gateway, part, monkeypatch):
 def test_p38_a_task_that_dies_ends_the_command(sandbox, tmp_path, monkeypatch):
     site = Site(tmp_path, sandbox)
     worker = Worker(site.config)
-    monkeypatch.setattr(worker, "_flush", lambda: 1 / 0)
+    monkeypatch.setattr(worker._upkeep, "flush", lambda: 1 / 0)
     listening = []
     with pytest.raises(typer.Exit) as ended:
         asyncio.run(run._until_told(worker, listening.append))
@@ -229,7 +229,7 @@ def test_when_certificates_and_keys_end_is_measured_while_it_runs(own_gateway):
     gateway.worker._vault.keys.revoke(one, datetime.now(UTC), "test")
     assert until(10, lambda: one not in gateway.metrics())
     (gateway.config.authority / "endpoints-cert.pem").write_text("no certificate")
-    gateway.worker._measured = float("-inf")
+    gateway.worker._upkeep._measured = float("-inf")
     events = gateway.logs
     assert until(10, lambda: "certificates_not_read" in events.getvalue())
     assert not gateway.worker.failed.is_set()

@@ -117,7 +117,7 @@ def test_p16_a_canary_is_in_nothing_that_was_written(own_gateway):
         ):
             session.post(f"{gateway.endpoints}/push/channex", data=body, timeout=10)
     gateway.control(f"/{CANARY}")
-    gateway.worker._flush()
+    gateway.worker._upkeep.flush()
     written = dict(gateway.everything_written())
     assert any(name.endswith("vault.db") for name in written)
     for name, content in written.items():
