@@ -6,15 +6,15 @@ gateway.yaml.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, NoReturn
+from typing import Annotated, Literal, NoReturn
 
 import typer
 
 from gateway import strict_yaml
 from gateway.cli.examples import Outcome, run_examples
-from gateway.cli.explain import Explanation, body_of, explain, path_of, place_of, shapes_of
+from gateway.cli.explain import body_of, explain, shapes_of
 from gateway.cli.output import (
     DEFAULT_CONFIG,
     AsJson,
@@ -25,11 +25,10 @@ from gateway.cli.output import (
     say,
     table,
 )
+from gateway.cli.rules_shown import explanation_of, outcome_of, places_of, row_of
 from gateway.errors import GatewayError
-from gateway.exchange import Authority
-from gateway.rules.compile import UNKNOWN_HOST
 from gateway.rules.load import load_every_pack
-from gateway.rules.model import Direction, Field, Pack, Route, RuleSet, Shape
+from gateway.rules.model import Pack, Route, RuleSet, Shape
 from gateway.rules.schema import json_schema
 from gateway.yaml_model import suggest
 
@@ -55,7 +54,7 @@ def list_rules(
 ) -> None:
     """Every route of every pack, and what it does."""
     packs = _load(config, directory).packs
-    rows = [_row(pack, route) for pack in packs for route in pack.routes]
+    rows = [row_of(pack, route) for pack in packs for route in pack.routes]
     if as_json:
         print_json(rows)
         return
@@ -77,10 +76,10 @@ def show(
         say(f"  source  {pack.format_source}")
     for shape in pack.shapes.values():
         say(f"\nshape {shape.name} ({shape.format})")
-        for name, text in _places(shape):
+        for name, text in places_of(shape):
             say(f"  {name:<13} {text}")
     for route in pack.routes:
-        row = _row(pack, route)
+        row = row_of(pack, route)
         say(f"\nroute {route.name}  [{route.source}]")
         say(f"  {row['methods']} {row['where']}")
         say(f"  {row['what happens']}")
@@ -102,7 +101,7 @@ def run_tests(
     outcomes = [outcome for pack in packs for outcome in run_examples(pack)]
     failed = [outcome for outcome in outcomes if outcome.mistakes]
     if as_json:
-        print_json([_outcome(outcome) for outcome in outcomes])
+        print_json([outcome_of(outcome) for outcome in outcomes])
     else:
         for outcome in outcomes:
             _tell(outcome)
@@ -143,7 +142,7 @@ def explain_message(
             complain(f"Refused ({error.code}): {error.text}", error.action)
         raise typer.Exit(1) from None
     if as_json:
-        print_json(_explanation(found, told))
+        print_json(explanation_of(found, told))
     else:
         say(f"Route {found.id} ({found.source}), its {direction}:")
         for line in told.lines():
@@ -214,72 +213,6 @@ def _wrong(message: str, known: Sequence[str]) -> NoReturn:
     raise typer.Exit(2)
 
 
-def _row(pack: Pack, route: Route) -> dict[str, str]:
-    return {
-        "route": route.id,
-        "methods": ", ".join(sorted(route.methods)),
-        "where": _where(route),
-        "what happens": _what(route),
-        "mode": route.mode,
-        "draft": "yes" if pack.draft else "no",
-        "source": str(route.source),
-    }
-
-
-def _where(route: Route) -> str:
-    to = route.to
-    if to is not None:
-        host = ("*." if to.host.any_below else "") + to.host.host
-        port = "" if to.port == 443 else f":{to.port}"
-        target = f"https://{host}{port}{to.path.text}"
-        return f"at {route.at.text} ({route.protocol}) -> {target}" if route.at else f"to {target}"
-    forward = route.forward
-    if route.at is None or forward is None:
-        return "nowhere"
-    auth = "" if route.auth == "key" else f" (caller {route.auth})"
-    if forward.host.endswith(UNKNOWN_HOST):
-        target = f"{{{forward.host.removesuffix(UNKNOWN_HOST)}}}"
-    else:
-        target = str(Authority(forward.scheme, forward.host, forward.port))
-    return f"at {route.at.text}{auth} -> {target}{forward.path}"
-
-
-def _what(route: Route) -> str:
-    said = []
-    for way, rule in (("request", route.request), ("response", route.response)):
-        shapes = ", ".join(shape.name for shape in shapes_of(route, way))
-        if shapes:
-            said.append(f"{way}: {_verb(rule)} {shapes}")
-    return "; ".join(said) or "passes"
-
-
-def _verb(rule: Direction) -> str:
-    return "tokenize" if rule.tokenize is not None else "detokenize"
-
-
-def _places(shape: Shape) -> Iterator[tuple[str, str]]:
-    if shape.booking is not None:
-        yield "booking", shape.booking.text
-    yield "card", shape.card.text
-    for name in ("number", "expiry", "expiry_month", "expiry_year", "cvc", "holder", "brand"):
-        place: Field | None = getattr(shape, name)
-        if place is not None:
-            spelling = f" as {place.spelling}" if place.spelling else ""
-            number = " (a number)" if place.number else ""
-            kept = " (kept)" if name in shape.keep else ""
-            yield name, place.at.text + spelling + number + kept
-    for name in ("hotel", "booking_id", "departure"):
-        path = getattr(shape, name)
-        if path is not None:
-            yield name, path.text
-    if shape.token is not None:
-        yield "token", f"{shape.token.iduser.text}, {shape.token.tokenuser.text}"
-
-
-def _booking_of(shape: Shape) -> str:
-    return f"{shape.booking.text} " if shape.booking is not None else ""
-
-
 def _tell(outcome: Outcome) -> None:
     example = outcome.example
     name = f"{outcome.system}/{example.route} {example.source}"
@@ -292,43 +225,5 @@ def _tell(outcome: Outcome) -> None:
             say(f"    {line}")
 
 
-def _outcome(outcome: Outcome) -> dict[str, Any]:
-    return {
-        "route": f"{outcome.system}/{outcome.example.route}",
-        "source": str(outcome.example.source),
-        "passed": not outcome.mistakes,
-        "mistakes": list(outcome.mistakes),
-    }
-
-
-def _explanation(route: Route, told: Explanation) -> dict[str, Any]:
-    cards = []
-    for card in told.trial.cards:
-        line, column = place_of(told.trial.before, card.offset)
-        cards.append(
-            {
-                "shape": card.shape.name,
-                "path": path_of(card),
-                "line": line,
-                "column": column,
-                "booking": card.booking,
-                "position": card.position,
-                "hotel": card.hotel,
-                "becomes": card.shown if told.action == "tokenize" else "",
-                "left_alone": card.left_alone,
-                "virtual": card.virtual,
-                "failure": card.failure.value if card.failure else None,
-            }
-        )
-    changes = [
-        {
-            "start": change.start,
-            "end": change.end,
-            "line": change.line,
-            "column": change.column,
-            "before": change.before,
-            "after": change.after,
-        }
-        for change in told.changes
-    ]
-    return {"route": route.id, "action": told.action, "cards": cards, "changes": changes}
+def _booking_of(shape: Shape) -> str:
+    return f"{shape.booking.text} " if shape.booking is not None else ""

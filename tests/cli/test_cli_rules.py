@@ -10,6 +10,7 @@ import typer
 from typer.testing import CliRunner
 
 from gateway.cli import rules as command
+from gateway.cli import rules_shown
 from gateway.cli.explain import body_of, hide, hide_all, place_of
 from gateway.cli.trial import try_tokenize
 from gateway.codecs.paths import parse_path
@@ -163,7 +164,7 @@ def test_a_misspelt_system_or_route_gets_a_suggestion(run):
 
 def test_a_route_without_a_target_is_listed_as_such():
     route = Route("x", "r", Source("x", 1), frozenset({"GET"}))
-    assert command._where(route) == "nowhere"
+    assert rules_shown._where(route) == "nowhere"
 
 
 def test_schema(run):
