@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from gateway.errors import RecordDamaged
 from gateway.secret import Secret
@@ -20,6 +21,14 @@ class Purpose(StrEnum):
     LOOK_UP = "look_up"  # hashes product, PAN, expiry
     TOKENUSER = "tokenuser"  # hashes tokenusers
     BOOKING = "booking"  # hashes booking numbers
+    SPOOL = "spool"  # seals answers that were rewritten
+    QUARANTINE = "quarantine"  # seals answers that were refused; they may hold clear cards
+    CVC = "cvc"  # seals security codes that are held for minutes
+    FOREIGN = "foreign"  # seals processors' own tokens
+
+
+# Those that came with version 2 of the schema.
+_SECOND: Final = (Purpose.SPOOL, Purpose.QUARANTINE, Purpose.CVC, Purpose.FOREIGN)
 
 
 class State(StrEnum):
@@ -42,16 +51,31 @@ class WrappedKey:
 
 @dataclass(frozen=True, slots=True)
 class Keyring:
-    """The keys in use, unwrapped, as the four things that are done with them."""
+    """The keys in use, unwrapped, as the things that are done with them."""
 
     sealer: Sealer
     look_up: KeyedHash
     tokenuser: KeyedHash
     booking: KeyedHash
+    spool: Sealer
+    quarantine: Sealer
+    cvc: Sealer
+    foreign: Sealer
 
 
-def new_keys(kek: Sealer) -> list[WrappedKey]:
-    """A first keyring: one active key for each purpose, ids from 1."""
+def new_keys(kek: Sealer, rows: Sequence[WrappedKey] = ()) -> list[WrappedKey]:
+    """What the keyring `rows` still needs: an active key for each purpose when it is empty, for the
+    later purposes when it was made before there were any. Nothing else is ever made up for: a
+    keyring that lost a key is damaged.
+    """
+    if not rows:
+        return _make(kek, tuple(Purpose), 1)
+    if any(row.purpose in _SECOND for row in rows):
+        return []
+    return _make(kek, _SECOND, 1 + max(row.id for row in rows))
+
+
+def _make(kek: Sealer, purposes: Sequence[Purpose], first: int) -> list[WrappedKey]:
     return [
         WrappedKey(
             key_id,
@@ -59,7 +83,7 @@ def new_keys(kek: Sealer) -> list[WrappedKey]:
             State.ACTIVE,
             kek.seal(secrets.token_bytes(KEY_LENGTH), _slot(key_id, purpose)),
         )
-        for key_id, purpose in enumerate(Purpose, start=1)
+        for key_id, purpose in enumerate(purposes, start=first)
     ]
 
 
@@ -79,6 +103,10 @@ def unlock(rows: Sequence[WrappedKey], kek: Sealer) -> Keyring:
         look_up=KeyedHash(*keys(Purpose.LOOK_UP)),
         tokenuser=KeyedHash(*keys(Purpose.TOKENUSER)),
         booking=KeyedHash(*keys(Purpose.BOOKING)),
+        spool=Sealer(*keys(Purpose.SPOOL)),
+        quarantine=Sealer(*keys(Purpose.QUARANTINE)),
+        cvc=Sealer(*keys(Purpose.CVC)),
+        foreign=Sealer(*keys(Purpose.FOREIGN)),
     )
 
 

@@ -226,19 +226,22 @@ class Vault:
 
 
 def _unlocked(store: SqliteStore, path: Path, now: str) -> Keyring:
-    """The keyring, opened. Makes it, and the KEK, where there is none: under the database's lock, so
-    that of two processes that start together one does it. A keyring without its KEK stays shut.
+    """The keyring, opened. Makes it, and the KEK, where there is none, and adds what an older one has
+    not: under the database's lock, so that of two processes that start together one does it. A
+    keyring without its KEK stays shut.
     """
 
-    def make() -> list[WrappedKey]:
-        if not path.exists():
+    def make(stand: Sequence[WrappedKey]) -> list[WrappedKey]:
+        if not stand and not path.exists():
             keks.create(path)
-        return new_keys(keks.load(path))
+        kek = keks.load(path)
+        added = new_keys(kek, stand)
+        # Keys wrapped under a KEK that is not this vault's would shut it for its own.
+        unlock([*stand, *added], kek)
+        return added
 
-    rows = store.keyring(make, now)
-    kek = keks.load(path)
     try:
-        return unlock(rows, kek)
+        return unlock(store.keyring(make, now), keks.load(path))
     except RecordDamaged:
         pass
     raise ConfigurationError(

@@ -136,22 +136,26 @@ class SqliteStore:
 
     # --- keyring, probe ---------------------------------------------------------------------------
 
-    def keyring(self, make: Callable[[], Sequence[WrappedKey]], now: str) -> list[WrappedKey]:
-        """The keyring. An empty one is filled with what `make` gives, by one process only."""
+    def keyring(
+        self, make: Callable[[Sequence[WrappedKey]], Sequence[WrappedKey]], now: str
+    ) -> list[WrappedKey]:
+        """The keyring, with the keys that `make` adds to what stands: under the database's lock, so
+        that one process does it. Raises what `make` raises; then nothing is added.
+        """
 
         def work(connection: Connection) -> list[WrappedKey]:
-            if connection.execute("SELECT 1 FROM keyring").fetchone() is None:
-                connection.executemany(
-                    "INSERT INTO keyring (id, purpose, state, wrapped, created)"
-                    " VALUES (?, ?, ?, ?, ?)",
-                    [(k.id, k.purpose.value, k.state.value, k.wrapped, now) for k in make()],
-                )
-            return [
+            stand = [
                 WrappedKey(key_id, Purpose(purpose), State(state), wrapped)
                 for key_id, purpose, state, wrapped in connection.execute(
                     "SELECT id, purpose, state, wrapped FROM keyring ORDER BY id"
                 )
             ]
+            added = make(stand)
+            connection.executemany(
+                "INSERT INTO keyring (id, purpose, state, wrapped, created) VALUES (?, ?, ?, ?, ?)",
+                [(k.id, k.purpose.value, k.state.value, k.wrapped, now) for k in added],
+            )
+            return [*stand, *added]
 
         return self._database.write("keyring", work).result()
 

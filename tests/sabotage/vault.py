@@ -7,6 +7,7 @@ from tests.sabotage.breakage import Breakage
 ENVELOPE = ("tests/vault/test_vault_envelope.py",)
 SECRECY = ("tests/vault/test_vault_secrecy.py",)
 KEYS = ("tests/vault/test_vault_keys.py",)
+MIGRATION = ("tests/vault/test_vault_migration.py",)
 SERVICE = ("tests/vault/test_vault_service.py",)
 SQLITE = ("tests/vault/test_vault_sqlite.py",)
 TOKENS = ("tests/vault/test_vault_tokens.py",)
@@ -107,9 +108,17 @@ BREAKAGES = (
         "make a fresh KEK where the old one is gone",
         "P22",
         "gateway/vault/service.py",
-        "    rows = store.keyring(make, now)\n",
-        "    rows = store.keyring(make, now)\n    keks.create(path)\n",
+        "        if not stand and not path.exists():",
+        "        if not path.exists():",
         KEYS,
+    ),
+    Breakage(
+        "wrap an older vault's new keys under any KEK",
+        "P22",
+        "gateway/vault/service.py",
+        "        unlock([*stand, *added], kek)\n",
+        "        unlock([*stand, *added], kek) if not stand else None\n",
+        MIGRATION,
     ),
     Breakage(
         "answer before the commit",
