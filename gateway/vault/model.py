@@ -83,6 +83,25 @@ class LinkRow(NamedTuple):
     seen: str  # ISO 8601, UTC; exact to the hour
 
 
+class AnswerRecord(NamedTuple):
+    """An answer that is kept, in the columns' order; `sealed` stands in a table of its own."""
+
+    client: str
+    exchange: str
+    quarantined: bool
+    state: str
+    code: str
+    at: str  # ISO 8601, UTC
+    expires: str
+    route: str
+    products: str  # JSON
+    hotels: str  # JSON
+    echo: str | None
+    poll: bytes | None
+    size: int
+    sealed: bytes  # status, headers, body
+
+
 class LinkChange(NamedTuple):
     """A link that is there, as it shall be: only if it still holds `before`."""
 
@@ -99,6 +118,7 @@ class Changes:
     changed: list[LinkChange]
     entries: Sequence[Entry]
     idusers: Sequence[int | None]
+    answer: AnswerRecord | None = None
 
     def forget(self) -> None:
         """Frees the rows of a big message, once they are written. To be called in a thread."""
@@ -115,6 +135,12 @@ class Plan:
 
 class Taken(Exception):
     """Another writer was first: a card, iduser or link is there by now, or gone. Read again."""
+
+
+class ExchangeKnown(Exception):
+    """The client's exchange id names an answer already, which stands as it was. Keep this one under
+    another id.
+    """
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,8 @@ What it promises, numbered as in the properties:
 
 P20  A card is found by HMAC(product, mode, PAN, expiry), under a key that does nothing else.
 P21  The CVC of a card that is kept is dropped; there is no place for it.
-P24  `keep` answers after the commit of cards, links and audit entries, which is one.
+P24  `keep` answers after the commit of cards, links, audit entries and the rewritten message, which
+     is one.
 P25  One card of one product has one token, whoever keeps it, and when.
 P27  Whatever goes wrong below raises VaultUnavailable, with nothing in its chain.
 P36  `find` reads a card only after its audit entries are durable.
@@ -14,14 +15,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final
 
 from gateway.audit import Entry
 from gateway.cards.card import Card
@@ -29,6 +28,9 @@ from gateway.errors import ConfigurationError, Problem, RecordDamaged, VaultUnav
 from gateway.secret import Secret
 from gateway.vault import kek as keks
 from gateway.vault import records
+from gateway.vault.answer import Answer, seal
+from gateway.vault.answers import AnswerTable
+from gateway.vault.aside import Aside
 from gateway.vault.entries import stamp
 from gateway.vault.keyring import Keyring, WrappedKey, new_keys, unlock
 from gateway.vault.keys import KeyTable
@@ -48,8 +50,6 @@ from gateway.vault.refusals import RefusalTable
 from gateway.vault.sqlite import Database, Step, no_step
 from gateway.vault.store import SqliteStore
 
-T = TypeVar("T")
-
 # Few cards are planned on the writer's thread: waking another one costs more than they do. Many are
 # planned beside it, so that other messages are written meanwhile.
 _FEW: Final = 16
@@ -57,6 +57,7 @@ _FEW: Final = 16
 # rounds means that something else is wrong.
 _ATTEMPTS: Final = 8
 _THREADS: Final = 4
+_REWRITING: Final = 4
 _PROBE_SECONDS: Final = 10.0
 
 
@@ -70,6 +71,7 @@ class Vault:
 
     keys: KeyTable
     refusals: RefusalTable
+    answers: AnswerTable
 
     def __init__(
         self,
@@ -85,7 +87,10 @@ class Vault:
         self._store = store
         self._keyring = keyring
         self._clock = clock
-        self._aside = ThreadPoolExecutor(_THREADS, thread_name_prefix="vault")
+        self._aside = Aside("vault", _THREADS)
+        # Messages are rewritten here, which can take seconds: look-ups shall not wait behind them.
+        self._rewriting = Aside("vault-keep", _REWRITING)
+        self.answers = AnswerTable(database, keyring, clock, self._aside, step)
 
     @classmethod
     def open(
@@ -112,17 +117,28 @@ class Vault:
             undo.pop_all()
         return cls(opened, store, keyring, clock, step)
 
-    async def keep(self, cards: Sequence[NewCard], entries: Sequence[Entry] = ()) -> list[Kept]:
+    async def keep(
+        self,
+        cards: Sequence[NewCard],
+        entries: Sequence[Entry] = (),
+        answer: Callable[[Sequence[Kept]], Answer | None] | None = None,
+    ) -> list[Kept]:
         """The tokens of `cards`, durable together with `entries`, in the cards' order.
 
         `entries` are none, or one for each card, which gets that card's iduser; further ones are
         written as they are. All or nothing. Raises VaultUnavailable, RecordDamaged.
+
+        `answer` is called in a thread with the tokens that are about to be committed, in the cards'
+        order, and gives the answer to be kept with them, undelivered; None: there is nothing to
+        keep. What it raises is raised here, and then nothing was committed. When another writer was
+        first it is called again, with other tokens: only its last call counts. Raises ExchangeKnown
+        when the answer's client has an answer under its exchange id already; nothing was committed.
         """
         if entries and len(entries) < len(cards):
             raise ValueError("entries: none, or one for each card")
         for _ in range(_ATTEMPTS):
             try:
-                return (await self._attempt(cards, entries)).kept
+                return (await self._attempt(cards, entries, answer)).kept
             except Taken:
                 continue
         raise VaultUnavailable
@@ -137,7 +153,7 @@ class Vault:
         """
         if entries:
             await self.record(entries)
-        return await self._in_thread(lambda: self._resolve(wanted))
+        return await self._aside.run(lambda: self._resolve(wanted))
 
     async def record(self, entries: Sequence[Entry]) -> None:
         """Writes audit entries, durable. Raises VaultUnavailable."""
@@ -168,31 +184,40 @@ class Vault:
 
     def close(self) -> None:
         """Finishes what was begun, then closes the database. Blocks; further calls do nothing."""
-        self._aside.shutdown()
+        self._rewriting.close()
+        self._aside.close()
         self._database.close()
 
-    async def _attempt(self, cards: Sequence[NewCard], entries: Sequence[Entry]) -> Plan:
-        decide = partial(self._plan, cards, entries)
-        if len(cards) > _FEW:
-            plan = await self._in_thread(decide)
+    async def _attempt(
+        self,
+        cards: Sequence[NewCard],
+        entries: Sequence[Entry],
+        answer: Callable[[Sequence[Kept]], Answer | None] | None,
+    ) -> Plan:
+        def decide() -> Plan:
+            plan = self._plan(cards, entries)
+            return plan if answer is None else self._with_answer(plan, answer(plan.kept))
+
+        if answer is not None or len(cards) > _FEW:
+            aside = self._aside if answer is None else self._rewriting
+            plan = await aside.run(decide)
             await asyncio.wrap_future(self._store.keep(lambda: plan))
-            await self._in_thread(plan.changes.forget)
+            if len(cards) > _FEW:
+                await self._aside.run(plan.changes.forget)
             return plan
         return await asyncio.wrap_future(self._store.keep(decide))
-
-    async def _in_thread(self, work: Callable[[], T]) -> T:
-        try:
-            future = self._aside.submit(work)
-        except RuntimeError:  # closed
-            future = None
-        if future is None:
-            raise VaultUnavailable
-        return await asyncio.wrap_future(future)
 
     # --- on a thread ------------------------------------------------------------------------------
 
     def _plan(self, cards: Sequence[NewCard], entries: Sequence[Entry]) -> Plan:
         return Planner(self._store, self._keyring, stamp(self._clock())).plan(cards, entries)
+
+    def _with_answer(self, plan: Plan, answer: Answer | None) -> Plan:
+        if answer is None:
+            return plan
+        return replace(
+            plan, changes=replace(plan.changes, answer=seal(self._keyring.spool, answer))
+        )
 
     def _resolve(self, wanted: Sequence[Wanted]) -> list[Found | None]:
         rows = self._store.found([want.token.iduser for want in wanted])

@@ -11,6 +11,7 @@ from typing import Any, Final, TypeVar
 
 from gateway.audit import Entry
 from gateway.cards.token import IDUSER_MAX
+from gateway.vault import answers
 from gateway.vault import entries as audit
 from gateway.vault.keyring import Purpose, State, WrappedKey
 from gateway.vault.model import CardRow, LinkRow, Plan, Recorded, Taken
@@ -116,6 +117,9 @@ class SqliteStore:
                     raise Taken
             self._step("keep:links")
             audit.append(connection, changes.entries, changes.idusers)
+            if changes.answer is not None:
+                answers.insert(connection, changes.answer)
+                self._step("keep:spooled")
             return plan
 
         return self._database.write("keep", work)

@@ -23,8 +23,8 @@ BREAKAGES = (
         "P36",
         "gateway/vault/service.py",
         "        if entries:\n            await self.record(entries)\n"
-        "        return await self._in_thread(lambda: self._resolve(wanted))",
-        "        found = await self._in_thread(lambda: self._resolve(wanted))\n"
+        "        return await self._aside.run(lambda: self._resolve(wanted))",
+        "        found = await self._aside.run(lambda: self._resolve(wanted))\n"
         "        await self.record(entries)\n"
         "        return found",
         SECRECY,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from tests.sabotage.breakage import Breakage
 
+ANSWER = ("tests/vault/test_vault_answer.py",)
+ANSWERS = ("tests/vault/test_vault_answers.py",)
 ENVELOPE = ("tests/vault/test_vault_envelope.py",)
 SECRECY = ("tests/vault/test_vault_secrecy.py",)
 KEYS = ("tests/vault/test_vault_keys.py",)
@@ -28,6 +30,22 @@ BREAKAGES = (
         '    return place("card", product, iduser, test=test)',
         '    return place("card", "", iduser, test=test)',
         (f"{SECRECY[0]}::test_p17_a_card_is_bound_without_its_link",),
+    ),
+    Breakage(
+        "bind an answer to nothing but its kind",
+        "P17",
+        "gateway/vault/answer.py",
+        'row=json.dumps(named).encode("ascii"))',
+        'row=json.dumps(named[:0]).encode("ascii"))',
+        ANSWER,
+    ),
+    Breakage(
+        "open what was refused as if it had been rewritten",
+        "P17",
+        "gateway/vault/answer.py",
+        '    kind = "quarantine" if record.quarantined else "spool"',
+        '    kind = "spool"',
+        ANSWERS,
     ),
     Breakage(
         "let a wrapped key serve any purpose",
@@ -135,6 +153,23 @@ BREAKAGES = (
         "            await asyncio.wrap_future(self._store.keep(lambda: plan))\n",
         "            self._store.keep(lambda: plan)\n",
         ("tests/vault/test_vault_crash.py::test_p24_answered_only_after_the_commit",),
+    ),
+    Breakage(
+        "keep an answer in a transaction of its own",
+        "P24",
+        "gateway/vault/store.py",
+        "                answers.insert(connection, changes.answer)\n",
+        "                sealed = changes.answer\n"
+        '                self._database.write("later", lambda c: answers.insert(c, sealed))\n',
+        ("tests/vault/test_vault_answer_crash.py", *ANSWERS),
+    ),
+    Breakage(
+        "call an answer kept whose exchange id was taken",
+        "P24",
+        "gateway/vault/answers.py",
+        "        raise ExchangeKnown\n",
+        "        return\n",
+        ANSWERS,
     ),
     Breakage(
         "leave the disk to its cache",

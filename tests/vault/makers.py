@@ -15,10 +15,12 @@ from gateway.cards.card import Booking, Card, Virtual
 from gateway.cards.expiry import Expiry
 from gateway.cards.token import Token
 from gateway.secret import Secret
+from gateway.vault.answer import Answer, AnswerRow, AnswerState
 from gateway.vault.model import Found, Kept, NewCard, Wanted
 from gateway.vault.service import Vault
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+LATER = datetime(2999, 1, 1, tzinfo=UTC)
 AUGUST = Expiry(2029, 8)
 PAN = "4929000000000006"
 
@@ -82,6 +84,24 @@ def entry(exchange: str = "exchange-1", outcome: Outcome = Outcome.DONE, **more)
     return Entry(NOON, exchange, Action.TOKENIZE, outcome, **more)
 
 
+def answer(exchange: str = "exchange-1", **more) -> Answer:
+    said = {
+        "exchange": exchange,
+        "at": NOON,
+        "expires": LATER,
+        "route": "siteminder/pull",
+        "client": "pms",
+        "products": ("seaside",),
+        "hotels": ("10107",),
+        "echo": "echo-1",
+        "poll": b"poll-1",
+        "status": 200,
+        "headers": b"content-type: text/xml\r\n",
+        "body": b"<a/>",
+    }
+    return Answer(**{**said, **more})
+
+
 def open_vault(directory: Path, **more) -> Vault:
     return Vault.open(directory / "state" / "vault.db", directory / "kek", **more)
 
@@ -105,8 +125,10 @@ def rows(directory: Path) -> Iterator[sqlite3.Connection]:
         connection.close()
 
 
-def keep(vault: Vault, *cards: NewCard, entries: list[Entry] | None = None) -> list[Kept]:
-    return asyncio.run(vault.keep(cards, entries or []))
+def keep(
+    vault: Vault, *cards: NewCard, entries: list[Entry] | None = None, answer=None
+) -> list[Kept]:
+    return asyncio.run(vault.keep(cards, entries or [], answer))
 
 
 def find(
@@ -123,3 +145,27 @@ def chain(error: BaseException | None) -> str:
         shown += f"{error!r} {error.args!r} {vars(error)!r}\n"
         error = error.__cause__ or error.__context__
     return shown
+
+
+def get(vault: Vault, exchange: str = "exchange-1", client: str = "pms"):
+    return asyncio.run(vault.answers.open(exchange, client=client))
+
+
+def get_refused(vault: Vault, exchange: str = "exchange-1", client: str = "pms"):
+    return asyncio.run(vault.answers.open_refused(exchange, client=client))
+
+
+def quarantine(vault: Vault, one, code: str = "card_disguised") -> None:
+    asyncio.run(vault.answers.quarantine(one, code))
+
+
+def mark(vault: Vault, state: AnswerState, exchange: str = "exchange-1", client="pms") -> bool:
+    return asyncio.run(vault.answers.mark(exchange, state, client=client))
+
+
+def listed(vault: Vault, **how) -> list[AnswerRow]:
+    return asyncio.run(vault.answers.listed(**how))
+
+
+def names(vault: Vault, **how) -> list[str]:
+    return [row.exchange for row in listed(vault, **how)]
