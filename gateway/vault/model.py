@@ -12,16 +12,22 @@ from gateway.audit import Entry
 from gateway.cards.card import Booking, Card
 from gateway.cards.token import Token
 from gateway.heap import discard
+from gateway.secret import Secret
 
 
 @dataclass(frozen=True, slots=True)
 class NewCard:
-    """A card to keep for a product. `booking` None: it came without one."""
+    """A card to keep for a product. `booking` None: it came without one.
+
+    `cvc` is held until `cvc_until` when both are given; whatever `card.cvc` says is dropped.
+    """
 
     product: str
     test: bool
     card: Card
     booking: Booking | None = None
+    cvc: Secret[str] | None = None
+    cvc_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,21 +43,28 @@ class Wanted:
     """A token to resolve, and the products that the caller may resolve for.
 
     `any_mode`: two fields do not tell test from live as an alias does; the answer's token does.
+    `with_cvc`: the card's security code is taken as well, if one is held; it can not be taken again.
     """
 
     token: Token
     products: frozenset[str]
     any_mode: bool = False
+    with_cvc: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A card that was resolved. `booking` is the link made last, for dates of virtual cards."""
+    """A card that was resolved. `booking` is the link made last, for dates of virtual cards.
+
+    `cvc` was taken for this one use; None when it was not asked for, or none is held any more.
+    """
 
     token: Token
     product: str
     card: Card
     booking: Booking | None
+    cvc: Secret[str] | None = None
+    cvc_until: datetime | None = None
 
 
 # --- rows, as stores hold them: sealed fields and hashes are opaque bytes to a store ---------------
@@ -81,6 +94,15 @@ class LinkRow(NamedTuple):
     sealed: bytes  # holder, booking id, virtual dates and balance
     departure: str | None  # ISO date, for retention
     seen: str  # ISO 8601, UTC; exact to the hour
+
+
+class CvcRow(NamedTuple):
+    """A security code that is held."""
+
+    iduser: int
+    at: str  # ISO 8601, UTC
+    until: str
+    sealed: bytes
 
 
 class AnswerRecord(NamedTuple):
@@ -118,6 +140,7 @@ class Changes:
     changed: list[LinkChange]
     entries: Sequence[Entry]
     idusers: Sequence[int | None]
+    cvcs: Sequence[CvcRow] = ()
     answer: AnswerRecord | None = None
 
     def forget(self) -> None:
@@ -210,3 +233,13 @@ class Store(Protocol):
 
     def record(self, entries: Sequence[Entry]) -> Future[None]:
         """Writes audit rows."""
+
+    def take(
+        self, decide: Callable[[], Sequence[int]], entries: Sequence[Entry]
+    ) -> Future[dict[int, CvcRow]]:
+        """Writes audit rows, and in the same transaction deletes the security codes of the idusers
+        that `decide` gives; answers with those that there were.
+        """
+
+    def put_back(self, row: CvcRow) -> Future[None]:
+        """Holds a security code again, unless a later one is held by now or its card is gone."""

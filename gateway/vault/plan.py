@@ -8,12 +8,14 @@ from typing import Final
 
 from gateway.audit import Entry
 from gateway.cards.token import Token
-from gateway.vault import records
+from gateway.vault import cvcs, records
 from gateway.vault.draw import draw
+from gateway.vault.entries import stamp
 from gateway.vault.keyring import Keyring
 from gateway.vault.model import (
     CardRow,
     Changes,
+    CvcRow,
     Kept,
     LinkChange,
     LinkRow,
@@ -63,7 +65,8 @@ class Planner:
             created.discard(look_up)
         links, changed = self._links(cards, kept, known_idusers={r.iduser for r in known.values()})
         idusers = [one.token.iduser for one in kept] if entries else []
-        return Plan(kept, Changes(rows, links, changed, entries, idusers))
+        held = self._cvcs(cards, kept)
+        return Plan(kept, Changes(rows, links, changed, entries, idusers, held))
 
     # --- cards ------------------------------------------------------------------------------------
 
@@ -95,6 +98,19 @@ class Planner:
             self._keyring.sealer.seal(records.write_card(new.card, token), where),
             self._now,
         )
+
+    def _cvcs(self, cards: Sequence[NewCard], kept: Sequence[Kept]) -> list[CvcRow]:
+        held: dict[int, CvcRow] = {}  # the latest of a card wins, as it does over what is held
+        for new, one in zip(cards, kept, strict=True):
+            if new.cvc is None or new.cvc_until is None:
+                continue
+            until = stamp(new.cvc_until)
+            if until > self._now:
+                sealer, iduser = self._keyring.cvc, one.token.iduser
+                held[iduser] = cvcs.seal(
+                    sealer, new.cvc, new.product, iduser, test=new.test, at=self._now, until=until
+                )
+        return list(held.values())
 
     # --- links ------------------------------------------------------------------------------------
 

@@ -3,7 +3,8 @@
 What it promises, numbered as in the properties:
 
 P20  A card is found by HMAC(product, mode, PAN, expiry), under a key that does nothing else.
-P21  The CVC of a card that is kept is dropped; there is no place for it.
+P21  The CVC of a card is dropped, unless its product holds it for minutes: apart, under a key of its
+     own, given out once.
 P24  `keep` answers after the commit of cards, links, audit entries and the rewritten message, which
      is one.
 P25  One card of one product has one token, whoever keeps it, and when.
@@ -23,22 +24,20 @@ from pathlib import Path
 from typing import Final
 
 from gateway.audit import Entry
-from gateway.cards.card import Card
 from gateway.errors import ConfigurationError, Problem, RecordDamaged, VaultUnavailable
-from gateway.secret import Secret
+from gateway.vault import cvcs
 from gateway.vault import kek as keks
-from gateway.vault import records
 from gateway.vault.answer import Answer, seal
 from gateway.vault.answers import AnswerTable
 from gateway.vault.aside import Aside
+from gateway.vault.cvcs import CvcTable
 from gateway.vault.entries import stamp
 from gateway.vault.keyring import Keyring, WrappedKey, new_keys, unlock
 from gateway.vault.keys import KeyTable
 from gateway.vault.model import (
-    CardRow,
+    CvcRow,
     Found,
     Kept,
-    LinkRow,
     NewCard,
     Plan,
     Recorded,
@@ -47,6 +46,7 @@ from gateway.vault.model import (
 )
 from gateway.vault.plan import Planner
 from gateway.vault.refusals import RefusalTable
+from gateway.vault.resolve import Resolver
 from gateway.vault.sqlite import Database, Step, no_step
 from gateway.vault.store import SqliteStore
 
@@ -71,6 +71,7 @@ class Vault:
 
     keys: KeyTable
     refusals: RefusalTable
+    cvcs: CvcTable
     answers: AnswerTable
 
     def __init__(
@@ -83,9 +84,11 @@ class Vault:
     ) -> None:
         self.keys = KeyTable(database, step=step)
         self.refusals = RefusalTable(database)
+        self.cvcs = CvcTable(database)
         self._database = database
         self._store = store
         self._keyring = keyring
+        self._resolver = Resolver(store, keyring)
         self._clock = clock
         self._aside = Aside("vault", _THREADS)
         # Messages are rewritten here, which can take seconds: look-ups shall not wait behind them.
@@ -149,11 +152,28 @@ class Vault:
         """The cards of `wanted`, in order; None for a token that is unknown, of another product or
         mode, or whose tokenuser is wrong: they can not be told apart.
 
-        `entries` are durable before a card is read. Raises VaultUnavailable, RecordDamaged.
+        `entries` are durable before a card is read. The transaction that writes them deletes the
+        security codes that are wanted too: each is given out once, whatever crashes when. Raises
+        VaultUnavailable, RecordDamaged.
         """
-        if entries:
-            await self.record(entries)
-        return await self._aside.run(lambda: self._resolve(wanted))
+        taken = await self._intend(wanted, entries)
+        return await self._aside.run(lambda: self._resolver.resolve(wanted, taken, self._clock()))
+
+    async def return_cvc(self, found: Found) -> None:
+        """Holds again, until the same end, the security code of a request that was not sent. To be
+        called only when it certainly was not. A later one that came meanwhile stays instead.
+
+        Raises VaultUnavailable.
+        """
+        now = self._clock()
+        if found.cvc is None or found.cvc_until is None or found.cvc_until <= now:
+            return
+        token, at, until = found.token, stamp(now), stamp(found.cvc_until)
+        row = cvcs.seal(
+            self._keyring.cvc, found.cvc, found.product, token.iduser,
+            test=token.test, at=at, until=until,
+        )  # fmt: skip
+        await asyncio.wrap_future(self._store.put_back(row))
 
     async def record(self, entries: Sequence[Entry]) -> None:
         """Writes audit entries, durable. Raises VaultUnavailable."""
@@ -207,6 +227,15 @@ class Vault:
             return plan
         return await asyncio.wrap_future(self._store.keep(decide))
 
+    async def _intend(
+        self, wanted: Sequence[Wanted], entries: Sequence[Entry]
+    ) -> dict[int, CvcRow]:
+        if any(want.with_cvc for want in wanted):
+            take = self._store.take(lambda: self._resolver.entitled(wanted), entries)
+            return await asyncio.wrap_future(take)
+        await self.record(entries)
+        return {}
+
     # --- on a thread ------------------------------------------------------------------------------
 
     def _plan(self, cards: Sequence[NewCard], entries: Sequence[Entry]) -> Plan:
@@ -218,36 +247,6 @@ class Vault:
         return replace(
             plan, changes=replace(plan.changes, answer=seal(self._keyring.spool, answer))
         )
-
-    def _resolve(self, wanted: Sequence[Wanted]) -> list[Found | None]:
-        rows = self._store.found([want.token.iduser for want in wanted])
-        return [self._open(want, rows.get(want.token.iduser)) for want in wanted]
-
-    def _open(self, want: Wanted, row: tuple[CardRow, LinkRow | None] | None) -> Found | None:
-        token, hashing = want.token, self._keyring.tokenuser
-        parts = records.tokenuser_parts(token.iduser, token.tokenuser)
-        # 1. Always one hash and one comparison, also when there is no such card.
-        stored = hashing.digest() if row is None else row[0].tokenuser_hash
-        genuine = hashing.matches(stored, *parts)
-        # 2. All three must hold before anything is opened.
-        if row is None or not genuine:
-            return None
-        card, link = row
-        test = bool(card.test)
-        if card.product not in want.products or (test != token.test and not want.any_mode):
-            return None
-        # 3. The place names product, mode and iduser: a row that was altered does not open.
-        sealer = self._keyring.sealer
-        where = records.card_place(card.product, card.iduser, test=test)
-        pan, expiry = records.read_card(sealer.open(card.sealed, where))
-        holder, booking = None, None
-        if link is not None:
-            where = records.link_place(card.product, card.iduser, link.booking_hash, test=test)
-            content = records.read_link(sealer.open(link.sealed, where))
-            holder = content.get("holder")
-            booking = records.booking_of(link, content)
-        clear = Card(pan, expiry, None if holder is None else Secret(holder))
-        return Found(replace(token, test=test), card.product, clear, booking)
 
 
 def _unlocked(store: SqliteStore, path: Path, now: str) -> Keyring:

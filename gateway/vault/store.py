@@ -11,10 +11,10 @@ from typing import Any, Final, TypeVar
 
 from gateway.audit import Entry
 from gateway.cards.token import IDUSER_MAX
-from gateway.vault import answers
+from gateway.vault import answers, cvcs
 from gateway.vault import entries as audit
 from gateway.vault.keyring import Purpose, State, WrappedKey
-from gateway.vault.model import CardRow, LinkRow, Plan, Recorded, Taken
+from gateway.vault.model import CardRow, CvcRow, LinkRow, Plan, Recorded, Taken
 from gateway.vault.sqlite import Connection, Database, Step, no_step
 
 T = TypeVar("T")
@@ -116,6 +116,7 @@ class SqliteStore:
                 if connection.execute(_CHANGE_LINK, values).rowcount != 1:
                     raise Taken
             self._step("keep:links")
+            cvcs.put(connection, changes.cvcs)
             audit.append(connection, changes.entries, changes.idusers)
             if changes.answer is not None:
                 answers.insert(connection, changes.answer)
@@ -133,6 +134,21 @@ class SqliteStore:
 
     def record(self, entries: Sequence[Entry]) -> Future[None]:
         return self._database.write("record", lambda c: audit.append(c, entries))
+
+    def take(
+        self, decide: Callable[[], Sequence[int]], entries: Sequence[Entry]
+    ) -> Future[dict[int, CvcRow]]:
+        def work(connection: Connection) -> dict[int, CvcRow]:
+            audit.append(connection, entries)
+            self._step("take:recorded")
+            taken = [cvcs.take(connection, iduser) for iduser in decide()]
+            self._step("take:deleted")
+            return {row.iduser: row for row in taken if row is not None}
+
+        return self._database.write("take", work)
+
+    def put_back(self, row: CvcRow) -> Future[None]:
+        return self._database.write("put_back", lambda c: cvcs.put_back(c, row))
 
     def entries(self, after: int, limit: int) -> list[Recorded]:
         """Up to `limit` entries with an id above `after`, in order."""

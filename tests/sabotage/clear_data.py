@@ -170,7 +170,7 @@ BREAKAGES = (
     Breakage(
         "skip the product of a token",
         "P06",
-        "gateway/vault/service.py",
+        "gateway/vault/resolve.py",
         "        if card.product not in want.products or (test != token.test and not want.any_mode):",
         "        if test != token.test and not want.any_mode:",
         ("tests/vault/test_vault_secrecy.py",),
@@ -178,7 +178,7 @@ BREAKAGES = (
     Breakage(
         "skip the mode of a token",
         "P06",
-        "gateway/vault/service.py",
+        "gateway/vault/resolve.py",
         "        if card.product not in want.products or (test != token.test and not want.any_mode):",
         "        if card.product not in want.products:",
         ("tests/vault/test_vault_secrecy.py",),
@@ -186,7 +186,7 @@ BREAKAGES = (
     Breakage(
         "skip the tokenuser",
         "P06",
-        "gateway/vault/service.py",
+        "gateway/vault/resolve.py",
         "        if row is None or not genuine:",
         "        if row is None:",
         ("tests/vault/test_vault_secrecy.py",),

@@ -22,10 +22,12 @@ BREAKAGES = (
         "write the intent after the card was read",
         "P36",
         "gateway/vault/service.py",
-        "        if entries:\n            await self.record(entries)\n"
-        "        return await self._aside.run(lambda: self._resolve(wanted))",
-        "        found = await self._aside.run(lambda: self._resolve(wanted))\n"
-        "        await self.record(entries)\n"
+        "        taken = await self._intend(wanted, entries)\n"
+        "        return await self._aside.run("
+        "lambda: self._resolver.resolve(wanted, taken, self._clock()))",
+        "        found = await self._aside.run("
+        "lambda: self._resolver.resolve(wanted, {}, self._clock()))\n"
+        "        await self._intend(wanted, entries)\n"
         "        return found",
         SECRECY,
     ),

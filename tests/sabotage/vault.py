@@ -6,6 +6,7 @@ from tests.sabotage.breakage import Breakage
 
 ANSWER = ("tests/vault/test_vault_answer.py",)
 ANSWERS = ("tests/vault/test_vault_answers.py",)
+CVC = ("tests/vault/test_vault_cvc.py",)
 ENVELOPE = ("tests/vault/test_vault_envelope.py",)
 SECRECY = ("tests/vault/test_vault_secrecy.py",)
 KEYS = ("tests/vault/test_vault_keys.py",)
@@ -113,6 +114,50 @@ BREAKAGES = (
         '    cvc = card.cvc.reveal().encode() if card.cvc else b""\n'
         '    return (_start_of(card) + token.tokenuser.encode("ascii") + cvc).ljust(_CARD_LENGTH)',
         (f"{SECRECY[0]}::test_p21_what_is_sealed_holds_no_security_code",),
+    ),
+    Breakage(
+        "give a held CVC out and delete it later",
+        "P21",
+        "gateway/vault/cvcs.py",
+        '"DELETE FROM cvc WHERE iduser = ? RETURNING iduser, at, until, sealed"',
+        '"SELECT iduser, at, until, sealed FROM cvc WHERE iduser = ?"',
+        CVC,
+    ),
+    Breakage(
+        "delete a held CVC before its intent is written",
+        "P21",
+        "gateway/vault/service.py",
+        "            take = self._store.take(lambda: self._resolver.entitled(wanted), entries)\n"
+        "            return await asyncio.wrap_future(take)\n",
+        "            take = self._store.take(lambda: self._resolver.entitled(wanted), ())\n"
+        "            taken = await asyncio.wrap_future(take)\n"
+        "            await self.record(entries)\n"
+        "            return taken\n",
+        (f"{CVC[0]}::test_p21_killed_at_each_step_a_code_is_there_until_its_intent_is",),
+    ),
+    Breakage(
+        "seal a held CVC under the data key",
+        "P21",
+        "gateway/vault/keyring.py",
+        "        cvc=Sealer(*keys(Purpose.CVC)),",
+        "        cvc=Sealer(*keys(Purpose.DATA)),",
+        (f"{CVC[0]}::test_p21_a_held_code_is_sealed_under_a_key_of_its_own",),
+    ),
+    Breakage(
+        "give out a CVC after its end",
+        "P21",
+        "gateway/vault/cvcs.py",
+        " <= now < unstamp(row.until)",
+        " <= now and bool(row.until)",
+        CVC,
+    ),
+    Breakage(
+        "let anybody who knows the iduser have a CVC erased",
+        "P21",
+        "gateway/vault/resolve.py",
+        "        return list(dict.fromkeys(row[0].iduser for row in permitted if row is not None))",
+        "        return [want.token.iduser for want in asked if permitted]",
+        CVC,
     ),
     Breakage(
         "take a KEK that others can read",
