@@ -25,6 +25,7 @@ from typing import Final
 
 from gateway.audit import Entry
 from gateway.errors import ConfigurationError, Problem, RecordDamaged, VaultUnavailable
+from gateway.secret import Secret
 from gateway.vault import cvcs
 from gateway.vault import kek as keks
 from gateway.vault.answer import Answer, seal
@@ -32,6 +33,7 @@ from gateway.vault.answers import AnswerTable
 from gateway.vault.aside import Aside
 from gateway.vault.cvcs import CvcTable
 from gateway.vault.entries import stamp
+from gateway.vault.foreign import ForeignTable
 from gateway.vault.keyring import Keyring, WrappedKey, new_keys, unlock
 from gateway.vault.keys import KeyTable
 from gateway.vault.model import (
@@ -93,6 +95,7 @@ class Vault:
         self._aside = Aside("vault", _THREADS)
         # Messages are rewritten here, which can take seconds: look-ups shall not wait behind them.
         self._rewriting = Aside("vault-keep", _REWRITING)
+        self._foreign = ForeignTable(database, keyring.foreign, self._aside, step)
         self.answers = AnswerTable(database, keyring, clock, self._aside, step)
 
     @classmethod
@@ -174,6 +177,23 @@ class Vault:
             test=token.test, at=at, until=until,
         )  # fmt: skip
         await asyncio.wrap_future(self._store.put_back(row))
+
+    async def foreign(self, iduser: int, product: str, processor: str) -> Secret[bytes] | None:
+        """What `processor` issued for the card of `product`; None when nothing is kept.
+
+        Raises VaultUnavailable, RecordDamaged.
+        """
+        return await self._foreign.read(iduser, product, processor)
+
+    async def keep_foreign(
+        self, iduser: int, product: str, processor: str, value: Secret[bytes]
+    ) -> Secret[bytes]:
+        """Keeps, durable, what `processor` issued for the card. Gives what is kept from now on: of
+        several that keep at once the first one's, which every other has to use instead of its own.
+
+        Raises TokenUnknown when the product has no such card, VaultUnavailable, RecordDamaged.
+        """
+        return await self._foreign.keep(iduser, product, processor, value, stamp(self._clock()))
 
     async def record(self, entries: Sequence[Entry]) -> None:
         """Writes audit entries, durable. Raises VaultUnavailable."""

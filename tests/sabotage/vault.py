@@ -9,6 +9,7 @@ ANSWERS = ("tests/vault/test_vault_answers.py",)
 CVC = ("tests/vault/test_vault_cvc.py",)
 ENVELOPE = ("tests/vault/test_vault_envelope.py",)
 SECRECY = ("tests/vault/test_vault_secrecy.py",)
+FOREIGN = ("tests/vault/test_vault_foreign.py",)
 KEYS = ("tests/vault/test_vault_keys.py",)
 MIGRATION = ("tests/vault/test_vault_migration.py",)
 SERVICE = ("tests/vault/test_vault_service.py",)
@@ -47,6 +48,30 @@ BREAKAGES = (
         '    kind = "quarantine" if record.quarantined else "spool"',
         '    kind = "spool"',
         ANSWERS,
+    ),
+    Breakage(
+        "leave the processor out of a foreign token's place",
+        "P17",
+        "gateway/vault/foreign.py",
+        "test=test, row=processor.encode())",
+        "test=test, row=processor[:0].encode())",
+        (f"{FOREIGN[0]}::test_p17_a_foreign_token_that_was_moved_does_not_open",),
+    ),
+    Breakage(
+        "keep a foreign token for another product's card",
+        "P06",
+        "gateway/vault/foreign.py",
+        "            if mode is None:\n                raise TokenUnknown\n",
+        "            mode = mode or (0,)\n",
+        FOREIGN,
+    ),
+    Breakage(
+        "let the last foreign token win",
+        "P25",
+        "gateway/vault/foreign.py",
+        "DO NOTHING",
+        "DO UPDATE SET sealed = excluded.sealed",
+        FOREIGN,
     ),
     Breakage(
         "let a wrapped key serve any purpose",

@@ -1,0 +1,81 @@
+"""Processors' own tokens: what one issued for a card, so that it needs the card only once.
+
+Each is sealed under a key of its own, bound to card, product, mode and processor, and goes with its
+card. What it holds is the processor's business: bytes here, secret because they let a card be charged.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+from gateway.errors import TokenUnknown
+from gateway.secret import Secret
+from gateway.vault.aside import Aside
+from gateway.vault.envelope import Sealer, place
+from gateway.vault.sqlite import Connection, Database, Step, no_step
+
+_MODE: Final = "SELECT test FROM card WHERE iduser = ? AND product = ?"
+_READ: Final = (
+    "SELECT card.test, foreign_token.sealed FROM foreign_token JOIN card USING (iduser)"
+    " WHERE iduser = ? AND product = ? AND processor = ?"
+)
+_ADD: Final = (
+    "INSERT INTO foreign_token (iduser, processor, sealed, created) VALUES (?, ?, ?, ?)"
+    " ON CONFLICT (iduser, processor) DO NOTHING"
+)
+
+
+class ForeignTable:
+    """Foreign tokens by iduser, product and processor. Every method raises VaultUnavailable."""
+
+    def __init__(
+        self, database: Database, sealer: Sealer, aside: Aside, step: Step = no_step
+    ) -> None:
+        self._database, self._sealer, self._aside, self._step = database, sealer, aside, step
+
+    async def read(self, iduser: int, product: str, processor: str) -> Secret[bytes] | None:
+        """What `processor` issued for the card; None when nothing is kept, or the card is another
+        product's. Raises RecordDamaged.
+        """
+
+        def work() -> Secret[bytes] | None:
+            row = self._database.read(
+                lambda c: c.execute(_READ, (iduser, product, processor)).fetchone()
+            )
+            return None if row is None else self._open(row, iduser, product, processor)
+
+        return await self._aside.run(work)
+
+    async def keep(
+        self, iduser: int, product: str, processor: str, value: Secret[bytes], now: str
+    ) -> Secret[bytes]:
+        """What is kept from now on, durable: `value`, or what somebody else kept first. Raises
+        TokenUnknown when the product has no such card, RecordDamaged.
+        """
+
+        def work(connection: Connection) -> tuple[int, bytes]:
+            mode = connection.execute(_MODE, (iduser, product)).fetchone()
+            if mode is None:
+                raise TokenUnknown
+            where = _place(iduser, product, processor, test=bool(mode[0]))
+            sealed = self._sealer.seal(value.reveal(), where)
+            connection.execute(_ADD, (iduser, processor, sealed, now))
+            self._step("foreign:row")
+            row: tuple[int, bytes] = connection.execute(
+                _READ, (iduser, product, processor)
+            ).fetchone()
+            return row
+
+        row = await asyncio.wrap_future(self._database.write("foreign", work))
+        return self._open(row, iduser, product, processor)
+
+    def _open(
+        self, row: tuple[int, bytes], iduser: int, product: str, processor: str
+    ) -> Secret[bytes]:
+        where = _place(iduser, product, processor, test=bool(row[0]))
+        return Secret(self._sealer.open(row[1], where))
+
+
+def _place(iduser: int, product: str, processor: str, *, test: bool) -> bytes:
+    return place("foreign", product, iduser, test=test, row=processor.encode())
