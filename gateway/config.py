@@ -87,6 +87,8 @@ class ProductSettings(_Section):
     mode: Literal["test", "live"]
     allow_test_numbers: bool = False  # a live product that takes published test numbers
     cvc_required: bool = False  # a card without a CVC fails
+    # Held this long, for one authorisation; without it a CVC is dropped when it comes.
+    hold_cvc_minutes: Annotated[int, Field(ge=1, le=60)] | None = None
 
 
 class NetworkIsEnough(_Section):
@@ -223,6 +225,13 @@ class LimitSettings(_Section):
     connections: Annotated[int, Field(ge=1, le=100_000)] = 1000
 
 
+class InboxSettings(_Section):
+    """How long answers are kept on routes with `inbox:`; refused ones may hold clear cards."""
+
+    keep_hours: Annotated[int, Field(ge=1, le=720)] = 72
+    quarantine_hours: Annotated[int, Field(ge=1, le=72)] = 24
+
+
 class LogSettings(_Section):
     """JSON lines on standard error."""
 
@@ -247,6 +256,7 @@ class Config(_Section):
     test_hosts: dict[TargetHost, TestHost] = {}
     tunnel: tuple[TargetHost, ...] = ()  # pass blind: nothing is inspected
     limits: LimitSettings = LimitSettings()
+    inbox: InboxSettings = InboxSettings()
     b2b_bins: FilePath | None = None
     log: LogSettings = LogSettings()
     allow_python_3_11: bool = False  # beyond loopback

@@ -261,6 +261,12 @@ class CvcUnavailable(GatewayError):
     action = "Ask the guest for the code again."
 
 
+class ExchangeUnknown(GatewayError):
+    code, status = "exchange_unknown", 404
+    text = "No answer is kept under this exchange id."
+    action = "Run: card-gateway exchanges list"
+
+
 class VaultUnavailable(GatewayError):
     code, status, upstream_status = "vault_unavailable", 503, 503
     text = "The vault can not be reached or is sealed, so nothing was forwarded."

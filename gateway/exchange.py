@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from gateway.channel import Channel
     from gateway.codecs.document import Document
     from gateway.rules.model import Route
+    from gateway.vault.model import Found
 
 Address = IPv4Address | IPv6Address
 Listener = Literal["proxy", "endpoints"]
@@ -133,17 +134,25 @@ class Exchange:
     product_named: str | None = None  # X-Gateway-Product
     product_fixed: bool = False  # the channel's request names it: cards go nowhere else
     turn: tuple[str, str] | None = None  # what of this system nobody else may ask for meanwhile
+    poll: bytes | None = None  # a hash of what is asked for, where the same poll is recognised
+    kept: bool = False  # its rewritten answer is in the inbox
+    again: str = ""  # the exchange whose kept answer this one gets
     known: dict[str, str] = field(default_factory=dict, repr=False)  # PAN → what may be shown
     not_cards: set[str] = field(
         default_factory=set, repr=False
     )  # digits that a rule calls harmless
     uses: list[Use] = field(default_factory=list)
+    held: list[Found] = field(default_factory=list, repr=False)  # whose security code was taken
     # What was parsed, with its size, to be closed at the end.
     documents: list[tuple[int, Document]] = field(default_factory=list, repr=False)
     counts: Counts = field(default_factory=Counts)
     seconds: dict[str, float] = field(
         default_factory=dict
     )  # Server-Timing: upstream, gateway, vault
+
+    def rename(self) -> None:
+        """Gives it a fresh id: the one that the client chose names another exchange already."""
+        self.id = new_id()
 
     @property
     def origin(self) -> Address:

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 
 from gateway.codecs import open_document
 from gateway.codecs.document import Document, Format
@@ -43,6 +44,7 @@ from gateway.stages.guard import (
     is_text,
     may_pass_unparsed,
 )
+from gateway.stages.inbox import UNREADABLE, Inbox, Keeping
 from gateway.stages.swap import Swap
 from gateway.stages.turns import Turns
 from gateway.threads import IN_THREAD, run
@@ -55,6 +57,7 @@ class Stages:
     rules: Rules
     admitting: Admitting
     turns: Turns
+    inbox: Inbox
     swap: Swap
     recorder: Recorder
     metrics: Metrics
@@ -89,17 +92,23 @@ class Pipeline:
         if exchange.channel is not None:
             body = await self._decoded(request)
             await run(len(body), self._s.admitting.direct, exchange, exchange.channel, route, body)
-        if route.one_at_a_time is not None:
-            await self._take_turn(exchange, route)
+        if route.one_at_a_time is not None or route.inbox is not None:
+            await self._look_at_poll(exchange, route)
+            if exchange.response is not None:
+                return  # it is answered from the inbox; nothing is asked of upstream
         if route.guards_request or route.request.detokenize:
             with self._undisturbed(request):
                 await self._take_in(exchange, route, request)
 
-    async def _take_turn(self, exchange: Exchange, route: Route) -> None:
+    async def _look_at_poll(self, exchange: Exchange, route: Route) -> None:
+        """Some polls are made one at a time; some get an answer again that never arrived."""
         body = await self._decoded(exchange.request)
-        if body:
+        document = None
+        if body and (route.one_at_a_time or (route.inbox and route.inbox.again)):
             document = await self._open(exchange, route.shapes, body)
             self._s.turns.take(exchange, route, document)
+        exchange.poll = self._s.inbox.poll_of(exchange, route, body, document)
+        exchange.response = await self._s.inbox.again(exchange)
 
     async def _take_in(self, exchange: Exchange, route: Route, request: Request) -> None:
         rule = route.request
@@ -108,15 +117,16 @@ class Pipeline:
             await run(len(body), self._s.admitting.check_body, exchange, route, body)
         if rule.tokenize:
             document = await self._open(exchange, rule.tokenize.shapes, body)
-            body = await self._s.swap.tokenize(exchange, route, document, rule.tokenize, body)
+            batch = await self._s.swap.find(exchange, route, document, rule.tokenize, len(body))
+            body = await self._s.swap.tokenize(exchange, route, batch, body)
         if rule.detokenize and body:  # a POST without a body has nothing to put a card into
             labels.check(request.headers, _format(rule.detokenize))
             document = await self._open(exchange, rule.detokenize, body)
             body = await self._s.swap.detokenize(exchange, route, document, rule.detokenize, body)
         if route.guards_request:
             request.path, found = guard_text(request.path, exchange.known)
-            self._found(exchange, route, masked=found)
-            body = await self._guard(exchange, route, request.headers, body, rule)
+            exchange.counts.guarded += found
+            body = await run(len(body), self._guard, exchange, route, request.headers, body, rule)
         _put_body(request, decoded, body)
 
     # --- response -------------------------------------------------------------------------------
@@ -124,34 +134,53 @@ class Pipeline:
     async def answer(self, exchange: Exchange) -> None:
         """Turns the response into what the caller may see; `exchange.response` changes in place."""
         self._s.turns.give_back(exchange)
-        route, response = _route(exchange), exchange.response
-        if response is None:
-            raise UpstreamInvalid
-        if route.guards_response:
+        route, response = _route(exchange), _response(exchange)
+        if exchange.again or not route.guards_response:
+            return
+        as_it_came = Response(
+            response.status, response.reason, Headers(response.headers.fields), response.body
+        )
+        try:
             with self._undisturbed(response):
                 await self._give_back(exchange, route, response)
+        except UNREADABLE as error:
+            if route.inbox is not None:
+                as_it_came.body = await self._decoded(as_it_came)
+                as_it_came.headers.remove("Content-Encoding")
+                await self._s.inbox.refuse(exchange, route, as_it_came, error.code)
+            raise
 
     async def _give_back(self, exchange: Exchange, route: Route, response: Response) -> None:
         body = decoded = await self._decoded(response)
-        if route.response.tokenize and body:
-            body = await self._tokenize_answer(exchange, route, route.response.tokenize, body)
-        if any(sign.isnumeric() for sign in response.reason):
-            response.reason, found = guard_text(response.reason, exchange.known)
-            self._found(exchange, route, masked=found)
-        body = await self._guard(exchange, route, response.headers, body, route.response)
-        _put_body(response, decoded, body)
+        rule = route.response.tokenize
+        document = await self._parsed(exchange, rule, body) if rule and body else None
+        if rule and document is not None:
+            batch = await self._s.swap.find(exchange, route, document, rule, len(body))
+            if route.inbox is not None and (batch.cards or batch.failed):
+                finish = partial(self._finish, exchange, route, decoded)
+                keeping = Keeping(self._s.inbox, exchange, route, batch, finish)
+                await self._s.swap.tokenize_and_keep(exchange, route, batch, keeping)
+                return
+            body = await self._s.swap.tokenize(exchange, route, batch, body)
+        await run(len(body), self._finish, exchange, route, decoded, body)
 
-    async def _tokenize_answer(
-        self, exchange: Exchange, route: Route, rule: Tokenize, body: bytes
-    ) -> bytes:
-        """An answer that can not be parsed passes only where nothing in it could be a card."""
+    async def _parsed(self, exchange: Exchange, rule: Tokenize, body: bytes) -> Document | None:
+        """An answer that can not be parsed passes only where nothing in it could be a card: None."""
         try:
-            document = await self._open(exchange, rule.shapes, body)
+            return await self._open(exchange, rule.shapes, body)
         except MessageMalformed:
             if not may_pass_unparsed(body, {n for shape in rule.shapes for n in _names(shape)}):
                 raise
-            return body
-        return await self._s.swap.tokenize(exchange, route, document, rule, body)
+            return None
+
+    def _finish(self, exchange: Exchange, route: Route, decoded: bytes, body: bytes) -> None:
+        """The last look at an answer; then the body is in its place."""
+        response = _response(exchange)
+        if any(sign.isnumeric() for sign in response.reason):
+            response.reason, found = guard_text(response.reason, exchange.known)
+            exchange.counts.guarded += found
+        body = self._guard(exchange, route, response.headers, body, route.response)
+        _put_body(response, decoded, body)
 
     # --- find -----------------------------------------------------------------------------------
 
@@ -175,40 +204,34 @@ class Pipeline:
 
     # --- guard ----------------------------------------------------------------------------------
 
-    async def _guard(
+    def _guard(
         self, exchange: Exchange, route: Route, headers: Headers, body: bytes, rule: Direction
     ) -> bytes:
         """The last look at what leaves towards a side that may not see cards: headers and body."""
         shapes = rule.tokenize.shapes if rule.tokenize else ()
         format = _format(shapes) if shapes else labels.format_of(headers)
         try:
-            self._found(exchange, route, masked=guard_headers(headers, exchange.known))
+            exchange.counts.guarded += guard_headers(headers, exchange.known)
             if not body:
                 return body
-            if format is None and not await run(len(body), is_text, body):
+            if format is None and not is_text(body):
                 raise MessageForbidden
-            guarded = await run(
-                len(body), guard_body, body, format, exchange.known, exchange.not_cards
-            )
+            guarded = guard_body(body, format, exchange.known, exchange.not_cards)
         except CardDisguised:
             self._s.metrics.guard_findings.labels(route.id, "refused").inc()
             raise
-        self._found(exchange, route, masked=guarded.masked, echoed=guarded.echoed)
+        exchange.counts.guarded += guarded.masked
+        exchange.counts.echoed += guarded.echoed
         return guarded.body
-
-    def _found(self, exchange: Exchange, route: Route, *, masked: int = 0, echoed: int = 0) -> None:
-        exchange.counts.guarded += masked
-        exchange.counts.echoed += echoed
-        for action, count in (("masked", masked), ("echo", echoed)):
-            if count:
-                self._s.metrics.guard_findings.labels(route.id, action).inc(count)
 
     # --- record ---------------------------------------------------------------------------------
 
     async def end(self, exchange: Exchange, error: GatewayError | None) -> None:
         """Once for each exchange, whatever became of it."""
         self._s.turns.give_back(exchange)
+        self._s.inbox.ended(exchange, error)
         try:
+            await self._s.swap.put_back(exchange)
             await self._s.recorder.end(exchange, error)
         finally:
             for size, document in exchange.documents:
@@ -227,6 +250,12 @@ def _route(exchange: Exchange) -> Route:
     if exchange.route is None:  # nothing gets past `admit` without one
         raise RouteUnknown
     return exchange.route
+
+
+def _response(exchange: Exchange) -> Response:
+    if exchange.response is None:
+        raise UpstreamInvalid
+    return exchange.response
 
 
 def _format(shapes: tuple[Shape, ...]) -> Format:

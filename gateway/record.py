@@ -41,6 +41,12 @@ class Recorder:
         self._metrics.exchanges.labels(route, phase, outcome).inc()
         for part, seconds in exchange.seconds.items():
             self._metrics.seconds.labels(route, part).observe(seconds)
+        for action, found in (
+            ("masked", exchange.counts.guarded),
+            ("echo", exchange.counts.echoed),
+        ):
+            if found:
+                self._metrics.guard_findings.labels(route, action).inc(found)
         if exchange.counts.detokenized:
             used, count = _ended(exchange, error), exchange.counts.detokenized
             self._metrics.cards.labels(route, "detokenize", used.value).inc(count)

@@ -15,7 +15,7 @@ import sys
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 from ipaddress import ip_address
 from typing import Any, Final
@@ -42,6 +42,7 @@ from gateway.refused import Refusals
 from gateway.rules.model import HostPattern, RuleSet
 from gateway.rules.watch import Rules
 from gateway.stages.admit import Admitting
+from gateway.stages.inbox import Inbox
 from gateway.stages.swap import Swap
 from gateway.stages.turns import Turns
 from gateway.upkeep import Upkeep
@@ -104,12 +105,19 @@ class Worker:
             vault=self._vault, metrics=self.metrics, refusals=self._refusals, clock=clock
         )
         tunnels = frozenset((target.host, target.port) for target in config.tunnel)
+        self._inbox = Inbox(
+            vault=self._vault,
+            clock=clock,
+            keep=timedelta(hours=config.inbox.keep_hours),
+            quarantine=timedelta(hours=config.inbox.quarantine_hours),
+        )
         channels = {paycomet.NAME: paycomet.PaycometSiteMinder(clock)}
         self._pipeline = Pipeline(
             Stages(
                 rules=self._rules,
                 admitting=Admitting(self._access, self._egress, tunnels, channels),
                 turns=Turns(),
+                inbox=self._inbox,
                 swap=swap,
                 recorder=recorder,
                 metrics=self.metrics,

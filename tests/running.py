@@ -225,8 +225,7 @@ class Running:
         return session.post(
             f"{base}/pmsxchangev2/services/SANDBOX",
             data=read_request(hotel, who.username, who.password).encode(),
-            timeout=60,
-            **more,
+            **{"timeout": 60} | more,
         )
 
     def paycomet(self, hotel="10107", *, session=None, url=None, token=None, **changes):

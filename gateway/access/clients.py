@@ -179,6 +179,10 @@ class Access:
             admission.products, route=route, named=named, system=system, hotel=hotel
         )
 
+    def holds_cvcs(self, products: frozenset[str]) -> bool:
+        """Whether one of these products holds security codes for minutes."""
+        return self._products.holds_cvcs(products)
+
     def product_by_terminal(self, admission: Admission, merchant_code: str, terminal: int) -> str:
         """The name of the product that a request names by merchant code and terminal.
 

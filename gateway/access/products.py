@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Protocol
 
 from gateway.cards.card import Card, Failure
@@ -31,6 +32,7 @@ class Product:
     test: bool
     allow_test_numbers: bool = False
     cvc_required: bool = False
+    hold_cvc: timedelta | None = None  # None: a CVC is dropped
 
     def refuses(self, card: Card) -> Failure | None:
         """Why this product can not keep `card`, or None.
@@ -61,6 +63,7 @@ class Products:
                 settings.mode == "test",
                 settings.allow_test_numbers,
                 settings.cvc_required,
+                _minutes(settings.hold_cvc_minutes),
             )
             for name, settings in config.products.items()
         }
@@ -74,6 +77,10 @@ class Products:
     def has_hotels(self, system: str) -> bool:
         """Whether the system's hotels are mapped to products."""
         return system in self._hotels
+
+    def holds_cvcs(self, names: frozenset[str]) -> bool:
+        """Whether one of these products holds security codes."""
+        return any(self._products[name].hold_cvc is not None for name in names)
 
     def by_terminal(
         self, permitted: frozenset[str] | None, merchant_code: str, terminal: int
@@ -131,3 +138,7 @@ class Products:
         if permitted is not None and name not in permitted:
             raise ProductNotPermitted
         return product
+
+
+def _minutes(count: int | None) -> timedelta | None:
+    return None if count is None else timedelta(minutes=count)

@@ -198,6 +198,15 @@ class Http(layer.Layer):
         session.never_expire()
         self._insist(cast(Verdict, (yield Work(boundary.send(exchange)))))
         self._still_there()
+        if exchange.response is None:
+            yield from self._ask_upstream(exchange)
+        self.laps.turn("gateway")
+        session.never_expire()
+        self._insist(cast(Verdict, (yield Work(boundary.answer(exchange)))))
+        return (yield from self._reply(exchange, close=head.close))
+
+    def _ask_upstream(self, exchange: Exchange) -> Talk[None]:
+        """Sends the request that was cleared, and reads the whole response."""
         authority = exchange.request.authority
         if authority is None:
             raise InternalError
@@ -210,13 +219,9 @@ class Http(layer.Layer):
             upstream, exchange.request
         )
         if reusable:
-            upstream.free_since = session.loop.time()
+            upstream.free_since = self.session.loop.time()
         else:
             yield from self.upstreams.forget(upstream)
-        self.laps.turn("gateway")
-        session.never_expire()
-        self._insist(cast(Verdict, (yield Work(boundary.answer(exchange)))))
-        return (yield from self._reply(exchange, close=head.close))
 
     def _begin(self, head: http1.RequestHead) -> Exchange:
         """The exchange, under a fresh id. Raises what `read_target` raises."""
@@ -240,12 +245,16 @@ class Http(layer.Layer):
         raise verdict if isinstance(verdict, GatewayError) else InternalError()
 
     def _still_there(self) -> None:
-        """Nothing is sent upstream for a client that is gone. Events wait while a layer is paused."""
-        client = self.context.client
-        if self.client.gone or any(
-            isinstance(event, events.ConnectionClosed) for event in self.client.waiting(client)
-        ):
+        """Nothing is sent upstream for a client that is gone."""
+        if self._has_left():
             raise ClientGone
+
+    def _has_left(self) -> bool:
+        """Whether the client closed its side. Events wait while a layer is paused."""
+        return self.client.gone or any(
+            isinstance(event, events.ConnectionClosed)
+            for event in self.client.waiting(self.context.client)
+        )
 
     # --- answers --------------------------------------------------------------------------------
 
@@ -268,7 +277,9 @@ class Http(layer.Layer):
         yield from write(
             self.session, self.context.client, head, b"" if bodiless else response.body
         )
-        yield Aside(self.board.boundary.end(self.session, None))
+        # One that left while it was written can not have all of it.
+        gone = ClientGone() if self._has_left() else None
+        yield Aside(self.board.boundary.end(self.session, gone))
         if close:
             yield from self._linger()
         return not close

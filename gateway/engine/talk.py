@@ -55,5 +55,6 @@ def write(session: Session, connection: Connection, head: bytes, body: bytes) ->
     yield commands.SendData(connection, head)
     view = memoryview(body)
     for start in range(0, len(body), _SLICE):
+        if start:  # not after the last one: whoever has it all may leave
+            yield Work(session.pause())
         yield commands.SendData(connection, bytes(view[start : start + _SLICE]))
-        yield Work(session.pause())

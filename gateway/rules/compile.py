@@ -7,7 +7,7 @@ with its line; a pack with a problem gives nothing at all.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Final, Literal
 
@@ -18,6 +18,7 @@ from gateway.rules.model import (
     Direction,
     Example,
     Forward,
+    Inbox,
     Pack,
     PathPattern,
     Route,
@@ -107,7 +108,6 @@ class PackCompiler:
         request = self._direction(entry.request, "request", (*place, "request"))
         response = self._direction(entry.response, "response", (*place, "response"))
         target, at, forward = self._addresses(entry, place)
-        turn = self._turn(entry, request, response, (*place, "one_at_a_time"))
         self._known(entry.product, self._around.products, "product", (*place, "product"))
         route = Route(
             system=self._entry.system,
@@ -118,7 +118,6 @@ class PackCompiler:
             at=at,
             forward=forward,
             protocol=entry.protocol,
-            one_at_a_time=turn,
             auth=entry.auth,
             product=entry.product,
             mode=entry.mode,
@@ -126,7 +125,14 @@ class PackCompiler:
             response=response,
         )
         self._check_reach(route, place)
-        return route
+        turn = entry.one_at_a_time
+        return replace(
+            route,
+            one_at_a_time=self._in_request(turn, route.shapes, (*place, "one_at_a_time"))
+            if turn is not None
+            else None,
+            inbox=self._inbox(entry, route, (*place, "inbox")),
+        )
 
     def _addresses(
         self, entry: RouteEntry, place: Place
@@ -177,25 +183,37 @@ class PackCompiler:
                     (*place, "forward"), "an answer with clear cards must come over https://"
                 )
 
-    def _turn(
-        self, entry: RouteEntry, request: Direction, response: Direction, place: Place
-    ) -> Path | None:
-        """`one_at_a_time`: a place in the request, in the format that the route's shapes have."""
-        if entry.one_at_a_time is None:
-            return None
-        tokenize = response.tokenize or request.tokenize
-        shapes = tokenize.shapes if tokenize else request.detokenize
+    def _in_request(self, text: str, shapes: Sequence[Shape], place: Place) -> Path | None:
+        """A place in a message of the route, in the format that its shapes have."""
         if not shapes:
-            self._notes.add(
-                place, "`one_at_a_time` needs a shape on this route: its format is meant"
-            )
+            message = f"`{place[-1]}` needs a shape on this route: its format is meant"
+            self._notes.add(place, message)
             return None
         try:
-            path = parse_path(entry.one_at_a_time, shapes[0].format)
+            return parse_path(text, shapes[0].format)
         except PathError as error:
             self._notes.add(place, str(error))
             return None
-        return path
+
+    def _inbox(self, entry: RouteEntry, route: Route, place: Place) -> Inbox | None:
+        """`inbox:` keeps answers in which cards became tokens, for a caller who is known."""
+        if entry.inbox is None:
+            return None
+        if route.response.tokenize is None or route.auth != "key":
+            message = "`inbox` keeps answers whose cards are tokenized, for callers with a key"
+            self._notes.add(place, message)
+            return None
+        echo, again = entry.inbox.echo, entry.inbox.again
+        same_body = again == ("body",)
+        paths = [
+            self._in_request(text, route.shapes, (*place, "again", n))
+            for n, text in enumerate(() if same_body else again)
+        ]
+        return Inbox(
+            echo=self._in_request(echo, route.shapes, (*place, "echo")) if echo else None,
+            again=tuple(path for path in paths if path is not None),
+            same_body=same_body,
+        )
 
     def _known(
         self, name: str | None, known: Collection[str] | None, what: str, place: Place

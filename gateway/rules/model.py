@@ -161,6 +161,20 @@ class Forward:
 
 
 @dataclass(frozen=True, slots=True)
+class Inbox:
+    """`inbox:` — a rewritten answer is kept until the caller has it."""
+
+    echo: Path | None = None  # in the answer: a text by which it is found again
+    again: tuple[Path, ...] = ()  # in the request: what makes two polls the same one
+    same_body: bool = False  # they are the same when their bodies are
+
+    @property
+    def gives_again(self) -> bool:
+        """Whether the same poll gets an answer that did not arrive."""
+        return self.same_body or bool(self.again)
+
+
+@dataclass(frozen=True, slots=True)
 class Route:
     """One kind of exchange. Exactly one of `to` and `at` is set; `forward` goes with `at`.
 
@@ -177,6 +191,7 @@ class Route:
     forward: Forward | None = None
     protocol: str | None = None
     one_at_a_time: Path | None = None  # in the request: what is asked for, one request at a time
+    inbox: Inbox | None = None
     auth: str = "key"  # `key`, or an entry under `callers:` in gateway.yaml
     product: str | None = None
     mode: Mode = "live"

@@ -246,6 +246,14 @@ class DirectionEntry(_Entry):
         return self
 
 
+class InboxEntry(_Entry):
+    """The answer is kept, sealed, until the caller has it."""
+
+    echo: Text | None = None
+    # Places in the request, or `body`: what makes two polls the same one.
+    again: Annotated[tuple[Text, ...], BeforeValidator(_one_or_many)] = ()
+
+
 class RouteEntry(_Entry):
     """One kind of exchange: where it goes, and what happens to it."""
 
@@ -257,6 +265,7 @@ class RouteEntry(_Entry):
     forward: Text | None = None
     protocol: Literal["paycomet-siteminder"] | None = None
     one_at_a_time: Text | None = None
+    inbox: InboxEntry | None = None
     auth: Text = "key"
     methods: tuple[Method, ...] = Field(min_length=1)
     product: Text | None = None

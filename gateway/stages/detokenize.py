@@ -32,6 +32,7 @@ class TokenSpot:
     token: Token
     number: Node | None
     pair: tuple[Node, Node] | None
+    lacks_cvc: bool = False  # the shape has a place for a security code, and the caller sent none
 
 
 def read_tokens(document: Document, shape: Shape) -> list[TokenSpot]:
@@ -54,7 +55,7 @@ def _read_token(document: Document, shape: Shape, node: Node) -> TokenSpot | Non
     if number is not None:
         token = parse_alias(document.text(number))
         if token is not None:
-            return TokenSpot(shape, node, token, number, None)
+            return TokenSpot(shape, node, token, number, None, _lacks_cvc(document, shape, node))
     if shape.token is None:
         return None
     iduser = only(document, shape.token.iduser, node)
@@ -64,7 +65,17 @@ def _read_token(document: Document, shape: Shape, node: Node) -> TokenSpot | Non
     if iduser is None or tokenuser is None:
         raise TokenMalformed
     token = parse_pair(document.text(iduser), document.text(tokenuser), test=False)
-    return None if token is None else TokenSpot(shape, node, token, number, (iduser, tokenuser))
+    if token is None:
+        return None
+    lacks = _lacks_cvc(document, shape, node)
+    return TokenSpot(shape, node, token, number, (iduser, tokenuser), lacks)
+
+
+def _lacks_cvc(document: Document, shape: Shape, node: Node) -> bool:
+    if shape.cvc is None:
+        return False
+    cvc = only(document, shape.cvc.at, node)
+    return cvc is None or not document.text(cvc).strip()
 
 
 def check_use(found: Found, *, test_host: bool, today: date) -> None:
@@ -87,7 +98,8 @@ def put_in(document: Document, cards: Sequence[tuple[TokenSpot, Found]]) -> list
     """What changes in the message: each token's card takes its place.
 
     Fields that are there are overwritten, absent ones are added beside the number; what the shape's
-    `keep:` names, the CVC and the brand stay as the caller sent them.
+    `keep:` names and the brand stay as the caller sent them, and so does a CVC that he sent; one that
+    he did not send, and that is held, is put in.
     """
     changes: list[Change] = []
     for spot, found in cards:
@@ -109,6 +121,8 @@ def _put_in_one(document: Document, spot: TokenSpot, found: Found) -> list[Chang
                 texts.append((name, rule, expiries.write(card.expiry, rule.spelling)))
     if card.holder is not None:
         texts.append(("holder", shape.holder, card.holder.reveal()))
+    if found.cvc is not None:
+        texts.append(("cvc", shape.cvc, found.cvc.reveal()))
     changes: list[Change] = []
     for name, rule, text in texts:
         if rule is None or name in shape.keep:

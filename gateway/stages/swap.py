@@ -16,10 +16,10 @@ from gateway.cards.bins import Bins
 from gateway.cards.card import Card, Failure
 from gateway.codecs.document import Document
 from gateway.errors import (
+    CvcUnavailable,
     KeyRequired,
     ProductNotPermitted,
     ProductUnknown,
-    RecordDamaged,
     TokenUnknown,
 )
 from gateway.exchange import Exchange, Use
@@ -27,19 +27,26 @@ from gateway.heap import discard
 from gateway.metrics import Metrics
 from gateway.rules.model import Route, Shape, Tokenize
 from gateway.stages.batch import Batch
+from gateway.stages.batch_writer import BatchWriter
 from gateway.stages.card_place import CardPlace
 from gateway.stages.detokenize import TokenSpot, check_use, put_in, read_tokens
+from gateway.stages.inbox import Keeping
 from gateway.stages.reading import BookingPlace, read_bookings, read_not_cards
 from gateway.stages.tokenize import take_out
 from gateway.stages.virtual import read_virtual
-from gateway.threads import run
-from gateway.vault.model import Found, Kept, NewCard, Wanted
+from gateway.threads import IN_THREAD, run
+from gateway.vault.answer import Answer
+from gateway.vault.model import Found, NewCard, Wanted
 from gateway.vault.service import Vault
 
 T = TypeVar("T")
 
 # A hotel's day has begun when it has begun anywhere: the earliest zone is UTC+14.
 _EARLIEST = timedelta(hours=14)
+
+
+# So many cards are let go of in a thread.
+_MANY = 16
 
 
 class Swap:
@@ -55,80 +62,72 @@ class Swap:
         clock: Callable[[], datetime],
     ) -> None:
         self._access, self._vault, self._bins = access, vault, bins
+        self._writer = BatchWriter(vault)
         self._metrics, self._clock = metrics, clock
 
     # --- cards out, tokens in -------------------------------------------------------------------
 
-    async def tokenize(
-        self, exchange: Exchange, route: Route, document: Document, rule: Tokenize, body: bytes
-    ) -> bytes:
-        """The body with every card of the rule's shapes replaced; committed before it returns.
+    async def find(
+        self, exchange: Exchange, route: Route, document: Document, rule: Tokenize, size: int
+    ) -> Batch:
+        """The cards of a message of `size` bytes, and what of them the vault is asked for."""
+        return await run(size, self._find, exchange, route, document, rule)
+
+    async def tokenize(self, exchange: Exchange, route: Route, batch: Batch, body: bytes) -> bytes:
+        """The body with every card of `batch` replaced; committed before it returns.
 
         Without a card node it is the very same object. A card that fails is masked all the same and
         costs no other card its token. Raises `VaultUnavailable` when the batch could not be kept.
         """
-        size = len(body)
-        batch = await run(size, self._find, exchange, route, document, rule)
         if not batch.bookings:
             return body
-        if batch.cards:
-            await self._keep(exchange, batch, 0, len(batch.cards))
-        if batch.failed:
-            await self._timed(exchange, "record", self._vault.record(batch.failed))
-        return await run(size, self._rewrite, exchange, route, document, rule, batch)
+        if batch.cards or batch.failed:
+            await self._timed(exchange, "keep", self._writer.write(exchange, batch))
+        return await run(len(body), self._rewrite_once, exchange, route, batch)
+
+    async def tokenize_and_keep(
+        self, exchange: Exchange, route: Route, batch: Batch, keeping: Keeping
+    ) -> None:
+        """As `tokenize`; the answer that `keeping` makes of the new body is committed with its tokens."""
+
+        def answer() -> Answer:
+            keeping.restart()
+            return keeping.answer(self._rewrite(exchange, batch))
+
+        await self._timed(exchange, "keep", self._writer.write(exchange, batch, answer))
+        self._count(exchange, route, batch.bookings)
+        await run(IN_THREAD + 1 if len(batch.cards) > _MANY else 0, batch.forget)
 
     def _find(self, exchange: Exchange, route: Route, document: Document, rule: Tokenize) -> Batch:
-        """The cards of a message, and what of them the vault is asked for."""
         for shape in rule.shapes:
             exchange.not_cards |= read_not_cards(document, shape)
         bookings = read_bookings(document, rule.shapes, route.system)
-        return self._batch(exchange, route, document, bookings) if bookings else Batch([])
+        batch = Batch(document, rule, bookings)
+        self._fill(exchange, route, batch)
+        return batch
 
-    def _rewrite(
-        self, exchange: Exchange, route: Route, document: Document, rule: Tokenize, batch: Batch
-    ) -> bytes:
+    def _rewrite_once(self, exchange: Exchange, route: Route, batch: Batch) -> bytes:
         """The body with the tokens in; then lets go of all that was read from the old one."""
-        changes = take_out(document, batch.bookings, rule, self._bins)
-        spliced = document.splice(changes)
-        self._note(exchange, route, rule, batch.bookings)
-        discard(changes, spliced.edits)
+        body = self._rewrite(exchange, batch)
+        self._count(exchange, route, batch.bookings)
         batch.forget()
+        return body
+
+    def _rewrite(self, exchange: Exchange, batch: Batch) -> bytes:
+        """The body with the tokens in. May be called again, when they have become others."""
+        changes = take_out(batch.document, batch.bookings, batch.rule, self._bins)
+        spliced = batch.document.splice(changes)
+        self._note(exchange, batch.rule, batch.bookings)
+        discard(changes, spliced.edits)
         return spliced.body
 
-    async def _keep(self, exchange: Exchange, batch: Batch, start: int, end: int) -> None:
-        """Keeps `batch.cards[start:end]` in one transaction, and gives their places the tokens.
-
-        A card whose stored record is damaged costs no other its token: the batch is halved until
-        that card stands alone, and fails.
-        """
-        call = self._vault.keep(batch.cards[start:end], batch.done[start:end])
-        kept: Sequence[Kept] | None = None
-        try:
-            kept = await self._timed(exchange, "keep", call)
-        except RecordDamaged:
-            if end - start == 1:
-                batch.fail(start, Failure.VAULT)
-                return
-        if kept is None:
-            middle = (start + end) // 2
-            await self._keep(exchange, batch, start, middle)
-            await self._keep(exchange, batch, middle, end)
+    def _fill(self, exchange: Exchange, route: Route, batch: Batch) -> None:
+        if not batch.bookings:
             return
-        for place, one in zip(batch.places[start:end], kept, strict=True):
-            place.token = one.token
-
-    def _batch(
-        self,
-        exchange: Exchange,
-        route: Route,
-        document: Document,
-        bookings: list[BookingPlace],
-    ) -> Batch:
         admission = _admission(exchange)
         blank = self._entry(exchange, route, admission, Action.TOKENIZE)
         done: dict[str, Entry] = {}  # one for all cards of a product: the vault adds the iduser
-        batch = Batch(bookings)
-        for booking in bookings:
+        for booking in batch.bookings:
             for place in booking.cards:
                 if place.left_alone:
                     continue
@@ -143,14 +142,15 @@ class Swap:
                     continue
                 if name not in done:
                     done[name] = replace(blank, product=name)
-                virtual = read_virtual(document, place)
+                virtual = read_virtual(batch.document, place)
                 link = replace(booking.booking, virtual=virtual) if virtual else booking.booking
                 card = place.card
-                card = Card(card.pan, card.expiry, card.holder)  # no product may hold a CVC yet
-                batch.cards.append(NewCard(name, product.test, card, link))
+                until = None if product.hold_cvc is None else self._clock() + product.hold_cvc
+                cvc = None if until is None else card.cvc
+                card = Card(card.pan, card.expiry, card.holder)
+                batch.cards.append(NewCard(name, product.test, card, link, cvc, until))
                 batch.places.append(place)
                 batch.done.append(done[name])
-        return batch
 
     def _product(
         self,
@@ -182,10 +182,20 @@ class Swap:
             place.failure = product.refuses(place.card)
         return product
 
-    def _note(
-        self, exchange: Exchange, route: Route, rule: Tokenize, bookings: Sequence[BookingPlace]
-    ) -> None:
-        """Counts, and remembers each number: the guard must know it wherever else it stands."""
+    def _note(self, exchange: Exchange, rule: Tokenize, bookings: Sequence[BookingPlace]) -> None:
+        """Remembers each number: the guard must know it wherever else it stands."""
+        clear = [place for one in bookings for place in one.cards if not place.left_alone]
+        for place in clear:
+            if place.card is not None and pan.brand_of(place.card.pan.reveal()) != "unknown":
+                digits = place.card.pan.reveal()
+                exchange.known[digits] = place.token.alias if place.token else pan.mask(digits)
+        tokens = [place.token for place in clear if place.token is not None]
+        if rule.header and tokens and exchange.response is not None:
+            aliases = ", ".join(token.alias for token in tokens)
+            exchange.response.headers.set(rule.header, aliases)
+
+    def _count(self, exchange: Exchange, route: Route, bookings: Sequence[BookingPlace]) -> None:
+        """What became of the cards, once that is certain."""
         places = [place for booking in bookings for place in booking.cards]
         counts, clear = exchange.counts, [place for place in places if not place.left_alone]
         tokens = [place.token for place in clear if place.token is not None]
@@ -194,17 +204,11 @@ class Swap:
         counts.tokenized += len(tokens)
         counts.failed += len(clear) - len(tokens)
         for place in clear:
-            if place.card is not None and pan.brand_of(place.card.pan.reveal()) != "unknown":
-                digits = place.card.pan.reveal()
-                exchange.known[digits] = place.token.alias if place.token else pan.mask(digits)
             if place.token is None:
                 reason = str(place.failure or Failure.VAULT)
                 self._metrics.cards.labels(route.id, "tokenize", reason).inc()
         if tokens:
             self._metrics.cards.labels(route.id, "tokenize", "done").inc(len(tokens))
-        if rule.header and tokens and exchange.response is not None:
-            aliases = ", ".join(token.alias for token in tokens)
-            exchange.response.headers.set(rule.header, aliases)
 
     # --- tokens out, cards in -------------------------------------------------------------------
 
@@ -251,7 +255,16 @@ class Swap:
             product=sole,
         )
         intents = [replace(blank, iduser=spot.token.iduser) for spot in spots]
-        wanted = [Wanted(spot.token, products, any_mode=spot.pair is not None) for spot in spots]
+        holding = self._access.holds_cvcs(products)
+        wanted = [
+            Wanted(
+                spot.token,
+                products,
+                any_mode=spot.pair is not None,
+                with_cvc=holding and spot.lacks_cvc,
+            )
+            for spot in spots
+        ]
         # Noted before it is asked: an intent that is durable has an outcome, whatever comes.
         exchange.uses = [Use(intent, sole, resolved=False) for intent in intents]
         answers = await self._timed(exchange, "find", self._vault.find(wanted, intents))
@@ -259,15 +272,26 @@ class Swap:
             Use(intent, found.product if found else sole, resolved=found is not None)
             for intent, found in zip(intents, answers, strict=True)
         ]
+        exchange.held = [found for found in answers if found is not None and found.cvc is not None]
         today = (self._clock() + _EARLIEST).date()
         cards: list[tuple[TokenSpot, Found]] = []
         for spot, found in zip(spots, answers, strict=True):
             if found is not None:
                 check_use(found, test_host=exchange.test_host, today=today)
+                if spot.lacks_cvc and spot.shape.cvc_required and found.cvc is None:
+                    raise CvcUnavailable
                 cards.append((spot, found))
             elif spot.pair is None:
                 raise TokenUnknown
         return cards
+
+    async def put_back(self, exchange: Exchange) -> None:
+        """Holds again the security codes of a request that was not sent. One that was, or may have
+        been, has had its authorisation, and its code is gone."""
+        held, exchange.held = exchange.held, []
+        if not exchange.sent:
+            for found in held:
+                await self._vault.return_cvc(found)
 
     # --- both -----------------------------------------------------------------------------------
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -10,10 +12,15 @@ import pytest
 import requests
 
 from gateway.sandbox.pull import read_request
+from tests.running import ROOT
 
 
-def test_p25_many_clients_that_pull_one_card_get_one_token(own_gateway):
-    gateway = own_gateway()
+def test_p25_many_clients_that_pull_one_card_get_one_token(own_gateway, tmp_path):
+    rules = shutil.copytree(ROOT / "rules", tmp_path / "rules")
+    pack = (rules / "siteminder.yaml").read_text(encoding="utf-8")
+    pack = re.sub(r"\n +one_at_a_time: .*", "", pack)
+    (rules / "siteminder.yaml").write_text(pack, encoding="utf-8")
+    gateway = own_gateway(rules=str(rules))
     settings = gateway.sandbox.siteminder.settings
     settings.one_at_a_time = False
     key, together = gateway.key(), threading.Barrier(32)

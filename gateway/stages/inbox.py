@@ -1,0 +1,261 @@
+"""Answers that must not be lost: kept when their cards became tokens, until the caller has them.
+
+SiteMinder and Booking.com deliver a card once, or until it is confirmed. Where a route says
+`inbox:`, its rewritten answer is kept in the transaction of its tokens, and an answer that the
+gateway refuses goes to quarantine as it came.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from gateway.codecs.document import Document
+from gateway.errors import (
+    CardDisguised,
+    GatewayError,
+    LabelWrong,
+    MessageForbidden,
+    MessageMalformed,
+    MessageUnfit,
+    VaultUnavailable,
+)
+from gateway.exchange import Exchange, Response
+from gateway.headers import Headers
+from gateway.log import event
+from gateway.rules.model import Inbox as Rule
+from gateway.rules.model import Route
+from gateway.stages.batch import Batch
+from gateway.stages.guard import guard_text
+from gateway.stages.without_codes import without_codes
+from gateway.threads import run
+from gateway.vault.answer import Answer, AnswerState
+from gateway.vault.model import ExchangeKnown
+from gateway.vault.service import Vault
+
+# What an answer can be refused for that other rules, or a mended gateway, might read.
+UNREADABLE = (CardDisguised, LabelWrong, MessageForbidden, MessageMalformed, MessageUnfit)
+_LONGEST = 100  # characters of what an answer is found by
+
+
+class Inbox:
+    """The stage that keeps answers. `flush` writes how far they came, every few seconds."""
+
+    def __init__(
+        self,
+        *,
+        vault: Vault,
+        clock: Callable[[], datetime],
+        keep: timedelta,
+        quarantine: timedelta,
+    ) -> None:
+        self._vault, self._clock = vault, clock
+        self._keep, self._quarantine = keep, quarantine
+        self._open: set[tuple[str, str]] = set()  # (client, exchange): being handed over now
+        self._reached: dict[tuple[str, str], AnswerState] = {}  # not written yet
+
+    # --- keeping --------------------------------------------------------------------------------
+
+    def answer(self, exchange: Exchange, route: Route, batch: Batch) -> Answer:
+        """The exchange's answer as it is to be kept: rewritten and guarded, not yet delivered."""
+        response, now = exchange.response, self._clock()
+        if response is None or exchange.admission is None:
+            raise ValueError("an answer that nobody asked for")
+        hotels = {booking.booking.hotel for booking in batch.bookings if booking.booking.hotel}
+        exchange.kept = True
+        self._open.add(_name(exchange))
+        return Answer(
+            exchange=exchange.id,
+            at=now,
+            expires=now + self._keep,
+            route=route.id,
+            client=exchange.admission.client,
+            products=tuple(sorted(_products(batch))),
+            hotels=tuple(sorted({_plain(hotel) for hotel in hotels})),
+            echo=_echo(batch, route.inbox),
+            poll=exchange.poll,
+            status=response.status,
+            headers=_write(response.headers),
+            body=response.body,
+        )
+
+    async def refuse(self, exchange: Exchange, route: Route, answer: Response, code: str) -> None:
+        """Keeps an answer that is not given on: as it came, but without security codes.
+
+        One in which nobody can tell what is a code is not kept, nor is any while the vault is down.
+        """
+        body = await run(len(answer.body), without_codes, answer.body, route.shapes)
+        if exchange.admission is None or body is None:
+            event("answer_not_kept", level=logging.ERROR, exchange=exchange.id, code=code)
+            return
+        now = self._clock()
+        kept = Answer(
+            exchange=exchange.id,
+            at=now,
+            expires=now + self._quarantine,
+            route=route.id,
+            client=exchange.admission.client,
+            products=(exchange.product_named,) if exchange.product_named else (),
+            hotels=(),
+            echo=None,
+            poll=None,
+            status=answer.status,
+            headers=_write(answer.headers),
+            body=body,
+        )
+        try:
+            await self._vault.answers.quarantine(kept, code)
+        except ExchangeKnown:
+            exchange.rename()
+            await self.refuse(exchange, route, answer, code)
+        except VaultUnavailable:
+            event("answer_not_kept", level=logging.ERROR, exchange=exchange.id, code=code)
+
+    # --- the same poll again --------------------------------------------------------------------
+
+    def poll_of(
+        self, exchange: Exchange, route: Route, body: bytes, document: Document | None
+    ) -> bytes | None:
+        """What makes this request the same as another one; None where the route has no such rule,
+        or the request lacks a part of it."""
+        rule, request = route.inbox, exchange.request
+        if rule is None or not rule.gives_again or exchange.admission is None:
+            return None
+        parts = [exchange.admission.client, str(exchange.product_named), route.id, request.method]
+        parts += [str(request.authority), request.path]
+        if rule.same_body:
+            parts.append(body.decode("latin-1"))
+        elif document is None:
+            return None
+        for path in rule.again:
+            places = document.select(path) if document is not None else ()
+            if len(places) != 1 or document is None:
+                return None
+            parts.append(document.text(places[0]))
+        told = "".join(f"{len(part)}:{part}" for part in parts)
+        return hashlib.sha256(told.encode("utf-8", "surrogatepass")).digest()
+
+    async def again(self, exchange: Exchange) -> Response | None:
+        """The answer to the same poll that its caller never got, whole; None when there is none.
+
+        Of several the oldest. One that is just being handed over is somebody else's.
+        """
+        if exchange.poll is None or exchange.admission is None:
+            return None
+        client = exchange.admission.client
+        rows = await self._vault.answers.listed(
+            states=(AnswerState.UNDELIVERED,), client=client, poll=exchange.poll
+        )
+        for row in reversed(rows):
+            name = (row.client, row.exchange)
+            if name in self._open or name in self._reached:
+                continue
+            self._open.add(name)
+            kept = await self._vault.answers.open(row.exchange, client=client)
+            if kept is None:  # it expired meanwhile
+                self._open.discard(name)
+                continue
+            exchange.again = row.exchange
+            return Response(kept.status, "", read_headers(kept.headers), kept.body)
+        return None
+
+    # --- how far it came ------------------------------------------------------------------------
+
+    def ended(self, exchange: Exchange, error: GatewayError | None) -> None:
+        """Notes whether the answer was handed over whole. To be called once for each exchange."""
+        if exchange.admission is None:
+            return
+        if exchange.kept:
+            self._note(_name(exchange), AnswerState.DELIVERED, error)
+        if exchange.again:
+            name = (exchange.admission.client, exchange.again)
+            self._note(name, AnswerState.REPLAYED, error)
+
+    def _note(self, name: tuple[str, str], state: AnswerState, error: GatewayError | None) -> None:
+        self._open.discard(name)
+        if error is None:
+            self._reached[name] = state
+
+    async def flush(self) -> None:
+        """Writes what was noted. What is lost with the process is given out twice rather than never.
+
+        Raises VaultUnavailable; what was not written then is written the next time.
+        """
+        for name, state in list(self._reached.items()):
+            client, exchange = name
+            await self._vault.answers.mark(exchange, state, client=client)
+            self._reached.pop(name, None)
+
+
+class Keeping:
+    """What makes of a rewritten body the answer that is kept; all of it again, where it must be."""
+
+    def __init__(
+        self,
+        inbox: Inbox,
+        exchange: Exchange,
+        route: Route,
+        batch: Batch,
+        finish: Callable[[bytes], None],
+    ) -> None:
+        """`finish` guards the body and puts it into the exchange's response."""
+        if exchange.response is None:
+            raise ValueError("an answer that nobody asked for")
+        self._inbox, self._exchange, self._route, self._batch = inbox, exchange, route, batch
+        self._finish = finish
+        self._response = exchange.response
+        self._before = (list(self._response.headers.fields), self._response.reason)
+        self._counts = replace(exchange.counts)
+
+    def restart(self) -> None:
+        """Forgets what an earlier call has done to the exchange."""
+        fields, self._response.reason = self._before
+        self._response.headers.fields = list(fields)
+        self._exchange.counts = replace(self._counts)
+
+    def answer(self, body: bytes) -> Answer:
+        """The answer, guarded, as it will be sent."""
+        self._finish(body)
+        return self._inbox.answer(self._exchange, self._route, self._batch)
+
+
+def read_headers(head: bytes) -> Headers:
+    """The head of a kept answer."""
+    lines = head.split(b"\r\n") if head else []
+    return Headers([(name, value) for name, _, value in (line.partition(b": ") for line in lines)])
+
+
+def _write(headers: Headers) -> bytes:
+    return b"\r\n".join(name + b": " + value for name, value in headers)
+
+
+def _name(exchange: Exchange) -> tuple[str, str]:
+    return exchange.admission.client if exchange.admission else "", exchange.id
+
+
+def _products(batch: Batch) -> set[str]:
+    failed = {entry.product for entry in batch.failed if entry.product}
+    return failed | {card.product for card in batch.cards}
+
+
+def _echo(batch: Batch, rule: Rule | None) -> str | None:
+    """The text that an answer is found by, without anything like a card in it."""
+    if rule is None or rule.echo is None:
+        return None
+    places = batch.document.select(rule.echo)
+    if not places:
+        return None
+    try:
+        return _plain(batch.document.text(places[0])) or None
+    except MessageForbidden:
+        return None
+
+
+def _plain(text: str) -> str:
+    try:
+        return guard_text(text.strip()[:_LONGEST], {})[0]
+    except CardDisguised:
+        return ""
