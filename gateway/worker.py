@@ -43,6 +43,7 @@ from gateway.rules.model import HostPattern, RuleSet
 from gateway.rules.watch import Rules
 from gateway.stages.admit import Admitting
 from gateway.stages.inbox import Inbox
+from gateway.stages.opening import Opening
 from gateway.stages.swap import Swap
 from gateway.stages.turns import Turns
 from gateway.upkeep import Upkeep
@@ -98,8 +99,9 @@ class Worker:
             event("no_b2b_table", level=logging.WARNING, effect="every card is reported as not B2B")
         self._egress = _egress(config)
         self._garbage = Garbage()
+        opening = Opening(access=self._access, vault=self._vault, metrics=self.metrics, clock=clock)
         swap = Swap(
-            access=self._access, vault=self._vault, bins=bins, metrics=self.metrics, clock=clock
+            access=self._access, vault=self._vault, opening=opening, bins=bins, metrics=self.metrics
         )
         recorder = Recorder(
             vault=self._vault, metrics=self.metrics, refusals=self._refusals, clock=clock

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
-from time import perf_counter
-from typing import TypeVar
 
 from gateway.access.clients import Access, Admission
 from gateway.access.products import Product
@@ -17,20 +14,20 @@ from gateway.cards.card import Card, Failure
 from gateway.codecs.document import Document
 from gateway.errors import (
     CvcUnavailable,
-    KeyRequired,
     ProductNotPermitted,
     ProductUnknown,
     TokenUnknown,
 )
-from gateway.exchange import Exchange, Use
+from gateway.exchange import Exchange
 from gateway.heap import discard
 from gateway.metrics import Metrics
 from gateway.rules.model import Route, Shape, Tokenize
 from gateway.stages.batch import Batch
 from gateway.stages.batch_writer import BatchWriter
 from gateway.stages.card_place import CardPlace
-from gateway.stages.detokenize import TokenSpot, check_use, put_in, read_tokens
+from gateway.stages.detokenize import TokenSpot, put_in, read_tokens
 from gateway.stages.inbox import Keeping
+from gateway.stages.opening import Opening, admission_of
 from gateway.stages.reading import BookingPlace, read_bookings, read_not_cards
 from gateway.stages.tokenize import take_out
 from gateway.stages.virtual import read_virtual
@@ -38,12 +35,6 @@ from gateway.threads import IN_THREAD, run
 from gateway.vault.answer import Answer
 from gateway.vault.model import Found, NewCard, Wanted
 from gateway.vault.service import Vault
-
-T = TypeVar("T")
-
-# A hotel's day has begun when it has begun anywhere: the earliest zone is UTC+14.
-_EARLIEST = timedelta(hours=14)
-
 
 # So many cards are let go of in a thread.
 _MANY = 16
@@ -57,13 +48,13 @@ class Swap:
         *,
         access: Access,
         vault: Vault,
+        opening: Opening,
         bins: Bins,
         metrics: Metrics,
-        clock: Callable[[], datetime],
     ) -> None:
         self._access, self._vault, self._bins = access, vault, bins
         self._writer = BatchWriter(vault)
-        self._metrics, self._clock = metrics, clock
+        self._opening, self._metrics = opening, metrics
 
     # --- cards out, tokens in -------------------------------------------------------------------
 
@@ -82,7 +73,7 @@ class Swap:
         if not batch.bookings:
             return body
         if batch.cards or batch.failed:
-            await self._timed(exchange, "keep", self._writer.write(exchange, batch))
+            await self._opening.timed(exchange, "keep", self._writer.write(exchange, batch))
         return await run(len(body), self._rewrite_once, exchange, route, batch)
 
     async def tokenize_and_keep(
@@ -94,7 +85,7 @@ class Swap:
             keeping.restart()
             return keeping.answer(self._rewrite(exchange, batch))
 
-        await self._timed(exchange, "keep", self._writer.write(exchange, batch, answer))
+        await self._opening.timed(exchange, "keep", self._writer.write(exchange, batch, answer))
         self._count(exchange, route, batch.bookings)
         await run(IN_THREAD + 1 if len(batch.cards) > _MANY else 0, batch.forget)
 
@@ -124,8 +115,8 @@ class Swap:
     def _fill(self, exchange: Exchange, route: Route, batch: Batch) -> None:
         if not batch.bookings:
             return
-        admission = _admission(exchange)
-        blank = self._entry(exchange, route, admission, Action.TOKENIZE)
+        admission = admission_of(exchange)
+        blank = self._opening.entry(exchange, route, Action.TOKENIZE)
         done: dict[str, Entry] = {}  # one for all cards of a product: the vault adds the iduser
         for booking in batch.bookings:
             for place in booking.cards:
@@ -145,7 +136,9 @@ class Swap:
                 virtual = read_virtual(batch.document, place)
                 link = replace(booking.booking, virtual=virtual) if virtual else booking.booking
                 card = place.card
-                until = None if product.hold_cvc is None else self._clock() + product.hold_cvc
+                until = (
+                    None if product.hold_cvc is None else self._opening.clock() + product.hold_cvc
+                )
                 cvc = None if until is None else card.cvc
                 card = Card(card.pan, card.expiry, card.holder)
                 batch.cards.append(NewCard(name, product.test, card, link, cvc, until))
@@ -244,40 +237,22 @@ class Swap:
     async def _resolve(
         self, exchange: Exchange, route: Route, spots: Sequence[TokenSpot]
     ) -> list[tuple[TokenSpot, Found]]:
-        admission = _admission(exchange)
-        products = self._access.products_of(admission)
-        if exchange.product_named is not None:
-            products &= {exchange.product_named}
-        sole = next(iter(products)) if len(products) == 1 else ""
-        blank = replace(
-            self._entry(exchange, route, admission, Action.DETOKENIZE),
-            outcome=Outcome.INTENT,
-            product=sole,
-        )
-        intents = [replace(blank, iduser=spot.token.iduser) for spot in spots]
-        holding = self._access.holds_cvcs(products)
-        wanted = [
-            Wanted(
-                spot.token,
-                products,
-                any_mode=spot.pair is not None,
-                with_cvc=holding and spot.lacks_cvc,
-            )
-            for spot in spots
-        ]
-        # Noted before it is asked: an intent that is durable has an outcome, whatever comes.
-        exchange.uses = [Use(intent, sole, resolved=False) for intent in intents]
-        answers = await self._timed(exchange, "find", self._vault.find(wanted, intents))
-        exchange.uses = [
-            Use(intent, found.product if found else sole, resolved=found is not None)
-            for intent, found in zip(intents, answers, strict=True)
-        ]
-        exchange.held = [found for found in answers if found is not None and found.cvc is not None]
-        today = (self._clock() + _EARLIEST).date()
+        def wanted(products: frozenset[str]) -> list[Wanted]:
+            holding = self._access.holds_cvcs(products)
+            return [
+                Wanted(
+                    spot.token,
+                    products,
+                    any_mode=spot.pair is not None,
+                    with_cvc=holding and spot.lacks_cvc,
+                )
+                for spot in spots
+            ]
+
+        answers = await self._opening.open(exchange, route, Action.DETOKENIZE, wanted)
         cards: list[tuple[TokenSpot, Found]] = []
         for spot, found in zip(spots, answers, strict=True):
             if found is not None:
-                check_use(found, test_host=exchange.test_host, today=today)
                 if spot.lacks_cvc and spot.shape.cvc_required and found.cvc is None:
                     raise CvcUnavailable
                 cards.append((spot, found))
@@ -292,34 +267,3 @@ class Swap:
         if not exchange.sent:
             for found in held:
                 await self._vault.return_cvc(found)
-
-    # --- both -----------------------------------------------------------------------------------
-
-    def _entry(
-        self, exchange: Exchange, route: Route, admission: Admission, action: Action
-    ) -> Entry:
-        return Entry(
-            at=self._clock(),
-            exchange=exchange.id,
-            action=action,
-            outcome=Outcome.DONE,
-            client=admission.client,
-            key=admission.key_id,
-            origin=str(exchange.origin),
-            route=route.id,
-        )
-
-    async def _timed(self, exchange: Exchange, operation: str, call: Awaitable[T]) -> T:
-        started = perf_counter()
-        try:
-            return await call
-        finally:
-            spent = perf_counter() - started
-            exchange.seconds["vault"] = exchange.seconds.get("vault", 0.0) + spent
-            self._metrics.vault_seconds.labels(operation).observe(spent)
-
-
-def _admission(exchange: Exchange) -> Admission:
-    if exchange.admission is None:  # nothing gets here without; the guard answers if it does
-        raise KeyRequired
-    return exchange.admission

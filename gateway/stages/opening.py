@@ -1,0 +1,101 @@
+"""Opening tokens for one exchange: who asks is written down first, then the vault is read."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from time import perf_counter
+from typing import TypeVar
+
+from gateway.access.clients import Access, Admission
+from gateway.audit import Action, Entry, Outcome
+from gateway.errors import KeyRequired
+from gateway.exchange import Exchange, Use
+from gateway.metrics import Metrics
+from gateway.rules.model import Route
+from gateway.stages.detokenize import check_use
+from gateway.vault.model import Found, Wanted
+from gateway.vault.service import Vault
+
+T = TypeVar("T")
+
+# A hotel's day has begun when it has begun anywhere: the earliest zone is UTC+14.
+_EARLIEST = timedelta(hours=14)
+
+
+class Opening:
+    """Opens tokens; what every stage that talks to the vault writes into the audit begins here."""
+
+    def __init__(
+        self, *, access: Access, vault: Vault, metrics: Metrics, clock: Callable[[], datetime]
+    ) -> None:
+        self._access, self._vault = access, vault
+        self._metrics, self.clock = metrics, clock
+
+    async def open(
+        self,
+        exchange: Exchange,
+        route: Route,
+        action: Action,
+        wanted: Callable[[frozenset[str]], Sequence[Wanted]],
+    ) -> list[Found | None]:
+        """The cards of what `wanted` asks for, given the products that the caller may use.
+
+        1. The intent of each is in the audit, durable, before the vault opens a card (P36).
+        2. None for a token that does not resolve for these products: it is another's, or nobody's.
+        3. One that does is checked: test and live, and a virtual card's activation.
+
+        Raises what `check_use` raises, VaultUnavailable, RecordDamaged.
+        """
+        products = self._access.products_of(admission_of(exchange))
+        if exchange.product_named is not None:
+            products &= {exchange.product_named}
+        sole = next(iter(products)) if len(products) == 1 else ""
+        blank = replace(self.entry(exchange, route, action), outcome=Outcome.INTENT, product=sole)
+        asked = wanted(products)
+        intents = [replace(blank, iduser=want.token.iduser) for want in asked]
+        # Noted before it is asked: an intent that is durable has an outcome, whatever comes.
+        exchange.uses = [Use(intent, sole, resolved=False) for intent in intents]
+        answers = await self.timed(exchange, "find", self._vault.find(asked, intents))
+        exchange.uses = [
+            Use(intent, found.product if found else sole, resolved=found is not None)
+            for intent, found in zip(intents, answers, strict=True)
+        ]
+        exchange.held = [found for found in answers if found is not None and found.cvc is not None]
+        today = (self.clock() + _EARLIEST).date()
+        for found in answers:
+            if found is not None:
+                check_use(found, test_host=exchange.test_host, today=today)
+        return answers
+
+    def entry(self, exchange: Exchange, route: Route, action: Action) -> Entry:
+        """An audit entry of this exchange, `done` unless it is said otherwise."""
+        admission = admission_of(exchange)
+        return Entry(
+            at=self.clock(),
+            exchange=exchange.id,
+            action=action,
+            outcome=Outcome.DONE,
+            client=admission.client,
+            key=admission.key_id,
+            origin=str(exchange.origin),
+            route=route.id,
+        )
+
+    async def timed(self, exchange: Exchange, operation: str, call: Awaitable[T]) -> T:
+        """What `call` answers; its time is the vault's."""
+        started = perf_counter()
+        try:
+            return await call
+        finally:
+            spent = perf_counter() - started
+            exchange.seconds["vault"] = exchange.seconds.get("vault", 0.0) + spent
+            self._metrics.vault_seconds.labels(operation).observe(spent)
+
+
+def admission_of(exchange: Exchange) -> Admission:
+    """Who was admitted."""
+    if exchange.admission is None:  # nothing gets here without; the guard answers if it does
+        raise KeyRequired
+    return exchange.admission
