@@ -16,12 +16,17 @@ from __future__ import annotations
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
+from ipaddress import ip_address
+from typing import Final
 
+from gateway.access.admission import Admission
 from gateway.codecs import open_document
 from gateway.codecs.document import Document, Format
 from gateway.codecs.encoding import decode_body
 from gateway.errors import (
     CardDisguised,
+    ClientGone,
+    ExchangeUnknown,
     GatewayError,
     MessageForbidden,
     MessageMalformed,
@@ -44,10 +49,12 @@ from gateway.stages.guard import (
     is_text,
     may_pass_unparsed,
 )
-from gateway.stages.inbox import UNREADABLE, Inbox, Keeping
+from gateway.stages.inbox import UNREADABLE, Inbox, Keeping, read_headers
 from gateway.stages.swap import Swap
 from gateway.stages.turns import Turns
 from gateway.threads import IN_THREAD, run
+
+_OURSELVES: Final = ip_address("127.0.0.1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +188,37 @@ class Pipeline:
             exchange.counts.guarded += found
         body = self._guard(exchange, route, response.headers, body, route.response)
         _put_body(response, decoded, body)
+
+    async def replay(self, client: str, name: str) -> str:
+        """Runs an answer that was refused through today's rules; the id under which it is kept now.
+
+        It is then undelivered, and can be had like any other. Raises `ExchangeUnknown`, and what
+        refuses it again: then it stays where it is.
+        """
+        refused = await self._s.inbox.refused(name, client)
+        if refused is None:
+            raise ExchangeUnknown
+        routes = {route.id: route for route in self._s.rules.current.routes}
+        route = routes.get(refused.route)
+        if route is None:
+            raise RouteUnknown
+        response = Response(refused.status, "", read_headers(refused.headers), refused.body)
+        exchange = Exchange(
+            Peer(_OURSELVES, "endpoints", tls=False), Request("GET", None, "/", Headers())
+        )
+        exchange.admission = Admission(client, "", frozenset(), None)
+        exchange.route, exchange.response = route, response
+        exchange.product_named = refused.products[0] if refused.products else None
+        try:
+            await self._give_back(exchange, route, response)
+            if not exchange.kept:
+                await self._s.inbox.keep(exchange, route)
+            await self._s.inbox.came_out(name, client)
+        finally:
+            self._s.inbox.ended(exchange, ClientGone())  # nobody has it yet
+            for size, document in exchange.documents:
+                await run(size, document.close)
+        return exchange.id
 
     # --- find -----------------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -61,10 +61,27 @@ class Inbox:
 
     def answer(self, exchange: Exchange, route: Route, batch: Batch) -> Answer:
         """The exchange's answer as it is to be kept: rewritten and guarded, not yet delivered."""
+        hotels = {booking.booking.hotel for booking in batch.bookings if booking.booking.hotel}
+        return self._answer(
+            exchange,
+            route,
+            products=sorted(_products(batch)),
+            hotels=sorted({_plain(hotel) for hotel in hotels}),
+            echo=_echo(batch, route.inbox),
+        )
+
+    def _answer(
+        self,
+        exchange: Exchange,
+        route: Route,
+        *,
+        products: Sequence[str],
+        hotels: Sequence[str],
+        echo: str | None,
+    ) -> Answer:
         response, now = exchange.response, self._clock()
         if response is None or exchange.admission is None:
             raise ValueError("an answer that nobody asked for")
-        hotels = {booking.booking.hotel for booking in batch.bookings if booking.booking.hotel}
         exchange.kept = True
         self._open.add(_name(exchange))
         return Answer(
@@ -73,9 +90,9 @@ class Inbox:
             expires=now + self._keep,
             route=route.id,
             client=exchange.admission.client,
-            products=tuple(sorted(_products(batch))),
-            hotels=tuple(sorted({_plain(hotel) for hotel in hotels})),
-            echo=_echo(batch, route.inbox),
+            products=tuple(products),
+            hotels=tuple(hotels),
+            echo=echo,
             poll=exchange.poll,
             status=response.status,
             headers=_write(response.headers),
@@ -113,6 +130,27 @@ class Inbox:
             await self.refuse(exchange, route, answer, code)
         except VaultUnavailable:
             event("answer_not_kept", level=logging.ERROR, exchange=exchange.id, code=code)
+
+    async def refused(self, exchange: str, client: str) -> Answer | None:
+        """A refused answer, for another try; None when there is none, or it was tried and came out.
+
+        Raises VaultUnavailable, RecordDamaged.
+        """
+        rows = await self._vault.answers.listed(
+            states=(AnswerState.REFUSED,), client=client, limit=10_000
+        )
+        if not any(row.exchange == exchange for row in rows):
+            return None
+        return await self._vault.answers.open_refused(exchange, client=client)
+
+    async def came_out(self, exchange: str, client: str) -> None:
+        """A refused answer was rewritten after all, and is kept under another id."""
+        await self._vault.answers.mark(exchange, AnswerState.REPLAYED, client=client)
+
+    async def keep(self, exchange: Exchange, route: Route) -> None:
+        """Keeps an answer in which there was nothing to rewrite. Raises VaultUnavailable."""
+        answer = self._answer(exchange, route, products=(), hotels=(), echo=None)
+        await self._vault.keep([], [], lambda kept: None if kept else answer)
 
     # --- the same poll again --------------------------------------------------------------------
 

@@ -164,7 +164,7 @@ def test_after_a_challenge_the_pms_polls(gateway, pms, direct):
     ("pan", "rental", "members"),
     [
         (PAN, 1, {"tentative_payment_id": None}),
-        (PAN, 1, {"security_code": None, "address1": "", "gateway_id": None}),
+        (PAN, 1, {"zip": None, "address1": "", "gateway_id": None}),
         ("4111111111111112", 1, {}),  # declined
         ("4111111111111113", 1, {}),  # a gateway failure
         ("4444444444444444", 1, {}),  # fails the check digit

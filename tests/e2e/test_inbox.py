@@ -10,6 +10,7 @@ from contextlib import contextmanager
 import pytest
 import requests
 
+from gateway.errors import CardDisguised, ExchangeUnknown, MessageUnfit
 from gateway.sandbox.faults import Fault, FaultServer
 from gateway.sandbox.tls import server_context
 from gateway.stages.inbox import read_headers
@@ -286,3 +287,49 @@ def test_a_push_has_no_inbox(own_gateway):
     """Its sender is told that it failed, and sends again."""
     text = (ROOT / "rules/siteminder-push.yaml").read_text(encoding="utf-8")
     assert "inbox" not in text
+
+
+# --- replay -------------------------------------------------------------------------------------
+
+
+def replay(gateway, row):
+    return gateway.loop.call(gateway.worker._pipeline.replay(row.client, row.exchange))
+
+
+def test_a_refused_answer_stays_where_it_is_while_nothing_was_mended(booking_com):
+    gateway, partner = booking_com
+    partner.bodies = [BODY.replace(b">4111111111111111<", b">NDExMTExMTExMTExMTExMQ==<")]
+    assert poll(gateway, partner).status_code == 502
+    (row,) = listed(gateway)
+    with pytest.raises(CardDisguised):
+        replay(gateway, row)
+    (row,) = listed(gateway)
+    assert row.state is AnswerState.REFUSED
+    assert gateway.rows("select count(*) from card") == [(0,)]
+
+
+def test_p24_a_replayed_answer_is_kept_with_its_tokens(booking_com):
+    gateway, partner = booking_com
+    original = gateway.worker._pipeline._s.swap.find
+
+    async def fail(*args):
+        del args
+        raise MessageUnfit
+
+    gateway.worker._pipeline._s.swap.find = fail
+    try:
+        assert poll(gateway, partner).status_code == 502
+    finally:
+        gateway.worker._pipeline._s.swap.find = original
+    (refused,) = listed(gateway)
+    assert refused.code == "message_unfit"
+    name = replay(gateway, refused)
+    states = {row.exchange: row.state for row in listed(gateway)}
+    assert states == {refused.exchange: AnswerState.REPLAYED, name: AnswerState.UNDELIVERED}
+    (row,) = listed(gateway, states=(AnswerState.UNDELIVERED,))
+    assert b"<cc_token>" in kept(gateway, row).body
+    assert row.products == ("seaside",)
+    with pytest.raises(ExchangeUnknown):
+        replay(gateway, refused)
+    with pytest.raises(ExchangeUnknown):
+        gateway.loop.call(gateway.worker._pipeline.replay("somebody", refused.exchange))

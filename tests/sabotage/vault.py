@@ -17,8 +17,25 @@ SQLITE = ("tests/vault/test_vault_sqlite.py",)
 TOKENS = ("tests/vault/test_vault_tokens.py",)
 
 INBOX = "tests/e2e/test_inbox.py"
+HELD = "tests/e2e/test_held_cvc.py"
 
 BREAKAGES = (
+    Breakage(
+        "hold a security code again after its authorisation",
+        "P21",
+        "gateway/stages/swap.py",
+        "        if not exchange.sent:",
+        "        if held:",
+        (f"{HELD}::test_p21_a_held_code_is_put_in_once",),
+    ),
+    Breakage(
+        "hold security codes that no product asked for",
+        "P21",
+        "gateway/stages/swap.py",
+        "None if product.hold_cvc is None else self._opening.clock() + product.hold_cvc",
+        "self._opening.clock().replace(year=2100)",
+        (f"{HELD}::test_a_product_that_does_not_ask_holds_none",),
+    ),
     Breakage(
         "keep a security code in quarantine",
         "P21",
