@@ -38,7 +38,7 @@ from gateway.garbage import Garbage
 from gateway.headers import Headers
 from gateway.metrics import Metrics
 from gateway.record import Recorder
-from gateway.rules.model import Direction, Route, Shape, Tokenize
+from gateway.rules.model import Direction, Harmless, Route, Shape, Tokenize
 from gateway.rules.watch import Rules
 from gateway.stages import labels
 from gateway.stages.admit import Admitting
@@ -50,6 +50,7 @@ from gateway.stages.guard import (
     may_pass_unparsed,
 )
 from gateway.stages.inbox import UNREADABLE, Inbox, Keeping, read_headers
+from gateway.stages.reading import read_harmless
 from gateway.stages.swap import Swap
 from gateway.stages.turns import Turns
 from gateway.threads import IN_THREAD, run
@@ -159,6 +160,8 @@ class Pipeline:
 
     async def _give_back(self, exchange: Exchange, route: Route, response: Response) -> None:
         body = decoded = await self._decoded(response)
+        if route.response.harmless is not None and body:
+            await self._note_harmless(exchange, route.response.harmless, body)
         rule = route.response.tokenize
         document = await self._parsed(exchange, rule, body) if rule and body else None
         if rule and document is not None:
@@ -170,6 +173,15 @@ class Pipeline:
                 return
             body = await self._s.swap.tokenize(exchange, route, batch, body)
         await run(len(body), self._finish, exchange, route, decoded, body)
+
+    async def _note_harmless(self, exchange: Exchange, harmless: Harmless, body: bytes) -> None:
+        """What a rule calls no card. Of a message that can not be read nothing is known."""
+        try:
+            document = await run(len(body), open_document, harmless.format, body)
+            exchange.documents.append((len(body), document))
+            exchange.not_cards |= await run(len(body), read_harmless, document, harmless.at)
+        except (MessageMalformed, MessageForbidden):
+            return
 
     async def _parsed(self, exchange: Exchange, rule: Tokenize, body: bytes) -> Document | None:
         """An answer that can not be parsed passes only where nothing in it could be a card: None."""

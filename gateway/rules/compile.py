@@ -18,6 +18,7 @@ from gateway.rules.model import (
     Direction,
     Example,
     Forward,
+    Harmless,
     Inbox,
     Pack,
     PathPattern,
@@ -238,7 +239,7 @@ class PackCompiler:
             for key in ("insert", "on_failure", "errors", "header"):
                 if key in entry.model_fields_set:
                     self._notes.add((*place, key), f"`{key}` goes with `tokenize`")
-            return Direction(None, detokenize)
+            return Direction(None, detokenize, self._harmless(entry, way, place))
         if entry.header is not None and way == "request":
             self._notes.add(
                 (*place, "header"), "`header` is a header of the answer: under `response`"
@@ -259,7 +260,23 @@ class PackCompiler:
             errors=MappingProxyType({str(key): text for key, text in entry.errors.items()}),
             header=entry.header,
         )
-        return Direction(tokenize, detokenize)
+        return Direction(tokenize, detokenize, self._harmless(entry, way, place))
+
+    def _harmless(self, entry: DirectionEntry, way: Way, place: Place) -> Harmless | None:
+        """`not_cards:` of the answer: what the guard leaves as it is."""
+        told, place = entry.not_cards, (*place, "not_cards")
+        if told is None:
+            return None
+        if way == "request":
+            self._notes.add(place, "`not_cards` is about what the guard sees: under `response`")
+            return None
+        paths = []
+        for n, text in enumerate(told.at):
+            try:
+                paths.append(parse_path(text, told.format))
+            except PathError as error:
+                self._notes.add((*place, "at", n), str(error))
+        return Harmless(told.format, tuple(paths))
 
     def _same(self, name: str, way: Way, place: Place) -> Direction:
         """What happens to the same message of a route above."""

@@ -109,11 +109,20 @@ class Tokenize:
 
 
 @dataclass(frozen=True, slots=True)
+class Harmless:
+    """`not_cards:` of a message: places whose digits are no card numbers, whatever they look like."""
+
+    format: Format
+    at: tuple[Path, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Direction:
     """What happens to the request, or to the response. Both None: it passes (and is guarded)."""
 
     tokenize: Tokenize | None = None
     detokenize: tuple[Shape, ...] = ()
+    harmless: Harmless | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -224,6 +224,13 @@ class InsertEntry(_Entry):
         return self
 
 
+class NotCardsEntry(_Entry):
+    """Places in a message whose digits are no card numbers, whatever they look like."""
+
+    format: Literal["xml", "json", "form"]
+    at: Annotated[tuple[Text, ...], Field(min_length=1), BeforeValidator(_one_or_many)]
+
+
 class DirectionEntry(_Entry):
     """What happens to a request, or to a response."""
 
@@ -236,6 +243,7 @@ class DirectionEntry(_Entry):
     on_failure: tuple[InsertEntry, ...] = ()
     errors: dict[FailureName, Text] = {}
     header: HeaderName | None = None
+    not_cards: NotCardsEntry | None = None
 
     @model_validator(mode="after")
     def _alone(self) -> DirectionEntry:

@@ -12,7 +12,9 @@ from dataclasses import dataclass, field
 
 from gateway.cards import pan
 from gateway.cards.card import Booking
+from gateway.cards.scan import find_cards
 from gateway.codecs.document import Document, Node
+from gateway.codecs.paths import Path
 from gateway.errors import MessageForbidden
 from gateway.rules.model import Shape
 from gateway.stages.card_place import CardPlace, read_place
@@ -83,6 +85,16 @@ def read_not_cards(document: Document, shape: Shape) -> set[str]:
     """The digits that stand where the shape says that no card does."""
     nodes = _not_cards(document, shape)
     return {digits for node in nodes if (digits := pan.digits_of(document.text(node))) is not None}
+
+
+def read_harmless(document: Document, paths: Sequence[Path]) -> set[str]:
+    """The card-like digits in the texts at `paths`: a rule says that they are none."""
+    texts = [document.text(node) for path in paths for node in document.select(path)]
+    return {
+        one.digits.reveal()
+        for text in texts
+        for one in find_cards(text.encode("utf-8", "surrogatepass"))
+    }
 
 
 def _not_cards(document: Document, shape: Shape) -> list[Node]:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import shutil
 import time
 from datetime import UTC, datetime
 
 import pytest
 
+from gateway.cards.scan import find_cards
 from gateway.sandbox import bookingsync_account
+from gateway.sandbox.bookingsync_challenge import CHALLENGES
 from tests.e2e.test_charge import keep
-from tests.sandbox.bookingsync import EXECUTE, JSON_API, booking, instant_booking, payment
+from tests.running import ROOT
+from tests.sandbox.bookingsync import EXECUTE, GATEWAYS, JSON_API, booking, instant_booking, payment
 from tests.sandbox.test_bookingsync_page import BLOCKS, needs_curl, run
 
 PAN = "4111111111111111"
@@ -235,3 +239,29 @@ def test_the_calls_of_the_page(gateway):
     assert PAN not in told
     (card,) = gateway.sandbox.received.cards("bookingsync")
     assert (card.number, card.cvc, card.holder) == (PAN, "012", "Jane Doe")
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_a_challenge_whose_reference_looks_like_a_card(own_gateway, monkeypatch, tmp_path, named):
+    """BS-<id>-<unix time> is sixteen digits at times, and some pass Luhn: the pack names the place."""
+    stripe = CHALLENGES["stripe"]
+    looks = "BS-412345-1562440007"
+    assert find_cards(looks.encode())
+    monkeypatch.setitem(CHALLENGES, "stripe", lambda uuid, *_: stripe(uuid, looks[:9], looks[10:]))
+    rules = shutil.copytree(ROOT / "rules", tmp_path / "rules")
+    if not named:
+        pack = rules / "bookingsync.yaml"
+        pack.write_text(pack.read_text().replace("$.next_action.redirect_to_url.return_url, ", ""))
+    gateway = own_gateway(rules=str(rules))
+    port = gateway.sandbox.ports["bookingsync"]
+    with gateway.session(gateway.key()) as session:
+        pms = Pms(
+            session,
+            f"https://secure.bookingsync.sandbox.test:{port}",
+            f"https://bookingsync.sandbox.test:{port}",
+        )
+        rental = next(id for id, (_, name) in GATEWAYS.items() if name == "stripe")
+        _, payment_id = pms.tentative(rental)
+        answer = pms.execute(payment_id, rental, card_number=keep(gateway, PAN).alias)
+    assert answer.status_code == 202, answer.text
+    assert (looks in answer.text) is named
