@@ -12,12 +12,12 @@ ROOT = Path(__file__).parent.parent / "gateway"
 # Lower number: closer to the ground. A module imports from its own layer or a lower one.
 LAYERS = {
     "errors": 0, "secret": 0, "headers": 0, "networks": 0, "secret_file": 0, "log": 0, "threads": 0,
-    "garbage": 0,
+    "garbage": 0, "trust": 0,
     "strict_yaml": 1, "yaml_model": 1, "yaml_place": 1, "config_values": 1, "authority": 1,
     "config": 2, "config_checks": 2, "certificates": 2,
     "cards": 2, "audit": 2, "metrics": 2,
     "codecs": 2, "vault": 3, "rules": 3, "egress": 3, "access": 3, "channel": 3, "exchange": 3, "problem": 3,
-    "refused": 4, "record": 4,
+    "refused": 4, "record": 4, "reach": 4, "outgoing": 4,
     "stages": 5,
     "pipeline": 6,
     "engine": 7, "control": 7, "channels": 7, "processors": 7, "sandbox": 7,

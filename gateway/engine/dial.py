@@ -14,7 +14,6 @@ from typing import Final
 from mitmproxy.connection import Server
 
 from gateway.egress import Egress
-from gateway.engine.tls import upstream_context
 from gateway.errors import (
     GatewayError,
     UpstreamForbidden,
@@ -23,6 +22,7 @@ from gateway.errors import (
     UpstreamUntrusted,
 )
 from gateway.exchange import Address
+from gateway.trust import upstream_context
 
 CHUNK: Final = 64 * 1024  # bytes read at once
 _HUNG_UP: Final = (ssl.SSLEOFError, ssl.SSLZeroReturnError)  # as TLS errors; else as OSErrors

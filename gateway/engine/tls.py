@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import functools
 import pathlib
-import ssl
 from ipaddress import ip_address
 from typing import Any, Final, cast
 
@@ -18,6 +17,7 @@ from OpenSSL import SSL
 
 from gateway.engine.settings import ListenerSettings
 from gateway.exchange import Listener
+from gateway.trust import upstream_context
 
 # mitmproxy's names, so that its tools and documents apply to the directory.
 CA_NAME: Final = "mitmproxy"
@@ -92,20 +92,6 @@ class ClientTls:
         context.use_certificate(leaf)
         context.use_privatekey(self._leaf_key)
         return context
-
-
-@functools.lru_cache(256)
-def upstream_context(ca: pathlib.Path | None) -> ssl.SSLContext:
-    """For dialling: TLS ≥ 1.2, certificate and name verified against `ca` alone, or the system's
-    authorities (P05). No key log, whatever the environment says."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.set_alpn_protocols(["http/1.1"])
-    if ca is None:
-        context.load_default_certs(ssl.Purpose.SERVER_AUTH)
-    else:
-        context.load_verify_locations(cafile=str(ca))
-    return context
 
 
 def fingerprint(connection: SSL.Connection) -> str | None:

@@ -134,7 +134,7 @@ BREAKAGES = (
     Breakage(
         "do not verify the upstream's name",
         "P05",
-        "gateway/engine/tls.py",
+        "gateway/trust.py",
         "    context.minimum_version = ssl.TLSVersion.TLSv1_2\n",
         "    context.minimum_version = ssl.TLSVersion.TLSv1_2\n    context.check_hostname = False\n",
         (f"{TRUST}::test_p05_upstream_that_is_not_verified_gets_nothing",),
@@ -153,7 +153,7 @@ BREAKAGES = (
     Breakage(
         "speak any TLS upstream",
         "P05",
-        "gateway/engine/tls.py",
+        "gateway/trust.py",
         "    context.minimum_version = ssl.TLSVersion.TLSv1_2\n",
         "    context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED\n"
         '    context.set_ciphers("ALL:@SECLEVEL=0")\n',
