@@ -7,6 +7,7 @@ card. What it holds is the processor's business: bytes here, secret because they
 from __future__ import annotations
 
 import asyncio
+import hmac
 from typing import Final
 
 from gateway.errors import TokenUnknown
@@ -24,6 +25,7 @@ _ADD: Final = (
     "INSERT INTO foreign_token (iduser, processor, sealed, created) VALUES (?, ?, ?, ?)"
     " ON CONFLICT (iduser, processor) DO NOTHING"
 )
+_FORGET: Final = "DELETE FROM foreign_token WHERE iduser = ? AND processor = ? AND sealed = ?"
 
 
 class ForeignTable:
@@ -69,6 +71,21 @@ class ForeignTable:
 
         row = await asyncio.wrap_future(self._database.write("foreign", work))
         return self._open(row, iduser, product, processor)
+
+    async def forget(self, iduser: int, product: str, processor: str, value: Secret[bytes]) -> None:
+        """Deletes, durable, what `processor` issued for the card, if it is `value` still: what was
+        issued anew meanwhile stays. Raises RecordDamaged.
+        """
+
+        def work(connection: Connection) -> None:
+            row = connection.execute(_READ, (iduser, product, processor)).fetchone()
+            if row is None:
+                return
+            kept = self._open(row, iduser, product, processor)
+            if hmac.compare_digest(kept.reveal(), value.reveal()):
+                connection.execute(_FORGET, (iduser, processor, row[1]))
+
+        await asyncio.wrap_future(self._database.write("foreign", work))
 
     def _open(
         self, row: tuple[int, bytes], iduser: int, product: str, processor: str

@@ -195,6 +195,15 @@ class Vault:
         """
         return await self._foreign.keep(iduser, product, processor, value, stamp(self._clock()))
 
+    async def forget_foreign(
+        self, iduser: int, product: str, processor: str, value: Secret[bytes]
+    ) -> None:
+        """Forgets, durable, what `processor` issued for the card, if it is `value` still.
+
+        Raises VaultUnavailable, RecordDamaged.
+        """
+        await self._foreign.forget(iduser, product, processor, value)
+
     async def record(self, entries: Sequence[Entry]) -> None:
         """Writes audit entries, durable. Raises VaultUnavailable."""
         if entries:

@@ -45,6 +45,21 @@ def test_what_a_processor_issued_comes_back_for_its_card_product_and_processor(v
         assert foreign(vault, *absent) is None
 
 
+def test_it_is_forgotten_if_it_is_what_was_used(vault) -> None:
+    (kept,) = keep(vault, new())
+    one = kept.token.iduser
+    keep_foreign(vault, one)
+    for value, product, processor in (
+        (b"older", "seaside", "paycomet"), (ISSUED, "city", "paycomet"), (ISSUED, "seaside", "other"),
+    ):  # fmt: skip
+        asyncio.run(vault.forget_foreign(one, product, processor, Secret(value)))
+        assert foreign(vault, one) == ISSUED
+    for _ in range(2):
+        asyncio.run(vault.forget_foreign(one, "seaside", "paycomet", Secret(ISSUED)))
+        assert foreign(vault, one) is None
+    assert keep_foreign(vault, one, b"new") == b"new"
+
+
 def test_p06_a_foreign_token_is_kept_for_the_products_own_card_only(vault: Vault) -> None:
     (kept,) = keep(vault, new())
     for iduser, product in ((kept.token.iduser, "city"), (kept.token.iduser ^ 1, "seaside")):
