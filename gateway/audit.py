@@ -12,6 +12,8 @@ class Action(StrEnum):
 
     TOKENIZE = "tokenize"
     DETOKENIZE = "detokenize"
+    EXCHANGE = "exchange"  # our token, for the processor's own
+    ISSUE = "issue"  # the card goes to a processor, which issues a token of its own for it
     KEY_CREATE = "key_create"
     KEY_REVOKE = "key_revoke"
 

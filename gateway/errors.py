@@ -267,6 +267,22 @@ class ExchangeUnknown(GatewayError):
     action = "Run: card-gateway exchanges list"
 
 
+class TokenNotIssued(GatewayError):
+    """Of the processor's own token: it could not be asked, or its answer could not be understood."""
+
+    code, status = "token_not_issued", 502
+    text = "The processor issued no token for the card, so the request itself was not sent."
+    action = "Send it again later: the request took no effect."
+
+
+class CardRefused(GatewayError):
+    """The processor's own words go to the caller instead of a problem: see stages/relayed.py."""
+
+    code, status = "card_refused", 422
+    text = "The processor refused the card, so the request itself was not sent."
+    action = "Ask the guest for another card, or mend what the processor names."
+
+
 class VaultUnavailable(GatewayError):
     code, status, upstream_status = "vault_unavailable", 503, 503
     text = "The vault can not be reached or is sealed, so nothing was forwarded."

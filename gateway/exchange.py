@@ -13,6 +13,7 @@ from gateway.headers import Headers
 
 if TYPE_CHECKING:
     from gateway.access.clients import Admission
+    from gateway.cards.token import Token
     from gateway.channel import Channel
     from gateway.codecs.document import Document
     from gateway.rules.model import Route
@@ -100,6 +101,7 @@ class Counts:
     found: int = 0
     tokenized: int = 0
     detokenized: int = 0
+    exchanged: int = 0  # our tokens that became the processor's own
     failed: int = 0
     masks: int = 0  # already masked, sentinels, foreign tokens: left alone
     guarded: int = 0  # masked by the guard outside of every shape
@@ -113,6 +115,17 @@ class Use:
     intent: Entry
     product: str
     resolved: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Exchanged:
+    """A token of ours whose place the processor's own pair took in this exchange."""
+
+    token: Token
+    product: str
+    processor: str
+    iduser: str
+    tokenuser: str = field(repr=False)
 
 
 @dataclass(slots=True)
@@ -143,6 +156,7 @@ class Exchange:
     )  # digits that a rule calls harmless
     uses: list[Use] = field(default_factory=list)
     held: list[Found] = field(default_factory=list, repr=False)  # whose security code was taken
+    pairs: list[Exchanged] = field(default_factory=list)
     # What was parsed, with its size, to be closed at the end.
     documents: list[tuple[int, Document]] = field(default_factory=list, repr=False)
     counts: Counts = field(default_factory=Counts)

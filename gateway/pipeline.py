@@ -3,8 +3,10 @@
     connect   a CONNECT comes in: may this network ask for that host?     (nothing is dialled)
     admit     a request's head is there: who, which route, which product? (nothing is read or sent)
     direct    an endpoint with a protocol of its own: what is asked for, and of whom?
-    send      the request is whole: tokens become cards (charge), cards become tokens (push)
-    answer    the response is whole: cards become tokens (pull), echoes become aliases (charge)
+    send      the request is whole: tokens become cards (charge), or the processor's own tokens
+              (later operations); cards become tokens (push)
+    answer    the response is whole: cards become tokens (pull), echoes become aliases (charge), the
+              processor's own tokens become ours again
     end       it is over, well or badly: audit outcome, metrics, one log line
 
 Every refusal is a `GatewayError`; the engine's boundary answers it and forwards nothing. Nothing
@@ -13,6 +15,7 @@ here catches an unforeseen exception: the boundary does, once, for all of it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
@@ -38,10 +41,19 @@ from gateway.garbage import Garbage
 from gateway.headers import Headers
 from gateway.metrics import Metrics
 from gateway.record import Recorder
-from gateway.rules.model import Direction, Harmless, Route, Shape, Tokenize
+from gateway.rules.model import (
+    Direction,
+    Harmless,
+    Pair,
+    PairExchange,
+    Route,
+    Shape,
+    Tokenize,
+)
 from gateway.rules.watch import Rules
 from gateway.stages import labels
 from gateway.stages.admit import Admitting
+from gateway.stages.exchange_tokens import TokenExchange
 from gateway.stages.guard import (
     guard_body,
     guard_headers,
@@ -67,6 +79,7 @@ class Stages:
     turns: Turns
     inbox: Inbox
     swap: Swap
+    tokens: TokenExchange
     recorder: Recorder
     metrics: Metrics
     garbage: Garbage
@@ -104,7 +117,7 @@ class Pipeline:
             await self._look_at_poll(exchange, route)
             if exchange.response is not None:
                 return  # it is answered from the inbox; nothing is asked of upstream
-        if route.guards_request or route.request.detokenize:
+        if route.guards_request or not route.request.idle:
             with self._undisturbed(request):
                 await self._take_in(exchange, route, request)
 
@@ -131,6 +144,10 @@ class Pipeline:
             labels.check(request.headers, _format(rule.detokenize))
             document = await self._open(exchange, rule.detokenize, body)
             body = await self._s.swap.detokenize(exchange, route, document, rule.detokenize, body)
+        if rule.exchange and body:
+            labels.check(request.headers, _format(rule.exchange.pairs))
+            document = await self._open(exchange, rule.exchange.pairs, body)
+            body = await self._s.tokens.to_theirs(exchange, route, document, rule.exchange, body)
         if route.guards_request:
             request.path, found = guard_text(request.path, exchange.known)
             exchange.counts.guarded += found
@@ -172,6 +189,8 @@ class Pipeline:
                 await self._s.swap.tokenize_and_keep(exchange, route, batch, keeping)
                 return
             body = await self._s.swap.tokenize(exchange, route, batch, body)
+        if route.response.exchange and exchange.pairs and body:
+            body = await self._put_back(exchange, route.response.exchange, body)
         await run(len(body), self._finish, exchange, route, decoded, body)
 
     async def _note_harmless(self, exchange: Exchange, harmless: Harmless, body: bytes) -> None:
@@ -200,6 +219,14 @@ class Pipeline:
             exchange.counts.guarded += found
         body = self._guard(exchange, route, response.headers, body, route.response)
         _put_body(response, decoded, body)
+
+    async def _put_back(self, exchange: Exchange, rule: PairExchange, body: bytes) -> bytes:
+        """An answer that can not be parsed has no pair in it that anybody could read."""
+        try:
+            document = await self._open(exchange, rule.pairs, body)
+        except MessageMalformed:
+            return body
+        return await self._s.tokens.to_ours(exchange, document, rule, body)
 
     async def replay(self, client: str, name: str) -> str:
         """Runs an answer that was refused through today's rules; the id under which it is kept now.
@@ -243,7 +270,9 @@ class Pipeline:
         grown = len(message.body) * 16
         return await run(grown, decode_body, message.body, codings, self._s.body_limit)
 
-    async def _open(self, exchange: Exchange, shapes: tuple[Shape, ...], body: bytes) -> Document:
+    async def _open(
+        self, exchange: Exchange, shapes: Sequence[Shape | Pair], body: bytes
+    ) -> Document:
         document = await run(len(body), open_document, _format(shapes), body)
         exchange.documents.append((len(body), document))
         return document
@@ -308,7 +337,7 @@ def _response(exchange: Exchange) -> Response:
     return exchange.response
 
 
-def _format(shapes: tuple[Shape, ...]) -> Format:
+def _format(shapes: Sequence[Shape | Pair]) -> Format:
     return shapes[0].format  # the loader makes sure that they all have the same
 
 

@@ -47,9 +47,10 @@ class Recorder:
         ):
             if found:
                 self._metrics.guard_findings.labels(route, action).inc(found)
-        if exchange.counts.detokenized:
-            used, count = _ended(exchange, error), exchange.counts.detokenized
-            self._metrics.cards.labels(route, "detokenize", used.value).inc(count)
+        counts, used = exchange.counts, _ended(exchange, error)
+        for action, count in (("detokenize", counts.detokenized), ("exchange", counts.exchanged)):
+            if count:
+                self._metrics.cards.labels(route, action, used.value).inc(count)
         if error is not None:
             self._metrics.refused.labels(error.code).inc()
             self._refusals.note(exchange, error, self._clock())
@@ -115,6 +116,7 @@ class Recorder:
             found=counts.found,
             tokenized=counts.tokenized,
             detokenized=counts.detokenized,
+            exchanged=counts.exchanged,
             failed=counts.failed,
             guarded=counts.guarded,
             echoed=counts.echoed,

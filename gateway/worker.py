@@ -36,13 +36,16 @@ from gateway.garbage import Garbage
 from gateway.heap import free_in_small_steps
 from gateway.log import event
 from gateway.metrics import Metrics
+from gateway.outgoing import Outgoing
 from gateway.pipeline import Pipeline, Stages
 from gateway.record import Recorder
 from gateway.refused import Refusals
 from gateway.rules.model import HostPattern, RuleSet
 from gateway.rules.watch import Rules
 from gateway.stages.admit import Admitting
+from gateway.stages.exchange_tokens import TokenExchange
 from gateway.stages.inbox import Inbox
+from gateway.stages.issuing import Issuing
 from gateway.stages.opening import Opening
 from gateway.stages.swap import Swap
 from gateway.stages.turns import Turns
@@ -103,6 +106,20 @@ class Worker:
         swap = Swap(
             access=self._access, vault=self._vault, opening=opening, bins=bins, metrics=self.metrics
         )
+        limits = config.limits
+        outgoing = Outgoing(
+            self._egress,
+            connect_seconds=limits.upstream_connect_seconds,
+            seconds=limits.upstream_seconds,
+        )
+        issuing = Issuing(
+            calls=outgoing,
+            vault=self._vault,
+            opening=opening,
+            metrics=self.metrics,
+            wait_seconds=limits.upstream_seconds,
+        )
+        tokens = TokenExchange(opening=opening, issuing=issuing, vault=self._vault)
         recorder = Recorder(
             vault=self._vault, metrics=self.metrics, refusals=self._refusals, clock=clock
         )
@@ -121,6 +138,7 @@ class Worker:
                 turns=Turns(),
                 inbox=self._inbox,
                 swap=swap,
+                tokens=tokens,
                 recorder=recorder,
                 metrics=self.metrics,
                 garbage=self._garbage,

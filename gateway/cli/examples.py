@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from gateway.cli.explain import hide
 from gateway.cli.trial import Trial, TriedCard, try_detokenize, try_tokenize
+from gateway.cli.trial_pairs import try_exchange
 from gateway.errors import GatewayError
 from gateway.rules.model import Direction, Example, Pack
 
@@ -33,7 +34,9 @@ def _run(pack: Pack, example: Example) -> Iterator[str]:
     body = example.message.encode()
     wanted_refusal = expect.get("refused")
     try:
-        if direction.tokenize is not None:
+        if direction.exchange is not None:
+            trial = try_exchange(body, direction.exchange)
+        elif direction.tokenize is not None:
             trial = try_tokenize(body, direction.tokenize, pack.system)
         else:
             trial = try_detokenize(body, direction.detokenize)
@@ -74,6 +77,10 @@ def _texts(trial: Trial, expect: Mapping[str, object]) -> Iterator[str]:
     for text in _strings(expect.get("contains")):
         if text not in after:
             yield f"contains: `{text}` is not in the outcome:\n{changed_lines(before, after)}"
+    for text in _strings(expect.get("issues")):
+        if not any(text in sent for sent in trial.issues):
+            sent = "; ".join(hide(one) for one in trial.issues) or "nothing"
+            yield f"issues: `{hide(text)}` is not in what the issuer is sent: {sent}"
     for text in _strings(expect.get("removed")):
         if text not in before:
             yield f"removed: `{text}` is not in the message to begin with"

@@ -6,14 +6,15 @@ Numbers appear with their first six and last four digits, security codes not at 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from gateway.cards import pan
 from gateway.cards.card import Failure
 from gateway.cli.trial import Trial, TriedCard, try_detokenize, try_tokenize
-from gateway.rules.model import Direction, Route, Shape
+from gateway.cli.trial_pairs import try_exchange
+from gateway.rules.model import Direction, Pair, Route, Shape
 
 _WHY: Final = {
     Failure.NUMBER_INVALID: "the number is not 12 to 19 digits",
@@ -45,7 +46,7 @@ class Change:
 class Explanation:
     """Everything there is to say about one message on one route."""
 
-    action: str  # `tokenize` or `detokenize`
+    action: str  # `tokenize`, `detokenize` or `exchange`
     trial: Trial
     changes: tuple[Change, ...]
 
@@ -53,7 +54,7 @@ class Explanation:
         """The same for a reader."""
         cards = self.trial.cards
         if not cards:
-            noun = "token" if self.action == "detokenize" else "card"
+            noun = "card" if self.action == "tokenize" else "token"
             yield f"No {noun} was found where the route's shapes look: the message passes as it is."
             return
         for number, card in enumerate(cards, 1):
@@ -69,7 +70,10 @@ class Explanation:
     def describe(self, card: TriedCard) -> str:
         """One card in one sentence."""
         line, column = place_of(self.trial.before, card.offset)
-        where = f"line {line}, column {column}: {path_of(card)} (shape `{card.shape.name}`)"
+        kind = "pair" if isinstance(card.shape, Pair) else "shape"
+        where = f"line {line}, column {column}: {path_of(card)} ({kind} `{card.shape.name}`)"
+        if self.action == "exchange":
+            return f"{where}: ours and the processor's own are exchanged"
         if self.action == "detokenize":
             return f"{where} holds a token; the card takes its place"
         if card.left_alone:
@@ -86,13 +90,18 @@ def explain(route: Route, direction: str, body: bytes) -> Explanation:
     if rule.tokenize is not None:
         trial = try_tokenize(body, rule.tokenize, route.system)
         return Explanation("tokenize", trial, tuple(_changes(trial)))
+    if rule.exchange is not None:
+        trial = try_exchange(body, rule.exchange)
+        return Explanation("exchange", trial, tuple(_changes(trial)))
     trial = try_detokenize(body, rule.detokenize)
     return Explanation("detokenize", trial, tuple(_changes(trial)))
 
 
-def shapes_of(route: Route, direction: str) -> tuple[Shape, ...]:
-    """The shapes that look at one direction of a route."""
+def shapes_of(route: Route, direction: str) -> Sequence[Shape | Pair]:
+    """The shapes, or pairs, that look at one direction of a route."""
     rule: Direction = getattr(route, direction)
+    if rule.exchange is not None:
+        return rule.exchange.pairs
     return rule.tokenize.shapes if rule.tokenize is not None else rule.detokenize
 
 
@@ -107,6 +116,8 @@ def body_of(raw: bytes) -> bytes:
 def path_of(card: TriedCard) -> str:
     """How the shape leads to a card, with its numbers: `//HotelReservation[2] .//PaymentCard[1]`."""
     shape = card.shape
+    if isinstance(shape, Pair):
+        return f"{shape.at.text} {shape.iduser.at.text}, {shape.tokenuser.at.text}"
     booking = f"{shape.booking.text}[{card.booking}] " if shape.booking else ""
     return f"{booking}{shape.card.text}[{card.position}] {shape.number.at.text}"
 

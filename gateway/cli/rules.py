@@ -25,10 +25,10 @@ from gateway.cli.output import (
     say,
     table,
 )
-from gateway.cli.rules_shown import explanation_of, outcome_of, places_of, row_of
+from gateway.cli.rules_shown import explanation_of, looked_for, outcome_of, places_of, row_of
 from gateway.errors import GatewayError
 from gateway.rules.load import load_every_pack
-from gateway.rules.model import Pack, Route, RuleSet, Shape
+from gateway.rules.model import Pack, Route, RuleSet
 from gateway.rules.schema import json_schema
 from gateway.yaml_model import suggest
 
@@ -78,6 +78,14 @@ def show(
         say(f"\nshape {shape.name} ({shape.format})")
         for name, text in places_of(shape):
             say(f"  {name:<13} {text}")
+    for pair in pack.pairs.values():
+        say(f"\npair {pair.name} ({pair.format})")
+        say(f"  {pair.at.text} {pair.iduser.at.text}, {pair.tokenuser.at.text}")
+    for name, issuer in pack.issuers.items():
+        say(f"\nissuer {name}")
+        say(f"  POST {issuer.path}, at the host of the request")
+        members = (*issuer.copied, *(member for member, _ in issuer.members))
+        say(f"  sends {', '.join(members)}")
     for route in pack.routes:
         row = row_of(pack, route)
         say(f"\nroute {route.name}  [{route.source}]")
@@ -149,9 +157,7 @@ def explain_message(
             say(line)
         if not told.trial.cards:
             for shape in shapes_of(found, direction):
-                say(
-                    f"  shape {shape.name}: {_booking_of(shape)}{shape.card.text} {shape.number.at.text}"
-                )
+                say(f"  {looked_for(shape)}")
     if any(card.failure for card in told.trial.cards):
         raise typer.Exit(1)
 
@@ -223,7 +229,3 @@ def _tell(outcome: Outcome) -> None:
     for mistake in outcome.mistakes:
         for line in mistake.splitlines():
             say(f"    {line}")
-
-
-def _booking_of(shape: Shape) -> str:
-    return f"{shape.booking.text} " if shape.booking is not None else ""

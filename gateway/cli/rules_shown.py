@@ -9,7 +9,7 @@ from gateway.cli.examples import Outcome
 from gateway.cli.explain import Explanation, path_of, place_of, shapes_of
 from gateway.exchange import Authority
 from gateway.rules.compile import UNKNOWN_HOST
-from gateway.rules.model import Direction, Field, Pack, Route, Shape
+from gateway.rules.model import Direction, Field, Pack, Pair, Route, Shape
 
 
 def row_of(pack: Pack, route: Route) -> dict[str, str]:
@@ -53,6 +53,8 @@ def _what(route: Route) -> str:
 
 
 def _verb(rule: Direction) -> str:
+    if rule.exchange is not None:
+        return "exchange"
     return "tokenize" if rule.tokenize is not None else "detokenize"
 
 
@@ -74,6 +76,14 @@ def places_of(shape: Shape) -> Iterator[tuple[str, str]]:
             yield name, path.text
     if shape.token is not None:
         yield "token", f"{shape.token.iduser.text}, {shape.token.tokenuser.text}"
+
+
+def looked_for(shape: Shape | Pair) -> str:
+    """Where a shape, or pair, leads to."""
+    if isinstance(shape, Pair):
+        return f"pair {shape.name}: {shape.at.text} {shape.iduser.at.text}"
+    booking = f"{shape.booking.text} " if shape.booking is not None else ""
+    return f"shape {shape.name}: {booking}{shape.card.text} {shape.number.at.text}"
 
 
 def outcome_of(outcome: Outcome) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from gateway.cards.token import Token
 from gateway.codecs import open_document
 from gateway.codecs.document import Change, Document, Edit, Node, Remove, Set
 from gateway.errors import MessageUnfit
-from gateway.rules.model import Shape, Tokenize
+from gateway.rules.model import Pair, Shape, Tokenize
 from gateway.secret import Secret
 from gateway.stages.detokenize import TokenSpot, put_in, read_tokens
 from gateway.stages.reading import read_bookings
@@ -34,7 +34,7 @@ EXAMPLE_HOLDER: Final = "Jane Doe"
 class TriedCard:
     """One card node (or token): where it stands, and what becomes of it."""
 
-    shape: Shape
+    shape: Shape | Pair
     booking: int  # 1-based, among the bookings that hold a card node
     position: int  # 1-based, within its booking
     offset: int  # where the number's (or token's) text starts in the message
@@ -54,6 +54,7 @@ class Trial:
     edits: tuple[Edit, ...]
     cards: tuple[TriedCard, ...]
     bookings: int = 0  # with card data
+    issues: tuple[str, ...] = ()  # what an issuer would be sent
 
 
 def try_tokenize(body: bytes, rule: Tokenize, system: str) -> Trial:
@@ -65,13 +66,13 @@ def try_tokenize(body: bytes, rule: Tokenize, system: str) -> Trial:
         for place in booking.cards:
             if place.card is not None:
                 number += 1
-                place.token = _example_token(number)
+                place.token = example_token(number)
     cards = tuple(
         TriedCard(
             shape=place.shape,
             booking=n,
             position=place.position,
-            offset=_offset(document, place.number or place.cvcs[0]),
+            offset=offset_of(document, place.number or place.cvcs[0]),
             shown=place.text.reveal() if place.left_alone else shown(place),
             left_alone=place.left_alone,
             failure=place.failure,
@@ -83,33 +84,34 @@ def try_tokenize(body: bytes, rule: Tokenize, system: str) -> Trial:
     )
     changes = take_out(document, bookings, rule, Bins())
     with_cards = sum(booking.has_card_data for booking in bookings)
-    return _trial(document, body, changes, cards, with_cards)
+    return trial_of(document, body, changes, cards, with_cards)
 
 
 def try_detokenize(body: bytes, shapes: Sequence[Shape]) -> Trial:
     """Puts the example card in place of each token. Raises the codecs' and stages' refusals."""
     document = open_document(shapes[0].format, body)
     spots = [spot for shape in shapes for spot in read_tokens(document, shape)]
-    changes = put_in(document, [(spot, _example_card(spot.token)) for spot in spots])
+    changes = put_in(document, [(spot, example_card(spot.token)) for spot in spots])
     cards = tuple(
-        TriedCard(spot.shape, 1, n, _offset(document, _node(spot)), EXAMPLE_NUMBER)
+        TriedCard(spot.shape, 1, n, offset_of(document, _node(spot)), EXAMPLE_NUMBER)
         for n, spot in enumerate(spots, 1)
     )
-    return _trial(document, body, changes, cards, 1 if spots else 0)
+    return trial_of(document, body, changes, cards, 1 if spots else 0)
 
 
-def _trial(
+def trial_of(
     document: Document,
     body: bytes,
     changes: Sequence[Change],
     cards: tuple[TriedCard, ...],
     bookings: int,
 ) -> Trial:
+    """What comes of a message when `changes` are made."""
     spliced = document.splice(changes)
     return Trial(body, spliced.body, tuple(spliced.edits), cards, bookings)
 
 
-def _offset(document: Document, node: Node) -> int:
+def offset_of(document: Document, node: Node) -> int:
     """Where a place's text starts: the codec tells it with the edit that would replace it.
 
     An empty list or object can not be replaced by a text: for it, where its removal would start;
@@ -128,10 +130,12 @@ def _node(spot: TokenSpot) -> Node:
     return spot.pair[0] if spot.pair is not None else spot.number or spot.node
 
 
-def _example_token(number: int) -> Token:
+def example_token(number: int) -> Token:
+    """The invented token of the message's n-th card."""
     return Token(number, f"Example{number:06d}", test=False)
 
 
-def _example_card(token: Token) -> Found:
+def example_card(token: Token) -> Found:
+    """The card that every token resolves to."""
     card = Card(Secret(EXAMPLE_NUMBER), EXAMPLE_EXPIRY, Secret(EXAMPLE_HOLDER))
     return Found(token, "example", card, None)

@@ -13,6 +13,7 @@ from typing import Final, Literal
 
 from gateway.codecs.paths import Path, PathError, parse_path
 from gateway.errors import Problem
+from gateway.rules.exchanges import ExchangeCompiler
 from gateway.rules.insertions import compile_insertions
 from gateway.rules.model import (
     Direction,
@@ -64,6 +65,7 @@ class PackCompiler:
         self._shapes: dict[str, Shape] = {}
         self._routes: list[Route] = []
         self._notes = Notes(located)
+        self._exchanges = ExchangeCompiler(entry, self._notes)
         self._variables: Mapping[str, str] = {**entry.variables, **(around.variables or {})}
         if around.variables is None:
             self._variables = _Anything(self._variables)
@@ -81,12 +83,15 @@ class PackCompiler:
         for n, route in enumerate(entry.routes):
             self._routes.append(self._route(route, ("routes", n)))
         self._unique(self._routes)
+        self._exchanges.check_reach(self._routes)
         return Pack(
             system=entry.system,
             about=entry.about,
             file=self._located.file,
             shapes=MappingProxyType(self._shapes),
             routes=tuple(self._routes),
+            pairs=MappingProxyType(self._exchanges.pairs),
+            issuers=MappingProxyType(self._exchanges.issuers),
             examples=tuple(
                 self._example(example, self._routes, ("examples", n))
                 for n, example in enumerate(entry.examples)
@@ -126,6 +131,7 @@ class PackCompiler:
             response=response,
         )
         self._check_reach(route, place)
+        self._exchanges.check_route(route, place)
         turn = entry.one_at_a_time
         return replace(
             route,
@@ -167,9 +173,10 @@ class PackCompiler:
             elif route.protocol is not None:
                 message = "a route with a `protocol` is always called with a gateway key"
                 self._notes.add((*place, "auth"), message)
-            if route.request.detokenize:
-                message = "cards are put in only for a caller with a gateway key (`auth: key`)"
-                self._notes.add((*place, "request", "detokenize"), message)
+            for key in ("detokenize", "exchange"):
+                if getattr(route.request, key):
+                    message = "cards are put in only for a caller with a gateway key (`auth: key`)"
+                    self._notes.add((*place, "request", key), message)
             self._known(route.auth, self._around.callers, "caller", (*place, "auth"))
         if route.protocol is not None and route.response.tokenize is None:
             self._notes.add(
@@ -177,7 +184,7 @@ class PackCompiler:
                 "say which cards its answer may hold: `response: { tokenize: … }`",
             )
         if route.forward is not None and route.forward.scheme == "http":
-            if route.request.detokenize:
+            if route.request.detokenize or route.request.exchange:
                 self._notes.add((*place, "forward"), "cards may be put in only towards https://")
             if route.response.tokenize:
                 self._notes.add(
@@ -235,11 +242,12 @@ class PackCompiler:
             self._notes.add(place, "a message is either tokenized or detokenized")
         detokenize = self._named_shapes(entry.detokenize, (*place, "detokenize"))
         self._check_numbers(entry.detokenize, (*place, "detokenize"))
+        exchange = self._exchanges.direction(entry, way, place)
         if not entry.tokenize:
             for key in ("insert", "on_failure", "errors", "header"):
                 if key in entry.model_fields_set:
                     self._notes.add((*place, key), f"`{key}` goes with `tokenize`")
-            return Direction(None, detokenize, self._harmless(entry, way, place))
+            return Direction(None, detokenize, exchange, self._harmless(entry, way, place))
         if entry.header is not None and way == "request":
             self._notes.add(
                 (*place, "header"), "`header` is a header of the answer: under `response`"
@@ -260,7 +268,7 @@ class PackCompiler:
             errors=MappingProxyType({str(key): text for key, text in entry.errors.items()}),
             header=entry.header,
         )
-        return Direction(tokenize, detokenize, self._harmless(entry, way, place))
+        return Direction(tokenize, detokenize, None, self._harmless(entry, way, place))
 
     def _harmless(self, entry: DirectionEntry, way: Way, place: Place) -> Harmless | None:
         """`not_cards:` of the answer: what the guard leaves as it is."""
@@ -285,7 +293,7 @@ class PackCompiler:
             message = f"`like` names a route that stands above: there is no `{name}`"
             self._notes.add(place, message + suggest(name, above))
             return Direction()
-        if _is_idle(above[name]):
+        if above[name].idle:
             self._notes.add(place, f"route `{name}` does nothing with a {way}")
         return above[name]
 
@@ -331,7 +339,7 @@ class PackCompiler:
         if route is None:
             guess = suggest(entry.route, [route.name for route in routes])
             self._notes.add((*place, "route"), f"unknown route `{entry.route}`{guess}")
-        elif _is_idle(getattr(route, way)):
+        elif getattr(route, way).idle:
             message = f"route `{route.name}` does nothing with a {way}"
             self._notes.add((*place, way), message)
         return Example(
@@ -341,8 +349,3 @@ class PackCompiler:
             expect=MappingProxyType(entry.expect.model_dump(exclude_unset=True)),
             source=Source(self._located.file, self._located.line(place)),
         )
-
-
-def _is_idle(direction: Direction) -> bool:
-    """Whether nothing happens to a message, so that it would pass with every card in it."""
-    return direction.tokenize is None and not direction.detokenize

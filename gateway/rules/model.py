@@ -117,12 +117,63 @@ class Harmless:
 
 
 @dataclass(frozen=True, slots=True)
+class Pair:
+    """Where a token stands as two fields, without a card (relative to `at`)."""
+
+    name: str
+    format: Format
+    at: Path
+    iduser: Field
+    tokenuser: Field
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A place of an answer, and the texts that it may hold."""
+
+    at: Path
+    texts: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Issuer:
+    """How a processor is asked for its own token for a card: a POST to `path`, at the very host that
+    the caller's request goes to. JSON both ways."""
+
+    id: str  # `system/name`
+    path: str
+    headers: tuple[str, ...]  # of the caller's request, sent along
+    copied: tuple[str, ...]  # fields that stand beside the caller's pair, sent along
+    members: tuple[tuple[str, str], ...]  # name → template
+    issued: Said  # what the answer says when there is a token
+    iduser: Path
+    tokenuser: Path
+
+
+@dataclass(frozen=True, slots=True)
+class PairExchange:
+    """In a request: our pair becomes the processor's own. In a response: the other way round."""
+
+    pairs: tuple[Pair, ...]
+    issuer: Issuer | None = None  # of a request, always
+    copied: tuple[tuple[str, Path], ...] = ()  # the issuer's, as paths of the pairs' format
+    issue: bool = True  # a card that has none yet is sent to the issuer
+    forget: Said | None = None  # in a response: the processor's own pairs are good no more
+
+
+@dataclass(frozen=True, slots=True)
 class Direction:
-    """What happens to the request, or to the response. Both None: it passes (and is guarded)."""
+    """What happens to the request, or to the response. Nothing: it passes (and is guarded)."""
 
     tokenize: Tokenize | None = None
     detokenize: tuple[Shape, ...] = ()
+    exchange: PairExchange | None = None
     harmless: Harmless | None = None
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing happens to a message."""
+        return self.tokenize is None and not self.detokenize and self.exchange is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,7 +282,8 @@ class Route:
     @property
     def scope(self) -> str:
         """The scope that a key needs for this route."""
-        return "detokenize" if self.request.detokenize or self.response.detokenize else "proxy"
+        opens = self.request.detokenize or self.response.detokenize or self.request.exchange
+        return "detokenize" if opens else "proxy"
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,6 +306,8 @@ class Pack:
     file: str
     shapes: Mapping[str, Shape]
     routes: tuple[Route, ...]
+    pairs: Mapping[str, Pair] = field(default_factory=dict)
+    issuers: Mapping[str, Issuer] = field(default_factory=dict)
     examples: tuple[Example, ...] = ()
     format_source: str = ""  # `source:` where the format was learned
     draft: bool = False

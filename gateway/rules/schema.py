@@ -8,54 +8,27 @@ as such, never ignored.
 
 from __future__ import annotations
 
-import re
-from typing import Annotated, Any, ClassVar, Final, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    WithJsonSchema,
-    model_validator,
+from pydantic import BeforeValidator, Field, model_validator
+
+from gateway.rules.schema_pairs import IssuerEntry, PairEntry, SaidEntry
+from gateway.rules.schema_words import (
+    ENVELOPES,
+    Entry,
+    FieldEntry,
+    FieldPlace,
+    HeaderName,
+    Name,
+    ShapeName,
+    ShapeNames,
+    Text,
+    VariableName,
+    one_or_many,
+    path_alone,
+    short,
 )
 
-_ENVELOPES: Final = frozenset({"envelope", "envelopes", "inside", "unwrap"})
-
-
-def _named(pattern: str, longest: int, what: str) -> AfterValidator:
-    """Checks text against a pattern; `what` tells an administrator which."""
-
-    def check(text: str) -> str:
-        if len(text) > longest or not re.fullmatch(pattern, text):
-            raise ValueError(f"`{text}` must be {what}, at most {longest} signs")
-        return text
-
-    return AfterValidator(check)
-
-
-_DASHED: Final = "[a-z][a-z0-9]*(-[a-z0-9]+)*"
-_SHAPE: Final = "[a-z][a-z0-9]*([-_][a-z0-9]+)*"
-_HEADER: Final = "[Xx]-[A-Za-z0-9-]+"
-
-Name = Annotated[
-    str,
-    _named(_DASHED, 40, "a-z, 0-9 and dashes"),
-    WithJsonSchema({"type": "string", "pattern": f"^{_DASHED}$", "maxLength": 40}),
-]
-ShapeName = Annotated[
-    str,
-    _named(_SHAPE, 40, "a-z, 0-9, dashes and underscores"),
-    WithJsonSchema({"type": "string", "pattern": f"^{_SHAPE}$", "maxLength": 40}),
-]
-HeaderName = Annotated[
-    str,
-    _named(_HEADER, 60, "a header of the form X-Name"),
-    WithJsonSchema({"type": "string", "pattern": f"^{_HEADER}$", "maxLength": 60}),
-]
-VariableName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
-Text = Annotated[str, Field(min_length=1)]
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
 FailureName = Literal[
     "number_invalid",
@@ -92,32 +65,6 @@ def _later(*words: str) -> BeforeValidator:
     return BeforeValidator(refuse)
 
 
-def _one_or_many(value: object) -> object:
-    # Pydantic's strict mode takes no list for a tuple from Python, as it does from JSON.
-    if isinstance(value, str):
-        return (value,)
-    return tuple(value) if isinstance(value, list) else value
-
-
-def _path_alone(value: object) -> object:
-    return {"at": value} if isinstance(value, str) else value
-
-
-class _Entry(BaseModel):
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
-
-    not_yet: ClassVar[frozenset[str]] = frozenset()
-
-
-class FieldEntry(_Entry):
-    """One field of a card. In short: only its path."""
-
-    not_yet = frozenset({"pattern", *_ENVELOPES})
-
-    at: Text
-    type: Literal["string", "number"] = "string"
-
-
 class ExpiryEntry(FieldEntry):
     """A field with an expiry, or a part of one: `as:` is its spelling."""
 
@@ -130,11 +77,6 @@ class CvcEntry(FieldEntry):
     required: bool = False
 
 
-def _short(model: type[FieldEntry]) -> WithJsonSchema:
-    schema: dict[str, Any] = model.model_json_schema(by_alias=True)
-    return WithJsonSchema({"anyOf": [{"type": "string", "minLength": 1}, schema]})
-
-
 def _with_spelling(value: object) -> object:
     if isinstance(value, str):
         raise ValueError(  # noqa: TRY004  # pydantic makes a complaint with a place of it
@@ -144,24 +86,17 @@ def _with_spelling(value: object) -> object:
 
 
 ExpiryPlace = Annotated[ExpiryEntry, BeforeValidator(_with_spelling)]
-FieldPlace = Annotated[FieldEntry, BeforeValidator(_path_alone), _short(FieldEntry)]
-CvcPlace = Annotated[CvcEntry, BeforeValidator(_path_alone), _short(CvcEntry)]
-ShapeNames = Annotated[
-    tuple[ShapeName, ...],
-    Field(min_length=1),
-    BeforeValidator(_one_or_many),
-    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}),
-]
+CvcPlace = Annotated[CvcEntry, BeforeValidator(path_alone), short(CvcEntry)]
 
 
-class TokenEntry(_Entry):
+class TokenEntry(Entry):
     """Where a token stands as two fields."""
 
     iduser: Text
     tokenuser: Text
 
 
-class VirtualEntry(_Entry):
+class VirtualEntry(Entry):
     """How the message tells that a card is virtual."""
 
     flag: Text | None = None
@@ -171,10 +106,10 @@ class VirtualEntry(_Entry):
     holders: tuple[Text, ...] = ()
 
 
-class ShapeEntry(_Entry):
+class ShapeEntry(Entry):
     """Where a card's fields stand in a message."""
 
-    not_yet = frozenset({"pattern", "text", "retention", "retain", "carry_forward", *_ENVELOPES})
+    not_yet = frozenset({"pattern", "text", "retention", "retain", "carry_forward", *ENVELOPES})
 
     format: Annotated[Literal["xml", "json", "form"], _later("multipart", "text")]
     booking: Text | None = None
@@ -205,7 +140,7 @@ class ShapeEntry(_Entry):
         return self
 
 
-class InsertEntry(_Entry):
+class InsertEntry(Entry):
     """One thing that is inserted: an XML fragment, JSON members, or form pairs."""
 
     into: Text
@@ -224,14 +159,14 @@ class InsertEntry(_Entry):
         return self
 
 
-class NotCardsEntry(_Entry):
+class NotCardsEntry(Entry):
     """Places in a message whose digits are no card numbers, whatever they look like."""
 
     format: Literal["xml", "json", "form"]
-    at: Annotated[tuple[Text, ...], Field(min_length=1), BeforeValidator(_one_or_many)]
+    at: Annotated[tuple[Text, ...], Field(min_length=1), BeforeValidator(one_or_many)]
 
 
-class DirectionEntry(_Entry):
+class DirectionEntry(Entry):
     """What happens to a request, or to a response."""
 
     not_yet = frozenset({"carry_forward", "retention", "sign"})
@@ -239,9 +174,13 @@ class DirectionEntry(_Entry):
     like: Name | None = None  # a route above: the same happens as to its request, or response
     tokenize: ShapeNames = ()
     detokenize: ShapeNames = ()
+    exchange: ShapeNames = ()
+    issuer: Name | None = None
+    issue: bool = True
+    forget: SaidEntry | None = None
     insert: tuple[InsertEntry, ...] = ()
     on_failure: tuple[InsertEntry, ...] = ()
-    errors: dict[FailureName, Text] = {}
+    errors: dict[FailureName, Text] = Field(default_factory=dict)
     header: HeaderName | None = None
     not_cards: NotCardsEntry | None = None
 
@@ -254,15 +193,15 @@ class DirectionEntry(_Entry):
         return self
 
 
-class InboxEntry(_Entry):
+class InboxEntry(Entry):
     """The answer is kept, sealed, until the caller has it."""
 
     echo: Text | None = None
     # Places in the request, or `body`: what makes two polls the same one.
-    again: Annotated[tuple[Text, ...], BeforeValidator(_one_or_many)] = ()
+    again: Annotated[tuple[Text, ...], BeforeValidator(one_or_many)] = ()
 
 
-class RouteEntry(_Entry):
+class RouteEntry(Entry):
     """One kind of exchange: where it goes, and what happens to it."""
 
     not_yet = frozenset({"carry_forward", "retention", "signed", "envelope"})
@@ -298,7 +237,7 @@ class RouteEntry(_Entry):
         return self
 
 
-class ExpectEntry(_Entry):
+class ExpectEntry(Entry):
     """What must come of an example. Everything is optional; what is left out is not looked at."""
 
     cards: int | None = Field(default=None, ge=0)  # clear cards, or tokens where cards are put in
@@ -308,13 +247,14 @@ class ExpectEntry(_Entry):
     hotels: tuple[Text, ...] | None = None
     numbers: tuple[Text, ...] | None = None  # what stands in the numbers' places afterwards
     failed: dict[int, FailureName] | None = None  # card's number in the message → why
-    contains: Annotated[tuple[Text, ...], BeforeValidator(_one_or_many)] = ()
-    removed: Annotated[tuple[Text, ...], BeforeValidator(_one_or_many)] = ()
+    contains: Annotated[tuple[Text, ...], BeforeValidator(one_or_many)] = ()
+    removed: Annotated[tuple[Text, ...], BeforeValidator(one_or_many)] = ()
+    issues: Annotated[tuple[Text, ...], BeforeValidator(one_or_many)] = ()  # texts of that call
     unchanged: bool | None = None
     refused: Text | None = None  # an error's code
 
 
-class ExampleEntry(_Entry):
+class ExampleEntry(Entry):
     """A message and its expected outcome."""
 
     name: Text = ""
@@ -332,7 +272,7 @@ class ExampleEntry(_Entry):
         return self
 
 
-class PackEntry(_Entry):
+class PackEntry(Entry):
     """One system's file."""
 
     not_yet = frozenset({"retention", "processor", "processors", "carry_forward"})
@@ -341,8 +281,12 @@ class PackEntry(_Entry):
     about: Text
     source: Text | None = None
     draft: bool = False
-    variables: dict[VariableName, Text] = {}  # what `{name}` is unless gateway.yaml says otherwise
-    shapes: dict[ShapeName, ShapeEntry] = {}
+    variables: dict[VariableName, Text] = Field(
+        default_factory=dict
+    )  # what `{name}` is unless gateway.yaml says otherwise
+    shapes: dict[ShapeName, ShapeEntry] = Field(default_factory=dict)
+    pairs: dict[ShapeName, PairEntry] = Field(default_factory=dict)
+    issuers: dict[Name, IssuerEntry] = Field(default_factory=dict)
     routes: tuple[RouteEntry, ...] = Field(min_length=1)
     examples: tuple[ExampleEntry, ...] = ()
 

@@ -10,7 +10,8 @@ from gateway.codecs.document import Format
 from gateway.codecs.paths import Path, PathError, Step, parse_path
 from gateway.rules.model import Field, Shape, TokenPlace, VirtualPlace
 from gateway.rules.notes import Notes, Place
-from gateway.rules.schema import ExpiryEntry, FieldEntry, ShapeEntry, TokenEntry, VirtualEntry
+from gateway.rules.schema import ExpiryEntry, ShapeEntry, TokenEntry, VirtualEntry
+from gateway.rules.schema_words import FieldEntry
 from gateway.yaml_model import suggest
 
 NOWHERE: Final = Path(".", ())  # stands in for a path that was told to be wrong

@@ -14,6 +14,7 @@ from gateway.cards import expiry
 from gateway.cards.card import Failure
 from gateway.cli import rules as command
 from gateway.cli.examples import run_examples
+from gateway.rules.exchanges import PLACES
 from gateway.rules.load import load_pack_text
 from gateway.rules.schema import ExpectEntry, ShapeEntry
 
@@ -36,7 +37,7 @@ def test_every_yaml_snippet_is_a_pack_whose_examples_pass(number):
 
 
 def test_there_are_snippets():
-    assert len(SNIPPETS) == 6
+    assert len(SNIPPETS) == 7
     assert len(COMMANDS) == 6
 
 
@@ -56,6 +57,8 @@ def test_every_key_is_explained():
         assert f"`{key}`" in TEXT, key
     for key in ExpectEntry.model_fields:
         assert f"`{key}:" in TEXT or f", `{key}:" in TEXT, key
+    for place in PLACES:
+        assert f"`{{{place}}}`" in TEXT
     for failure in Failure:
         assert f"`{failure}`" in TEXT
     for spelling in expiry.WHOLE_SPELLINGS:

@@ -466,4 +466,28 @@ BREAKAGES = (
         "    def __repr__(self) -> str:\n        return repr(self.__value)\n",
         ("tests/cards/test_secret.py",),
     ),
+    Breakage(
+        "pass a processor's refusal of the card as it came",
+        "P03",
+        "gateway/stages/issuing.py",
+        '        body = guard_body(body, "json", known).body\n',
+        "        known.clear()\n",
+        ("tests/e2e/test_paycomet_rest.py::test_p03_an_issuer_that_echoes_the_card_leaks_nothing",),
+    ),
+    Breakage(
+        "forget that an exchanged card was opened",
+        "P03",
+        "gateway/stages/exchange_tokens.py",
+        "            exchange.known[found.card.pan.reveal()] = found.token.alias\n",
+        "",
+        ("tests/e2e/test_paycomet_rest.py::test_p03_an_echoed_card_becomes_its_token",),
+    ),
+    Breakage(
+        "call a processor at an address that nobody classified",
+        "P30",
+        "gateway/reach.py",
+        "            for address in await egress.addresses(host, port):\n",
+        "            for address in await egress._look_up(host, port):\n",
+        ("tests/test_outgoing.py::test_p30_a_private_address_is_not_dialled",),
+    ),
 )
