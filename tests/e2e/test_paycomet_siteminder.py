@@ -20,6 +20,7 @@ import httpx
 import pytest
 
 from gateway.channels.paycomet_faults import Fault
+from gateway.sandbox.faults import Fault as FaultTable
 from gateway.sandbox.faults import FaultServer
 from gateway.sandbox.tls import server_context
 from tests.e2e.test_pull import bookings, cards, timeless, tokens
@@ -360,3 +361,79 @@ def test_the_documents_table_is_the_faults():
     named = {int(code) for code in re.findall(r"\| (\d+) \|$", text, re.MULTILINE)}
     # What only a charge can meet, which this endpoint has none of.
     assert named == {fault.value for fault in Fault} - {Fault.TEST, Fault.PRODUCTION}
+
+
+# --- the published messages ---------------------------------------------------------------------
+
+# Shaped as the document's: the same card, which fails the check digit and ended in 2014, the same
+# elements around it. The document's own sample is not well-formed; this is what it means.
+PUBLISHED = """<?xml version="1.0"?>
+<SOAP-ENV:Envelope xmlns:SOAP-ENV="http://schemas.xmlsoap.org/soap/envelope/">
+	<SOAP-ENV:Header />
+	<SOAP-ENV:Body>
+		<OTA_ResRetrieveRS xmlns="http://www.opentravel.org/OTA/2003/05" Version="1.0" EchoToken="echo-xyz">
+			<Success/>
+			<ReservationsList>
+				<HotelReservation ResStatus="Book">
+					<UniqueID Type="14" ID="WTF-901"/>
+					<RoomStays><RoomStay><BasicPropertyInfo HotelCode="10107"/></RoomStay></RoomStays>
+					<ResGlobalInfo>
+						<Guarantee>
+							<GuaranteesAccepted>
+								<GuaranteeAccepted>
+									<PaymentCard CardCode="VI" CardType="1" CardNumber="4444444444444444" ExpireDate="1114">
+										<CardHolderName>Ada Example</CardHolderName>
+									</PaymentCard>
+								</GuaranteeAccepted>
+							</GuaranteesAccepted>
+						</Guarantee>
+						<Total AmountAfterTax="150.00" CurrencyCode="USD"/>
+					</ResGlobalInfo>
+				</HotelReservation>
+			</ReservationsList>
+		</OTA_ResRetrieveRS>
+	</SOAP-ENV:Body>
+</SOAP-ENV:Envelope>
+"""
+
+
+def answered(own_gateway, sandbox, body):
+    """What the endpoint makes of a body that SiteMinder answers."""
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\nContent-Length: %d\r\n\r\n"
+    with FaultServer("close_after_request", context=server_context(sandbox.directory)) as server:
+        server.fault = FaultTable(lambda card: (head % len(body) + body,))
+        gateway = own_gateway(test_hosts=stand_in(sandbox, server))
+        return gateway.paycomet(url=url_of(server)).content
+
+
+def test_the_published_reservation(own_gateway, sandbox):
+    after = answered(own_gateway, sandbox, PUBLISHED.encode()).decode()
+    tokens = re.search(
+        "<PaycometResponse><iduser>([0-9]+)</iduser><tokenuser>([0-9A-Za-z]{13})</tokenuser>"
+        "</PaycometResponse>",
+        after,
+    )
+    # Taken out again, what was inserted leaves the very bytes with the number masked.
+    bare = after.replace(tokens[0], "").replace("<B2B>0</B2B>", "")
+    assert bare == PUBLISHED.replace("4444444444444444", "444444******4444")
+    assert after.index("</Guarantee>") < tokens.start() < after.index("</ResGlobalInfo>")
+    flag = after.index("<B2B>")
+    assert after.index("</ResGlobalInfo>") < flag < after.index("</HotelReservation>")
+
+
+def test_the_published_failure(own_gateway, sandbox):
+    body = PUBLISHED.replace('ExpireDate="1114"', 'ExpireDate="1399"')
+    after = answered(own_gateway, sandbox, body.encode()).decode()
+    assert "PaycometResponse" not in after
+    error = "<ds_error_id>1046</ds_error_id>"
+    assert after.index("</ResGlobalInfo>") < after.index(error) < after.index("</HotelReservation>")
+    bare = after.replace(error, "").replace("<B2B>0</B2B>", "")
+    assert bare == body.replace("4444444444444444", "444444******4444")
+
+
+def test_siteminders_published_error(own_gateway, sandbox):
+    body = PUBLISHED[: PUBLISHED.index("<Success/>")] + (
+        '<Errors><Error Type="4">Authentication failed</Error></Errors>'
+        + PUBLISHED[PUBLISHED.index("\n\t\t</OTA_ResRetrieveRS>") :]
+    )
+    assert answered(own_gateway, sandbox, body.encode()) == body.encode()
