@@ -198,7 +198,7 @@ class Http(layer.Layer):
         session.never_expire()
         self._insist(cast(Verdict, (yield Work(boundary.send(exchange)))))
         self._still_there()
-        if exchange.response is None:
+        if not exchange.again:  # the inbox alone may answer in upstream's place (P02)
             yield from self._ask_upstream(exchange)
         self.laps.turn("gateway")
         session.never_expire()

@@ -9,9 +9,10 @@ CREATE TABLE answer (
     state TEXT NOT NULL
         CHECK (state IN ('undelivered', 'delivered', 'acknowledged', 'refused', 'replayed')),
     code TEXT NOT NULL,
+    -- Not beside `expires`: in the file the two would be one row of digits, which may look like a card.
     at TEXT NOT NULL,
-    expires TEXT NOT NULL,
     route TEXT NOT NULL,
+    expires TEXT NOT NULL,
     products TEXT NOT NULL,
     hotels TEXT NOT NULL,
     echo TEXT,
@@ -38,8 +39,8 @@ CREATE TABLE answer_body (
 CREATE TABLE cvc (
     iduser INTEGER PRIMARY KEY REFERENCES card (iduser) ON DELETE CASCADE,
     at TEXT NOT NULL,
-    until TEXT NOT NULL,
-    sealed BLOB NOT NULL
+    sealed BLOB NOT NULL,  -- between two times, as above
+    until TEXT NOT NULL
 ) STRICT;
 
 CREATE INDEX cvc_until ON cvc (until);
