@@ -36,7 +36,7 @@ class NetworkNotAllowed(GatewayError):
 class KeyRequired(GatewayError):
     code, status = "key_required", 401
     text = "A gateway key is required and none was sent."
-    action = "Send a key that starts with cgk_ in X-Api-Key, or in Proxy-Authorization."
+    action = "Send a key that starts with cgk_: in X-Api-Key; to the proxy, in Proxy-Authorization; to the control API, as Authorization: Bearer."
 
 
 class KeyInvalid(GatewayError):
@@ -79,6 +79,27 @@ class ProductNotPermitted(GatewayError):
     code, status = "product_not_permitted", 403
     text = "The gateway key is not permitted for this product."
     action = "Use a key that names this product."
+
+
+# --- what is asked of the control API -------------------------------------------------------------
+
+
+class PathUnknown(GatewayError):
+    code, status = "path_unknown", 404
+    text = "The control API has nothing at this path."
+    action = "See /openapi.json for what there is."
+
+
+class MethodNotAllowed(GatewayError):
+    code, status = "method_not_allowed", 405
+    text = "The control API does not take this method at this path."
+    action = "See /openapi.json for what there is."
+
+
+class RequestInvalid(GatewayError):
+    code, status = "request_invalid", 400
+    text = "A parameter or the body of this call is not as the control API has it."
+    action = "Compare it with /openapi.json."
 
 
 # --- where it may go ----------------------------------------------------------------------------

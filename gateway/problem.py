@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Final, Literal
 
@@ -14,22 +15,30 @@ _PHRASES: Final = {status.value: status.phrase for status in HTTPStatus}
 
 
 def problem(
-    error: GatewayError, *, exchange: str, phase: Literal["request", "response"]
+    error: GatewayError,
+    *,
+    exchange: str = "",
+    phase: Literal["request", "response"],
+    errors: Sequence[Mapping[str, str]] = (),
 ) -> tuple[int, str, bytes]:
     """Status, content type and body of the answer to `error`.
 
     `phase` says whose message was at fault: the caller's own (`request`), or what the other side
-    answered (`response`). Nothing in it comes from a message but `exchange`, the exchange's id.
+    answered (`response`). Nothing in it comes from a message but `exchange`, the exchange's id;
+    empty: it was none. `errors` says more, in words of ours.
     """
     status = error.status if phase == "request" else error.upstream_status
-    body = {
+    body: dict[str, object] = {
         "type": _TYPE + error.code,
         "title": error.text,
         "status": status,
         "code": error.code,
         "detail": error.action,
-        "exchange": exchange,
     }
+    if exchange:
+        body["exchange"] = exchange
+    if errors:
+        body["errors"] = list(errors)
     return status, MEDIA_TYPE, json.dumps(body, separators=(",", ":")).encode("ascii")
 
 

@@ -25,7 +25,7 @@ from gateway.access.clients import Access
 from gateway.cards.bins import Bins, load_bins
 from gateway.channels import paycomet
 from gateway.config import Config
-from gateway.control import health
+from gateway.control import api, health
 from gateway.control.port import Port, welcome
 from gateway.control.probe import Probe
 from gateway.egress import Egress, HostException, StandIn
@@ -158,6 +158,7 @@ class Worker:
         self._tasks: list[asyncio.Task[None]] = []
         listen = config.listen
         app = health.build({"serving": self._check_serving, "vault": Probe(self._vault.check)})
+        api.mount(app, self._access, [])
         self._control = Port(
             app, listen.control.address, tls=listen.control.tls, welcome=welcome(listen.control)
         )

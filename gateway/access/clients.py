@@ -10,7 +10,7 @@ and not valid is refused, and it is never passed on.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -117,6 +117,22 @@ class Access:
                 raise KeysConflict
             admission = self._admit_again(tunnel.key_id, address)
         return admission or self._by_network(address)
+
+    def holder(self, address: Address, keys: Sequence[str]) -> Admission:
+        """Admits a call of the control API, where a network alone is never enough.
+
+        1. The address is in some client's networks: else NetworkNotAllowed.
+        2. One key was sent: else KeyRequired, KeysConflict.
+        3. It is valid, as in `authenticate`: else KeyInvalid.
+
+        Raises VaultUnavailable when the keys can not be read (P27).
+        """
+        self._check_network(address)
+        if not keys:
+            raise KeyRequired
+        if len(set(keys)) > 1:
+            raise KeysConflict
+        return self._admit(_Sent(keys[0]), address)
 
     def strip(self, headers: Headers) -> None:
         """Removes what is ours from a request that goes upstream: our keys, Proxy-Authorization,

@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from fastapi.responses import JSONResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
+from gateway import __version__
 from gateway.errors import GatewayError
 
 
@@ -18,7 +19,7 @@ def build(checks: dict[str, Callable[[], None]]) -> FastAPI:
     `/healthz` answers as long as the event loop turns: a hung worker does not answer (P38).
     `/readyz` answers 200 with every check `ok`, else 503 with the code of each that failed.
     """
-    app = _application("control")
+    app = _application("control", openapi_url="/openapi.json")
 
     @app.get("/healthz")
     async def healthz() -> dict[str, str]:
@@ -55,12 +56,13 @@ def metrics(registry: CollectorRegistry) -> FastAPI:
     return app
 
 
-def _application(title: str) -> FastAPI:
+def _application(title: str, openapi_url: str | None = None) -> FastAPI:
     """Without FastAPI's own pages, and without its redirects, which repeat host and query."""
     return FastAPI(
         title=f"card-gateway {title}",
+        version=__version__,
         docs_url=None,
         redoc_url=None,
-        openapi_url=None,
+        openapi_url=openapi_url,
         redirect_slashes=False,
     )

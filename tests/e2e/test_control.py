@@ -56,7 +56,8 @@ REQUESTS = [
     f"GET /metrics HTTP/1.1\r\nHost: a\r\nAccept: {CANARY}\r\nConnection: close\r\n\r\n",
     f"POST /readyz HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 16\r\n\r\n{CANARY}",
     f"GET /readyz HTTP/1.1\r\nHost: a\r\nUpgrade: {CANARY}\r\nConnection: upgrade, close\r\n\r\n",
-    f"GET /openapi.json HTTP/1.1\r\nHost: {CANARY}\r\nConnection: close\r\n\r\n",
+    f"GET /openapi.json?{CANARY} HTTP/1.1\r\nHost: {CANARY}\r\nConnection: close\r\n\r\n",
+    f"GET /v1/exchanges HTTP/1.1\r\nHost: a\r\nX-Api-Key: {CANARY}\r\nConnection: close\r\n\r\n",
 ]  # fmt: skip
 
 
@@ -66,6 +67,14 @@ def test_p16_no_answer_quotes_what_was_asked(gateway, name, request_):
     got = talk(getattr(gateway.addresses, name), request_.encode())
     assert got.startswith(b"HTTP/1.1 ")
     assert CANARY.encode() not in got
+
+
+def test_only_the_control_port_describes_itself(gateway):
+    assert gateway.control("/openapi.json").json()["info"]["title"] == "card-gateway control"
+    for path in ("/openapi.json", "/docs", "/redoc", "/v1/exchanges"):
+        asked = f"GET {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n".encode()
+        assert talk(gateway.addresses.metrics, asked).startswith(b"HTTP/1.1 404 ")
+    assert gateway.control("/docs").status_code == 404
 
 
 def test_the_metrics_are_where_they_were(gateway):
