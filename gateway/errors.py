@@ -304,6 +304,24 @@ class CardRefused(GatewayError):
     action = "Ask the guest for another card, or mend what the processor names."
 
 
+class AnswerRefused(GatewayError):
+    code, status = "answer_refused", 409
+    text = "The answer is in quarantine, because the gateway would not give it on."
+    action = "Run: card-gateway exchanges show. When the cause is mended, replay it."
+
+
+class AnswerNotRefused(GatewayError):
+    code, status = "answer_not_refused", 409
+    text = "Only an answer that was refused goes through the rules again, and only once."
+    action = "Run: card-gateway exchanges show"
+
+
+class AnswerOfAnother(GatewayError):
+    code, status = "answer_of_another", 403
+    text = "An answer is given to the client whose it is, and to nobody else."
+    action = "Use a key of that client."
+
+
 class VaultUnavailable(GatewayError):
     code, status, upstream_status = "vault_unavailable", 503, 503
     text = "The vault can not be reached or is sealed, so nothing was forwarded."

@@ -26,6 +26,7 @@ from gateway.cards.bins import Bins, load_bins
 from gateway.channels import paycomet
 from gateway.config import Config
 from gateway.control import api, health
+from gateway.control.exchanges import Exchanges
 from gateway.control.port import Port, welcome
 from gateway.control.probe import Probe
 from gateway.egress import Egress, HostException, StandIn
@@ -158,7 +159,7 @@ class Worker:
         self._tasks: list[asyncio.Task[None]] = []
         listen = config.listen
         app = health.build({"serving": self._check_serving, "vault": Probe(self._vault.check)})
-        api.mount(app, self._access, [])
+        api.mount(app, self._access, [Exchanges(self._vault.answers).router])
         self._control = Port(
             app, listen.control.address, tls=listen.control.tls, welcome=welcome(listen.control)
         )

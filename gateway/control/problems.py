@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, cast
+from typing import Any, Final, Literal, cast
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -36,9 +36,14 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _unforeseen)
 
 
-def answer(error: GatewayError, errors: Sequence[Mapping[str, str]] = ()) -> Response:
-    """The response that says `error`; `errors` is what is wrong with which parameter."""
-    status, media_type, body = problem(error, phase="request", errors=errors)
+def answer(
+    error: GatewayError,
+    errors: Sequence[Mapping[str, str]] = (),
+    phase: Literal["request", "response"] = "request",
+) -> Response:
+    """The response that says `error`, whose fault it was (`problem`), and with `errors` what is
+    wrong with which parameter."""
+    status, media_type, body = problem(error, phase=phase, errors=errors)
     headers = {"Cache-Control": "no-store"}
     if status == 401:
         headers["WWW-Authenticate"] = "Bearer"

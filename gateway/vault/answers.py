@@ -126,6 +126,7 @@ class AnswerTable:
         states: Collection[AnswerState] = tuple(AnswerState),
         products: Collection[str] | None = None,
         client: str | None = None,
+        exchange: str | None = None,
         hotel: str | None = None,
         echo: str | None = None,
         poll: bytes | None = None,
@@ -141,6 +142,7 @@ class AnswerTable:
         where += [] if set(states) == set(AnswerState) else [(_AMONG_STATES, json.dumps([*states]))]
         where += [] if products is None else [(_WITHIN, json.dumps([*products]))]
         where += [] if client is None else [("client = ?", client)]
+        where += [] if exchange is None else [("exchange = ?", exchange)]
         where += [] if hotel is None else [(_OF_HOTEL, hotel)]
         where += [] if echo is None else [("echo = ?", echo)]
         where += [] if since is None else [("at >= ?", stamp(since))]

@@ -105,13 +105,20 @@ def test_what_is_asked_for_most_is_found_by_an_index(tmp_path: Path) -> None:
         listed(vault)
         listed(vault, client="pms", poll=b"p")
         listed(vault, client="pms", echo="e")
+        listed(vault, client="pms", exchange="e")
         get(vault)
         vault.answers.totals()
     assert "answer_at" in plans[0]
     assert "TEMP B-TREE" not in plans[0]
     for plan, index in zip(
         plans[1:],
-        ["answer_poll", "answer_echo", "(client=? AND exchange=?)", "COVERING INDEX answer_state"],
+        [
+            "answer_poll",
+            "answer_echo",
+            "(client=? AND exchange=?)",
+            "(client=? AND exchange=?)",
+            "COVERING INDEX answer_state",
+        ],
         strict=True,
     ):
         assert index in plan

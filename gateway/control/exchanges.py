@@ -1,0 +1,205 @@
+"""`/v1/exchanges`: answers that are kept until their client has them, and those that were refused.
+
+    scope      sees
+    proxy      the exchanges of its client whose products are all among the key's
+    admin      those of every client, named by `client=`; still only the key's products
+
+An answer itself is for the client whose it is: an administrator who needs none of its guests' data
+gets none, and a refused answer, which may hold clear cards, is given to nobody. What the caller may
+not see is not there: 404, not 403.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Final, Literal, Protocol
+
+from fastapi import APIRouter, Depends, Query
+from fastapi.responses import Response
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from gateway.control import problems
+from gateway.control.caller import Caller, needs
+from gateway.control.handed import Handed
+from gateway.control.kept_exchange import KeptExchange
+from gateway.errors import (
+    AnswerNotRefused,
+    AnswerOfAnother,
+    AnswerRefused,
+    ExchangeUnknown,
+    GatewayError,
+    ScopeMissing,
+    VaultUnavailable,
+)
+from gateway.log import event
+from gateway.vault.answer import AnswerRow, AnswerState
+from gateway.vault.answers import AnswerTable
+
+LONGEST: Final = 100  # characters of a hotel or an EchoToken
+MOST: Final = 1000  # rows of one list
+
+# What a client has to fetch or to confirm; what was refused it can do nothing about.
+_UNACKNOWLEDGED: Final = (AnswerState.UNDELIVERED, AnswerState.DELIVERED, AnswerState.REPLAYED)
+
+MayRead = Annotated[Caller, Depends(needs("proxy", "admin"))]
+MayReplay = Annotated[Caller, Depends(needs("admin"))]
+Client = Annotated[
+    str | None,
+    Query(max_length=LONGEST, description="Whose it is, for administrators. Default: the key's."),
+]
+Time = Annotated[
+    AwareDatetime, Field(ge=datetime(2000, 1, 1, tzinfo=UTC), lt=datetime(9000, 1, 1, tzinfo=UTC))
+]
+Text = Annotated[str, Field(min_length=1, max_length=LONGEST)]
+
+
+class Search(BaseModel):
+    """Which exchanges to list, newest first: those that fit everything that is given."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    state: list[AnswerState | Literal["unacknowledged"]] = Field(
+        default=[],
+        description="May be repeated. `unacknowledged`: undelivered, delivered, replayed.",
+    )
+    hotel: Text | None = None
+    echo: Text | None = Field(default=None, description="The message's EchoToken.")
+    since: Time | None = Field(
+        default=None, description="A time with its zone: 2026-03-01T12:00:00Z"
+    )
+    limit: int = Field(default=100, ge=1, le=MOST)
+    client: Text | None = Field(default=None, description="For administrators. Default: all.")
+
+    def states(self) -> frozenset[AnswerState]:
+        """The states that are meant; none named: all."""
+        named = {one for one in self.state if isinstance(one, AnswerState)}
+        if "unacknowledged" in self.state:
+            named |= set(_UNACKNOWLEDGED)
+        return frozenset(named or AnswerState)
+
+
+class Replay(Protocol):
+    """Lets a refused answer through today's rules."""
+
+    async def __call__(self, client: str, exchange: str) -> str:
+        """The id of the exchange under which the rewritten answer is kept now, durable.
+
+        Raises ExchangeUnknown; the `GatewayError` for which it is still refused; VaultUnavailable.
+        """
+
+
+class Exchanges:
+    """The part of the control API. Without `replay` there is no such call."""
+
+    def __init__(self, answers: AnswerTable, replay: Replay | None = None) -> None:
+        self._answers, self._replay = answers, replay
+        self.router = APIRouter(prefix="/exchanges", tags=["exchanges"])
+        add = self.router.add_api_route
+        add("", self.listed, methods=["GET"], summary="List")
+        add("/{id}", self.shown, methods=["GET"], summary="One exchange")
+        add(
+            "/{id}/answer",
+            self.answer,
+            methods=["GET"],
+            summary="Its answer, once more",
+            response_class=Response,
+        )
+        add("/{id}/acknowledge", self.acknowledge, methods=["POST"], summary="The client has it")
+        if replay is not None:
+            add(
+                "/{id}/replay",
+                self.replay,
+                methods=["POST"],
+                summary="A refused one, by today's rules",
+                response_model=KeptExchange,
+            )
+
+    async def listed(
+        self, caller: MayRead, search: Annotated[Search, Query()]
+    ) -> list[KeptExchange]:
+        """What is kept, newest first, with what to do about what was not delivered, or refused."""
+        client = search.client
+        if not caller.is_admin:
+            if client not in {None, caller.client}:
+                raise ScopeMissing
+            client = caller.client
+        rows = await self._answers.listed(
+            states=search.states(),
+            products=caller.products,
+            client=client,
+            hotel=search.hotel,
+            echo=search.echo,
+            since=search.since,
+            limit=search.limit,
+        )
+        return [KeptExchange.of(row) for row in rows]
+
+    async def shown(self, id: str, caller: MayRead, client: Client = None) -> KeptExchange:
+        """What is known of it: nothing of the answer itself."""
+        return KeptExchange.of(await self._row(id, caller, client))
+
+    async def answer(self, id: str, caller: MayRead, client: Client = None) -> Response:
+        """The answer as it would have been delivered: status, headers, body; all but
+        `Cache-Control` and what belongs to a connection. From then on it is `replayed`.
+
+        Only for the client whose it is, and never one that was refused.
+        """
+        row = await self._own(id, caller, client)
+        if row.code:
+            raise AnswerRefused
+        answer = await self._answers.open(id, client=row.client)
+        if answer is None:
+            raise ExchangeUnknown
+
+        async def handed() -> None:
+            event("answer_replayed", exchange=id, client=row.client, key=caller.key_id)
+            await self._answers.mark(id, AnswerState.REPLAYED, client=row.client)
+
+        return Handed(answer, handed)
+
+    async def acknowledge(self, id: str, caller: MayRead, client: Client = None) -> KeptExchange:
+        """Notes that the client has the answer and needs it no more; again: nothing changes."""
+        row = await self._own(id, caller, client)
+        if row.state is AnswerState.REFUSED:
+            raise AnswerRefused
+        await self._answers.mark(id, AnswerState.ACKNOWLEDGED, client=row.client)
+        return KeptExchange.of(await self._row(id, caller, client))
+
+    async def replay(
+        self, id: str, caller: MayReplay, client: Client = None
+    ) -> Response | KeptExchange:
+        """Lets a refused answer through today's rules. What is kept then, under the id that it has
+        from then on; or why it is still refused, as its client would have been told.
+        """
+        row = await self._row(id, caller, client)
+        if row.state is not AnswerState.REFUSED:
+            raise AnswerNotRefused
+        if self._replay is None:
+            raise ExchangeUnknown
+        try:
+            kept = await self._replay(row.client, id)
+        except (ExchangeUnknown, VaultUnavailable):
+            raise
+        except GatewayError as error:
+            return problems.answer(error, phase="response")
+        event("answer_passed", exchange=kept, client=row.client, key=caller.key_id)
+        return KeptExchange.of(await self._row(kept, caller, row.client))
+
+    async def _row(self, id: str, caller: Caller, client: str | None) -> AnswerRow:
+        """The exchange, if the caller may know of it. Raises ExchangeUnknown."""
+        whose = client or caller.client
+        if whose == caller.client or caller.is_admin:
+            rows = await self._answers.listed(
+                products=caller.products, client=whose, exchange=id, limit=1
+            )
+            if rows:
+                return rows[0]
+        raise ExchangeUnknown
+
+    async def _own(self, id: str, caller: Caller, client: str | None) -> AnswerRow:
+        """The exchange, if it is the caller's. Raises ExchangeUnknown; AnswerOfAnother for what the
+        caller may know of, but not have."""
+        row = await self._row(id, caller, client)
+        if row.client != caller.client:
+            raise AnswerOfAnother
+        return row
