@@ -54,6 +54,21 @@ class Metrics:
         self.vault_cards = Gauge(
             prefix + "vault_cards", "Cards in the vault.", ["product"], registry=registry
         )
+        self.answers = Gauge(
+            prefix + "answers", "Answers that are kept, by state.", ["state"], registry=registry
+        )
+        self.answers_bytes = Gauge(
+            prefix + "answers_bytes",
+            "Bytes of the answers that are kept, sealed, by state.",
+            ["state"],
+            registry=registry,
+        )
+        self.answers_oldest = Gauge(
+            prefix + "answers_oldest_timestamp_seconds",
+            "When the oldest answer of a state was kept; without one there is no line.",
+            ["state"],
+            registry=registry,
+        )
         self.rules_loaded = Gauge(
             prefix + "rules_loaded_timestamp_seconds",
             "When the rules in force were loaded.",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from datetime import datetime
 from time import monotonic
 from typing import Final
 
@@ -16,16 +17,20 @@ from gateway.garbage import Garbage
 from gateway.log import event
 from gateway.metrics import Metrics
 from gateway.refused import Refusals
+from gateway.vault.answer import AnswerState
 from gateway.vault.service import Vault
 
 _HOUSEKEEPING_SECONDS: Final = 2.0
 # The keys are read anew by a thread long before a request would have to do it (`keys.FRESH`).
 _KEYS_SECONDS: Final = FRESH.total_seconds() / 2
 _MEASURE_SECONDS: Final = 60.0  # certificates are files: they need not be read oftener
+_COUNT_SECONDS: Final = 10.0  # counting reads each kept answer's row; Prometheus asks no oftener
+_CVC_SECONDS: Final = 15.0  # a security code is not given out after its end anyway
+_ANSWER_SECONDS: Final = 60.0
 
 
 class Upkeep:
-    """Its two tasks run until they are cancelled; one that ends by itself is a fault."""
+    """Its tasks run until they are cancelled; one that ends by itself is a fault."""
 
     def __init__(
         self,
@@ -37,11 +42,15 @@ class Upkeep:
         metrics: Metrics,
         garbage: Garbage,
         idle: Callable[[], bool],
+        clock: Callable[[], datetime],
     ) -> None:
         self._config, self._vault, self._keys, self._refusals = config, vault, keys, refusals
         self._metrics, self._garbage, self._idle = metrics, garbage, idle
+        self._clock = clock
         self._measured = float("-inf")  # when certificates were read last
+        self._counted = float("-inf")  # when answers were counted last
         self._ends: set[str] = set()  # what has a `not_after`
+        self._kept: set[AnswerState] = set()  # of what there are answers
 
     async def refresh_keys(self) -> None:
         """Keeps what is known of the keys fresh, beside the event loop and whatever else there is to do.
@@ -55,6 +64,29 @@ class Upkeep:
             except VaultUnavailable as error:
                 event("keys_not_read", level=logging.ERROR, code=error.code)
 
+    async def purge_cvcs(self) -> None:
+        """Erases security codes whose time has ended."""
+        while True:
+            await asyncio.sleep(_CVC_SECONDS)
+            await self._purge("cvcs", self._vault.cvcs.purge)
+
+    async def purge_answers(self) -> None:
+        """Erases kept answers that have expired. Each of their bytes is overwritten, which can take a
+        while: nothing else waits for it.
+        """
+        while True:
+            await asyncio.sleep(_ANSWER_SECONDS)
+            await self._purge("answers", self._vault.answers.purge)
+
+    async def _purge(self, what: str, purge: Callable[[datetime], int]) -> None:
+        try:
+            count = await asyncio.to_thread(purge, self._clock())
+        except VaultUnavailable as error:
+            event("not_purged", level=logging.ERROR, what=what, code=error.code)
+            return
+        if count:
+            event("purged", what=what, count=count)
+
     async def keep_house(self) -> None:
         """Every few seconds: garbage is collected, refusals and keys' last use are written, gauges are set."""
         while True:
@@ -63,6 +95,7 @@ class Upkeep:
             try:
                 counts = await asyncio.to_thread(self.flush)
                 await asyncio.to_thread(self.measure_ends)
+                await asyncio.to_thread(self.count_answers)
             except VaultUnavailable as error:
                 event("housekeeping_failed", level=logging.ERROR, code=error.code)
                 continue
@@ -100,3 +133,19 @@ class Upkeep:
         for what in self._ends - ends.keys():
             self._metrics.not_after.remove(what)
         self._ends = set(ends)
+
+    def count_answers(self) -> None:
+        """How much is kept in each state, and since when. Raises `VaultUnavailable`."""
+        if monotonic() - self._counted < _COUNT_SECONDS:
+            return
+        self._counted = monotonic()
+        totals = self._vault.answers.totals()
+        for state in AnswerState:
+            found = totals.get(state)
+            self._metrics.answers.labels(state.value).set(found.count if found else 0)
+            self._metrics.answers_bytes.labels(state.value).set(found.bytes if found else 0)
+        for state, found in totals.items():
+            self._metrics.answers_oldest.labels(state.value).set(found.oldest.timestamp())
+        for state in self._kept - totals.keys():
+            self._metrics.answers_oldest.remove(state.value)
+        self._kept = set(totals)

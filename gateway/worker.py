@@ -155,6 +155,7 @@ class Worker:
             metrics=self.metrics,
             garbage=self._garbage,
             idle=lambda: self._engine.idle,
+            clock=clock,
         )
         self._tasks: list[asyncio.Task[None]] = []
         listen = config.listen
@@ -189,6 +190,8 @@ class Worker:
         self._keep_running("rules", self._rules.watch(loaded=self._loaded, failed=self._kept_old))
         self._keep_running("keys", self._upkeep.refresh_keys())
         self._keep_running("housekeeping", self._upkeep.keep_house())
+        self._keep_running("cvcs", self._upkeep.purge_cvcs())
+        self._keep_running("answers", self._upkeep.purge_answers())
         engine = self._engine.addresses
         addresses = Addresses(engine["proxy"], engine["endpoints"], control, metrics)
         listening = {name: f"{host}:{port}" for name, (host, port) in addresses.items()}
