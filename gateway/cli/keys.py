@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Annotated, Final
 
 import typer
@@ -19,6 +18,7 @@ from gateway.access.keys import (
     is_live,
     key_id,
 )
+from gateway.cli import duration
 from gateway.cli.output import (
     DEFAULT_CONFIG,
     AsJson,
@@ -36,9 +36,7 @@ from gateway.vault.model import KeyRow
 from gateway.vault.service import Vault
 from gateway.yaml_model import suggest
 
-_LIFETIME: Final = re.compile(r"([1-9][0-9]{0,4})([dhw])")
 _ORIGIN: Final = "command line"
-_UNITS: Final = {"h": "hours", "d": "days", "w": "weeks"}
 
 app = typer.Typer(no_args_is_help=True, help="Make, list and revoke gateway keys.")
 
@@ -87,7 +85,7 @@ def create_key(  # noqa: PLR0917 - typer's options
             )
         ),
         networks=_networks(network or [], settings, client),
-        expires=now + _lifetime(expires) if expires else None,
+        expires=now + duration.parse(expires, "--expires") if expires else None,
     )
     with _vault(settings) as vault:
         try:
@@ -195,15 +193,6 @@ def _networks(texts: list[str], config: Config, client: str) -> tuple[str, ...]:
                 f"`{text}` is not within the networks of `{client}`", param_hint="--network"
             )
     return tuple(texts)
-
-
-def _lifetime(text: str) -> timedelta:
-    match = _LIFETIME.fullmatch(text)
-    if match is None:
-        raise typer.BadParameter(
-            f"`{text}` is not a time; write it like 90d, 12h or 8w", param_hint="--expires"
-        )
-    return timedelta(**{_UNITS[match[2]]: int(match[1])})
 
 
 def _state(row: KeyRow, now: datetime) -> str:

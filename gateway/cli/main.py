@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from gateway import __version__
-from gateway.cli import certs, check, demo, keys, refused, rules, run, sandbox, scan
+from gateway.cli import certs, check, demo, exchanges, keys, refused, rules, run, sandbox, scan
 from gateway.cli.output import complain, complain_of
 from gateway.errors import ConfigurationError, GatewayError
 
@@ -22,6 +22,7 @@ Examples:
   card-gateway check          are gateway.yaml, rules and files right?
   card-gateway keys create --client pms --name front-desk
   card-gateway refused        what was refused, and the YAML that allows it
+  card-gateway exchanges list answers that did not arrive, and what to do
 
 Exit codes: 0 fine, 1 found something, 2 wrong use.
 """
@@ -66,7 +67,7 @@ def _options(
     """Options of the command as a whole."""
 
 
-for _module in (run, demo, check, refused, rules, keys, scan, certs, sandbox):
+for _module in (run, demo, check, refused, exchanges, rules, keys, scan, certs, sandbox):
     _module.register(app)
 
 

@@ -1,0 +1,237 @@
+"""`card-gateway exchanges list|show|answer|replay`: answers that did not arrive, and those refused."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import os
+import sys
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Final, TypeVar, cast
+
+import typer
+
+from gateway.cli import duration
+from gateway.cli.output import (
+    DEFAULT_CONFIG,
+    AsJson,
+    ConfigFile,
+    complain,
+    done,
+    print_json,
+    say,
+)
+from gateway.cli.suggestions import quoted
+from gateway.config import Config, read_config
+from gateway.control.kept_exchange import KeptExchange
+from gateway.errors import AnswerRefused, ExchangeUnknown, GatewayError, VaultUnavailable
+from gateway.vault.answer import AnswerRow, AnswerState
+from gateway.vault.service import Vault
+
+# What somebody has to do something about.
+_TROUBLE: Final = (AnswerState.UNDELIVERED, AnswerState.REFUSED)
+
+_T = TypeVar("_T")
+Replay = Callable[
+    [Config, str, str], Awaitable[str]
+]  # client, exchange → the id it has from then on
+Id = Annotated[str, typer.Argument(metavar="ID", help="The exchange's id, from `exchanges list`.")]
+Client = Annotated[
+    str | None, typer.Option(help="Whose it is; needed where several have one of this id.")
+]
+
+app = typer.Typer(no_args_is_help=True, help="Answers that did not arrive, and those refused.")
+
+
+def register(parent: typer.Typer) -> None:
+    """Adds the group to the command."""
+    parent.add_typer(app, name="exchanges")
+
+
+@app.command("list")
+def list_exchanges(  # noqa: PLR0917 - typer's options
+    state: Annotated[
+        list[AnswerState] | None,
+        typer.Option(help="May be repeated. Default: undelivered and refused."),
+    ] = None,
+    client: Annotated[str | None, typer.Option(help="Only this client's.")] = None,
+    hotel: Annotated[str | None, typer.Option(help="Only with bookings of this hotel.")] = None,
+    echo: Annotated[str | None, typer.Option(help="Only the message with this EchoToken.")] = None,
+    since: Annotated[str, typer.Option(help="Only the last 12h, 3d, 2w.")] = "",
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="At most so many.")] = 100,
+    as_json: AsJson = False,
+    config: ConfigFile = DEFAULT_CONFIG,
+) -> None:
+    """List kept answers, newest first: by default those that did not arrive or were refused.
+
+    Exit code 1 when there is one of these, 0 when there is none.
+
+    For example:
+
+      card-gateway exchanges list --since 12h
+
+      card-gateway exchanges list --state delivered --state replayed --hotel 10107
+    """
+    start = datetime.now(UTC) - duration.parse(since, "--since") if since else None
+    with _vault(read_config(config)) as vault:
+        found = vault.answers.listed(
+            states=state or _TROUBLE,
+            client=client,
+            hotel=hotel,
+            echo=echo,
+            since=start,
+            limit=limit,
+        )
+        rows = [KeptExchange.of(row) for row in _run(found)]
+    if as_json:
+        print_json([row.model_dump(mode="json") for row in rows])
+    elif not rows:
+        say("There are none.")
+    else:
+        for row in rows:
+            _print(row)
+    raise typer.Exit(1 if any(row.state in _TROUBLE for row in rows) else 0)
+
+
+@app.command("show")
+def show(
+    id: Id, client: Client = None, as_json: AsJson = False, config: ConfigFile = DEFAULT_CONFIG
+) -> None:
+    """Show what is known of one exchange: when, whose, how far it came, and what to do.
+
+    Example: card-gateway exchanges show kbgpmhlnokfjcieidgah
+    """
+    with _vault(read_config(config)) as vault:
+        row = KeptExchange.of(_row(vault, id, client))
+    if as_json:
+        print_json(row.model_dump(mode="json"))
+        return
+    _print(row)
+
+
+@app.command("answer")
+def answer(
+    id: Id,
+    out: Annotated[
+        Path | None, typer.Option(help="A new file, for your eyes only. Default: a pipe.")
+    ] = None,
+    client: Client = None,
+    config: ConfigFile = DEFAULT_CONFIG,
+) -> None:
+    """Write the body of a kept answer: with tokens for cards, but with its guests' names.
+
+    How far the exchange came stays as it is: its client fetches it over the control API. An answer
+    that was refused is not given out, because cards may be in it.
+
+    For example:
+
+      card-gateway exchanges answer kbgpmhlnokfjcieidgah --out answer.xml
+
+      card-gateway exchanges answer kbgpmhlnokfjcieidgah | xmllint --format -
+    """
+    if out is None and sys.stdout.isatty():
+        complain("The answer holds guests' data.", "Name a file (--out FILE), or use a pipe.")
+        raise typer.Exit(2)
+    with _vault(read_config(config)) as vault:
+        row = _row(vault, id, client)
+        if row.code:
+            raise AnswerRefused
+        kept = _run(vault.answers.open(id, client=row.client))
+    if kept is None:
+        raise ExchangeUnknown
+    if out is None:
+        sys.stdout.buffer.write(kept.body)
+        sys.stdout.buffer.flush()
+        return
+    with os.fdopen(os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(kept.body)
+    done(f"{len(kept.body)} bytes in {out} (status {kept.status}).")
+
+
+@app.command("replay")
+def replay(
+    id: Id, client: Client = None, as_json: AsJson = False, config: ConfigFile = DEFAULT_CONFIG
+) -> None:
+    """Let a refused answer through today's rules; its client can fetch it then.
+
+    Mend the cause first: `exchanges show ID` names it. Exit code 1 when it is still refused.
+
+    Example: card-gateway exchanges replay kbgpmhlnokfjcieidgah
+    """
+    settings = read_config(config)
+    with _vault(settings) as vault:
+        row = _row(vault, id, client)
+    if row.state is not AnswerState.REFUSED:
+        complain(f"It is {row.state}, not refused: there is nothing to replay.")
+        raise typer.Exit(2)
+    try:
+        kept = _run(load_replay()(settings, row.client, id))
+    except (ExchangeUnknown, VaultUnavailable):
+        raise
+    except GatewayError as error:
+        if as_json:
+            print_json({"exchange": id, "client": row.client, "code": error.code})
+        else:
+            complain(f"It is still refused: {error.code}. {error.text}", error.action)
+        raise typer.Exit(1) from None
+    if as_json:
+        print_json({"exchange": kept, "client": row.client, "code": ""})
+        return
+    done(f"It is kept as {kept} now, for {row.client}: GET /v1/exchanges/{kept}/answer")
+
+
+def load_replay() -> Replay:
+    """What lets an answer through the rules. It is loaded here, when it is needed: with it comes all
+    that a running gateway has."""
+    return cast("Replay", importlib.import_module("gateway.replay").replay)
+
+
+@contextmanager
+def _vault(config: Config) -> Iterator[Vault]:
+    vault = Vault.open(config.database, config.kek)
+    try:
+        yield vault
+    finally:
+        vault.close()
+
+
+def _run(work: Awaitable[_T]) -> _T:
+    async def awaited() -> _T:
+        return await work
+
+    return asyncio.run(awaited())
+
+
+def _row(vault: Vault, id: str, client: str | None) -> AnswerRow:
+    """The one exchange of this id. Raises ExchangeUnknown; ends with 2 where it is not clear which."""
+    rows = _run(vault.answers.listed(exchange=id, client=client))
+    if not rows:
+        raise ExchangeUnknown
+    if len(rows) > 1:
+        names = ", ".join(sorted(row.client for row in rows))
+        complain("Several clients have an exchange of this id.", f"Name one with --client: {names}")
+        raise typer.Exit(2)
+    return rows[0]
+
+
+def _print(row: KeptExchange) -> None:
+    say(f"{row.exchange}  {row.state}", style="bold")
+    say(
+        f"   {quoted(row.client)}, {quoted(row.route)}, {_minute(row.at)}, until {_minute(row.expires)}"
+    )
+    hotels = ", ".join(quoted(hotel) for hotel in row.hotels) or "unknown"
+    echo = f"; EchoToken {quoted(row.echo)}" if row.echo else ""
+    say(f"   hotel {hotels}{echo}; {row.size} bytes")
+    if row.code:
+        say(f"   {row.code}")
+    if row.reason:
+        say(f"   {row.reason}", style="red")
+        say(f"   {row.what_to_do}")
+    say("")
+
+
+def _minute(at: datetime) -> str:
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
