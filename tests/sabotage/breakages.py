@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from tests.sabotage import access, clear_data, operating, vault
+from tests.sabotage import access, clear_data, control, operating, vault
 from tests.sabotage.breakage import Breakage
 
 BREAKAGES: tuple[Breakage, ...] = (
     *clear_data.BREAKAGES,
     *vault.BREAKAGES,
     *access.BREAKAGES,
+    *control.BREAKAGES,
     *operating.BREAKAGES,
 )
