@@ -17,6 +17,7 @@ from gateway.garbage import Garbage
 from gateway.log import event
 from gateway.metrics import Metrics
 from gateway.refused import Refusals
+from gateway.stages.inbox import Inbox
 from gateway.vault.answer import AnswerState
 from gateway.vault.service import Vault
 
@@ -39,6 +40,7 @@ class Upkeep:
         vault: Vault,
         keys: Keys,
         refusals: Refusals,
+        inbox: Inbox,
         metrics: Metrics,
         garbage: Garbage,
         idle: Callable[[], bool],
@@ -46,7 +48,7 @@ class Upkeep:
     ) -> None:
         self._config, self._vault, self._keys, self._refusals = config, vault, keys, refusals
         self._metrics, self._garbage, self._idle = metrics, garbage, idle
-        self._clock = clock
+        self._inbox, self._clock = inbox, clock
         self._measured = float("-inf")  # when certificates were read last
         self._counted = float("-inf")  # when answers were counted last
         self._ends: set[str] = set()  # what has a `not_after`
@@ -88,11 +90,13 @@ class Upkeep:
             event("purged", what=what, count=count)
 
     async def keep_house(self) -> None:
-        """Every few seconds: garbage is collected, refusals and keys' last use are written, gauges are set."""
+        """Every few seconds: garbage is collected, refusals, keys' last use and how far answers came
+        are written, gauges are set."""
         while True:
             await asyncio.sleep(_HOUSEKEEPING_SECONDS)
             self._garbage.collect(idle=self._idle())
             try:
+                await self._inbox.flush()
                 counts = await asyncio.to_thread(self.flush)
                 await asyncio.to_thread(self.measure_ends)
                 await asyncio.to_thread(self.count_answers)

@@ -152,6 +152,7 @@ class Worker:
             vault=self._vault,
             keys=self._access.keys,
             refusals=self._refusals,
+            inbox=self._inbox,
             metrics=self.metrics,
             garbage=self._garbage,
             idle=lambda: self._engine.idle,
@@ -160,7 +161,7 @@ class Worker:
         self._tasks: list[asyncio.Task[None]] = []
         listen = config.listen
         app = health.build({"serving": self._check_serving, "vault": Probe(self._vault.check)})
-        api.mount(app, self._access, [Exchanges(self._vault.answers).router])
+        api.mount(app, self._access, [Exchanges(self._vault.answers, self._pipeline.replay).router])
         self._control = Port(
             app, listen.control.address, tls=listen.control.tls, welcome=welcome(listen.control)
         )
@@ -209,6 +210,9 @@ class Worker:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._control.close()
         await self._metrics_port.close()
+        if not self.failed.is_set():
+            with contextlib.suppress(VaultUnavailable):
+                await self._inbox.flush()
         await asyncio.to_thread(self._close_vault)
         self._garbage.give_back()
         event("stopped")

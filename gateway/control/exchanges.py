@@ -79,19 +79,26 @@ class Search(BaseModel):
 
 
 class Replay(Protocol):
-    """Lets a refused answer through today's rules."""
+    """Lets a refused answer through today's rules: `Pipeline.replay`."""
 
-    async def __call__(self, client: str, exchange: str) -> str:
+    async def __call__(self, client: str, exchange: str, /) -> str:
         """The id of the exchange under which the rewritten answer is kept now, durable.
 
         Raises ExchangeUnknown; the `GatewayError` for which it is still refused; VaultUnavailable.
         """
 
 
-class Exchanges:
-    """The part of the control API. Without `replay` there is no such call."""
+class Replayed(BaseModel):
+    """A refused answer that went through the rules, and the exchange under which it is kept now."""
 
-    def __init__(self, answers: AnswerTable, replay: Replay | None = None) -> None:
+    exchange: str
+    client: str
+
+
+class Exchanges:
+    """The part of the control API."""
+
+    def __init__(self, answers: AnswerTable, replay: Replay) -> None:
         self._answers, self._replay = answers, replay
         self.router = APIRouter(prefix="/exchanges", tags=["exchanges"])
         add = self.router.add_api_route
@@ -105,14 +112,13 @@ class Exchanges:
             response_class=Response,
         )
         add("/{id}/acknowledge", self.acknowledge, methods=["POST"], summary="The client has it")
-        if replay is not None:
-            add(
-                "/{id}/replay",
-                self.replay,
-                methods=["POST"],
-                summary="A refused one, by today's rules",
-                response_model=KeptExchange,
-            )
+        add(
+            "/{id}/replay",
+            self.replay,
+            methods=["POST"],
+            summary="A refused one, by today's rules",
+            response_model=Replayed,
+        )
 
     async def listed(
         self, caller: MayRead, search: Annotated[Search, Query()]
@@ -167,15 +173,13 @@ class Exchanges:
 
     async def replay(
         self, id: str, caller: MayReplay, client: Client = None
-    ) -> Response | KeptExchange:
-        """Lets a refused answer through today's rules. What is kept then, under the id that it has
-        from then on; or why it is still refused, as its client would have been told.
+    ) -> Response | Replayed:
+        """Lets a refused answer through today's rules: it is undelivered then, under another id. Or
+        why it is still refused, as its client would have been told.
         """
         row = await self._row(id, caller, client)
         if row.state is not AnswerState.REFUSED:
             raise AnswerNotRefused
-        if self._replay is None:
-            raise ExchangeUnknown
         try:
             kept = await self._replay(row.client, id)
         except (ExchangeUnknown, VaultUnavailable):
@@ -183,7 +187,7 @@ class Exchanges:
         except GatewayError as error:
             return problems.answer(error, phase="response")
         event("answer_passed", exchange=kept, client=row.client, key=caller.key_id)
-        return KeptExchange.of(await self._row(kept, caller, row.client))
+        return Replayed(exchange=kept, client=row.client)
 
     async def _row(self, id: str, caller: Caller, client: str | None) -> AnswerRow:
         """The exchange, if the caller may know of it. Raises ExchangeUnknown."""

@@ -7,8 +7,10 @@ import logging
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import requests
 
 from gateway import upkeep
+from gateway.errors import MessageUnfit
 from gateway.metrics import Metrics
 from gateway.secret import Secret
 from gateway.upkeep import Upkeep
@@ -38,7 +40,7 @@ def vault(tmp_path):
 @pytest.fixture
 def house(vault):
     """The part of the upkeep that is about answers."""
-    return Upkeep(config=None, vault=vault, keys=None, refusals=None, metrics=Metrics(), garbage=None,
+    return Upkeep(config=None, vault=vault, keys=None, refusals=None, inbox=None, metrics=Metrics(), garbage=None,
                   idle=bool, clock=utc_now)  # fmt: skip
 
 
@@ -107,6 +109,66 @@ def test_what_has_expired_is_erased_while_the_gateway_runs(own_gateway, monkeypa
     log = gateway.logs.getvalue()
     assert '"event": "purged", "what": "answers", "count": 1' in log
     assert '"event": "purged", "what": "cvcs", "count": 1' in log
+
+
+def control(gateway, method, path, key):
+    url = "http://{}:{}/v1/exchanges{}".format(*gateway.addresses.control, path)
+    return requests.request(method, url, headers={"X-Api-Key": key}, timeout=10)
+
+
+def test_a_pull_is_delivered_fetched_again_and_acknowledged(own_gateway):
+    gateway = own_gateway()
+    key = gateway.key()
+    answer = gateway.pull("10107", session=gateway.session(key))
+    name = answer.headers["X-Gateway-Exchange"]
+
+    def state():
+        return control(gateway, "GET", f"/{name}", key).json()["state"]
+
+    assert until(10, lambda: state() == "delivered")  # written by the upkeep, not by this test
+    again = control(gateway, "GET", f"/{name}/answer", key)
+    assert (again.status_code, again.content) == (200, answer.content)
+    assert again.headers["Content-Type"] == answer.headers["Content-Type"]
+    assert again.headers["X-Gateway-Exchange"] == name
+    assert until(5, lambda: state() == "replayed")
+    assert control(gateway, "POST", f"/{name}/acknowledge", key).json()["state"] == "acknowledged"
+    assert control(gateway, "GET", "?state=unacknowledged", key).json() == []
+    assert (
+        control(gateway, "GET", f"/{name}", gateway.key(products=("hilltop",))).status_code == 404
+    )
+
+
+def test_what_was_delivered_is_written_before_it_stops(own_gateway, monkeypatch):
+    monkeypatch.setattr(upkeep, "_HOUSEKEEPING_SECONDS", 3600)
+    gateway = own_gateway()
+    gateway.pull("10107")
+    assert gateway.rows("select state from answer") == [("undelivered",)]
+    gateway.loop.call(gateway.worker.stop(2.0))
+    assert gateway.rows("select state from answer") == [("delivered",)]
+
+
+def test_a_refused_answer_is_replayed_over_the_control_api(own_gateway):
+    gateway = own_gateway()
+    key = gateway.key(scopes=("proxy", "admin"), products=())
+    find = gateway.worker._pipeline._s.swap.find
+
+    async def fail(*_):
+        raise MessageUnfit
+
+    gateway.worker._pipeline._s.swap.find = fail
+    assert gateway.pull("10107").status_code == 502
+    (refused,) = control(gateway, "GET", "?state=refused", key).json()
+    assert (refused["code"], refused["reason"]) == ("message_unfit", MessageUnfit.text)
+    path = f"/{refused['exchange']}/replay"
+    still = control(gateway, "POST", path, key)
+    assert (still.status_code, still.json()["code"]) == (502, "message_unfit")
+    gateway.worker._pipeline._s.swap.find = find
+    done = control(gateway, "POST", path, key)
+    assert done.status_code == 200
+    name = done.json()["exchange"]
+    assert name != refused["exchange"]
+    assert b"******" in control(gateway, "GET", f"/{name}/answer", key).content
+    assert control(gateway, "POST", path, key).json()["code"] == "answer_not_refused"
 
 
 def test_p38_a_vault_that_is_down_does_not_end_the_purging(house, vault, caplog, monkeypatch):
