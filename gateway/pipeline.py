@@ -247,11 +247,12 @@ class Pipeline:
         )
         exchange.admission = Admission(client, "", frozenset(), None)
         exchange.route, exchange.response = route, response
-        exchange.product_named = refused.products[0] if refused.products else None
+        if len(refused.products) == 1:
+            (exchange.product_named,) = refused.products
         try:
             await self._give_back(exchange, route, response)
             if not exchange.kept:
-                await self._s.inbox.keep(exchange, route)
+                await self._s.inbox.keep(exchange, route, refused.products)
             await self._s.inbox.came_out(name, client)
         finally:
             self._s.inbox.ended(exchange, ClientGone())  # nobody has it yet

@@ -199,6 +199,10 @@ class Worker:
         event("started", version=__version__, listening=listening)
         return addresses
 
+    async def replay(self, client: str, exchange: str) -> str:
+        """See `Pipeline.replay`."""
+        return await self._pipeline.replay(client, exchange)
+
     async def stop(self, grace: float) -> None:
         """Drains for up to `grace` seconds, then closes everything; calling it again does nothing."""
         if self._stopping:
@@ -213,11 +217,11 @@ class Worker:
         if not self.failed.is_set():
             with contextlib.suppress(VaultUnavailable):
                 await self._inbox.flush()
-        await asyncio.to_thread(self._close_vault)
+        await asyncio.to_thread(self.close_vault)
         self._garbage.give_back()
         event("stopped")
 
-    def _close_vault(self) -> None:
+    def close_vault(self) -> None:
         try:
             if not self.failed.is_set():  # what is broken is not called again
                 with contextlib.suppress(VaultUnavailable):  # the log says so already
@@ -280,6 +284,18 @@ def _settle_process() -> None:
     free_in_small_steps()
     threads = ThreadPoolExecutor(max_workers=_THREADS, thread_name_prefix="gateway")
     asyncio.get_running_loop().set_default_executor(threads)
+
+
+async def replay(config: Config, client: str, exchange: str) -> str:
+    """`Pipeline.replay` beside a running gateway, or without one: no port is opened.
+
+    Raises what it raises, ConfigurationError, VaultUnavailable.
+    """
+    worker = Worker(config)
+    try:
+        return await worker.replay(client, exchange)
+    finally:
+        await asyncio.to_thread(worker.close_vault)
 
 
 def _egress(config: Config) -> Egress:

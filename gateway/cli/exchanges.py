@@ -186,7 +186,7 @@ def replay(
 def load_replay() -> Replay:
     """What lets an answer through the rules. It is loaded here, when it is needed: with it comes all
     that a running gateway has."""
-    return cast("Replay", importlib.import_module("gateway.replay").replay)
+    return cast("Replay", importlib.import_module("gateway.worker").replay)
 
 
 @contextmanager

@@ -115,7 +115,7 @@ class Inbox:
             expires=now + self._quarantine,
             route=route.id,
             client=exchange.admission.client,
-            products=(exchange.product_named,) if exchange.product_named else (),
+            products=_products_of_caller(exchange),
             hotels=(),
             echo=None,
             poll=None,
@@ -137,9 +137,9 @@ class Inbox:
         Raises VaultUnavailable, RecordDamaged.
         """
         rows = await self._vault.answers.listed(
-            states=(AnswerState.REFUSED,), client=client, limit=10_000
+            states=(AnswerState.REFUSED,), client=client, exchange=exchange
         )
-        if not any(row.exchange == exchange for row in rows):
+        if not rows:
             return None
         return await self._vault.answers.open_refused(exchange, client=client)
 
@@ -147,9 +147,9 @@ class Inbox:
         """A refused answer was rewritten after all, and is kept under another id."""
         await self._vault.answers.mark(exchange, AnswerState.REPLAYED, client=client)
 
-    async def keep(self, exchange: Exchange, route: Route) -> None:
+    async def keep(self, exchange: Exchange, route: Route, products: Sequence[str]) -> None:
         """Keeps an answer in which there was nothing to rewrite. Raises VaultUnavailable."""
-        answer = self._answer(exchange, route, products=(), hotels=(), echo=None)
+        answer = self._answer(exchange, route, products=products, hotels=(), echo=None)
         await self._vault.keep([], [], lambda kept: None if kept else answer)
 
     # --- the same poll again --------------------------------------------------------------------
@@ -272,6 +272,14 @@ def _write(headers: Headers) -> bytes:
 
 def _name(exchange: Exchange) -> tuple[str, str]:
     return exchange.admission.client if exchange.admission else "", exchange.id
+
+
+def _products_of_caller(exchange: Exchange) -> tuple[str, ...]:
+    """Whose cards may be in an answer that nobody could read: whoever holds such a key may have it."""
+    if exchange.product_named is not None:
+        return (exchange.product_named,)
+    products = exchange.admission.products if exchange.admission else None
+    return tuple(sorted(products or ()))
 
 
 def _products(batch: Batch) -> set[str]:

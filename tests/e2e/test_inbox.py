@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import shutil
+import subprocess
+import sys
 import time
 import uuid
 from contextlib import contextmanager
@@ -156,15 +160,20 @@ def test_p24_the_vault_down_keeps_nothing_and_answers_nothing(own_gateway):
 def booking_com(own_gateway, sandbox, tmp_path):
     """A gateway, and a Booking.com that delivers a card once."""
     with Once(server_context(sandbox.directory)) as partner:
-        host = {
-            "stands_for": "secure-supply-xml.booking.com", "address": "127.0.0.1",
-            "ca": str(sandbox.ca_file),
-        }  # fmt: skip
         gateway = own_gateway(
-            test_hosts={f"booking.sandbox.test:{partner.port}": host},
+            test_hosts=at_booking_com(sandbox, partner),
             hotels={"booking-com": {"1": "seaside"}},
         )
         yield gateway, partner
+
+
+def at_booking_com(sandbox, server):
+    """`test_hosts:` that put a server in Booking.com's place."""
+    host = {
+        "stands_for": "secure-supply-xml.booking.com", "address": "127.0.0.1",
+        "ca": str(sandbox.ca_file),
+    }  # fmt: skip
+    return {f"booking.sandbox.test:{server.port}": host}
 
 
 class Once(FaultServer):
@@ -333,3 +342,42 @@ def test_p24_a_replayed_answer_is_kept_with_its_tokens(booking_com):
         replay(gateway, refused)
     with pytest.raises(ExchangeUnknown):
         gateway.loop.call(gateway.worker._pipeline.replay("somebody", refused.exchange))
+
+
+WRONG = """
+system: booking-com
+about: Somebody took XML for JSON
+shapes:
+  b-json: { format: json, booking: "$.reservations[*]", card: customer, number: cc_number }
+routes:
+  - name: reservations
+    to: https://secure-supply-xml.booking.com/hotels/xml/reservations
+    methods: [POST]
+    inbox: { again: body }
+    response: { tokenize: b-json }
+"""
+
+
+def test_the_command_replays_once_the_rule_is_mended(own_gateway, sandbox, tmp_path):
+    rules = shutil.copytree(ROOT / "rules", tmp_path / "rules")
+    pack = rules / "booking-com.yaml"
+    pack.write_text(WRONG, encoding="utf-8")
+    with Once(server_context(sandbox.directory)) as partner:
+        gateway = own_gateway(
+            rules=str(rules), test_hosts=at_booking_com(sandbox, partner),
+            hotels={"booking-com": {"1": "seaside"}},
+        )  # fmt: skip
+        assert poll(gateway, partner).json()["code"] == "message_malformed"
+    (row,) = listed(gateway)
+    command = [sys.executable, "-m", "gateway", "exchanges", "replay", row.exchange]
+    command += ["--config", str(gateway.config_file), "--json"]
+    still = subprocess.run(command, capture_output=True, check=False, cwd=ROOT)
+    assert still.returncode == 1, still.stderr
+    assert json.loads(still.stdout)["code"] == "message_malformed"
+    shutil.copy(ROOT / "rules/booking-com.yaml", pack)
+    done = subprocess.run(command, capture_output=True, check=True, cwd=ROOT)
+    (kept_now,) = listed(gateway, states=(AnswerState.UNDELIVERED,))
+    assert kept_now.exchange == json.loads(done.stdout)["exchange"]
+    assert b"<cc_token>" in kept(gateway, kept_now).body
+    assert kept_now.products == ("seaside",)
+    assert b"4111111111111111" not in done.stdout + done.stderr + still.stdout + still.stderr
