@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
 
 from gateway.errors import RecordDamaged
 from gateway.secret import Secret
@@ -25,10 +24,7 @@ class Purpose(StrEnum):
     QUARANTINE = "quarantine"  # seals answers that were refused; they may hold clear cards
     CVC = "cvc"  # seals security codes that are held for minutes
     FOREIGN = "foreign"  # seals processors' own tokens
-
-
-# Those that came with version 2 of the schema.
-_SECOND: Final = (Purpose.SPOOL, Purpose.QUARANTINE, Purpose.CVC, Purpose.FOREIGN)
+    RECAPTURE = "recapture"  # seals links that take another card, and whom they are for
 
 
 class State(StrEnum):
@@ -61,21 +57,18 @@ class Keyring:
     quarantine: Sealer
     cvc: Sealer
     foreign: Sealer
+    recapture: Sealer
 
 
-def new_keys(kek: Sealer, rows: Sequence[WrappedKey] = ()) -> list[WrappedKey]:
-    """What the keyring `rows` still needs: an active key for each purpose when it is empty, for the
-    later purposes when it was made before there were any. Nothing else is ever made up for: a
-    keyring that lost a key is damaged.
+def new_keys(
+    kek: Sealer, rows: Sequence[WrappedKey] = (), made: Collection[Purpose] = ()
+) -> list[WrappedKey]:
+    """What the keyring `rows` still needs: an active key for each purpose that never had one, as the
+    later ones in a keyring of an older version. `made` are those that had: nothing is made up for,
+    and a keyring that lost a key is damaged.
     """
-    if not rows:
-        return _make(kek, tuple(Purpose), 1)
-    if any(row.purpose in _SECOND for row in rows):
-        return []
-    return _make(kek, _SECOND, 1 + max(row.id for row in rows))
-
-
-def _make(kek: Sealer, purposes: Sequence[Purpose], first: int) -> list[WrappedKey]:
+    first = 1 + max((row.id for row in rows), default=0)
+    purposes = [purpose for purpose in Purpose if purpose not in made]
     return [
         WrappedKey(
             key_id,
@@ -107,6 +100,7 @@ def unlock(rows: Sequence[WrappedKey], kek: Sealer) -> Keyring:
         quarantine=Sealer(*keys(Purpose.QUARANTINE)),
         cvc=Sealer(*keys(Purpose.CVC)),
         foreign=Sealer(*keys(Purpose.FOREIGN)),
+        recapture=Sealer(*keys(Purpose.RECAPTURE)),
     )
 
 

@@ -15,7 +15,7 @@ P36  `find` reads a card only after its audit entries are durable.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from contextlib import ExitStack
 from dataclasses import replace
@@ -34,7 +34,7 @@ from gateway.vault.aside import Aside
 from gateway.vault.cvcs import CvcTable
 from gateway.vault.entries import stamp
 from gateway.vault.foreign import ForeignTable
-from gateway.vault.keyring import Keyring, WrappedKey, new_keys, unlock
+from gateway.vault.keyring import Keyring, Purpose, WrappedKey, new_keys, unlock
 from gateway.vault.keys import KeyTable
 from gateway.vault.model import (
     CvcRow,
@@ -284,11 +284,11 @@ def _unlocked(store: SqliteStore, path: Path, now: str) -> Keyring:
     keyring without its KEK stays shut.
     """
 
-    def make(stand: Sequence[WrappedKey]) -> list[WrappedKey]:
-        if not stand and not path.exists():
+    def make(stand: Sequence[WrappedKey], made: Collection[Purpose]) -> list[WrappedKey]:
+        if not made and not path.exists():
             keks.create(path)
         kek = keks.load(path)
-        added = new_keys(kek, stand)
+        added = new_keys(kek, stand, made)
         # Keys wrapped under a KEK that is not this vault's would shut it for its own.
         unlock([*stand, *added], kek)
         return added

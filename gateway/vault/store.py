@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import Future
 from itertools import chain
 from typing import Any, Final, TypeVar
@@ -157,10 +157,13 @@ class SqliteStore:
     # --- keyring, probe ---------------------------------------------------------------------------
 
     def keyring(
-        self, make: Callable[[Sequence[WrappedKey]], Sequence[WrappedKey]], now: str
+        self,
+        make: Callable[[Sequence[WrappedKey], Collection[Purpose]], Sequence[WrappedKey]],
+        now: str,
     ) -> list[WrappedKey]:
-        """The keyring, with the keys that `make` adds to what stands: under the database's lock, so
-        that one process does it. Raises what `make` raises; then nothing is added.
+        """The keyring, with the keys that `make` adds to what stands and to the purposes that ever
+        had one: under the database's lock, so that one process does it. Raises what `make` raises;
+        then nothing is added.
         """
 
         def work(connection: Connection) -> list[WrappedKey]:
@@ -170,7 +173,8 @@ class SqliteStore:
                     "SELECT id, purpose, state, wrapped FROM keyring ORDER BY id"
                 )
             ]
-            added = make(stand)
+            purposes = connection.execute("SELECT purpose FROM keyring_made").fetchall()
+            added = make(stand, {Purpose(purpose) for (purpose,) in purposes})
             connection.executemany(
                 "INSERT INTO keyring (id, purpose, state, wrapped, created) VALUES (?, ?, ?, ?, ?)",
                 [(k.id, k.purpose.value, k.state.value, k.wrapped, now) for k in added],

@@ -239,9 +239,17 @@ BREAKAGES = (
         "make a fresh KEK where the old one is gone",
         "P22",
         "gateway/vault/service.py",
-        "        if not stand and not path.exists():",
+        "        if not made and not path.exists():",
         "        if not path.exists():",
         KEYS,
+    ),
+    Breakage(
+        "make up for a key that was lost",
+        "P22",
+        "gateway/vault/keyring.py",
+        "if purpose not in made]",
+        "if purpose not in [row.purpose for row in rows]]",
+        MIGRATION,
     ),
     Breakage(
         "wrap an older vault's new keys under any KEK",

@@ -127,7 +127,7 @@ def test_p20_no_key_serves_two_purposes() -> None:
 
 def test_a_pending_and_a_retiring_key_read_but_do_not_write() -> None:
     first, second = new_keys(KEY), new_keys(KEY)
-    joined = first + [replace(key, id=key.id + 8) for key in second]
+    joined = first + [replace(key, id=key.id + len(Purpose)) for key in second]
     with pytest.raises(RecordDamaged):  # its id is part of what is sealed
         unlock(joined, KEY)
     old = unlock([replace(key, state=State.ACTIVE) for key in first], KEY)
@@ -136,11 +136,11 @@ def test_a_pending_and_a_retiring_key_read_but_do_not_write() -> None:
     assert unlock(first, KEY).look_up.digest(b"x") == old.look_up.digest(b"x")
 
 
-@pytest.mark.parametrize("place", range(8))
+@pytest.mark.parametrize("place", range(len(Purpose)))
 def test_p17_a_wrapped_key_serves_no_other_purpose(place: int) -> None:
     keys = new_keys(KEY)
     swapped = list(keys)
-    other = (place + 1) % 8
+    other = (place + 1) % len(Purpose)
     swapped[place] = replace(keys[place], wrapped=keys[other].wrapped)
     with pytest.raises(RecordDamaged):
         unlock(swapped, KEY)
@@ -148,11 +148,11 @@ def test_p17_a_wrapped_key_serves_no_other_purpose(place: int) -> None:
         unlock([key for key in keys if key is not keys[place]], KEY)
 
 
-@pytest.mark.parametrize("place", range(8))
+@pytest.mark.parametrize("place", range(len(Purpose)))
 def test_p17_a_wrapped_key_that_was_given_another_purpose_does_not_open(place: int) -> None:
     """Its id alone does not bind it: the rows keep their ids, and two purposes change places."""
     keys = new_keys(KEY)
-    other = (place + 1) % 8
+    other = (place + 1) % len(Purpose)
     relabelled = list(keys)
     relabelled[place] = replace(keys[place], purpose=keys[other].purpose)
     relabelled[other] = replace(keys[other], purpose=keys[place].purpose)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import subprocess
 import sys
@@ -15,23 +16,60 @@ from gateway.cards.token import parse_alias
 from gateway.errors import ConfigurationError
 from gateway.vault import kek
 from gateway.vault.keyring import Purpose
+from gateway.vault.model import Wanted
 from gateway.vault.service import Vault
-from tests.vault.makers import PAN, booking, find, keep, new, open_vault, opened, pan, rows
+from tests.vault.makers import (
+    PAN,
+    booking,
+    find,
+    get,
+    get_refused,
+    keep,
+    new,
+    open_vault,
+    opened,
+    pan,
+    rows,
+)
 
-OLD = (Path(__file__).parent / "version1.sql").read_text(encoding="utf-8")
-KEK = re.findall(r"^-- (kek .*)$", OLD, re.MULTILINE)[0] + "\n"
-SEASIDE, CITY = (parse_alias(alias) for alias in re.findall(r"tok_\w+", OLD)[:2])
-LATER = {"spool", "quarantine", "cvc", "foreign"}
+
+class Old:
+    """The database of a version, as that version's gateway wrote it, and its KEK."""
+
+    def __init__(self, version: int, entries: int, later: set[str]) -> None:
+        file = Path(__file__).parent / f"version{version}.sql"
+        self.sql = file.read_text(encoding="utf-8")
+        self.kek = re.findall(r"^-- (kek .*)$", self.sql, re.MULTILINE)[0] + "\n"
+        self.seaside, self.city = map(parse_alias, re.findall(r"tok_\w+", self.sql)[:2])
+        self.version, self.entries, self.later = version, entries, later
+
+    def __repr__(self) -> str:
+        return f"version {self.version}"
+
+    def restore(self, directory: Path) -> None:
+        (directory / "state").mkdir(mode=0o700)
+        (directory / "kek").write_text(self.kek)
+        (directory / "kek").chmod(0o600)
+        with rows(directory) as connection:
+            connection.executescript(self.sql)
+            connection.execute("PRAGMA application_id = 1128748849")
+
+    def check_cards(self, vault: Vault) -> None:
+        assert self.seaside is not None
+        assert self.city is not None
+        seaside, city = find(vault, self.seaside), find(vault, self.city, "city")
+        assert seaside is not None
+        assert city is not None
+        assert (seaside.card.pan.reveal(), city.card.pan.reveal()) == (PAN, pan(7))
+        assert seaside.booking == booking("RES-2", departure=date(2026, 4, 1))
+        again = keep(vault, new())
+        assert [(one.token, one.created) for one in again] == [(self.seaside, False)]
 
 
-def restore(directory: Path) -> None:
-    """The database of version 1, as that version's gateway wrote it, and its KEK."""
-    (directory / "state").mkdir(mode=0o700)
-    (directory / "kek").write_text(KEK)
-    (directory / "kek").chmod(0o600)
-    with rows(directory) as connection:
-        connection.executescript(OLD)
-        connection.execute("PRAGMA application_id = 1128748849")
+ALL = [purpose.value for purpose in Purpose]
+FIRST = Old(1, 4, {"spool", "quarantine", "cvc", "foreign", "recapture"})
+SECOND = Old(2, 5, {"recapture"})
+each_version = pytest.mark.parametrize("old", [FIRST, SECOND], ids=repr)
 
 
 def purposes(directory: Path) -> list[str]:
@@ -40,36 +78,26 @@ def purposes(directory: Path) -> list[str]:
     return [purpose for (purpose,) in found]
 
 
-def check_old_cards(vault: Vault) -> None:
-    assert SEASIDE is not None
-    assert CITY is not None
-    seaside, city = find(vault, SEASIDE), find(vault, CITY, "city")
-    assert seaside is not None
-    assert city is not None
-    assert (seaside.card.pan.reveal(), city.card.pan.reveal()) == (PAN, pan(7))
-    assert seaside.booking == booking("RES-2", departure=date(2026, 4, 1))
-    again = keep(vault, new())
-    assert [(one.token, one.created) for one in again] == [(SEASIDE, False)]
-
-
-def test_a_vault_of_version_1_opens_and_goes_on(tmp_path: Path) -> None:
-    restore(tmp_path)
+@each_version
+def test_a_vault_of_an_older_version_opens_and_goes_on(tmp_path: Path, old: Old) -> None:
+    old.restore(tmp_path)
     for count in (4, 5):
         with opened(tmp_path) as vault:
-            check_old_cards(vault)
+            old.check_cards(vault)
             assert vault.count_by_product() == {"city": 1, "seaside": count - 3}
-            assert len(vault.entries()) == 4
+            assert len(vault.entries()) == old.entries
             assert [row.id for row in vault.keys.all()] == ["k1"]
             assert len(vault.refusals.all()) == 1
             keep(vault, new(pan(count)))
-    assert purposes(tmp_path) == [purpose.value for purpose in Purpose]
+    assert purposes(tmp_path) == ALL
     with rows(tmp_path) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
 
 
-def test_p22_another_kek_adds_no_key_to_an_older_vault(tmp_path: Path) -> None:
-    restore(tmp_path)
+@each_version
+def test_p22_another_kek_adds_no_key_to_an_older_vault(tmp_path: Path, old: Old) -> None:
+    old.restore(tmp_path)
     (tmp_path / "kek").unlink()
     with pytest.raises(ConfigurationError, match="can not be read"):
         open_vault(tmp_path)
@@ -77,14 +105,17 @@ def test_p22_another_kek_adds_no_key_to_an_older_vault(tmp_path: Path) -> None:
     kek.create(tmp_path / "kek")
     with pytest.raises(ConfigurationError, match="does not open"):
         open_vault(tmp_path)
-    assert not LATER & set(purposes(tmp_path))
-    (tmp_path / "kek").write_text(KEK)
+    assert not old.later & set(purposes(tmp_path))
+    (tmp_path / "kek").write_text(old.kek)
     with opened(tmp_path) as vault:
-        check_old_cards(vault)
+        old.check_cards(vault)
 
 
-def test_four_that_open_an_older_vault_together_add_one_set_of_keys(tmp_path: Path) -> None:
-    restore(tmp_path)
+@each_version
+def test_four_that_open_an_older_vault_together_add_one_set_of_keys(
+    tmp_path: Path, old: Old
+) -> None:
+    old.restore(tmp_path)
     vaults: list[Vault] = []
     threads = [
         threading.Thread(target=lambda: vaults.append(open_vault(tmp_path))) for _ in range(4)
@@ -94,28 +125,31 @@ def test_four_that_open_an_older_vault_together_add_one_set_of_keys(tmp_path: Pa
     for thread in threads:
         thread.join()
     assert len(vaults) == 4
-    sealed = vaults[0]._keyring.cvc.seal(b"x", b"")
-    assert {vault._keyring.cvc.open(sealed, b"") for vault in vaults} == {b"x"}
+    sealed = vaults[0]._keyring.recapture.seal(b"x", b"")
+    assert {vault._keyring.recapture.open(sealed, b"") for vault in vaults} == {b"x"}
     for vault in vaults:
-        check_old_cards(vault)
+        old.check_cards(vault)
         vault.close()
-    assert purposes(tmp_path) == [purpose.value for purpose in Purpose]
+    assert purposes(tmp_path) == ALL
 
 
+@each_version
 @pytest.mark.parametrize("at", ["keyring:begun", "keyring:written", "keyring:committed"])
-def test_p24_killed_while_it_adds_keys_an_older_vault_opens_again(tmp_path: Path, at: str) -> None:
+def test_p24_killed_while_it_adds_keys_an_older_vault_opens_again(
+    tmp_path: Path, at: str, old: Old
+) -> None:
     from tests.vault.test_vault_crash import FIRST_USE
 
-    restore(tmp_path)
+    old.restore(tmp_path)
     done = subprocess.run([sys.executable, "-c", FIRST_USE, tmp_path, at], check=False, timeout=60)
     assert done.returncode == -9
-    assert bool(LATER & set(purposes(tmp_path))) == (at == "keyring:committed")
+    assert bool(old.later & set(purposes(tmp_path))) == (at == "keyring:committed")
     with opened(tmp_path) as vault:
-        check_old_cards(vault)
-    assert purposes(tmp_path) == [purpose.value for purpose in Purpose]
+        old.check_cards(vault)
+    assert purposes(tmp_path) == ALL
 
 
-@pytest.mark.parametrize("lost", [purpose.value for purpose in Purpose])
+@pytest.mark.parametrize("lost", ALL)
 def test_p22_a_key_that_was_lost_is_not_made_up_for(tmp_path: Path, lost: str) -> None:
     with opened(tmp_path) as vault:
         keep(vault, new())
@@ -124,3 +158,39 @@ def test_p22_a_key_that_was_lost_is_not_made_up_for(tmp_path: Path, lost: str) -
     with pytest.raises(ConfigurationError, match="does not open"):
         open_vault(tmp_path)
     assert lost not in purposes(tmp_path)
+
+
+@each_version
+def test_p22_a_key_that_an_older_vault_had_lost_is_not_made_up_for(
+    tmp_path: Path, old: Old
+) -> None:
+    had = [purpose for purpose in ALL if purpose not in old.later]
+    old.restore(tmp_path)
+    with rows(tmp_path) as connection:
+        connection.execute("DELETE FROM keyring WHERE purpose = ?", (had[-1],))
+    with pytest.raises(ConfigurationError, match="does not open"):
+        open_vault(tmp_path)
+    assert had[-1] not in purposes(tmp_path)
+
+
+def test_p22_a_vault_that_lost_every_key_gets_no_new_ones(tmp_path: Path) -> None:
+    with opened(tmp_path) as vault:
+        keep(vault, new())
+    with rows(tmp_path) as connection:
+        connection.execute("DELETE FROM keyring")
+    with pytest.raises(ConfigurationError, match="does not open"):
+        open_vault(tmp_path)
+    assert purposes(tmp_path) == []
+
+
+def test_what_version_2_kept_besides_cards_opens(tmp_path: Path) -> None:
+    SECOND.restore(tmp_path)
+    with opened(tmp_path) as vault:
+        assert SECOND.seaside is not None
+        assert get(vault).body == b"<kept/>"
+        assert get_refused(vault, "exchange-2").body == b"<refused/>"
+        issued = asyncio.run(vault.foreign(SECOND.seaside.iduser, "seaside", "paycomet"))
+        assert issued.reveal() == b'{"idUser": 778123}'
+        wanted = Wanted(SECOND.seaside, frozenset({"seaside"}), with_cvc=True)
+        (found,) = asyncio.run(vault.find([wanted]))
+        assert found.cvc.reveal() == "737"
