@@ -47,6 +47,7 @@ from gateway.vault.model import (
     Wanted,
 )
 from gateway.vault.plan import Planner
+from gateway.vault.recaptures import RecaptureTable
 from gateway.vault.refusals import RefusalTable
 from gateway.vault.resolve import Resolver
 from gateway.vault.sqlite import Database, Step, no_step
@@ -75,6 +76,7 @@ class Vault:
     refusals: RefusalTable
     cvcs: CvcTable
     answers: AnswerTable
+    recaptures: RecaptureTable
 
     def __init__(
         self,
@@ -97,6 +99,7 @@ class Vault:
         self._rewriting = Aside("vault-keep", _REWRITING)
         self._foreign = ForeignTable(database, keyring.foreign, self._aside, step)
         self.answers = AnswerTable(database, keyring, clock, self._aside, step)
+        self.recaptures = RecaptureTable(database, keyring.recapture, self._aside, step)
 
     @classmethod
     def open(

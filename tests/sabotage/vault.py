@@ -11,6 +11,7 @@ ENVELOPE = ("tests/vault/test_vault_envelope.py",)
 SECRECY = ("tests/vault/test_vault_secrecy.py",)
 FOREIGN = ("tests/vault/test_vault_foreign.py",)
 KEYS = ("tests/vault/test_vault_keys.py",)
+RECAPTURES = ("tests/vault/test_vault_recaptures.py",)
 MIGRATION = ("tests/vault/test_vault_migration.py",)
 SERVICE = ("tests/vault/test_vault_service.py",)
 SQLITE = ("tests/vault/test_vault_sqlite.py",)
@@ -91,6 +92,14 @@ BREAKAGES = (
         '    kind = "quarantine" if record.quarantined else "spool"',
         '    kind = "spool"',
         ANSWERS,
+    ),
+    Breakage(
+        "bind a recapture to no client",
+        "P17",
+        "gateway/vault/recapture.py",
+        "json.dumps([row.id, row.client, row.system, row.itinerary])",
+        "json.dumps([row.id, row.client[:0], row.system, row.itinerary])",
+        RECAPTURES,
     ),
     Breakage(
         "leave the processor out of a foreign token's place",
