@@ -8,13 +8,14 @@ relative to the file. Secrets are never in it: a `…_file` (mode 0600) or a `�
 from __future__ import annotations
 
 import sys
-from abc import abstractmethod
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from gateway import config_checks, strict_yaml
+from gateway.config_recapture import Recaptures
+from gateway.config_section import PlainSecret, SecretSource, Section
 from gateway.config_values import (
     BindAddress,
     FilePath,
@@ -32,25 +33,19 @@ from gateway.config_values import (
     short_form,
 )
 from gateway.errors import ConfigurationError
-from gateway.secret import Secret
-from gateway.secret_file import read_secret_file, read_secret_variable
 
 Scope = Literal["proxy", "detokenize", "reveal", "cards", "charges", "admin"]
 Seconds = Annotated[int, Field(ge=1, le=3600)]
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
-
-
-class TlsFiles(_Section):
+class TlsFiles(Section):
     """A listener's own certificate (chain, leaf first) and key, PEM."""
 
     certificate: FilePath
     key: FilePath
 
 
-class Listener(_Section):
+class Listener(Section):
     """Where one listener listens, and how. In short: only its address."""
 
     address: BindAddress
@@ -64,7 +59,7 @@ class ProxyListener(Listener):
     authorization_required: bool = False
 
 
-class Listen(_Section):
+class Listen(Section):
     """The ports. Leaving `endpoints` out keeps its default; every default is on loopback."""
 
     proxy: Annotated[ProxyListener, short_form("address")] = ProxyListener(
@@ -79,7 +74,7 @@ class Listen(_Section):
     metrics: BindAddress = parse_bind("127.0.0.1:9108")
 
 
-class ProductSettings(_Section):
+class ProductSettings(Section):
     """A tenant that tokens belong to: merchant code and terminal, in mode test or live."""
 
     merchant_code: Annotated[str, Field(min_length=1, max_length=64)]
@@ -91,40 +86,21 @@ class ProductSettings(_Section):
     hold_cvc_minutes: Annotated[int, Field(ge=1, le=60)] | None = None
 
 
-class NetworkIsEnough(_Section):
+class NetworkIsEnough(Section):
     """What a client may do without a key, by its network alone: proxied exchanges, no more."""
 
     scopes: Annotated[tuple[Literal["proxy", "detokenize"], ...], Field(min_length=1)] = ("proxy",)
     products: Names = ()  # empty: every product
 
 
-class Client(_Section):
+class Client(Section):
     """A PMS: where it calls from."""
 
     networks: Annotated[NetworkList, Field(min_length=1)]
     network_is_enough: NetworkIsEnough | None = None
 
 
-class _SecretSource(_Section):
-    """Exactly one of a file and an environment variable."""
-
-    @abstractmethod
-    def source(self) -> tuple[Path | None, str | None]:
-        """The file and the variable that are named; one of them is None."""
-
-    def secret(self) -> Secret[str]:
-        """The value. Raises ValueError with a text for the operator."""
-        file, variable = self.source()
-        return read_secret_file(file) if file is not None else read_secret_variable(variable or "")
-
-    @model_validator(mode="after")
-    def _check(self) -> _SecretSource:
-        if sum(source is not None for source in self.source()) != 1:
-            raise ValueError("name one source of the secret: a file or an environment variable")
-        return self
-
-
-class HeaderSecret(_SecretSource):
+class HeaderSecret(SecretSource):
     """A header field whose value is a shared secret."""
 
     name: HeaderName
@@ -135,7 +111,7 @@ class HeaderSecret(_SecretSource):
         return self.value_file, self.value_env
 
 
-class UserPassword(_SecretSource):
+class UserPassword(SecretSource):
     """A user name and password: HTTP Basic, or a WS-Security UsernameToken (PasswordText)."""
 
     user: Annotated[str, Field(min_length=1, max_length=256)]
@@ -146,23 +122,17 @@ class UserPassword(_SecretSource):
         return self.password_file, self.password_env
 
 
-class PathSecret(_SecretSource):
+class PathSecret(PlainSecret):
     """A secret that is one whole segment of the URL's path."""
 
-    file: FilePath | None = None
-    env: str | None = None
 
-    def source(self) -> tuple[Path | None, str | None]:
-        return self.file, self.env
-
-
-class CertificatePins(_Section):
+class CertificatePins(Section):
     """The caller's TLS client certificate is one of these."""
 
     sha256: Annotated[tuple[Fingerprint, ...], Field(min_length=1)]
 
 
-class Caller(_Section):
+class Caller(Section):
     """Who pushes to an endpoint. Every method that stands here must hold."""
 
     networks: NetworkList = ()
@@ -190,20 +160,20 @@ class Caller(_Section):
         return {key: method for key, method in methods.items() if method is not None}
 
 
-class PrivateTarget(_Section):
+class PrivateTarget(Section):
     """A host that may resolve to these private networks. `*.` before it: any name below."""
 
     host: HostPatternText
     networks: Annotated[NetworkList, Field(min_length=1)]
 
 
-class EgressSettings(_Section):
+class EgressSettings(Section):
     """Exceptions to "public addresses only"."""
 
     private: tuple[PrivateTarget, ...] = ()
 
 
-class TestHost(_Section):
+class TestHost(Section):
     """A stand-in for a partner's host: its routes apply, test tokens may go there."""
 
     __test__ = False  # no test class, whatever pytest thinks of the name
@@ -213,7 +183,7 @@ class TestHost(_Section):
     ca: FilePath | None = None  # the only authority that is trusted for it
 
 
-class LimitSettings(_Section):
+class LimitSettings(Section):
     """How much, how long, how many."""
 
     head: Size = 64 << 10
@@ -225,20 +195,20 @@ class LimitSettings(_Section):
     connections: Annotated[int, Field(ge=1, le=100_000)] = 1000
 
 
-class InboxSettings(_Section):
+class InboxSettings(Section):
     """How long answers are kept on routes with `inbox:`; refused ones may hold clear cards."""
 
     keep_hours: Annotated[int, Field(ge=1, le=720)] = 72
     quarantine_hours: Annotated[int, Field(ge=1, le=72)] = 24
 
 
-class LogSettings(_Section):
+class LogSettings(Section):
     """JSON lines on standard error."""
 
     level: Literal["debug", "info", "warning", "error"] = "info"
 
 
-class Config(_Section):
+class Config(Section):
     """The whole file."""
 
     listen: Listen = Listen()
@@ -248,15 +218,17 @@ class Config(_Section):
     drafts: Names = ()
     products: Annotated[dict[Name, ProductSettings], Field(min_length=1)]
     clients: Annotated[dict[Name, Client], Field(min_length=1)]
-    callers: dict[Name, Caller] = {}
-    hotels: dict[Name, dict[str, Name]] = {}  # system → hotel code → product
-    variables: dict[Name, str] = {}  # for `forward: "{pms}/…"`
+    callers: dict[Name, Caller] = Field(default_factory=dict)
+    # system → hotel code → product
+    hotels: dict[Name, dict[str, Name]] = Field(default_factory=dict)
+    variables: dict[Name, str] = Field(default_factory=dict)  # for `forward: "{pms}/…"`
     trusted_proxies: NetworkList = ()  # whose X-Forwarded-For is believed
     egress: EgressSettings = EgressSettings()
-    test_hosts: dict[TargetHost, TestHost] = {}
+    test_hosts: dict[TargetHost, TestHost] = Field(default_factory=dict)
     tunnel: tuple[TargetHost, ...] = ()  # pass blind: nothing is inspected
     limits: LimitSettings = LimitSettings()
     inbox: InboxSettings = InboxSettings()
+    recaptures: Recaptures = Recaptures()
     b2b_bins: FilePath | None = None
     log: LogSettings = LogSettings()
     allow_python_3_11: bool = False  # beyond loopback
@@ -295,7 +267,7 @@ def read_config(path: Path, *, python: tuple[int, int] = sys.version_info[:2]) -
 
 
 def load_config(path: Path, *, python: tuple[int, int] = sys.version_info[:2]) -> Config:
-    """As `read_config`; the secrets that `callers:` names must be there as well, safely kept."""
+    """As `read_config`; the secrets that it names must be there as well, safely kept."""
     config, located = _read(path, python)
     if problems := config_checks.secrets(config, located):
         raise ConfigurationError(problems)

@@ -13,6 +13,7 @@ from gateway.yaml_place import Key, Located
 
 if TYPE_CHECKING:
     from gateway.config import Config, Listener
+    from gateway.config_section import SecretSource
 
 _PLAIN = "Give it `tls: {certificate: …, key: …}`, or name the private networks under `plain_text_networks:`."
 _PYTHON_3_11 = (
@@ -28,23 +29,36 @@ def of_file(config: Config, located: Located, python: tuple[int, int]) -> list[P
         *_products(config, located),
         *_clients(config, located),
         *_test_hosts(config, located),
+        *_recaptures(config, located),
     ]
     return sorted(found, key=lambda problem: problem.line)
 
 
 def secrets(config: Config, located: Located) -> list[Problem]:
-    """Every secret of `callers:` that is absent, too short, or open to others."""
-    found = []
-    for name, caller in config.callers.items():
-        for key, method in caller.secrets().items():
-            try:
-                method.secret()
-            except ValueError as error:
-                hint = "A new one: card-gateway certs init makes the files that are missing."
-                missing = "does not exist" in str(error)
-                place = ("callers", name, key)
-                found.append(located.problem(place, str(error), hint if missing else ""))
-    return found
+    """Every secret that the file names and that is absent, too short, or open to others."""
+    made = "A new one: card-gateway certs init makes the files that are missing."
+    found = [
+        _secret(located, ("callers", name, key), method, made)
+        for name, caller in config.callers.items()
+        for key, method in caller.secrets().items()
+    ]
+    rapid = config.recaptures.expedia_rapid
+    found += [
+        _secret(located, ("recaptures", "expedia-rapid", *keys), source, "")
+        for keys, source in (rapid.secrets() if rapid is not None else {}).items()
+    ]
+    return [problem for problem in found if problem is not None]
+
+
+def _secret(
+    located: Located, place: tuple[Key, ...], source: SecretSource, hint: str
+) -> Problem | None:
+    try:
+        source.secret()
+    except ValueError as error:
+        missing = "does not exist" in str(error)
+        return located.problem(place, str(error), hint if missing else "")
+    return None
 
 
 def _listeners(config: Config, located: Located, python: tuple[int, int]) -> Iterator[Problem]:
@@ -138,6 +152,29 @@ def _clients(config: Config, located: Located) -> Iterator[Problem]:
                 yield located.problem(
                     ("clients", name), message, "Nobody could tell who calls: narrow one of them."
                 )
+
+
+def _recaptures(config: Config, located: Located) -> Iterator[Problem]:
+    rapid, place = config.recaptures.expedia_rapid, ("recaptures", "expedia-rapid")
+    if rapid is None:
+        return
+    if rapid.client not in config.clients:
+        message = f"there is no client `{rapid.client}`{suggest(rapid.client, config.clients)}"
+        yield located.problem((*place, "client"), message, "Clients stand under `clients:`.")
+    if rapid.url.path != "/":
+        message = f"`{rapid.url.base}{rapid.url.path}`: Rapid's links name their path themselves"
+        yield located.problem((*place, "url"), message, f"Write `{rapid.url.base}`.")
+    named = rapid.notifications
+    if named is not None and named.caller not in config.callers:
+        message = f"there is no caller `{named.caller}`{suggest(named.caller, config.callers)}"
+        hint = "Callers stand under `callers:`."
+        yield located.problem((*place, "notifications", "caller"), message, hint)
+    elif named is not None and config.callers[named.caller].wsse is not None:
+        message = f"`{named.caller}` shows a WS-Security token, and a notification has none"
+        yield located.problem((*place, "notifications", "caller"), message)
+    elif named is not None and named.signed and config.callers[named.caller].basic is not None:
+        message = "`signed:` and the caller's `basic:` both want the Authorization header"
+        yield located.problem((*place, "notifications", "signed"), message)
 
 
 def _test_hosts(config: Config, located: Located) -> Iterator[Problem]:

@@ -23,6 +23,7 @@ _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _SIZE: Final = re.compile(r"([0-9]{1,9}) ?(B|KiB|MiB|GiB)?")
 _UNITS: Final = {"": 1, "B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 _PORT: Final = re.compile(r"0|[1-9][0-9]{0,4}")
+_HTTPS: Final = re.compile(r"https://([^/?#@\s]+)((?:/[!-\"$-~]*)?)")
 _FINGERPRINT: Final = re.compile(r"[0-9a-f]{64}")
 _HEADER: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")  # token, RFC 9110 section 5.6.2
 
@@ -50,6 +51,21 @@ class HostAndPort:
 
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Https:
+    """An https URL: host normalised, port explicit, path and query as they were written."""
+
+    host: str
+    port: int
+    path: str
+
+    @property
+    def base(self) -> str:
+        """Scheme, host and port."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"https://{host}" + ("" if self.port == 443 else f":{self.port}")
 
 
 def normal_host(text: str) -> str:
@@ -106,6 +122,16 @@ def parse_host_and_port(value: object) -> HostAndPort:
     if not 0 < port < 65536:
         raise ValueError(f"`{text}`: ports go from 1 to 65535")
     return HostAndPort(normal_host(match[1]), port)
+
+
+def parse_https(value: object) -> Https:
+    """`https://pms.example/hooks?a=b`: an absolute URL, without user, password or fragment."""
+    text = str(value)
+    match = _HTTPS.fullmatch(text)
+    if match is None:
+        raise ValueError(f"`{text}` is not an https URL; write it like `https://pms.example/hook`")
+    target = parse_host_and_port(match[1])
+    return Https(target.host, target.port, match[2] or "/")
 
 
 def parse_host_pattern(text: str) -> str:
@@ -178,6 +204,7 @@ if TYPE_CHECKING:
     Size = int
     BindAddress = Bind
     TargetHost = HostAndPort
+    HttpsTarget = Https
     LiteralAddress = Address
     FilePath = Path
 else:
@@ -189,6 +216,7 @@ else:
     Size = Annotated[int, PlainValidator(parse_size)]
     BindAddress = Annotated[Bind, PlainValidator(parse_bind)]
     TargetHost = Annotated[HostAndPort, PlainValidator(parse_host_and_port)]
+    HttpsTarget = Annotated[Https, PlainValidator(parse_https)]
     LiteralAddress = Annotated[object, PlainValidator(parse_address_value)]
     FilePath = Annotated[object, PlainValidator(_beside_the_file)]
 
