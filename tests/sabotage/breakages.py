@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.sabotage import access, clear_data, control, operating, vault
+from tests.sabotage import access, clear_data, control, operating, recapture, vault
 from tests.sabotage.breakage import Breakage
 
 BREAKAGES: tuple[Breakage, ...] = (
@@ -11,4 +11,5 @@ BREAKAGES: tuple[Breakage, ...] = (
     *access.BREAKAGES,
     *control.BREAKAGES,
     *operating.BREAKAGES,
+    *recapture.BREAKAGES,
 )

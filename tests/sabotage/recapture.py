@@ -1,0 +1,52 @@
+"""Recaptures: a card that goes out in a call of our own, and a link that lets it."""
+
+from __future__ import annotations
+
+from tests.sabotage.breakage import Breakage
+
+COMPLETION = ("tests/recapture/test_completion.py",)
+JOBS = ("tests/recapture/test_jobs.py",)
+SERVICE = ("tests/recapture/test_service.py",)
+
+BREAKAGES = (
+    Breakage(
+        "send a recapture's card wherever the link says",
+        "P04",
+        "gateway/recapture/reading.py",
+        "    if not _is_change(itinerary, href):",
+        "    if not href:",
+        (f"{SERVICE[0]}::test_p04_a_link_to_anything_else_is_none",),
+    ),
+    Breakage(
+        "complete another client's recapture",
+        "P06",
+        "gateway/recapture/rounds.py",
+        "    if one is None or one.row.client != client:",
+        "    if one is None:",
+        (f"{COMPLETION[0]}::test_p06_another_clients_recapture_takes_no_card",),
+    ),
+    Breakage(
+        "keep the code of a card that was typed in",
+        "P21",
+        "gateway/recapture/completion.py",
+        "replace(typed, cvc=None), booking)",
+        "typed, booking, typed.cvc, self._clock().replace(year=2999))",
+        (f"{COMPLETION[0]}::test_p21_a_typed_card_is_kept_without_its_code",),
+    ),
+    Breakage(
+        "lose what was being told when the process died",
+        "P24",
+        "gateway/recapture/jobs.py",
+        "_LEASE: Final = timedelta(minutes=3)",
+        "_LEASE: Final = timedelta(days=3)",
+        (f"{JOBS[0]}::test_p24_who_dies_while_it_tells_has_lost_nothing",),
+    ),
+    Breakage(
+        "open a recapture's card without an intent",
+        "P36",
+        "gateway/recapture/completion.py",
+        "self._vault.find([wanted], [sending.intent])",
+        "self._vault.find([wanted])",
+        COMPLETION,
+    ),
+)
