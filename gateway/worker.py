@@ -20,6 +20,8 @@ from importlib.metadata import version
 from ipaddress import ip_address
 from typing import Any, Final
 
+from fastapi import APIRouter, FastAPI
+
 from gateway import __version__
 from gateway.access.clients import Access
 from gateway.cards.bins import Bins, load_bins
@@ -27,8 +29,10 @@ from gateway.channels import paycomet
 from gateway.config import Config
 from gateway.control import api, health
 from gateway.control.exchanges import Exchanges
+from gateway.control.notifications import NotificationCalls
 from gateway.control.port import Port, welcome
 from gateway.control.probe import Probe
+from gateway.control.recaptures import RecaptureCalls
 from gateway.egress import Egress, HostException, StandIn
 from gateway.engine.master import Engine
 from gateway.engine.settings import EngineSettings, Limits, ListenerSettings
@@ -39,6 +43,7 @@ from gateway.log import event
 from gateway.metrics import Metrics
 from gateway.outgoing import Outgoing
 from gateway.pipeline import Pipeline, Stages
+from gateway.recapture import parts
 from gateway.record import Recorder
 from gateway.refused import Refusals
 from gateway.rules.model import HostPattern, RuleSet
@@ -58,6 +63,8 @@ _THREADS: Final = 16
 # How long a thread may keep the interpreter's lock when the loop wants it. Python's 5 ms add up with
 # each thread that waits: at worst the loop stood for 682 ms under load, with this for 143 ms.
 _SWITCH_SECONDS: Final = 0.0005
+# A call of our own ends before the connection of whoever waits for it on the control port does.
+_OWN_CALL_SECONDS: Final = 25
 
 
 def utc_now() -> datetime:
@@ -161,7 +168,9 @@ class Worker:
         self._tasks: list[asyncio.Task[None]] = []
         listen = config.listen
         app = health.build({"serving": self._check_serving, "vault": Probe(self._vault.check)})
-        api.mount(app, self._access, [Exchanges(self._vault.answers, self._pipeline.replay).router])
+        self.recaptures = self._recaptures(config)
+        api.mount(app, self._access, self._calls())
+        self._mount_notifications(app)
         self._control = Port(
             app, listen.control.address, tls=listen.control.tls, welcome=welcome(listen.control)
         )
@@ -193,6 +202,8 @@ class Worker:
         self._keep_running("housekeeping", self._upkeep.keep_house())
         self._keep_running("cvcs", self._upkeep.purge_cvcs())
         self._keep_running("answers", self._upkeep.purge_answers())
+        if self.recaptures is not None:
+            self._keep_running("recaptures", self.recaptures.jobs.run())
         engine = self._engine.addresses
         addresses = Addresses(engine["proxy"], engine["endpoints"], control, metrics)
         listening = {name: f"{host}:{port}" for name, (host, port) in addresses.items()}
@@ -228,6 +239,39 @@ class Worker:
                     self._upkeep.flush()
         finally:
             self._vault.close()
+
+    # --- what the control port offers ------------------------------------------------------------
+
+    def _recaptures(self, config: Config) -> parts.Parts | None:
+        settings, limits = config.recaptures.expedia_rapid, config.limits
+        if settings is None:
+            return None
+        sender = Outgoing(
+            self._egress,
+            connect_seconds=limits.upstream_connect_seconds,
+            seconds=min(limits.upstream_seconds, _OWN_CALL_SECONDS),
+        )
+        return parts.build(
+            settings,
+            vault=self._vault,
+            egress=self._egress,
+            sender=sender,
+            metrics=self.metrics,
+            clock=self._clock,
+        )
+
+    def _calls(self) -> list[APIRouter]:
+        calls = [Exchanges(self._vault.answers, self._pipeline.replay).router]
+        if self.recaptures is not None:
+            calls.append(RecaptureCalls(self.recaptures, self._access, self._clock).router)
+        return calls
+
+    def _mount_notifications(self, app: FastAPI) -> None:
+        """Apart from the API: whoever notifies holds no gateway key."""
+        made = self.recaptures
+        if made is not None and made.settings.notifications is not None:
+            calls = NotificationCalls(made, made.settings.notifications, self._access, self._clock)
+            app.include_router(calls.router, prefix=api.PREFIX)
 
     # --- ports of our own -----------------------------------------------------------------------
 

@@ -1,0 +1,190 @@
+"""`/v1/recaptures`: cards that failed at Expedia Rapid, and the one call that replaces one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from ipaddress import ip_address
+from typing import Annotated, Any, Final, Literal
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+from pydantic import BaseModel
+
+from gateway.access.admission import Admission
+from gateway.access.clients import Access
+from gateway.access.products import Product
+from gateway.control.caller import Caller, needs
+from gateway.control.problems import answer
+from gateway.errors import ChangeRefused, NetworkNotAllowed
+from gateway.headers import Headers
+from gateway.recapture.completion import Who
+from gateway.recapture.form import CardForm, read_form
+from gateway.recapture.parts import Parts
+from gateway.recapture.service import SYSTEM, shown_state
+from gateway.vault.recapture import Recapture
+
+MayRead = Annotated[Caller, Depends(needs("proxy", "admin"))]
+MayComplete = Annotated[Caller, Depends(needs("detokenize"))]
+State = Literal["pending", "expired", "sending", "unknown", "completed", "superseded"]
+
+# The body is read by hand: no model of a library ever holds a card.
+_TEXT: Final = {"type": "string"}
+_FIELDS: Final[dict[str, Any]] = {  # Any: a JSON schema
+    "token": _TEXT,
+    "iduser": {"type": "integer"},
+    "tokenuser": _TEXT,
+    "security_code": _TEXT,
+    "card": {
+        "type": "object",
+        "required": ["number", "expiration_month", "expiration_year", "security_code"],
+        "properties": dict.fromkeys(
+            ("number", "expiration_month", "expiration_year", "security_code", "holder"), _TEXT
+        ),
+    },
+    "billing_contact": {"type": "object"},
+}
+_BODY: Final[dict[str, Any]] = {
+    "requestBody": {
+        "required": True,
+        "content": {"application/json": {"schema": {"type": "object", "properties": _FIELDS}}},
+    }
+}
+
+
+class Notified(BaseModel):
+    """How the client was told of the notification."""
+
+    delivered_at: datetime | None
+    attempts: int
+    next_attempt_at: datetime | None
+
+
+class Shown(BaseModel):
+    """A recapture. `next` goes on where the card failed again. `link_expires_at` is the earliest end
+    of the link that fits what is known, `link_ends_at` the latest.
+    """
+
+    id: str
+    system: str
+    itinerary_id: str
+    state: State
+    event_id: str | None
+    failed_at: datetime
+    has_link: bool
+    link_expires_at: datetime
+    link_ends_at: datetime
+    supplier_may_cancel_at: datetime
+    created_at: datetime
+    changed_at: datetime
+    next: str | None
+    webhook: Notified | None
+
+
+class Listed(BaseModel):
+    """The newest ones first."""
+
+    recaptures: list[Shown]
+
+
+class Completed(BaseModel):
+    """The recapture, and the token of the card that was taken."""
+
+    recapture: Shown
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
+class _NoRoute:
+    product: str | None = None
+
+
+class RecaptureCalls:
+    """Their router; for `gateway.control.api.mount`."""
+
+    def __init__(self, parts: Parts, access: Access, clock: Callable[[], datetime]) -> None:
+        self._parts, self._access, self._clock = parts, access, clock
+        self.router = APIRouter(prefix="/recaptures", tags=["recaptures"])
+        self.router.add_api_route("", self.listed, methods=["GET"], response_model=Listed)
+        self.router.add_api_route("/{id}", self.one, methods=["GET"], response_model=Shown)
+        self.router.add_api_route(
+            "/{id}/card",
+            self.complete,
+            methods=["POST"],
+            response_model=Completed,
+            openapi_extra=_BODY,
+        )
+
+    async def listed(
+        self, caller: MayRead, state: Annotated[list[State] | None, Query()] = None
+    ) -> Listed:
+        """A client's recaptures, up to a hundred; `state` may be repeated."""
+        states = None if state is None else [str(one) for one in state]
+        rows = await self._parts.recaptures.listed(_client(caller), states)
+        return Listed(recaptures=[shown(row, self._clock()) for row in rows])
+
+    async def one(self, caller: MayRead, id: str) -> Shown:
+        """One recapture."""
+        return shown(await self._parts.recaptures.get(id, _client(caller)), self._clock())
+
+    async def complete(self, caller: MayComplete, id: str, request: Request) -> Response:
+        """Sends another card to Expedia Rapid: a token's, or one that was typed in."""
+        form = read_form(await request.body())
+        who = self._who(caller, request, form)
+        try:
+            row, token = await self._parts.completion.complete(id, who, form)
+        except ChangeRefused as error:
+            return answer(error, [{"problem": kind} for kind in error.types])
+        done = Completed(recapture=shown(row, self._clock()), token=token.alias)
+        return Response(done.model_dump_json(), media_type="application/json")
+
+    def _who(self, caller: Caller, request: Request, form: CardForm) -> Who:
+        admission = Admission(caller.client, caller.key_id, caller.scopes, caller.products)
+        products, named = (
+            self._access.products_of(admission),
+            request.headers.get("X-Gateway-Product"),
+        )
+        if named is not None:
+            products &= {named}
+        product: Product | None = None
+        if form.card is not None:
+            product = self._access.product(
+                admission=admission, route=_NoRoute(), named=named, system=SYSTEM, hotel=None
+            )
+        if request.client is None:
+            raise NetworkNotAllowed
+        origin = self._access.client_of(
+            ip_address(request.client.host), Headers(request.headers.raw)
+        )
+        return Who(caller.client, caller.key_id, str(origin), products, product)
+
+
+def shown(row: Recapture, now: datetime) -> Shown:
+    """As the API and the command show it: never the link."""
+    told = None
+    if row.event_id is not None:
+        told = Notified(
+            delivered_at=row.told, attempts=row.tell_tries, next_attempt_at=row.tell_due
+        )
+    return Shown.model_validate(
+        {
+            "id": row.id,
+            "system": row.system,
+            "itinerary_id": row.itinerary,
+            "state": shown_state(row, now),
+            "event_id": row.event_id,
+            "failed_at": row.failed,
+            "has_link": row.has_link,
+            "link_expires_at": row.link_expires,
+            "link_ends_at": row.link_ends,
+            "supplier_may_cancel_at": row.may_cancel,
+            "created_at": row.created,
+            "changed_at": row.changed,
+            "next": row.successor,
+            "webhook": told,
+        }
+    )
+
+
+def _client(caller: Caller) -> str | None:
+    return None if caller.is_admin else caller.client
