@@ -10,7 +10,19 @@ import typer
 from typer.core import TyperGroup
 
 from gateway import __version__
-from gateway.cli import certs, check, demo, exchanges, keys, refused, rules, run, sandbox, scan
+from gateway.cli import (
+    certs,
+    check,
+    demo,
+    exchanges,
+    keys,
+    recaptures,
+    refused,
+    rules,
+    run,
+    sandbox,
+    scan,
+)
 from gateway.cli.output import complain, complain_of
 from gateway.errors import ConfigurationError, GatewayError
 
@@ -67,7 +79,19 @@ def _options(
     """Options of the command as a whole."""
 
 
-for _module in (run, demo, check, refused, exchanges, rules, keys, scan, certs, sandbox):
+for _module in (
+    run,
+    demo,
+    check,
+    refused,
+    exchanges,
+    recaptures,
+    rules,
+    keys,
+    scan,
+    certs,
+    sandbox,
+):
     _module.register(app)
 
 
