@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.config import load_config, read_config
+from gateway.config_recapture import RETRY_SECONDS
 from gateway.config_values import Bind, HostAndPort, parse_bind, parse_host_and_port, parse_size
 from gateway.errors import ConfigurationError
 
@@ -446,3 +447,10 @@ def test_p16_secrets_of_recaptures_must_be_there_and_are_not_repeated(write, mon
         (14, "the secret in RAPID_SECRET must have 8 to 1024 characters"),
         (17, "the environment variable HOOK_SECRET is not set"),
     ]
+
+
+def test_what_the_document_of_recaptures_shows_loads(write):
+    text = (SHIPPED.parent / "docs/expedia-rapid.md").read_text(encoding="utf-8")
+    example = text.partition("```yaml\n")[2].partition("```")[0]
+    rapid = read_config(write(example), python=PYTHON).recaptures.expedia_rapid
+    assert rapid.webhook.retry_seconds == RETRY_SECONDS

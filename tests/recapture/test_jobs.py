@@ -6,7 +6,9 @@ import asyncio
 import hashlib
 import hmac
 import json
+import re
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -121,3 +123,25 @@ def test_what_is_old_is_forgotten(world):
     world.hours(24 * 1.1)
     world.turn()
     assert world.listed() == []
+
+
+def test_the_documents_code_verifies_a_notification(world, monkeypatch):
+    text = (Path(__file__).parents[2] / "docs/expedia-rapid.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    names = {}
+    exec(code, names)
+    verified = names["is_from_the_gateway"]
+    world.heard()
+    world.turn()
+    (call,) = world.partner.made("POST")
+    header, body = call.headers.get("X-Gateway-Signature"), call.body.reveal()
+    secret, now = b"hook_secret-of-the-tests", NOON.timestamp()
+    for at, said, told, expected in (
+        (now, header, body, True),
+        (now + 400, header, body, False),
+        (now, header, body + b" ", False),
+        (now, header.replace("t=", "t=1"), body, False),
+        (now, "", body, False),
+    ):
+        monkeypatch.setattr(names["time"], "time", lambda at=at: at)
+        assert verified(said, told, secret) is expected
