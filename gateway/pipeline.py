@@ -15,7 +15,8 @@ here catches an unforeseen exception: the boundary does, once, for all of it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
@@ -39,6 +40,7 @@ from gateway.errors import (
 from gateway.exchange import Blind, Exchange, Peer, Request, Response, Tunnel
 from gateway.garbage import Garbage
 from gateway.headers import Headers
+from gateway.log import event
 from gateway.metrics import Metrics
 from gateway.record import Recorder
 from gateway.rules.model import (
@@ -81,6 +83,7 @@ class Stages:
     swap: Swap
     tokens: TokenExchange
     recorder: Recorder
+    recapture: Callable[[str, bytes], Awaitable[None]] | None  # (client, an answer's body)
     metrics: Metrics
     garbage: Garbage
     body_limit: int  # bytes, once decoded
@@ -174,6 +177,17 @@ class Pipeline:
                 as_it_came.headers.remove("Content-Encoding")
                 await self._s.inbox.refuse(exchange, route, as_it_came, error.code)
             raise
+        await self._look_for_recapture(exchange, route)
+
+    async def _look_for_recapture(self, exchange: Exchange, route: Route) -> None:
+        """A partner may ask for another card in an answer. What goes wrong here keeps it from nobody."""
+        response, admission = _response(exchange), exchange.admission
+        if not route.recaptures or self._s.recapture is None or admission is None:
+            return
+        try:
+            await self._s.recapture(admission.client, await self._decoded(response))
+        except GatewayError as error:
+            event("recapture_not_seen", level=logging.ERROR, exchange=exchange.id, code=error.code)
 
     async def _give_back(self, exchange: Exchange, route: Route, response: Response) -> None:
         body = decoded = await self._decoded(response)

@@ -138,6 +138,7 @@ class Worker:
             keep=timedelta(hours=config.inbox.keep_hours),
             quarantine=timedelta(hours=config.inbox.quarantine_hours),
         )
+        self.recaptures = self._recaptures(config)
         channels = {paycomet.NAME: paycomet.PaycometSiteMinder(clock)}
         self._pipeline = Pipeline(
             Stages(
@@ -148,6 +149,7 @@ class Worker:
                 swap=swap,
                 tokens=tokens,
                 recorder=recorder,
+                recapture=self.recaptures.recaptures.seen if self.recaptures else None,
                 metrics=self.metrics,
                 garbage=self._garbage,
                 body_limit=config.limits.body,
@@ -168,7 +170,6 @@ class Worker:
         self._tasks: list[asyncio.Task[None]] = []
         listen = config.listen
         app = health.build({"serving": self._check_serving, "vault": Probe(self._vault.check)})
-        self.recaptures = self._recaptures(config)
         api.mount(app, self._access, self._calls())
         self._mount_notifications(app)
         self._control = Port(

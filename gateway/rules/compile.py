@@ -124,6 +124,7 @@ class PackCompiler:
             at=at,
             forward=forward,
             protocol=entry.protocol,
+            recaptures=entry.recaptures,
             auth=entry.auth,
             product=entry.product,
             mode=entry.mode,

@@ -213,6 +213,7 @@ class RouteEntry(Entry):
     protocol: Literal["paycomet-siteminder"] | None = None
     one_at_a_time: Text | None = None
     inbox: InboxEntry | None = None
+    recaptures: bool = False
     auth: Text = "key"
     methods: tuple[Method, ...] = Field(min_length=1)
     product: Text | None = None

@@ -7,11 +7,13 @@ import hmac
 import json
 import ssl
 import time
+from dataclasses import replace
 
 import httpx
 import pytest
 import requests
 
+from gateway.errors import VaultUnavailable
 from tests.e2e.process import until
 from tests.e2e.test_charge import keep
 from tests.sandbox.rapid import BAD, BILLING, GOOD, OTHER, Partner, booking, headers, signed
@@ -372,3 +374,31 @@ def test_a_link_that_is_seen_starts_one_without_any_notification(start, partner)
     assert [each["state"] for each in pms.recaptures()] == ["completed"]
     missing = requests.post(pms.api + "/notifications/expedia-rapid", json={}, timeout=10)
     assert missing.status_code == 404
+
+
+def test_a_link_that_the_pms_retrieves_itself_starts_one(start, partner):
+    """Through the proxy: the answer comes untouched, and the link is kept."""
+    pms = Pms(start(notifications=None), partner)
+    partner.control("webhook", url="")
+    _, retrieve = pms.book(keep(pms.gateway, BAD))
+    answer = pms.proxied("GET", retrieve)
+    assert answer.content == partner.call("GET", retrieve).content
+    assert b"payment_change" in answer.content
+    (one,) = pms.waiting(state="pending")
+    assert pms.complete(one, keep(pms.gateway, OTHER)).status_code == 200
+    assert OTHER in cards(pms.gateway)
+
+
+def test_a_link_that_can_not_be_kept_keeps_no_answer_from_the_pms(start, partner):
+    pms = Pms(start(notifications=None), partner)
+    partner.control("webhook", url="")
+    _, retrieve = pms.book(keep(pms.gateway, BAD))
+
+    async def fail(client, body):
+        del client, body
+        raise VaultUnavailable
+
+    stages = pms.gateway.worker._pipeline._s
+    pms.gateway.worker._pipeline._s = replace(stages, recapture=fail)
+    assert pms.proxied("GET", retrieve).status_code == 200
+    assert "recapture_not_seen" in pms.gateway.logs.getvalue()
