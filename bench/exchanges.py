@@ -1,10 +1,11 @@
-"""CPU per request: the proxies in turn (A B A B), the same client, the same upstream."""
+"""CPU per request: two ways in turn (A B A B), the same client, the same upstream."""
 
 from __future__ import annotations
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from bench import cpu, messages
 from bench.load import Connection, Proxy
@@ -30,9 +31,23 @@ CASES = (
 )
 
 
+ENDPOINT = Case("4 KB, one known card", messages.cards(1), 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """A way to an answer: whose CPU it costs, how it is asked for, how many tokens are in it."""
+
+    name: str
+    pid: int
+    connect: Callable[[], Connection]
+    request: bytes
+    tokens: int
+
+
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """CPU µs of each proxy per request: the median of the rounds. `ratio`: gateway to stock."""
+    """CPU µs of each way per request: the median of the rounds. `ratio`: of the first to the second."""
 
     case: Case
     micros: dict[str, float]
@@ -42,51 +57,82 @@ class Cost:
 def measure(
     proxies: Sequence[Proxy], port: int, key: str, *, rounds: int, requests: int, connections: int
 ) -> list[Cost]:
-    """`requests` a round and case over one connection; `connections` where each is a new one."""
+    """The gateway and another proxy: `requests` a round and case over one connection;
+    `connections` where each is a new one."""
     costs = []
     for case in CASES:
         request = messages.request(case.body, port, key)
-        for proxy in proxies:
-            _check(proxy, port, case, request)
-            _spend(proxy, port, case, request, 20 if not case.anew else 5)  # warm
+        ways = [
+            _through(proxy, proxy.name, port, request, case.cards * (proxy.name == "gateway"))
+            for proxy in proxies
+        ]
         count = connections if case.anew else requests
-        seen: dict[str, list[float]] = {proxy.name: [] for proxy in proxies}
-        ratios = []
-        for _ in range(rounds):
-            spent = dict.fromkeys(seen, 0.0)
-            for _ in range(_PIECES):
-                for proxy in proxies:
-                    spent[proxy.name] += _spend(proxy, port, case, request, -(-count // _PIECES))
-            for name, seconds in spent.items():
-                seen[name].append(seconds / _PIECES * 1e6)
-            ratios.append(spent[proxies[0].name] / spent[proxies[1].name])
-        micros = {name: statistics.median(values) for name, values in seen.items()}
-        costs.append(Cost(case, micros, statistics.median(ratios)))
+        costs.append(_compare(case, ways, rounds, count))
     return costs
 
 
-def _spend(proxy: Proxy, port: int, case: Case, request: bytes, count: int) -> float:
-    """CPU seconds per request."""
-    context = proxy.context()
-    if case.anew:
-        began = cpu.seconds(proxy.pid)
-        for _ in range(count):
-            with Connection(proxy, port, context) as connection:
-                connection.ask(request)
-        return (cpu.seconds(proxy.pid) - began) / count
-    with Connection(proxy, port, context) as connection:
-        connection.ask(request)  # opens the upstream connection
-        began = cpu.seconds(proxy.pid)
-        for _ in range(count):
-            connection.ask(request)
-        return (cpu.seconds(proxy.pid) - began) / count
+def measure_endpoint(
+    gateway: Proxy, endpoints: int, port: int, key: str, *, rounds: int, requests: int
+) -> Cost:
+    """A pull at PAYCOMET's endpoint on `endpoints`, and the same pull through the proxy."""
+    connect = partial(Connection, None, endpoints, gateway.context())
+    asked = messages.paycomet_request(ENDPOINT.body, port, key)
+    pulled = messages.request(ENDPOINT.body, port, key)
+    ways = (
+        Way("endpoint", gateway.pid, connect, asked, ENDPOINT.cards),
+        _through(gateway, "proxy", port, pulled, ENDPOINT.cards),
+    )
+    return _compare(ENDPOINT, ways, rounds, requests)
 
 
-def _check(proxy: Proxy, port: int, case: Case, request: bytes) -> None:
+def _through(proxy: Proxy, name: str, port: int, request: bytes, tokens: int) -> Way:
+    connect = partial(Connection, proxy, port, proxy.context())
+    return Way(name, proxy.pid, connect, request, tokens)
+
+
+def _compare(case: Case, ways: Sequence[Way], rounds: int, count: int) -> Cost:
+    """`count` requests a round and way."""
+    spend = _spend_anew if case.anew else _spend
+    for way in ways:
+        _check(way, case)
+        spend(way, 20 if not case.anew else 5)  # warm
+    seen: dict[str, list[float]] = {way.name: [] for way in ways}
+    ratios = []
+    for _ in range(rounds):
+        spent = dict.fromkeys(seen, 0.0)
+        for _ in range(_PIECES):
+            for way in ways:
+                spent[way.name] += spend(way, -(-count // _PIECES))
+        for name, seconds in spent.items():
+            seen[name].append(seconds / _PIECES * 1e6)
+        ratios.append(spent[ways[0].name] / spent[ways[1].name])
+    micros = {name: statistics.median(values) for name, values in seen.items()}
+    return Cost(case, micros, statistics.median(ratios))
+
+
+def _spend(way: Way, count: int) -> float:
+    """CPU seconds per request, over one connection."""
+    with way.connect() as connection:
+        connection.ask(way.request)  # opens the upstream connection
+        began = cpu.seconds(way.pid)
+        for _ in range(count):
+            connection.ask(way.request)
+        return (cpu.seconds(way.pid) - began) / count
+
+
+def _spend_anew(way: Way, count: int) -> float:
+    """CPU seconds per request, each over a connection of its own."""
+    began = cpu.seconds(way.pid)
+    for _ in range(count):
+        with way.connect() as connection:
+            connection.ask(way.request)
+    return (cpu.seconds(way.pid) - began) / count
+
+
+def _check(way: Way, case: Case) -> None:
     """That it really does its job, or nothing: a refusal is cheap."""
-    with Connection(proxy, port, proxy.context()) as connection:
-        answer = connection.ask(request)
+    with way.connect() as connection:
+        answer = connection.ask(way.request)
     tokens = answer.body.count(b"<PaycometResponse>")
-    wanted = case.cards if proxy.name == "gateway" else 0
-    if answer.status != 200 or tokens != wanted:
-        raise RuntimeError(f"{proxy.name}: {case.title}: {answer.status}, {tokens} tokens")
+    if answer.status != 200 or tokens != way.tokens:
+        raise RuntimeError(f"{way.name}: {case.title}: {answer.status}, {tokens} tokens")

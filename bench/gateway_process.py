@@ -30,7 +30,13 @@ def prepare(directory: Path, port: int, upstream_authority: Path) -> tuple[Path,
         "state": str(directory / "state"),
         "rules": str(_RULES),
         "packs": ["siteminder"],
-        "products": {"seaside": {"merchant_code": "seaside01", "terminal": 1, "mode": "test"}},
+        "products": {
+            "seaside": {
+                "merchant_code": messages.MERCHANT,
+                "terminal": messages.TERMINAL,
+                "mode": "test",
+            }
+        },
         "clients": {"pms": {"networks": ["127.0.0.0/8"]}},
         "hotels": {"siteminder": {messages.HOTEL: "seaside"}},
         "test_hosts": {
@@ -53,18 +59,19 @@ def prepare(directory: Path, port: int, upstream_authority: Path) -> tuple[Path,
     return config_file, key.reveal()
 
 
-def start(config_file: Path, pinned: set[int]) -> tuple[Child, Proxy]:
-    """The process and how it is reached."""
+def start(config_file: Path, pinned: set[int]) -> tuple[Child, Proxy, int]:
+    """The process, how it is reached, and the port of its endpoints."""
     command = python("gateway.cli.main", "run", "--config", str(config_file))
     child = Child(command, config_file.with_name("gateway.log"), pinned)
+    ports: dict[str, int] = {}
     try:
-        name, _, address = child.line().partition(" ")
-        while name != "proxy":
+        while not {"proxy", "endpoints"} <= ports.keys():
             name, _, address = child.line().partition(" ")
+            ports[name] = int(address.rpartition(":")[2])
     except BaseException:
         child.close()
         raise
-    return child, proxy(child, config_file, int(address.rpartition(":")[2]))
+    return child, proxy(child, config_file, ports["proxy"]), ports["endpoints"]
 
 
 def proxy(child: Child, config_file: Path, port: int) -> Proxy:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from textwrap import dedent
+from urllib.parse import urlencode
 
 from gateway.sandbox.cards import TestCard, generated
 from gateway.sandbox.ota import Booking, reservation, retrieve_inside
@@ -19,6 +20,7 @@ from gateway.sandbox.soap import answer, envelope
 
 HOTEL = "BENCH"
 HOST = "localhost"
+MERCHANT, TERMINAL = "seaside01", 1
 _PATH = "/pmsxchangev2/services/"
 _SERIES = 100_000  # cards
 # The sandbox's guest; a booking without the rest of what it has is the small one.
@@ -91,6 +93,26 @@ def request(name: str, port: int, key: str) -> bytes:
     head = (
         f"POST {_PATH}{name} HTTP/1.1\r\nHost: {HOST}:{port}\r\nUser-Agent: bench\r\n"
         f"Accept: */*\r\nX-Api-Key: {key}\r\nContent-Type: text/xml; charset=utf-8\r\n"
+        f"Content-Length: {len(content)}\r\n\r\n"
+    )
+    return head.encode() + content
+
+
+def paycomet_request(name: str, port: int, key: str) -> bytes:
+    """The same pull as a client of PAYCOMET's SiteMinder proxy posts it to the gateway's endpoint."""
+    xml = (
+        "<root><booking><xml><request><username>bench</username><password>Bench-Pass1!</password>"
+        "<requestor_id>BENCH</requestor_id><requestor_type>22</requestor_type>"
+        f"<hotel_code>{HOTEL}</hotel_code><selection_criteria>Undelivered</selection_criteria>"
+        f"</request></xml><url>https://{HOST}:{port}{_PATH}{name}</url></booking>"
+        f"<paytpv><ds_merchant_code>{MERCHANT}</ds_merchant_code>"
+        f"<ds_merchant_terminal>{TERMINAL}</ds_merchant_terminal></paytpv></root>"
+    )
+    content = urlencode({"xml": xml}).encode()
+    head = (
+        f"POST /api/v1/siteminder HTTP/1.1\r\nHost: {HOST}\r\nUser-Agent: bench\r\n"
+        f"Accept: */*\r\nPAYCOMET-API-TOKEN: {key}\r\n"
+        "Content-Type: application/x-www-form-urlencoded\r\n"
         f"Content-Length: {len(content)}\r\n\r\n"
     )
     return head.encode() + content

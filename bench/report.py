@@ -16,6 +16,7 @@ class Report:
     """Filled from top to bottom. `memory` is (MB now, MB at most) by moment."""
 
     costs: list[Cost] = field(default_factory=list)
+    endpoint: Cost | None = None
     bulks: list[Bulk] = field(default_factory=list)
     floor: dict[int, dict] = field(default_factory=dict)
     loop: dict | None = None
@@ -36,10 +37,8 @@ class Report:
         """For JSON."""
         return {
             "versions": self.versions,
-            "exchanges": [
-                {"case": one.case.title, "cpu_us": one.micros, "ratio": one.ratio}
-                for one in self.costs
-            ],
+            "exchanges": [_plain(one) for one in self.costs],
+            "endpoint": None if self.endpoint is None else _plain(self.endpoint),
             "bulk": [
                 {"kind": one.kind, "bookings": one.count, "bytes": one.bytes,
                  "wall_s": one.wall, "cpu_s": one.cpu}
@@ -55,3 +54,7 @@ class Report:
             ],
             "seconds": self.seconds,
         }  # fmt: skip
+
+
+def _plain(cost: Cost) -> dict:
+    return {"case": cost.case.title, "cpu_us": cost.micros, "ratio": cost.ratio}

@@ -59,7 +59,7 @@ def run(counts: Counts, directory: Path, report: Report, say: Callable[[str], No
             directory / "gateway", server.port, server.authority
         )
         with ExitStack() as inner:
-            child, gateway = gateway_process.start(config_file, proxy_core)
+            child, gateway, endpoints = gateway_process.start(config_file, proxy_core)
             inner.callback(child.close)
             with ExitStack() as beside:
                 other, mitmdump = stock.start(directory / "stock", server.authority, proxy_core)
@@ -74,6 +74,15 @@ def run(counts: Counts, directory: Path, report: Report, say: Callable[[str], No
                     requests=counts.requests,
                     connections=counts.connections,
                 )
+            say("PAYCOMET's endpoint and the proxy in turn")
+            report.endpoint = exchanges.measure_endpoint(
+                gateway,
+                endpoints,
+                server.port,
+                key,
+                rounds=counts.rounds,
+                requests=counts.requests,
+            )
             report.memory["after small messages"] = cpu.memory(gateway.pid)
             say("the floor of a card")
             report.floor = floor.measure(directory / "floor", tuple(counts.bulks), proxy_core)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from bench.bulk import Bulk
+from bench.exchanges import Cost
 from bench.report import Report
 
 
@@ -22,15 +23,22 @@ def lines(report: Report) -> Iterator[str]:
 
 def _exchanges(report: Report) -> Iterator[str]:
     yield "\nCPU per request: the gateway doing its whole job, stock mitmdump doing nothing"
+    yield from _costs(report.costs)
+    if report.endpoint is not None:
+        yield "\nCPU per pull at PAYCOMET's endpoint, and through the proxy"
+        yield from _costs([report.endpoint])
+
+
+def _costs(costs: Sequence[Cost]) -> Iterator[str]:
     rows = [
         (
             one.case.title,
             *(f"{micros:,.0f} µs" for micros in one.micros.values()),
             f"{one.ratio:.2f}",
         )
-        for one in report.costs
+        for one in costs
     ]
-    names = list(report.costs[0].micros) if report.costs else []
+    names = list(costs[0].micros) if costs else []
     yield from _aligned(("", *names, "ratio"), rows)
 
 

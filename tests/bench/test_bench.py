@@ -35,6 +35,8 @@ def test_a_run_measures_everything_and_prints_json(capfd):
         "2 KB, new connection each",
     ]
     assert all(one["ratio"] > 0 and min(one["cpu_us"].values()) > 0 for one in report["exchanges"])
+    assert report["endpoint"]["ratio"] > 0
+    assert set(report["endpoint"]["cpu_us"]) == {"endpoint", "proxy"}
     assert {(one["kind"], one["bookings"]) for one in report["bulk"]} == {
         (kind, count) for kind in ("new", "known", "none") for count in (1, 2)
     }
@@ -63,12 +65,12 @@ def test_an_interrupted_run_ends_what_it_started():
 
 
 def test_goals_are_missed_where_nothing_was_measured():
-    assert not any(goal.met for goal in judge([], [], None))
+    assert not any(goal.met for goal in judge([], None, [], None))
 
 
 def test_linear_is_cost_a_byte():
     bulks = [Bulk("new", 100, 100_000, 0.1, 0.1), Bulk("new", 10_000, 10_000_000, 1.0, 14.0)]
-    met = {goal.title: goal for goal in judge([], bulks, None)}
+    met = {goal.title: goal for goal in judge([], None, bulks, None)}
     assert met["CPU per new card, 10,000 against 100"].got == pytest.approx(1.4)
     assert met["10,000 new cards in one message"].met
 
