@@ -60,7 +60,7 @@ class _Floor:
             reference = booking.find(_OTA + "UniqueID").get("ID").encode()
             for card in booking.iter(_OTA + "PaymentCard"):
                 number = card.get("CardNumber")
-                iduser, token = random.getrandbits(31), os.urandom(9).hex()
+                iduser, token = random.getrandbits(62), os.urandom(9).hex()
                 content = f"{number} {card.get('ExpireDate')} {token}".encode()
                 found.append(
                     (self._hash(content), iduser, self._hash(token.encode()), self._seal(content))
