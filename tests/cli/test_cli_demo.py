@@ -8,9 +8,11 @@ import os
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -18,6 +20,7 @@ import typer
 from rich.console import Console
 from typer.testing import CliRunner
 
+from gateway.cards.scan import find_cards
 from gateway.cli import demo, demo_operations, demo_pulls, spans
 from gateway.cli.demo_scan import finds_a_decoy, look
 from gateway.cli.demo_scene import NoSequel
@@ -328,3 +331,20 @@ def test_the_search_finds_and_skips(tmp_path):
     assert not any(VISA in one for one in looked.clear)
     assert looked.unreadable == ()
     assert finds_a_decoy(VISA)
+
+
+def test_values_side_by_side_in_a_database_are_no_card_but_a_known_number_is(tmp_path):
+    """A sealed value that ends in a digit, a departure, and a day: a number of a Mir card."""
+    file = tmp_path / "vault.db"
+    with closing(sqlite3.connect(file)) as database, database:
+        database.execute("PRAGMA secure_delete = OFF")
+        database.execute("CREATE TABLE link (sealed BLOB, departure TEXT, seen TEXT)")
+        values = (b"\xff2", "2027-03-15", "2026-11-22T04:00:00Z")
+        database.execute("INSERT INTO link VALUES (?, ?, ?)", values)
+    assert find_cards(file.read_bytes())
+    assert look(tmp_path, known=(VISA,)).clear == ()
+    with closing(sqlite3.connect(file)) as database, database:
+        database.execute("PRAGMA secure_delete = OFF")
+        database.execute("INSERT INTO link VALUES (?, 'here', 'now')", (VISA.encode(),))
+        database.execute("DELETE FROM link WHERE departure = 'here'")
+    assert look(tmp_path, known=(VISA,)).clear == ("vault.db: 444433******1111",)
