@@ -18,7 +18,9 @@ import typer
 
 from gateway.cli import (
     demo_charges,
+    demo_inbox,
     demo_operations,
+    demo_paycomet,
     demo_pulls,
     demo_pushes,
     demo_refusals,
@@ -41,7 +43,10 @@ _CHAPTERS: Final[tuple[Callable[[Scene], None], ...]] = (
     demo_pulls.again,
     demo_pulls.two_hotels,
     demo_pulls.endpoint,
+    demo_paycomet.pull,
+    demo_paycomet.fault,
     demo_pulls.comment,
+    demo_inbox.hang_up,
     demo_pushes.ota,
     demo_pushes.booking,
     demo_charges.form,

@@ -24,8 +24,22 @@ from gateway.secret import Secret
 from gateway.vault.service import Vault
 
 # Whose packs the story needs; others stay out, for they may ask for callers that are not here.
-PACKS: Final = ("siteminder", "siteminder-push", "channex", "stripe", "adyen")
-_HOTELS: Final = ("10107", "CVC", "MIXED", "HOTEL-A", "COMMENT", "SLOW")  # of the first product
+PACKS: Final = (
+    "siteminder",
+    "siteminder-push",
+    "channex",
+    "stripe",
+    "adyen",
+)
+_HOTELS: Final = (  # of the first product
+    "10107",
+    "CVC",
+    "MIXED",
+    "HOTEL-A",
+    "COMMENT",
+    "SLOW",
+    "BULK-300",
+)
 _START_SECONDS: Final = 30.0
 _STOP_SECONDS: Final = 25.0
 _ADDRESS: Final = re.compile(r"^(\w+) +([0-9.]+:[0-9]+)$", re.MULTILINE)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 import ssl
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -18,7 +20,13 @@ from gateway.sandbox.server import Sandbox
 from gateway.secret import Secret
 
 _TIMEOUT: Final = 30.0
-_SERVICE: Final = "/pmsxchangev2/services/SANDBOX"
+# Of a socket before it connects: a long answer can then lie unread neither in it nor, for loopback's
+# own packets of 64 KB would make that megabytes, in the gateway's.
+_SMALL: Final = (
+    (socket.SOL_SOCKET, socket.SO_RCVBUF, 16 * 1024),
+    (socket.IPPROTO_TCP, socket.TCP_MAXSEG, 1400),
+)
+SERVICE: Final = "/pmsxchangev2/services/SANDBOX"
 _RESERVATION: Final = re.compile(r"<HotelReservation .*?</HotelReservation>", re.DOTALL)
 _TOKEN: Final = re.compile(
     r"<PaycometResponse[^>]*><iduser>([0-9]+)</iduser><tokenuser>(\w{13})</tokenuser>"
@@ -113,14 +121,12 @@ class Pms:
 
     def pull(self, hotel: str, *, key: Secret[str] | None = None) -> Answer:
         """An OTA_ReadRQ through the proxy."""
-        url = self.sandbox.named_url("siteminder") + _SERVICE
+        url = self.sandbox.named_url("siteminder") + SERVICE
         return self._read(self._proxied, url, hotel, (key or self.key).reveal())
 
     def pull_without_key(self, hotel: str, key: str = "") -> Answer:
         """The same without a key, or with any text for one."""
-        return self._read(
-            self._proxied, self.sandbox.named_url("siteminder") + _SERVICE, hotel, key
-        )
+        return self._read(self._proxied, self.sandbox.named_url("siteminder") + SERVICE, hotel, key)
 
     def pull_at_endpoint(self, hotel: str) -> Answer:
         """The same at a URL of the gateway."""
@@ -129,15 +135,49 @@ class Pms:
 
     def pull_without_gateway(self, hotel: str) -> Answer:
         """What SiteMinder answers when nobody stands between."""
-        return self._read(self._direct, self.sandbox.url("siteminder") + _SERVICE, hotel, "")
+        return self._read(self._direct, self.sandbox.url("siteminder") + SERVICE, hotel, "")
+
+    def order(self, xml: str) -> Answer:
+        """A pull as a client of PAYCOMET's SiteMinder proxy posts it."""
+        url = f"https://{self.gateway.addresses['endpoints']}/api/v1/siteminder"
+        headers = {"PAYCOMET-API-TOKEN": self.key.reveal()}
+        return _answer(self._endpoint.post(url, data={"xml": xml}, headers=headers))
+
+    def hang_up(self, hotel: str, name: str) -> Answer:
+        """A pull called `name` through the proxy, left when the answer's head is there: its text is
+        empty."""
+        authority = self.sandbox.named_url("siteminder").removeprefix("https://")
+        body = self._pull(hotel)
+        named = self._headers(self.key.reveal()) | {
+            "Host": authority,
+            "Content-Length": str(len(body)),
+            "X-Gateway-Exchange": name,
+        }
+        lines = "".join(f"{header}: {value}\r\n" for header, value in named.items())
+        host, _, port = self.gateway.addresses["proxy"].partition(":")
+        with socket.socket() as plain:
+            for option in _SMALL:
+                plain.setsockopt(*option)
+            plain.settimeout(_TIMEOUT)
+            plain.connect((host, int(port)))
+            plain.sendall(f"CONNECT {authority} HTTP/1.1\r\nHost: {authority}\r\n\r\n".encode())
+            _head(plain)
+            name_of_host = authority.partition(":")[0]
+            with self._verify.wrap_socket(plain, server_hostname=name_of_host) as secure:
+                secure.sendall(f"POST {SERVICE} HTTP/1.1\r\n{lines}\r\n{body}".encode())
+                return _head(secure)
 
     def _read(self, client: httpx.Client, url: str, hotel: str, key: str) -> Answer:
+        return _answer(client.post(url, content=self._pull(hotel), headers=self._headers(key)))
+
+    def _pull(self, hotel: str) -> str:
         who = self.sandbox.siteminder.settings
-        body = read_request(hotel, who.username, who.password)
-        headers = {"Content-Type": "text/xml; charset=utf-8"}
-        if key:
-            headers["X-Api-Key"] = key
-        return _answer(client.post(url, content=body, headers=headers))
+        return read_request(hotel, who.username, who.password)
+
+    @staticmethod
+    def _headers(key: str) -> dict[str, str]:
+        named = {"Content-Type": "text/xml; charset=utf-8"}
+        return named | {"X-Api-Key": key} if key else named
 
     # --- charges --------------------------------------------------------------------------------
 
@@ -169,8 +209,12 @@ class Pms:
     def post(self, url: str, body: str, **headers: str) -> Answer:
         """A POST of JSON through the proxy."""
         named = {name.replace("_", "-"): value for name, value in headers.items()}
-        named |= {"Content-Type": "application/json", "X-Api-Key": self.key.reveal()}
-        return _answer(self._proxied.post(url, content=body, headers=named))
+        return self.send("POST", url, body, named | {"Content-Type": "application/json"})
+
+    def send(self, method: str, url: str, body: str | None, headers: Mapping[str, str]) -> Answer:
+        """Any request through the proxy, with the key."""
+        named = {**headers, "X-Api-Key": self.key.reveal()}
+        return _answer(self._proxied.request(method, url, content=body, headers=named))
 
     def push(self, path: str, body: str, **headers: str) -> Answer:
         """A POST of JSON to a URL of the gateway, with no key of ours."""
@@ -188,6 +232,20 @@ class Pms:
 
     def _client(self, proxy: httpx.Proxy | str | None = None) -> httpx.Client:
         return httpx.Client(proxy=proxy, verify=self._verify, trust_env=False, timeout=_TIMEOUT)
+
+
+def _head(stream: socket.socket) -> Answer:
+    """Reads the head of an answer, sign by sign. Raises OSError."""
+    data = b""
+    while not data.endswith(b"\r\n\r\n"):
+        got = stream.recv(1)
+        if not got:
+            raise OSError("closed before its answer")
+        data += got
+    first, *rest = data.decode("latin-1").split("\r\n")
+    pairs = (line.partition(": ") for line in rest if line)
+    headers = httpx.Headers([(name, value) for name, _, value in pairs])
+    return Answer(int(first.split(" ")[1]), "", headers)
 
 
 def _context(ca: Path) -> ssl.SSLContext:

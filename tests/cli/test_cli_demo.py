@@ -21,7 +21,14 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from gateway.cards.scan import find_cards
-from gateway.cli import demo, demo_operations, demo_pulls, spans
+from gateway.cli import (
+    demo,
+    demo_inbox,
+    demo_operations,
+    demo_paycomet,
+    demo_pulls,
+    spans,
+)
 from gateway.cli.demo_scan import finds_a_decoy, look
 from gateway.cli.demo_scene import NoSequel
 from gateway.cli.story import Story
@@ -79,7 +86,7 @@ def test_the_whole_story_is_as_told(tmp_path):
     running = process("--keep", keep)
     out, err = running.communicate(timeout=120)
     assert running.returncode == 0, out + err
-    assert "20. " in out
+    assert "23. " in out
     assert "\n   ✗" not in out
     assert "are as told" in out
     assert "\x1b" not in out  # a pipe
@@ -123,6 +130,41 @@ def test_a_rule_that_takes_no_card_out_is_not_as_told(tmp_path, few_chapters):
     wrong = json.loads(out)["not_as_told"]
     assert any("tokens that came with it: 0, and not 1" in one for one in wrong)
     assert any("no token of seaside came out of the pulls" in one for one in wrong)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("pack", "told_by_rule", "instead", "chapters", "wrong"),
+    [
+        (
+            "siteminder.yaml",
+            "at: /api/v1/siteminder",
+            "at: /api/v2/siteminder",
+            (demo_paycomet.fault,),
+            "the fault is 1040-PAYTPV: that is not so",
+        ),
+        (
+            "siteminder.yaml",
+            "    inbox: { echo: //OTA_ResRetrieveRS/@EchoToken }",
+            "    #",
+            (demo_inbox.hang_up,),
+            "the vault has it, under that name: none, and not pms-pull-that-broke-off",
+        ),
+    ],
+    ids=["paycomet", "inbox"],
+)
+def test_a_rule_that_does_less_is_not_as_told(
+    tmp_path, few_chapters, pack, told_by_rule, instead, chapters, wrong
+):
+    rules = tmp_path / "rules"
+    shutil.copytree(RULES, rules)
+    text = (rules / pack).read_text()
+    assert told_by_rule in text
+    (rules / pack).write_text(text.replace(told_by_rule, instead))
+    few_chapters(*chapters)
+    code, out, err = told("--rules", rules)
+    assert code == 1, err
+    assert wrong in out[out.index("Not as told") :]
 
 
 @pytest.mark.slow
