@@ -17,12 +17,14 @@ import httpx
 import typer
 
 from gateway.cli import (
+    demo_bookingsync,
     demo_charges,
     demo_inbox,
     demo_operations,
     demo_paycomet,
     demo_pulls,
     demo_pushes,
+    demo_rapid,
     demo_refusals,
 )
 from gateway.cli.demo_gateway import DemoGateway, NotStarted, PacksMissing
@@ -52,6 +54,8 @@ _CHAPTERS: Final[tuple[Callable[[Scene], None], ...]] = (
     demo_charges.form,
     demo_charges.as_json,
     demo_charges.echo,
+    demo_bookingsync.held_code,
+    demo_rapid.recapture,
     demo_refusals.callers,
     demo_refusals.partners,
     demo_refusals.allowed,
@@ -126,7 +130,7 @@ def tell(story: Story, directory: Path, rules: Path) -> None:
     with Sandbox(directory / "sandbox") as sandbox, ExitStack() as stack:
         sandbox.siteminder.settings.one_at_a_time = False  # one hotel is asked twice in a row
         gateway = DemoGateway(home, sandbox, rules)
-        key = gateway.key("front-desk", ["seaside", "hilltop"])
+        key = gateway.key("front-desk", ["seaside", "hilltop", "lakeside"])
         narrow = gateway.key("seaside-only", ["seaside"])
         stack.callback(gateway.stop)
         gateway.start()

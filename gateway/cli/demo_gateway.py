@@ -30,6 +30,8 @@ PACKS: Final = (
     "channex",
     "stripe",
     "adyen",
+    "bookingsync",
+    "expedia-rapid",
 )
 _HOTELS: Final = (  # of the first product
     "10107",
@@ -56,6 +58,7 @@ rules: rules
 products:
   seaside: {{ merchant_code: seaside01, terminal: 1, mode: test }}
   hilltop: {{ merchant_code: hilltop01, terminal: 1, mode: test }}
+  lakeside: {{ merchant_code: lakeside01, terminal: 1, mode: test, hold_cvc_minutes: 15 }}
 clients:
   pms: {{ networks: [127.0.0.0/8] }}
 callers:
@@ -69,6 +72,7 @@ hotels:
   siteminder:
 {hotels}
     HOTEL-B: hilltop
+    PLAINTEXT: lakeside
   siteminder-push: {{ "10107": seaside }}
   channex: {{ "10107": seaside }}
 variables:

@@ -22,6 +22,9 @@ _PREFIX: Final = "card_gateway_"
 _PAID: Final = {  # how many cards each route was to put in
     "stripe/charge": 2,
     "adyen/checkout-test": 1,
+    "bookingsync/execute": 1,
+    "expedia-rapid/book-test": 1,
+    "expedia-rapid/change-payment-test": 1,
 }
 _SLOW_HOTEL: Final = "SLOW"  # SiteMinder answers it after two seconds
 _FILES: Final = ("gateway.log", "state/vault.db", "state/vault.db-wal")
@@ -33,7 +36,7 @@ def start(scene: Scene) -> None:
     story.chapter(
         "The gateway runs",
         "On this machine, on free ports, in a directory of its own; beside it simulated partners: "
-        "SiteMinder, Channex, Stripe, Adyen, and a PMS. All card numbers are published test numbers.",
+        "SiteMinder, Channex, Stripe, Adyen, BookingSync, Expedia Rapid, and a PMS. All card numbers are published test numbers.",
     )
     story.show("\n".join(f"{name:<10} {address}" for name, address in gateway.addresses.items()))
     story.check("it says that it is ready", scene.pms.get("control", "/readyz").status, 200)
@@ -69,7 +72,7 @@ def metrics(scene: Scene) -> None:
     tokenized = value("cards_total", "siteminder/pull", "tokenize", "done")
     story.check("cards tokenised in pulls, as the PMS was told", tokenized, scene.tokenized)
     used = {route: value("cards_total", route, "detokenize", "done") for route in _PAID}
-    story.check("cards put into payments", used, _PAID)
+    story.check("cards put into payments and bookings", used, _PAID)
     # At least: refused connections and the push with a wrong password are counted, too.
     uncounted = [
         code

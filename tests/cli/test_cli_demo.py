@@ -23,10 +23,12 @@ from typer.testing import CliRunner
 from gateway.cards.scan import find_cards
 from gateway.cli import (
     demo,
+    demo_bookingsync,
     demo_inbox,
     demo_operations,
     demo_paycomet,
     demo_pulls,
+    demo_rapid,
     spans,
 )
 from gateway.cli.demo_scan import finds_a_decoy, look
@@ -86,7 +88,7 @@ def test_the_whole_story_is_as_told(tmp_path):
     running = process("--keep", keep)
     out, err = running.communicate(timeout=120)
     assert running.returncode == 0, out + err
-    assert "23. " in out
+    assert "25. " in out
     assert "\n   ✗" not in out
     assert "are as told" in out
     assert "\x1b" not in out  # a pipe
@@ -150,8 +152,22 @@ def test_a_rule_that_takes_no_card_out_is_not_as_told(tmp_path, few_chapters):
             (demo_inbox.hang_up,),
             "the vault has it, under that name: none, and not pms-pull-that-broke-off",
         ),
+        (
+            "bookingsync.yaml",
+            "type: number, required: true }",
+            "type: number }",
+            (demo_bookingsync.held_code,),
+            "a second booking with the same token: 422 without a code, and not 422 cvc_unavailable",
+        ),
+        (
+            "expedia-rapid.yaml",
+            "https://test.ean.com/v3/itineraries/*/payment\n",
+            "https://test.ean.com/v3/itineraries/*/payments\n",
+            (demo_rapid.recapture,),
+            "Rapid takes the change: 403, and not 204",
+        ),
     ],
-    ids=["paycomet", "inbox"],
+    ids=["paycomet", "inbox", "held code", "recapture"],
 )
 def test_a_rule_that_does_less_is_not_as_told(
     tmp_path, few_chapters, pack, told_by_rule, instead, chapters, wrong
