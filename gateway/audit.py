@@ -14,6 +14,7 @@ class Action(StrEnum):
     DETOKENIZE = "detokenize"
     EXCHANGE = "exchange"  # our token, for the processor's own
     ISSUE = "issue"  # the card goes to a processor, which issues a token of its own for it
+    REPLAY = "replay"  # a refused answer is opened, and runs through today's rules
     KEY_CREATE = "key_create"
     KEY_REVOKE = "key_revoke"
 

@@ -148,6 +148,7 @@ class Exchange:
     product_fixed: bool = False  # the channel's request names it: cards go nowhere else
     turn: tuple[str, str] | None = None  # what of this system nobody else may ask for meanwhile
     poll: bytes | None = None  # a hash of what is asked for, where the same poll is recognised
+    held_back: bool = False  # it is a replay: codes in it are older than they may be
     kept: bool = False  # its rewritten answer is in the inbox
     again: str = ""  # the exchange whose kept answer this one gets
     known: dict[str, str] = field(default_factory=dict, repr=False)  # PAN → what may be shown

@@ -9,6 +9,18 @@ from typing import Final
 _FORBIDDEN: Final = re.compile(r"[\r\n\0]|[^\x00-\xff]")
 
 
+# They describe bytes that are no longer the ones that go out; a digest of them would tell what was there.
+STALE: Final = (
+    "Content-Encoding",
+    "Content-MD5",
+    "Digest",
+    "Content-Digest",
+    "Repr-Digest",
+    "ETag",
+    "Accept-Ranges",
+)
+
+
 class Headers:
     """An ordered multimap of header fields; names compare without case.
 

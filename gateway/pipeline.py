@@ -15,6 +15,7 @@ here catches an unforeseen exception: the boundary does, once, for all of it.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -36,6 +37,7 @@ from gateway.errors import (
     MessageMalformed,
     RouteUnknown,
     UpstreamInvalid,
+    VaultUnavailable,
 )
 from gateway.exchange import Blind, Exchange, Peer, Request, Response, Tunnel
 from gateway.garbage import Garbage
@@ -67,6 +69,7 @@ from gateway.stages.inbox import UNREADABLE, Inbox, Keeping, read_headers
 from gateway.stages.reading import read_harmless
 from gateway.stages.swap import Swap
 from gateway.stages.turns import Turns
+from gateway.stages.without_codes import blank_codes, code_names
 from gateway.threads import IN_THREAD, run
 
 _OURSELVES: Final = ip_address("127.0.0.1")
@@ -94,6 +97,7 @@ class Pipeline:
 
     def __init__(self, stages: Stages) -> None:
         self._s = stages
+        self._replaying = asyncio.Lock()
 
     # --- admit ----------------------------------------------------------------------------------
 
@@ -130,8 +134,9 @@ class Pipeline:
         document = None
         if body and (route.one_at_a_time or (route.inbox and route.inbox.again)):
             document = await self._open(exchange, route.shapes, body)
-            self._s.turns.take(exchange, route, document)
-        exchange.poll = self._s.inbox.poll_of(exchange, route, body, document)
+            turn = await run(len(body), self._s.turns.needed, route, document)
+            self._s.turns.take(exchange, turn)
+        exchange.poll = await run(len(body), self._s.inbox.poll_of, exchange, route, body, document)
         exchange.response = await self._s.inbox.again(exchange)
 
     async def _take_in(self, exchange: Exchange, route: Route, request: Request) -> None:
@@ -173,11 +178,20 @@ class Pipeline:
                 await self._give_back(exchange, route, response)
         except UNREADABLE as error:
             if route.inbox is not None:
-                as_it_came.body = await self._decoded(as_it_came)
-                as_it_came.headers.remove("Content-Encoding")
-                await self._s.inbox.refuse(exchange, route, as_it_came, error.code)
+                await self._quarantine(exchange, route, as_it_came, error)
             raise
         await self._look_for_recapture(exchange, route)
+
+    async def _quarantine(
+        self, exchange: Exchange, route: Route, answer: Response, error: GatewayError
+    ) -> None:
+        """Keeps an answer that was refused. One that can not be decoded may hold a security code."""
+        try:
+            answer.body = await self._decoded(answer)
+        except GatewayError:
+            event("answer_not_kept", level=logging.ERROR, exchange=exchange.id, code=error.code)
+            return
+        await self._s.inbox.refuse(exchange, route, answer, error.code)
 
     async def _look_for_recapture(self, exchange: Exchange, route: Route) -> None:
         """A partner may ask for another card in an answer. What goes wrong here keeps it from nobody."""
@@ -232,6 +246,8 @@ class Pipeline:
             response.reason, found = guard_text(response.reason, exchange.known)
             exchange.counts.guarded += found
         body = self._guard(exchange, route, response.headers, body, route.response)
+        if exchange.held:  # a code that the gateway put in is not for the caller's eyes
+            body = blank_codes(body, code_names(route.request.detokenize))
         _put_body(response, decoded, body)
 
     async def _put_back(self, exchange: Exchange, rule: PairExchange, body: bytes) -> bytes:
@@ -242,13 +258,23 @@ class Pipeline:
             return body
         return await self._s.tokens.to_ours(exchange, document, rule, body)
 
-    async def replay(self, client: str, name: str) -> str:
+    async def replay(self, client: str, name: str, key: str = "") -> str:
         """Runs an answer that was refused through today's rules; the id under which it is kept now.
 
-        It is then undelivered, and can be had like any other. Raises `ExchangeUnknown`, and what
-        refuses it again: then it stays where it is.
+        It is then undelivered, and can be had like any other. `key` is who asks for it. Raises
+        `ExchangeUnknown`, and what refuses it again: then it stays where it is.
         """
-        refused = await self._s.inbox.refused(name, client)
+        async with self._replaying:  # one after the other: each answer comes out once
+            return await self._replay(client, name, key)
+
+    async def _replay(self, client: str, name: str, key: str) -> str:
+        exchange = Exchange(
+            Peer(_OURSELVES, "endpoints", tls=False), Request("GET", None, "/", Headers())
+        )
+        exchange.admission = Admission(client, key, frozenset(), None)
+        refused = await self._s.inbox.refused(
+            name, client, self._s.swap.replayed(exchange, f"of {name}")
+        )
         if refused is None:
             raise ExchangeUnknown
         routes = {route.id: route for route in self._s.rules.current.routes}
@@ -256,13 +282,15 @@ class Pipeline:
         if route is None:
             raise RouteUnknown
         response = Response(refused.status, "", read_headers(refused.headers), refused.body)
-        exchange = Exchange(
-            Peer(_OURSELVES, "endpoints", tls=False), Request("GET", None, "/", Headers())
+        # No more than whoever asked at first was permitted.
+        exchange.admission = Admission(
+            client, key, frozenset(), frozenset(refused.products) or None
         )
-        exchange.admission = Admission(client, "", frozenset(), None)
         exchange.route, exchange.response = route, response
+        exchange.held_back = True
         if len(refused.products) == 1:
             (exchange.product_named,) = refused.products
+            exchange.product_fixed = route.protocol is not None
         try:
             await self._give_back(exchange, route, response)
             if not exchange.kept:
@@ -325,11 +353,17 @@ class Pipeline:
         self._s.turns.give_back(exchange)
         self._s.inbox.ended(exchange, error)
         try:
-            await self._s.swap.put_back(exchange)
+            await self._put_back_codes(exchange)
             await self._s.recorder.end(exchange, error)
         finally:
             for size, document in exchange.documents:
                 await run(size, document.close)
+
+    async def _put_back_codes(self, exchange: Exchange) -> None:
+        try:
+            await self._s.swap.put_back(exchange)
+        except VaultUnavailable as failure:
+            event("cvc_lost", level=logging.ERROR, exchange=exchange.id, code=failure.code)
 
     def refused_head(self, peer: Peer, error: GatewayError) -> None:
         """Once for each request whose head was refused before it became an exchange."""

@@ -81,7 +81,7 @@ class Search(BaseModel):
 class Replay(Protocol):
     """Lets a refused answer through today's rules: `Pipeline.replay`."""
 
-    async def __call__(self, client: str, exchange: str, /) -> str:
+    async def __call__(self, client: str, exchange: str, key: str = "", /) -> str:
         """The id of the exchange under which the rewritten answer is kept now, durable.
 
         Raises ExchangeUnknown; the `GatewayError` for which it is still refused; VaultUnavailable.
@@ -181,7 +181,7 @@ class Exchanges:
         if row.state is not AnswerState.REFUSED:
             raise AnswerNotRefused
         try:
-            kept = await self._replay(row.client, id)
+            kept = await self._replay(row.client, id, caller.key_id)
         except (ExchangeUnknown, VaultUnavailable):
             raise
         except GatewayError as error:

@@ -8,19 +8,9 @@ from typing import Final, Literal
 from gateway.engine import http1
 from gateway.errors import GatewayError, InternalError
 from gateway.exchange import Exchange, Listener, Request, Response
-from gateway.headers import Headers
+from gateway.headers import STALE, Headers
 from gateway.problem import problem, reason
 
-# They describe bytes that are no longer the ones that go out.
-_STALE: Final = (
-    "Content-Encoding",
-    "Content-MD5",
-    "Digest",
-    "Content-Digest",
-    "Repr-Digest",
-    "ETag",
-    "Accept-Ranges",
-)
 # A reference that stays with the host that was asked (RFC 3986, 4.2). Browsers take `\\` for `/`,
 # and do not see a tab.
 _RELATIVE: Final = re.compile(r"(?:/(?![/\\])|[?#]|[\w.~-]+(?:[/?#]|$))[^\t]*|", re.ASCII)
@@ -41,7 +31,7 @@ def reframe_request(request: Request, *, changed: bool) -> None:
     framed = "Content-Length" in headers or "Transfer-Encoding" in headers
     headers.remove(*http1.HOP_BY_HOP)
     if changed:
-        headers.remove(*_STALE)
+        headers.remove(*STALE)
     if framed or request.body:
         headers.set("Content-Length", str(len(request.body)))
     if request.authority is not None:
@@ -64,7 +54,7 @@ def reframe_response(response: Response, method: str, *, changed: bool) -> None:
     headers = response.headers
     headers.remove(*http1.HOP_BY_HOP)
     if changed:
-        headers.remove(*_STALE)
+        headers.remove(*STALE)
     if response.status == 204:
         headers.remove("Content-Length")
     elif changed or not (method == "HEAD" or response.status == 304):

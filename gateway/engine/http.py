@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import Any, Final, Literal, cast
 
+from mitmproxy.connection import ConnectionState
 from mitmproxy.proxy import commands, events, layer
 from mitmproxy.proxy.context import Context
 
@@ -203,6 +204,7 @@ class Http(layer.Layer):
         self.laps.turn("gateway")
         session.never_expire()
         self._insist(cast(Verdict, (yield Work(boundary.answer(exchange)))))
+        self._still_there()  # where its answer was kept, it is there for the next who asks
         return (yield from self._reply(exchange, close=head.close))
 
     def _ask_upstream(self, exchange: Exchange) -> Talk[None]:
@@ -216,7 +218,7 @@ class Http(layer.Layer):
         yield from self.upstreams.ask(upstream, exchange.request)
         self.phase = "response"
         exchange.response, reusable = yield from self.upstreams.read_response(
-            upstream, exchange.request
+            upstream, exchange.request, to_the_end=_is_kept(exchange)
         )
         if reusable:
             upstream.free_since = self.session.loop.time()
@@ -251,9 +253,14 @@ class Http(layer.Layer):
 
     def _has_left(self) -> bool:
         """Whether the client closed its side. Events wait while a layer is paused."""
-        return self.client.gone or any(
-            isinstance(event, events.ConnectionClosed)
-            for event in self.client.waiting(self.context.client)
+        closed = self.context.client.state is ConnectionState.CLOSED  # our side cut it
+        return (
+            closed
+            or self.client.gone
+            or any(
+                isinstance(event, events.ConnectionClosed)
+                for event in self.client.waiting(self.context.client)
+            )
         )
 
     # --- answers --------------------------------------------------------------------------------
@@ -322,3 +329,8 @@ class Http(layer.Layer):
         while not self.client.gone and not self.client.late:
             self.client.buffer.clear()
             yield WAIT
+
+
+def _is_kept(exchange: Exchange) -> bool:
+    """Whether the answer is wanted even when its caller has left: the partner may not give it again."""
+    return exchange.route is not None and exchange.route.inbox is not None

@@ -92,8 +92,13 @@ class Upstreams:
             raise InternalError from None
         yield from write(self._session, upstream.server, head, request.body)
 
-    def read_response(self, upstream: Upstream, request: Request) -> Talk[tuple[Response, bool]]:
-        """The answer, whole, and whether the connection may be used again."""
+    def read_response(
+        self, upstream: Upstream, request: Request, *, to_the_end: bool
+    ) -> Talk[tuple[Response, bool]]:
+        """The answer, whole, and whether the connection may be used again.
+
+        `to_the_end`: it is read even when the client leaves meanwhile.
+        """
         seen, began = 0, self._session.loop.time()
         self._client.late = False
         self._session.expire_in(self._session.limits.upstream_seconds)
@@ -103,7 +108,7 @@ class Upstreams:
                 if len(upstream.buffer) > self._session.limits.head:
                     raise UpstreamInvalid
                 seen = len(upstream.buffer)
-                yield from self._wait(upstream)
+                yield from self._wait(upstream, to_the_end=to_the_end)
             if end > self._session.limits.head:
                 raise UpstreamInvalid
             head = http1.parse_response(bytes(upstream.buffer[:end]), request.method)
@@ -117,16 +122,16 @@ class Upstreams:
                 if upstream.closed and head.length == http1.UNTIL_CLOSE:
                     break
                 self._session.extend(began, self._session.limits.upstream_seconds, body.size)
-                yield from self._wait(upstream)
+                yield from self._wait(upstream, to_the_end=to_the_end)
             response.body = yield from whole(body)
         except http1.Malformed:
             raise UpstreamInvalid from None
         return response, not (head.close or upstream.closed or upstream.buffer)
 
-    def _wait(self, upstream: Upstream) -> Talk[None]:
+    def _wait(self, upstream: Upstream, *, to_the_end: bool) -> Talk[None]:
         if upstream.closed:
             raise UpstreamInvalid
-        if self._client.gone:
+        if self._client.gone and not to_the_end:
             raise ClientGone
         if self._client.late:
             raise UpstreamTimeout

@@ -180,10 +180,10 @@ class Admitting:
 
 def _target(url: str) -> tuple[Authority, str]:
     """An https URL's authority, normalised, and its path with the query. Raises TargetAmbiguous."""
-    parts = urlsplit(url)
     try:
+        parts = urlsplit(url)
         host, port = parse_authority(parts.netloc, 443)
-    except HttpInvalid:
+    except (HttpInvalid, ValueError):
         raise TargetAmbiguous from None
     query = f"?{parts.query}" if parts.query else ""
     return Authority("https", host, port), (parts.path or "/") + query

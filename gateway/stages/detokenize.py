@@ -121,7 +121,7 @@ def _put_in_one(document: Document, spot: TokenSpot, found: Found) -> list[Chang
                 texts.append((name, rule, expiries.write(card.expiry, rule.spelling)))
     if card.holder is not None:
         texts.append(("holder", shape.holder, card.holder.reveal()))
-    if found.cvc is not None:
+    if found.cvc is not None and spot.lacks_cvc:
         texts.append(("cvc", shape.cvc, found.cvc.reveal()))
     changes: list[Change] = []
     for name, rule, text in texts:

@@ -13,9 +13,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from gateway.audit import Entry
 from gateway.codecs.document import Document
 from gateway.errors import (
+    BodyTooLarge,
     CardDisguised,
+    CodingNotSupported,
     GatewayError,
     LabelWrong,
     MessageForbidden,
@@ -24,7 +27,7 @@ from gateway.errors import (
     VaultUnavailable,
 )
 from gateway.exchange import Exchange, Response
-from gateway.headers import Headers
+from gateway.headers import STALE, Headers
 from gateway.log import event
 from gateway.rules.model import Inbox as Rule
 from gateway.rules.model import Route
@@ -37,7 +40,20 @@ from gateway.vault.model import ExchangeKnown
 from gateway.vault.service import Vault
 
 # What an answer can be refused for that other rules, or a mended gateway, might read.
-UNREADABLE = (CardDisguised, LabelWrong, MessageForbidden, MessageMalformed, MessageUnfit)
+UNREADABLE = (
+    BodyTooLarge,
+    CardDisguised,
+    CodingNotSupported,
+    LabelWrong,
+    MessageForbidden,
+    MessageMalformed,
+    MessageUnfit,
+)
+_CREDENTIALS = ("Authorization", "Cookie", "X-Api-Key", "PAYCOMET-API-TOKEN")
+_OF_A_CONNECTION = (
+    "Connection", "Keep-Alive", "Proxy-Connection", "Transfer-Encoding", "TE", "Trailer", "Upgrade",
+    "Content-Length", "Alt-Svc", "Refresh", "Location", "Content-Location",
+)  # fmt: skip
 _LONGEST = 100  # characters of what an answer is found by
 
 
@@ -54,7 +70,7 @@ class Inbox:
     ) -> None:
         self._vault, self._clock = vault, clock
         self._keep, self._quarantine = keep, quarantine
-        self._open: set[tuple[str, str]] = set()  # (client, exchange): being handed over now
+        self._open: dict[tuple[str, str], Exchange] = {}  # (client, exchange) → who hands it over
         self._reached: dict[tuple[str, str], AnswerState] = {}  # not written yet
 
     # --- keeping --------------------------------------------------------------------------------
@@ -82,8 +98,9 @@ class Inbox:
         response, now = exchange.response, self._clock()
         if response is None or exchange.admission is None:
             raise ValueError("an answer that nobody asked for")
+        self._release(exchange)  # the name of an earlier try, if it had another one
         exchange.kept = True
-        self._open.add(_name(exchange))
+        self._open.setdefault(_name(exchange), exchange)
         return Answer(
             exchange=exchange.id,
             at=now,
@@ -131,16 +148,18 @@ class Inbox:
         except VaultUnavailable:
             event("answer_not_kept", level=logging.ERROR, exchange=exchange.id, code=code)
 
-    async def refused(self, exchange: str, client: str) -> Answer | None:
+    async def refused(self, exchange: str, client: str, intent: Entry) -> Answer | None:
         """A refused answer, for another try; None when there is none, or it was tried and came out.
 
-        Raises VaultUnavailable, RecordDamaged.
+        It may hold clear cards: `intent` is durable before it is opened. Raises VaultUnavailable,
+        RecordDamaged.
         """
         rows = await self._vault.answers.listed(
             states=(AnswerState.REFUSED,), client=client, exchange=exchange
         )
         if not rows:
             return None
+        await self._vault.record([intent])
         return await self._vault.answers.open_refused(exchange, client=client)
 
     async def came_out(self, exchange: str, client: str) -> None:
@@ -163,9 +182,14 @@ class Inbox:
         if rule is None or not rule.gives_again or exchange.admission is None:
             return None
         parts = [exchange.admission.client, str(exchange.product_named), route.id, request.method]
+        products = exchange.admission.products
+        parts += ["all"] if products is None else sorted(products)
         parts += [str(request.authority), request.path]
+        # Who the partner takes the caller for is part of what is asked.
+        parts += [value for name in _CREDENTIALS for value in request.headers.get_all(name)]
+        hashed = hashlib.sha256()
         if rule.same_body:
-            parts.append(body.decode("latin-1"))
+            hashed.update(hashlib.sha256(body).digest())
         elif document is None:
             return None
         for path in rule.again:
@@ -174,7 +198,8 @@ class Inbox:
                 return None
             parts.append(document.text(places[0]))
         told = "".join(f"{len(part)}:{part}" for part in parts)
-        return hashlib.sha256(told.encode("utf-8", "surrogatepass")).digest()
+        hashed.update(told.encode("utf-8", "surrogatepass"))
+        return hashed.digest()
 
     async def again(self, exchange: Exchange) -> Response | None:
         """The answer to the same poll that its caller never got, whole; None when there is none.
@@ -185,16 +210,23 @@ class Inbox:
             return None
         client = exchange.admission.client
         rows = await self._vault.answers.listed(
-            states=(AnswerState.UNDELIVERED,), client=client, poll=exchange.poll
+            states=(AnswerState.UNDELIVERED,),
+            client=client,
+            products=exchange.admission.products,
+            poll=exchange.poll,
         )
         for row in reversed(rows):
             name = (row.client, row.exchange)
             if name in self._open or name in self._reached:
                 continue
-            self._open.add(name)
-            kept = await self._vault.answers.open(row.exchange, client=client)
+            self._open[name] = exchange
+            try:
+                kept = await self._vault.answers.open(row.exchange, client=client)
+            except BaseException:  # also a cancellation: whoever asks next shall get it
+                self._release(exchange)
+                raise
             if kept is None:  # it expired meanwhile
-                self._open.discard(name)
+                self._release(exchange)
                 continue
             exchange.again = row.exchange
             return Response(kept.status, "", read_headers(kept.headers), kept.body)
@@ -204,6 +236,7 @@ class Inbox:
 
     def ended(self, exchange: Exchange, error: GatewayError | None) -> None:
         """Notes whether the answer was handed over whole. To be called once for each exchange."""
+        self._release(exchange)
         if exchange.admission is None:
             return
         if exchange.kept:
@@ -213,9 +246,13 @@ class Inbox:
             self._note(name, AnswerState.REPLAYED, error)
 
     def _note(self, name: tuple[str, str], state: AnswerState, error: GatewayError | None) -> None:
-        self._open.discard(name)
         if error is None:
             self._reached[name] = state
+
+    def _release(self, exchange: Exchange) -> None:
+        """Nothing is handed over by this exchange any more."""
+        for name in [name for name, owner in self._open.items() if owner is exchange]:
+            del self._open[name]
 
     async def flush(self) -> None:
         """Writes what was noted. What is lost with the process is given out twice rather than never.
@@ -267,7 +304,10 @@ def read_headers(head: bytes) -> Headers:
 
 
 def _write(headers: Headers) -> bytes:
-    return b"\r\n".join(name + b": " + value for name, value in headers)
+    """What of a head is true of the body that is kept, and of no connection."""
+    kept = Headers(headers.fields)
+    kept.remove(*STALE, *_OF_A_CONNECTION)
+    return b"\r\n".join(name + b": " + value for name, value in kept)
 
 
 def _name(exchange: Exchange) -> tuple[str, str]:

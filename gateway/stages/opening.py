@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -22,6 +23,7 @@ T = TypeVar("T")
 
 # A hotel's day has begun when it has begun anywhere: the earliest zone is UTC+14.
 _EARLIEST = timedelta(hours=14)
+_REMEMBERED = 10_000  # cards: more are not charged while a request is under way
 
 
 class Opening:
@@ -32,6 +34,9 @@ class Opening:
     ) -> None:
         self._access, self._vault = access, vault
         self._metrics, self.clock = metrics, clock
+        self._last: OrderedDict[int, str] = (
+            OrderedDict()
+        )  # iduser → the exchange that opened it last
 
     async def open(
         self,
@@ -62,6 +67,9 @@ class Opening:
             Use(intent, found.product if found else sole, resolved=found is not None)
             for intent, found in zip(intents, answers, strict=True)
         ]
+        for found in answers:
+            if found is not None:
+                self._note(exchange, found)
         exchange.held = [found for found in answers if found is not None and found.cvc is not None]
         today = (self.clock() + _EARLIEST).date()
         for found in answers:
@@ -69,8 +77,22 @@ class Opening:
                 check_use(found, test_host=exchange.test_host, today=today)
         return answers
 
+    def _note(self, exchange: Exchange, found: Found) -> None:
+        self._last[found.token.iduser] = exchange.id
+        self._last.move_to_end(found.token.iduser)
+        while len(self._last) > _REMEMBERED:
+            self._last.popitem(last=False)
+
+    def was_last(self, exchange: Exchange, found: Found) -> bool:
+        """Whether no other exchange has opened this card since: it may have had its authorisation."""
+        return self._last.get(found.token.iduser) == exchange.id
+
     def entry(self, exchange: Exchange, route: Route, action: Action) -> Entry:
         """An audit entry of this exchange, `done` unless it is said otherwise."""
+        return self.entry_of(exchange, route.id, action)
+
+    def entry_of(self, exchange: Exchange, route: str, action: Action) -> Entry:
+        """The same, where no route is known."""
         admission = admission_of(exchange)
         return Entry(
             at=self.clock(),
@@ -80,7 +102,7 @@ class Opening:
             client=admission.client,
             key=admission.key_id,
             origin=str(exchange.origin),
-            route=route.id,
+            route=route,
         )
 
     async def timed(self, exchange: Exchange, operation: str, call: Awaitable[T]) -> T:

@@ -137,7 +137,9 @@ class Swap:
                 link = replace(booking.booking, virtual=virtual) if virtual else booking.booking
                 card = place.card
                 until = (
-                    None if product.hold_cvc is None else self._opening.clock() + product.hold_cvc
+                    None
+                    if product.hold_cvc is None or exchange.held_back
+                    else self._opening.clock() + product.hold_cvc
                 )
                 cvc = None if until is None else card.cvc
                 card = Card(card.pan, card.expiry, card.holder)
@@ -244,7 +246,7 @@ class Swap:
                     spot.token,
                     products,
                     any_mode=spot.pair is not None,
-                    with_cvc=holding and spot.lacks_cvc,
+                    with_cvc=holding,  # sent or not: any authorisation uses it up
                 )
                 for spot in spots
             ]
@@ -266,4 +268,10 @@ class Swap:
         held, exchange.held = exchange.held, []
         if not exchange.sent:
             for found in held:
-                await self._vault.return_cvc(found)
+                if self._opening.was_last(exchange, found):
+                    await self._vault.return_cvc(found)
+
+    def replayed(self, exchange: Exchange, detail: str) -> Entry:
+        """The audit's intent of opening a refused answer."""
+        entry = self._opening.entry_of(exchange, "", Action.REPLAY)
+        return replace(entry, outcome=Outcome.INTENT, detail=detail)

@@ -14,17 +14,17 @@ class Turns:
     def __init__(self) -> None:
         self._taken: set[tuple[str, str]] = set()
 
-    def take(self, exchange: Exchange, route: Route, document: Document) -> None:
-        """Takes the turn that a request needs; one that asks for nothing of the kind needs none.
-
-        Raises PullInFlight where somebody else has it.
-        """
+    def needed(self, route: Route, document: Document) -> tuple[str, str] | None:
+        """The turn that a request needs; None for one that asks for nothing of the kind."""
         if route.one_at_a_time is None:
-            return
+            return None
         places = document.select(route.one_at_a_time)
-        if not places:
+        return (route.system, document.text(places[0])) if places else None
+
+    def take(self, exchange: Exchange, turn: tuple[str, str] | None) -> None:
+        """Takes it. Raises PullInFlight where somebody else has it."""
+        if turn is None:
             return
-        turn = (route.system, document.text(places[0]))
         if turn in self._taken:
             raise PullInFlight
         self._taken.add(turn)

@@ -1,13 +1,15 @@
-"""A refused answer without its security codes: they may not be kept, whatever else is wrong with it.
+"""Taking security codes out of what is kept or shown, wherever they stand.
 
-Where the message can be read, the codes are where the route's shapes say. Where it can not, every
-text of three or four digits that follows a code's name goes: more than codes, at times, and never less.
+Where a message can be read, the codes are where the shapes say. Whether it can or not, three or four
+digits that follow a code's name go: more than codes, at times, and none that has its name before it.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from contextlib import suppress
+from typing import Final
 
 from gateway.codecs import open_document
 from gateway.codecs.document import Remove
@@ -15,26 +17,49 @@ from gateway.errors import GatewayError
 from gateway.rules.model import Shape
 from gateway.stages.select import bookings_of
 
-# Between a name and its value: `="`, `>`, `": "`, `><![CDATA[`, `><PlainText>`, up to a few signs.
-_BETWEEN = rb"[^0-9]{0,64}?"
+_WINDOW: Final = 256  # bytes behind a name in which its value begins
+# A digit, as XML, JSON and forms may spell it.
+_DIGIT: Final = rb"(?:[0-9]|&#0*(?:4[89]|5[0-7]);|&#[xX]0*3[0-9];|\\u003[0-9]|%3[0-9])"
+_CODE: Final = re.compile(rb"(?<![0-9])(?<!&#)(?<!&#x)" + _DIGIT + rb"{3,4}(?![0-9]|&#|\\u003|%3)")
 
 
 def without_codes(body: bytes, shapes: Sequence[Shape]) -> bytes | None:
-    """`body` without the codes of `shapes`; None where nobody can tell whether one is in it."""
-    try:
-        return _read(body, shapes)
-    except GatewayError:
-        pass
-    names = {step.name for shape in shapes if shape.cvc for step in shape.cvc.at.steps if step.name}
+    """`body` without security codes; None where nobody can tell whether one is in it."""
+    names = code_names(shapes)
     if not names:
         return body
-    if b"\0" in body[:256]:  # UTF-16, or no text at all: names would not be found
-        return None
-    alternatives = b"|".join(re.escape(name.encode()) for name in sorted(names))
-    code = re.compile(
-        rb"(" + alternatives + rb")(" + _BETWEEN + rb")[0-9]{3,4}(?![0-9])", re.IGNORECASE
-    )
-    return code.sub(rb"\1\2", body)
+    with suppress(GatewayError):  # what can not be read is searched all the same
+        body = _read(body, shapes)
+    if b"\0" in body[:256]:  # UTF-16, or no text at all
+        spelled = [name.encode(codec) for name in names for codec in ("utf-16-le", "utf-16-be")]
+        return None if any(name in body for name in spelled) else body
+    return blank_codes(body, names)
+
+
+def code_names(shapes: Sequence[Shape]) -> set[str]:
+    """What the fields of security codes are called: `SeriesCode`, `cvc`; of `card[cvc]` also `cvc`."""
+    paths = [shape.cvc.at for shape in shapes if shape.cvc is not None]
+    names = {path.steps[0].name or "" for path in paths if path.steps}
+    names |= {name.rstrip("]").rpartition("[")[2] for name in names}
+    return names - {""}
+
+
+def blank_codes(body: bytes, names: Collection[str]) -> bytes:
+    """`body` with `0` for the first three or four digits that stand together behind such a name.
+
+    A closing tag is no such name. What is longer or shorter is no code.
+    """
+    words = b"|".join(re.escape(name.encode()) for name in sorted(names))
+    found = re.compile(rb"(?<![\w/])(?:(?<!/)\b[\w.-]+:)?(?:" + words + rb")(?!\w)", re.IGNORECASE)
+    parts, position = [], 0
+    for name in found.finditer(body):
+        if name.end() < position:
+            continue
+        code = _CODE.search(body, name.end(), name.end() + _WINDOW)
+        if code is not None:
+            parts += [body[position : code.start()], b"0"]
+            position = code.end()
+    return b"".join((*parts, body[position:])) if parts else body
 
 
 def _read(body: bytes, shapes: Sequence[Shape]) -> bytes:

@@ -22,7 +22,7 @@ class Replay:
         self.asked = []
         self.outcome = None
 
-    async def __call__(self, client, exchange):
+    async def __call__(self, client, exchange, key):
         self.asked.append((client, exchange))
         if isinstance(self.outcome, type):
             raise self.outcome

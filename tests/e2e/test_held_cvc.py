@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from dataclasses import replace
@@ -9,10 +10,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from gateway.sandbox.faults import FaultServer
+from gateway.errors import VaultUnavailable
+from gateway.sandbox.faults import Fault, FaultServer
 from gateway.sandbox.tls import server_context
 from gateway.secret import Secret
 from gateway.stages import detokenize
+from tests.e2e.process import until
 from tests.e2e.test_bookingsync import Pms
 from tests.e2e.test_charge import stripe
 from tests.e2e.test_pull import bookings, tokens
@@ -78,19 +81,74 @@ def test_p21_a_declined_authorisation_uses_it_up_as_well(holding, sandbox):
     assert held(holding) == 0
 
 
-def test_the_callers_own_code_goes_before_the_held_one(holding, sandbox):
+def test_p21_the_callers_own_code_goes_before_the_held_one_and_uses_it_up(holding, sandbox):
     alias = pulled(holding)
     charge(holding, alias, **{"payment_method_data[card][cvc]": "999"})
     assert codes(sandbox) == ["999"]
-    assert held(holding) == 1
+    assert held(holding) == 0
 
 
-def test_p21_a_request_that_never_left_leaves_it_where_it_was(holding, sandbox):
+def test_p03_a_code_that_is_echoed_reaches_nobody(holding, sandbox):
+    code = sent_by_siteminder(holding)
     alias = pulled(holding)
+    body = b'{"payment_method_data[card][cvc]": "%s", "amount": 1099}' % code.encode()
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
     stand_ins = holding.worker._egress._stand_ins
     with (
-        FaultServer("refuse", context=server_context(sandbox.directory)) as server,
+        FaultServer("close_after_request", context=server_context(sandbox.directory)) as server,
         holding.session(holding.key()) as session,
+    ):
+        server.fault = Fault(lambda card: (head % len(body) + body,))
+        known = stand_ins["stripe.sandbox.test", sandbox.ports["stripe"]]
+        stand_ins["echo.sandbox.test", server.port] = known
+        answer = session.post(
+            f"https://echo.sandbox.test:{server.port}/v1/payment_intents",
+            data={"payment_method_data[card][number]": alias},
+            timeout=20,
+        )
+        assert code.encode() in server.received[0]
+    assert answer.json() == {"payment_method_data[card][cvc]": "0", "amount": 1099}
+
+
+def test_p21_another_charge_meanwhile_keeps_it_from_coming_back(holding, sandbox):
+    """The first one takes the code and does not leave; the second one authorises the card."""
+    alias = pulled(holding)
+    swap, charged = holding.worker._pipeline._s.swap, []
+    original = swap.put_back
+
+    async def late(exchange):
+        if not exchange.sent and not charged:
+            charged.append(True)
+            await asyncio.to_thread(charge, holding, alias)
+        await original(exchange)
+
+    swap.put_back = late
+    unreachable(holding, sandbox, alias)
+    assert until(10, lambda: charged and len(codes(sandbox)) == 1)
+    time.sleep(0.3)
+    assert held(holding) == 0
+
+
+def test_p36_an_exchange_whose_code_is_lost_is_recorded_all_the_same(holding, sandbox):
+    alias = pulled(holding)
+
+    async def fail(found):
+        del found
+        raise VaultUnavailable
+
+    holding.worker._vault.return_cvc = fail
+    unreachable(holding, sandbox, alias)
+    assert until(5, lambda: "cvc_lost" in holding.logs.getvalue())
+    wanted = ("detokenize", "failed", "upstream_unreachable")
+    assert until(5, lambda: wanted in holding.rows("select action, outcome, detail from audit"))
+
+
+def unreachable(gateway, sandbox, alias):
+    """A charge to a processor that takes no connection."""
+    stand_ins = gateway.worker._egress._stand_ins
+    with (
+        FaultServer("refuse", context=server_context(sandbox.directory)) as server,
+        gateway.session(gateway.key()) as session,
     ):
         known = stand_ins["stripe.sandbox.test", sandbox.ports["stripe"]]
         stand_ins["nowhere.sandbox.test", server.port] = known
@@ -100,6 +158,11 @@ def test_p21_a_request_that_never_left_leaves_it_where_it_was(holding, sandbox):
             timeout=20,
         )
     assert answer.json()["code"] == "upstream_unreachable"
+
+
+def test_p21_a_request_that_never_left_leaves_it_where_it_was(holding, sandbox):
+    alias = pulled(holding)
+    unreachable(holding, sandbox, alias)
     deadline = time.monotonic() + 5  # the exchange ends a moment after its answer
     while not held(holding) and time.monotonic() < deadline:
         time.sleep(0.02)

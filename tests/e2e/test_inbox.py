@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import hashlib
 import json
 import shutil
 import subprocess
@@ -14,7 +16,7 @@ from contextlib import contextmanager
 import pytest
 import requests
 
-from gateway.errors import CardDisguised, ExchangeUnknown, MessageUnfit
+from gateway.errors import CardDisguised, ExchangeUnknown, MessageUnfit, VaultUnavailable
 from gateway.sandbox.faults import Fault, FaultServer
 from gateway.sandbox.tls import server_context
 from gateway.stages.inbox import read_headers
@@ -182,13 +184,15 @@ class Once(FaultServer):
     def __init__(self, context):
         super().__init__("close_after_request", context=context)
         self.bodies = [BODY]
+        self.more = b""  # lines of the head
+        self.pause = 0.0
         self.fault = Fault(self._next)
 
     def _next(self, card):
         del card
         body = self.bodies.pop() if self.bodies else b"<reservations/>"
-        head = b"HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\nContent-Length: %d\r\n\r\n"
-        return (head % len(body) + body,)
+        head = b"HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\n%sContent-Length: %d\r\n\r\n"
+        return (self.pause, head % (self.more, len(body)) + body)
 
 
 BODY = (
@@ -198,12 +202,12 @@ BODY = (
 )
 
 
-def poll(gateway, partner, user="u", *, key=None, timeout=20):
+def poll(gateway, partner, user="u", *, key=None, timeout=20, **headers):
     with gateway.session(key or gateway.key(products=("seaside",))) as session:
         return session.post(
             f"https://booking.sandbox.test:{partner.port}/hotels/xml/reservations",
             data=f"<request><username>{user}</username></request>",
-            headers={"Content-Type": "text/xml"},
+            headers={"Content-Type": "text/xml"} | headers,
             timeout=timeout,
         )
 
@@ -243,6 +247,78 @@ def test_another_poll_or_another_client_does_not(booking_com):
         )  # fmt: skip
         assert answer.content == b"<reservations/>"
     assert b"<cc_token>" in poll(gateway, partner).content
+
+
+def test_p28_other_credentials_at_the_partner_are_another_poll(booking_com):
+    gateway, partner = booking_com
+    with slow_vault(gateway):
+        with pytest.raises(requests.Timeout):
+            poll(gateway, partner, timeout=0.5, Authorization="Basic b25l")
+        wait_for(gateway, states=(AnswerState.UNDELIVERED,))
+    for headers in ({}, {"Authorization": "Basic dHdv"}, {"Cookie": "session=1"}):
+        assert poll(gateway, partner, **headers).content == b"<reservations/>"
+    assert b"<cc_token>" in poll(gateway, partner, Authorization="Basic b25l").content
+
+
+def test_p06_a_key_of_another_product_gets_none_of_it(booking_com):
+    gateway, partner = booking_com
+    lose(gateway, partner)
+    other = gateway.key(products=("hilltop",))
+    assert poll(gateway, partner, key=other).content == b"<reservations/>"
+    assert b"<cc_token>" in poll(gateway, partner).content
+
+
+def test_a_look_up_that_failed_loses_no_answer(booking_com):
+    gateway, partner = booking_com
+    lose(gateway, partner)
+    table = gateway.worker._vault.answers
+
+    async def fail(exchange, *, client):
+        del exchange, client
+        raise VaultUnavailable
+
+    table.open = fail
+    assert poll(gateway, partner).status_code == 503
+    del table.open
+    assert b"<cc_token>" in poll(gateway, partner).content
+    assert gateway.worker._inbox._open == {}
+
+
+def test_an_id_that_is_used_again_hides_no_answer(booking_com):
+    gateway, partner = booking_com
+    partner.bodies = [BODY.replace(b"<id>7", b"<id>8"), BODY]
+    named = {"X-Gateway-Exchange": "my-retry-of-this"}
+    with slow_vault(gateway):
+        with pytest.raises(requests.Timeout):
+            poll(gateway, partner, timeout=0.5, **named)
+        wait_for(gateway, states=(AnswerState.UNDELIVERED,))
+    assert b"<id>8" in poll(gateway, partner, "another", **named).content
+    assert b"<id>7" in poll(gateway, partner).content
+    assert gateway.worker._inbox._open == {}
+
+
+def test_p03_what_is_kept_says_nothing_of_the_clear_body(booking_com):
+    gateway, partner = booking_com
+    digest = base64.b64encode(hashlib.md5(BODY, usedforsecurity=False).digest()).decode()
+    partner.more = f"Content-MD5: {digest}\r\nETag: {digest}\r\nAlt-Svc: h2=a.example\r\n".encode()
+    lose(gateway, partner)
+    (row,) = listed(gateway)
+    names = {name.lower() for name, _ in read_headers(kept(gateway, row).headers)}
+    assert names == {b"content-type"}
+    answer = poll(gateway, partner)
+    assert b"<cc_token>" in answer.content
+    assert digest not in str(answer.headers)
+
+
+def test_a_client_that_leaves_while_the_partner_thinks_loses_nothing(booking_com):
+    gateway, partner = booking_com
+    partner.pause = 1.0
+    with pytest.raises(requests.Timeout):
+        poll(gateway, partner, timeout=0.4)
+    (row,) = wait_for(gateway, states=(AnswerState.UNDELIVERED,))
+    partner.pause = 0.0
+    assert b"<cc_token>" in poll(gateway, partner).content
+    assert row.products == ("seaside",)
 
 
 def test_what_was_delivered_does_not_come_again(booking_com):
@@ -290,6 +366,14 @@ def test_p21_what_is_in_quarantine_has_no_security_code(booking_com):
         assert b"4111111111111111" in refused.body
         assert b"987" not in refused.body
     assert len(listed(gateway)) == 2
+
+
+def test_an_answer_that_can_not_be_decoded_is_told(booking_com):
+    gateway, partner = booking_com
+    partner.more = b"Content-Encoding: gzip\r\n"
+    assert poll(gateway, partner).status_code == 502
+    assert listed(gateway) == []
+    assert "answer_not_kept" in gateway.logs.getvalue()
 
 
 def test_a_push_has_no_inbox(own_gateway):
@@ -381,3 +465,55 @@ def test_the_command_replays_once_the_rule_is_mended(own_gateway, sandbox, tmp_p
     assert b"<cc_token>" in kept(gateway, kept_now).body
     assert kept_now.products == ("seaside",)
     assert b"4111111111111111" not in done.stdout + done.stderr + still.stdout + still.stderr
+
+
+def unreadable_at_first(gateway, partner, **more):
+    """A refused answer that would come out today."""
+    original = gateway.worker._pipeline._s.swap.find
+
+    async def fail(*args):
+        del args
+        raise MessageUnfit
+
+    gateway.worker._pipeline._s.swap.find = fail
+    try:
+        assert poll(gateway, partner, **more).status_code == 502
+    finally:
+        gateway.worker._pipeline._s.swap.find = original
+    (refused,) = listed(gateway, states=(AnswerState.REFUSED,))
+    return refused
+
+
+def test_p06_a_replay_may_do_no_more_than_its_caller(booking_com):
+    """A key for another product: its cards failed at first, and fail now."""
+    gateway, partner = booking_com
+    refused = unreadable_at_first(gateway, partner, key=gateway.key(products=("hilltop",)))
+    replay(gateway, refused)
+    assert gateway.rows("select count(*) from card") == [(0,)]
+    (row,) = listed(gateway, states=(AnswerState.UNDELIVERED,))
+    assert b"product_not_permitted" in kept(gateway, row).body
+
+
+def test_p36_a_replay_is_in_the_audit_before_the_answer_is_opened(booking_com):
+    gateway, partner = booking_com
+    refused = unreadable_at_first(gateway, partner)
+    replay(gateway, refused)
+    rows = gateway.rows(
+        "select action, outcome, detail from audit where action in ('replay', 'tokenize') order by id"
+    )
+    assert rows[0] == ("replay", "intent", f"of {refused.exchange}")
+    assert rows[1][:2] == ("tokenize", "done")
+
+
+def test_two_replays_at_once_come_out_once(booking_com):
+    gateway, partner = booking_com
+    refused = unreadable_at_first(gateway, partner)
+    pipeline = gateway.worker._pipeline
+
+    async def both():
+        calls = [pipeline.replay(refused.client, refused.exchange) for _ in range(2)]
+        return await asyncio.gather(*calls, return_exceptions=True)
+
+    outcomes = gateway.loop.call(both())
+    assert sorted(type(one).__name__ for one in outcomes) == ["ExchangeUnknown", "str"]
+    assert len(listed(gateway, states=(AnswerState.UNDELIVERED,))) == 1

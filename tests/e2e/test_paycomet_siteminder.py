@@ -203,6 +203,8 @@ def test_p28_a_key_that_does_not_fit_has_its_fault(gateway):
         "https://stripe.sandbox.test:{stripe}/v1/payment_intents",
         "https://2130706433/pmsxchangev2/services/A",
         "https://ws.siteminder.com\\@127.0.0.1/pmsxchangev2/services/A",
+        "https://[/pmsxchangev2/services/A",
+        "https://a]b/pmsxchangev2/services/A",
     ],
 )
 def test_p30_it_is_no_open_relay(gateway, sandbox, url, monkeypatch):

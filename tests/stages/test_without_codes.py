@@ -1,0 +1,62 @@
+"""Security codes that no rule finds, in messages that nobody could read."""
+
+from __future__ import annotations
+
+import pytest
+
+from gateway.rules.load import load_pack_text
+from gateway.stages.without_codes import blank_codes, code_names, without_codes
+from tests.running import ROOT
+
+
+def shapes(system, route):
+    text = (ROOT / f"rules/{system}.yaml").read_text(encoding="utf-8")
+    pack = load_pack_text(text, system)
+    (found,) = [one for one in pack.routes if one.name == route]
+    return found.shapes
+
+
+BOOKING = shapes("booking-com", "reservations")
+SITEMINDER = shapes("siteminder", "pull")
+
+
+@pytest.mark.parametrize(
+    ("which", "body"),
+    [
+        (BOOKING, "<reservations><customer><cc_cvc>987</cc_cvc></customer></reservations>"),
+        (BOOKING, "<a><cc_cvc>987</cc_cvc>"),
+        (BOOKING, '<a><cc_cvc v="1">987</cc_cvc>'),
+        (BOOKING, "<a><cc_cvc>&#57;&#56;&#55;</cc_cvc>"),
+        (BOOKING, "<a><cc_cvc>&#x39;8&#x37;</cc_cvc>"),
+        (BOOKING, "<a><cc_cvc><![CDATA[987]]></cc_cvc>"),
+        (BOOKING, "<a><CC_CVC   >" + " " * 100 + "987</CC_CVC>"),
+        (BOOKING, "<a><x:cc_cvc>987</x:cc_cvc>"),
+        (SITEMINDER, "<PaymentCard><SeriesCode>987</SeriesCode></PaymentCard>"),
+        (SITEMINDER, "<a><PaymentCard SeriesCode = '987' ExpireDate=\"1130\"/>"),
+        (SITEMINDER, "<a><SeriesCode><PlainText>9876</PlainText></SeriesCode>"),
+    ],
+)
+def test_p21_no_code_is_left(which, body):
+    left = without_codes(body.encode(), which)
+    for code in (b"987", b"&#57;", b"&#x39;"):
+        assert code not in left
+
+
+def test_what_stands_behind_stays():
+    body = b'<a><PaymentCard SeriesCode="737" ExpireDate="1130" CardNumber="4111111111111111"/>'
+    assert without_codes(body, SITEMINDER) == body.replace(b"737", b"0")
+    closed = b"<a><cc_cvc></cc_cvc><cc_expiration_date>10/2030</cc_expiration_date>"
+    assert b"10/" in without_codes(closed, BOOKING)
+
+
+def test_in_utf_16_nothing_is_kept_where_a_code_may_be():
+    assert without_codes("<a><cc_cvc>987</cc_cvc>".encode("utf-16"), BOOKING) is None
+    plain = "<a><b>987</b>".encode("utf-16")
+    assert without_codes(plain, BOOKING) == plain
+
+
+def test_names_of_a_form_are_found_in_other_formats():
+    names = code_names(shapes("stripe", "charge"))
+    assert (
+        blank_codes(b'{"cvc": "123", "card[cvc]": 1234}', names) == b'{"cvc": "0", "card[cvc]": 0}'
+    )
