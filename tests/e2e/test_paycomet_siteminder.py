@@ -23,6 +23,7 @@ from gateway.channels.paycomet_faults import Fault
 from gateway.sandbox.faults import Fault as FaultTable
 from gateway.sandbox.faults import FaultServer
 from gateway.sandbox.tls import server_context
+from tests.e2e.process import until
 from tests.e2e.test_pull import bookings, cards, timeless, tokens
 from tests.running import ROOT
 
@@ -278,7 +279,7 @@ def test_one_pull_at_a_time_for_each_hotel(gateway):
     finally:
         slow.join(30)
     assert bookings(answers[0].content)
-    assert gateway.worker._pipeline._s.turns._taken == set()
+    assert until(5, lambda: not gateway.worker._pipeline._s.turns._taken)
 
 
 def test_a_turn_ends_with_its_exchange_however_that_ends(own_gateway, sandbox):
