@@ -150,6 +150,7 @@ class Exchange:
     poll: bytes | None = None  # a hash of what is asked for, where the same poll is recognised
     held_back: bool = False  # it is a replay: codes in it are older than they may be
     kept: bool = False  # its rewritten answer is in the inbox
+    handing: tuple[str, str] | None = None  # (client, exchange): the answer that it hands over
     again: str = ""  # the exchange whose kept answer this one gets
     known: dict[str, str] = field(default_factory=dict, repr=False)  # PAN → what may be shown
     not_cards: set[str] = field(

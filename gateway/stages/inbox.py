@@ -100,7 +100,7 @@ class Inbox:
             raise ValueError("an answer that nobody asked for")
         self._release(exchange)  # the name of an earlier try, if it had another one
         exchange.kept = True
-        self._open.setdefault(_name(exchange), exchange)
+        self._claim(exchange, _name(exchange))
         return Answer(
             exchange=exchange.id,
             at=now,
@@ -217,9 +217,8 @@ class Inbox:
         )
         for row in reversed(rows):
             name = (row.client, row.exchange)
-            if name in self._open or name in self._reached:
+            if name in self._reached or not self._claim(exchange, name):
                 continue
-            self._open[name] = exchange
             try:
                 kept = await self._vault.answers.open(row.exchange, client=client)
             except BaseException:  # also a cancellation: whoever asks next shall get it
@@ -251,8 +250,16 @@ class Inbox:
 
     def _release(self, exchange: Exchange) -> None:
         """Nothing is handed over by this exchange any more."""
-        for name in [name for name, owner in self._open.items() if owner is exchange]:
-            del self._open[name]
+        name, exchange.handing = exchange.handing, None
+        if name is not None:
+            self._open.pop(name, None)
+
+    def _claim(self, exchange: Exchange, name: tuple[str, str]) -> bool:
+        """Whether this exchange is the one that hands it over. Called in threads: one step each."""
+        if self._open.setdefault(name, exchange) is not exchange:
+            return False
+        exchange.handing = name
+        return True
 
     async def flush(self) -> None:
         """Writes what was noted. What is lost with the process is given out twice rather than never.
