@@ -20,6 +20,7 @@ import hashlib
 import hmac
 import re
 import secrets
+import threading
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -157,6 +158,7 @@ class Keys:
 
     def __init__(self, table: KeyTable, clock: Callable[[], datetime]) -> None:
         self._table, self._clock = table, clock
+        self._reading = threading.Lock()
         self._read: tuple[datetime, dict[str, KeyRow]] | None = None
         self._used: dict[str, datetime] = {}
 
@@ -197,9 +199,13 @@ class Keys:
             raise
 
     def refresh(self) -> None:
-        """Reads the table anew. The worker does it in a thread, often enough that no request has to."""
-        now = self._clock()
-        self._read = (now, {row.id: row for row in self._table.all()})
+        """Reads the table anew. The worker does it in a thread, often enough that no request has to.
+
+        One at a time: a slow reader must not put older rows in the place of newer ones.
+        """
+        with self._reading:
+            now = self._clock()
+            self._read = (now, {row.id: row for row in self._table.all()})
 
     def _row(self, id: str) -> KeyRow | None:
         # A clock that was set back makes the rows look younger than new: then they are read again.

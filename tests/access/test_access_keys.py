@@ -1,6 +1,7 @@
 """Gateway keys: their form, their storage, their life."""
 
 import re
+import threading
 from dataclasses import replace
 from datetime import timedelta
 
@@ -157,6 +158,33 @@ def test_refreshing_aside_spares_the_requests(keys, table, clock):
     clock.forward(seconds=2)
     with pytest.raises(VaultUnavailable):
         keys.verify(key)
+
+
+def test_a_slow_reader_does_not_bring_older_rows_back(keys, table, monkeypatch):
+    def started():
+        thread = threading.Thread(target=keys.refresh)
+        thread.start()
+        return thread
+
+    read, go_on, everything = threading.Event(), threading.Event(), table.all
+
+    def slow():
+        rows = everything()
+        read.set()
+        go_on.wait(10)
+        return rows
+
+    monkeypatch.setattr(table, "all", slow)
+    older = started()
+    assert read.wait(10)
+    monkeypatch.setattr(table, "all", everything)
+    key, row = made(table)
+    newer = started()
+    newer.join(0.2)  # where nothing holds it back it has ended by now
+    go_on.set()
+    older.join(10)
+    newer.join(10)
+    assert keys.verify(key) == row
 
 
 def test_p27_p28_without_the_vault_nobody_is_let_in(keys, table):
