@@ -19,7 +19,7 @@ from mitmproxy.proxy.mode_servers import ProxyConnectionHandler
 
 from gateway.egress import Egress
 from gateway.engine.boundary import CLEARED, Guard
-from gateway.engine.dial import CHUNK, Dialer, Streams
+from gateway.engine.dial import Dialer
 from gateway.engine.layers import Entrance, Switchboard
 from gateway.engine.session import Session
 from gateway.engine.settings import Limits, ListenerSettings
@@ -27,6 +27,7 @@ from gateway.engine.work import Aside, TimedOut, Work, WorkCompleted
 from gateway.errors import ClientGone, GatewayError, InternalError
 from gateway.exchange import Listener
 from gateway.networks import normal
+from gateway.reach import CHUNK, Streams
 
 _HELD: Final = 256 * 1024  # bytes that a peer may be ahead of us
 _FLUSH: Final = 1.0  # seconds that a layer has to answer once the deadline passed

@@ -17,13 +17,13 @@ from mitmproxy.proxy.mode_specs import ProxyMode
 from gateway.egress import Egress
 from gateway.engine import modes  # registers them
 from gateway.engine.boundary import Boundary, Guard, Pipeline
-from gateway.engine.dial import Streams
 from gateway.engine.handler import Closing, Handler
 from gateway.engine.layers import Closed, Switchboard
 from gateway.engine.settings import EngineSettings, ListenerSettings
 from gateway.engine.silence import report_unhandled, silence
 from gateway.engine.tls import ClientTls
 from gateway.exchange import Listener
+from gateway.reach import Streams
 
 _MODES: Final[dict[Listener, type[ProxyMode]]] = {
     "proxy": modes.GatewayProxyMode,

@@ -8,9 +8,9 @@ from datetime import date
 import pytest
 import requests
 
+from gateway import reach
 from gateway.cards.card import Booking, Card, Virtual
 from gateway.cards.expiry import Expiry
-from gateway.engine.dial import Dialer
 from gateway.secret import Secret
 from gateway.vault.model import NewCard
 from tests.e2e.process import until
@@ -236,13 +236,13 @@ def test_the_real_stripe_client(gateway, monkeypatch):
 
 
 def test_two_charges_on_one_connection_make_one_upstream_connection(gateway, monkeypatch):
-    dialled, connect = [], Dialer._connect
+    dialled, connect = [], reach.connect
 
     async def counted(address, port):
         dialled.append((str(address), port))
         return await connect(address, port)
 
-    monkeypatch.setattr(Dialer, "_connect", staticmethod(counted))
+    monkeypatch.setattr(reach, "connect", counted)
     token = keep(gateway)
     with gateway.session(gateway.key()) as session:
         for _ in range(3):

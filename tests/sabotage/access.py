@@ -152,11 +152,9 @@ BREAKAGES = (
     Breakage(
         "dial the host instead of the checked address",
         "P30",
-        "gateway/engine/dial.py",
-        "                        plain = await self._connect(address, port)\n",
-        "                        plain = await self._connect(\n"
-        "                            (await self._egress._resolve(host, port) or [address])[0], port\n"
-        "                        )\n",
+        "gateway/reach.py",
+        "await connect(address, port)",
+        "await connect((await egress._resolve(host, port) or [address])[0], port)",
         DIAL,
     ),
     Breakage(
