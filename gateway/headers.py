@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from typing import Final
 
 _FORBIDDEN: Final = re.compile(r"[\r\n\0]|[^\x00-\xff]")
@@ -21,6 +22,17 @@ STALE: Final = (
 )
 
 
+# A message's fields are asked for by the same few names again and again.
+@lru_cache(maxsize=512)
+def _key(name: str) -> bytes:
+    return name.lower().encode("ascii")
+
+
+@lru_cache(maxsize=128)
+def _keys(names: tuple[str, ...]) -> frozenset[bytes]:
+    return frozenset(_key(name) for name in names)
+
+
 class Headers:
     """An ordered multimap of header fields; names compare without case.
 
@@ -35,7 +47,7 @@ class Headers:
 
     def get_all(self, name: str) -> list[str]:
         """Every value of `name`, in order."""
-        key = name.lower().encode("ascii")
+        key = _key(name)
         return [value.decode("latin-1") for field, value in self.fields if field.lower() == key]
 
     def get(self, name: str) -> str | None:
@@ -45,7 +57,7 @@ class Headers:
 
     def remove(self, *names: str) -> None:
         """Drop every field with one of these names."""
-        keys = {name.lower().encode("ascii") for name in names}
+        keys = _keys(names)
         self.fields = [field for field in self.fields if field[0].lower() not in keys]
 
     def set(self, name: str, value: str) -> None:
@@ -56,7 +68,7 @@ class Headers:
         """
         if _FORBIDDEN.search(value):
             raise ValueError("a header value holds a sign that can not be sent")
-        key, field = name.lower().encode("ascii"), (name.encode("ascii"), value.encode("latin-1"))
+        key, field = _key(name), (name.encode("ascii"), value.encode("latin-1"))
         places = [i for i, (known, _) in enumerate(self.fields) if known.lower() == key]
         if not places:
             self.fields.append(field)
@@ -66,7 +78,7 @@ class Headers:
             del self.fields[place]
 
     def __contains__(self, name: str) -> bool:
-        key = name.lower().encode("ascii")
+        key = _key(name)
         return any(field.lower() == key for field, _ in self.fields)
 
     def __iter__(self) -> Iterator[tuple[bytes, bytes]]:

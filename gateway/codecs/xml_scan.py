@@ -102,6 +102,8 @@ def scan_tags(text: bytes, start: int, names: Collection[bytes]) -> Iterator[Tag
 
 def may_include(text: bytes, start: int) -> bool:
     """Whether a namespace declaration could be XInclude's, spelt out or with references."""
+    if not any(_occurs(sign, text, start) for sign in (b"XInclude", b"&#")):
+        return False  # of the references, only those by number stand for a letter
     position = start
     while position < len(text):
         found = text.find(b"xmlns", position, position + _WINDOW)
@@ -113,6 +115,11 @@ def may_include(text: bytes, start: int) -> bool:
             return True
         position = found + 1
     return False
+
+
+def _occurs(sign: bytes, text: bytes, start: int) -> bool:
+    windows = range(start, len(text), _WINDOW - len(sign) + 1)
+    return any(text.find(sign, window, window + _WINDOW) >= 0 for window in windows)
 
 
 def attribute_value(raw: str) -> str:

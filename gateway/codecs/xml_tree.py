@@ -89,15 +89,18 @@ class Tree:
     def __init__(self, root: Parsed, size: int) -> None:
         self.root = root
         self._size = size
-        self._parts = _take_apart(root, size) if size > _WHOLE else []
-        self._above = {
-            part.element: place for place, part in enumerate(self._parts) if not part.whole
-        }
-        self._marks = _names_of(self._parts)
+        self._parts: list[_Part] = []
+        self._above: dict[Parsed, int] = {}
+        self._marks: list[str] = []
+        if size > _WHOLE:
+            self._parts = parts = _take_apart(root, size)
+            self._above = {part.element: at for at, part in enumerate(parts) if not part.whole}
+            self._marks = _names_of(parts)
         self._asked: list[str] = []  # names that were looked for inside some element
-        self._inside = _Last[Parsed]()
-        self._children = _Last[Parsed]()
-        self._keys = _Last[str]()
+        # Not `_Last[Parsed]()`: an alias takes several times as long to call as its class.
+        self._inside: _Last[Parsed] = _Last()
+        self._children: _Last[Parsed] = _Last()
+        self._keys: _Last[str] = _Last()
 
     def walk(self, top: Parsed, *names: str) -> Iterable[Parsed]:
         """`top` and the elements inside it that have one of the local `names`, in order."""

@@ -18,10 +18,13 @@ from gateway.vault.model import NewCard
 class Batch:
     """What one message brings to the vault: cards, their places, and what the audit says of each."""
 
-    __slots__ = ("bookings", "cards", "document", "done", "failed", "places", "rule")
+    __slots__ = ("bookings", "cards", "document", "done", "failed", "places", "rule", "size")
 
-    def __init__(self, document: Document, rule: Tokenize, bookings: list[BookingPlace]) -> None:
-        self.document, self.rule = document, rule
+    def __init__(
+        self, document: Document, rule: Tokenize, bookings: list[BookingPlace], size: int
+    ) -> None:
+        """`size`: bytes of the message."""
+        self.document, self.rule, self.size = document, rule, size
         self.bookings = bookings
         self.cards: list[NewCard] = []
         self.places: list[CardPlace] = []

@@ -45,7 +45,7 @@ class BatchWriter:
             entries = [*batch.done, *batch.failed]
             call = with_tokens if answer is not None else None
             try:
-                _give(batch, await self._vault.keep(batch.cards, entries, call))
+                _give(batch, await self._vault.keep(batch.cards, entries, call, size=batch.size))
             except ExchangeKnown:
                 exchange.rename()
                 batch.rename(exchange.id)

@@ -169,7 +169,7 @@ class Inbox:
     async def keep(self, exchange: Exchange, route: Route, products: Sequence[str]) -> None:
         """Keeps an answer in which there was nothing to rewrite. Raises VaultUnavailable."""
         answer = self._answer(exchange, route, products=products, hotels=(), echo=None)
-        await self._vault.keep([], [], lambda kept: None if kept else answer)
+        await self._vault.keep([], [], lambda kept: None if kept else answer, size=len(answer.body))
 
     # --- the same poll again --------------------------------------------------------------------
 
@@ -266,9 +266,9 @@ class Inbox:
 
         Raises VaultUnavailable; what was not written then is written the next time.
         """
-        for name, state in list(self._reached.items()):
-            client, exchange = name
-            await self._vault.answers.mark(exchange, state, client=client)
+        reached = dict(self._reached)
+        await self._vault.answers.mark_all(reached)
+        for name in reached:
             self._reached.pop(name, None)
 
 
@@ -290,7 +290,7 @@ class Keeping:
         self._finish = finish
         self._response = exchange.response
         self._before = (list(self._response.headers.fields), self._response.reason)
-        self._counts = replace(exchange.counts)
+        self._counts = exchange.counts
 
     def restart(self) -> None:
         """Forgets what an earlier call has done to the exchange."""

@@ -62,7 +62,7 @@ class Swap:
         self, exchange: Exchange, route: Route, document: Document, rule: Tokenize, size: int
     ) -> Batch:
         """The cards of a message of `size` bytes, and what of them the vault is asked for."""
-        return await run(size, self._find, exchange, route, document, rule)
+        return await run(size, self._find, exchange, route, document, rule, size)
 
     async def tokenize(self, exchange: Exchange, route: Route, batch: Batch, body: bytes) -> bytes:
         """The body with every card of `batch` replaced; committed before it returns.
@@ -89,11 +89,13 @@ class Swap:
         self._count(exchange, route, batch.bookings)
         await run(IN_THREAD + 1 if len(batch.cards) > _MANY else 0, batch.forget)
 
-    def _find(self, exchange: Exchange, route: Route, document: Document, rule: Tokenize) -> Batch:
+    def _find(
+        self, exchange: Exchange, route: Route, document: Document, rule: Tokenize, size: int
+    ) -> Batch:
         for shape in rule.shapes:
             exchange.not_cards |= read_not_cards(document, shape)
         bookings = read_bookings(document, rule.shapes, route.system)
-        batch = Batch(document, rule, bookings)
+        batch = Batch(document, rule, bookings, size)
         self._fill(exchange, route, batch)
         return batch
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from typing import Any, Final
 
@@ -35,7 +35,7 @@ _OPEN: Final = (
     " WHERE client = ? AND exchange = ? AND quarantined = ? AND expires > ?"
 )
 _MARK: Final = (
-    "UPDATE answer SET state = ?1 WHERE client = ?2 AND exchange = ?3"
+    "UPDATE answer SET state = ?3 WHERE client = ?1 AND exchange = ?2"
     " AND state IN (SELECT value FROM json_each(?4))"
 )
 # Each of its products is the caller's, and it has one.
@@ -55,13 +55,12 @@ _PURGED_AT_ONCE: Final = 16
 
 # What each state may come from. Nothing goes back: a note that comes late changes nothing.
 _BEFORE: Final = {
-    AnswerState.DELIVERED: (AnswerState.UNDELIVERED,),
-    AnswerState.REPLAYED: (AnswerState.UNDELIVERED, AnswerState.DELIVERED, AnswerState.REFUSED),
-    AnswerState.ACKNOWLEDGED: (
-        AnswerState.UNDELIVERED,
-        AnswerState.DELIVERED,
-        AnswerState.REPLAYED,
-    ),
+    state: json.dumps(before)
+    for state, before in {
+        AnswerState.DELIVERED: ["undelivered"],
+        AnswerState.REPLAYED: ["undelivered", "delivered", "refused"],
+        AnswerState.ACKNOWLEDGED: ["undelivered", "delivered", "replayed"],
+    }.items()
 }
 
 
@@ -113,11 +112,14 @@ class AnswerTable:
         undelivered → delivered → replayed → acknowledged, each may be left out; refused → replayed.
         Raises ValueError for a state that nothing comes to.
         """
-        before = _BEFORE.get(state)
-        if before is None:
-            raise ValueError("a state that no answer comes to")
-        values = (state.value, client, exchange, json.dumps(before))
-        write = self._database.write("mark", lambda c: c.execute(_MARK, values).rowcount == 1)
+        return await self.mark_all({(client, exchange): state}) == 1
+
+    async def mark_all(self, reached: Mapping[tuple[str, str], AnswerState]) -> int:
+        """As `mark`, for answers by client and exchange; how many were not that far yet."""
+        values = [(*name, state.value, _before(state)) for name, state in reached.items()]
+        if not values:
+            return 0
+        write = self._database.write("mark", lambda c: c.executemany(_MARK, values).rowcount)
         return await asyncio.wrap_future(write)
 
     async def listed(
@@ -204,6 +206,14 @@ class AnswerTable:
     async def _read(self, work: Callable[[Connection], list[Any]]) -> list[Any]:
         # Any: the columns' types, as the schema gives them
         return await self._aside.run(lambda: self._database.read(work))
+
+
+def _before(state: AnswerState) -> str:
+    """The states that this one may come from, in JSON."""
+    before = _BEFORE.get(state)
+    if before is None:
+        raise ValueError("a state that no answer comes to")
+    return before
 
 
 def _purge(connection: Connection, at: str) -> int:

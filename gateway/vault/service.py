@@ -26,6 +26,7 @@ from typing import Final
 from gateway.audit import Entry
 from gateway.errors import ConfigurationError, Problem, RecordDamaged, VaultUnavailable
 from gateway.secret import Secret
+from gateway.threads import IN_THREAD
 from gateway.vault import cvcs
 from gateway.vault import kek as keks
 from gateway.vault.answer import Answer, seal
@@ -53,8 +54,8 @@ from gateway.vault.resolve import Resolver
 from gateway.vault.sqlite import Database, Step, no_step
 from gateway.vault.store import SqliteStore
 
-# Few cards are planned on the writer's thread: waking another one costs more than they do. Many are
-# planned beside it, so that other messages are written meanwhile.
+# Few cards are planned on the writer's thread, and a small answer is rewritten there: waking another
+# one costs more than they do. The rest is done beside it, so that others are written meanwhile.
 _FEW: Final = 16
 # When another writer was first with the same card, it is there when we look again. More than a few
 # rounds means that something else is wrong.
@@ -131,6 +132,8 @@ class Vault:
         cards: Sequence[NewCard],
         entries: Sequence[Entry] = (),
         answer: Callable[[Sequence[Kept]], Answer | None] | None = None,
+        *,
+        size: int = 0,
     ) -> list[Kept]:
         """The tokens of `cards`, durable together with `entries`, in the cards' order.
 
@@ -139,15 +142,16 @@ class Vault:
 
         `answer` is called in a thread with the tokens that are about to be committed, in the cards'
         order, and gives the answer to be kept with them, undelivered; None: there is nothing to
-        keep. What it raises is raised here, and then nothing was committed. When another writer was
-        first it is called again, with other tokens: only its last call counts. Raises ExchangeKnown
+        keep; `size`: how many bytes it reads. What it raises is raised here, and then nothing was
+        committed. It may be called again, with other tokens where another writer was first: only its
+        last call counts. Raises ExchangeKnown
         when the answer's client has an answer under its exchange id already; nothing was committed.
         """
         if entries and len(entries) < len(cards):
             raise ValueError("entries: none, or one for each card")
         for _ in range(_ATTEMPTS):
             try:
-                return (await self._attempt(cards, entries, answer)).kept
+                return (await self._attempt(cards, entries, answer, size)).kept
             except Taken:
                 continue
         raise VaultUnavailable
@@ -245,12 +249,13 @@ class Vault:
         cards: Sequence[NewCard],
         entries: Sequence[Entry],
         answer: Callable[[Sequence[Kept]], Answer | None] | None,
+        size: int,
     ) -> Plan:
         def decide() -> Plan:
             plan = self._plan(cards, entries)
             return plan if answer is None else self._with_answer(plan, answer(plan.kept))
 
-        if answer is not None or len(cards) > _FEW:
+        if size > IN_THREAD or len(cards) > _FEW:
             aside = self._aside if answer is None else self._rewriting
             plan = await aside.run(decide)
             await asyncio.wrap_future(self._store.keep(lambda: plan))
@@ -276,9 +281,8 @@ class Vault:
     def _with_answer(self, plan: Plan, answer: Answer | None) -> Plan:
         if answer is None:
             return plan
-        return replace(
-            plan, changes=replace(plan.changes, answer=seal(self._keyring.spool, answer))
-        )
+        changes = replace(plan.changes, answer=seal(self._keyring.spool, answer))
+        return Plan(plan.kept, changes)
 
 
 def _unlocked(store: SqliteStore, path: Path, now: str) -> Keyring:

@@ -44,9 +44,9 @@ def slow_vault(gateway, seconds=1.0):
     """The commit of tokens takes so long that the client has left before it."""
     vault, original = gateway.worker._vault, gateway.worker._vault.keep
 
-    async def keep(*args):
+    async def keep(*args, **more):
         await asyncio.sleep(seconds)
-        return await original(*args)
+        return await original(*args, **more)
 
     vault.keep = keep
     try:

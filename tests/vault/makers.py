@@ -126,9 +126,9 @@ def rows(directory: Path) -> Iterator[sqlite3.Connection]:
 
 
 def keep(
-    vault: Vault, *cards: NewCard, entries: list[Entry] | None = None, answer=None
+    vault: Vault, *cards: NewCard, entries: list[Entry] | None = None, answer=None, size=0
 ) -> list[Kept]:
-    return asyncio.run(vault.keep(cards, entries or [], answer))
+    return asyncio.run(vault.keep(cards, entries or [], answer, size=size))
 
 
 def find(

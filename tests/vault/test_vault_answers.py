@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from gateway.errors import RecordDamaged
+from gateway.errors import CardDisguised, RecordDamaged, VaultBusy
 from gateway.secret import Secret
+from gateway.threads import IN_THREAD
 from gateway.vault.answer import AnswerState, seal, unseal
 from gateway.vault.envelope import Sealer
 from gateway.vault.model import ExchangeKnown
@@ -88,7 +89,8 @@ def test_rewriting_keeps_neither_the_loop_nor_the_writer_nor_look_ups_waiting(va
 
     async def main() -> None:
         slow_ones = [
-            asyncio.create_task(vault.keep(many(count, seed), answer=slow)) for seed in range(4)
+            asyncio.create_task(vault.keep(many(count, seed), answer=slow, size=IN_THREAD + 1))
+            for seed in range(4)
         ]
         for _ in slow_ones:
             assert await asyncio.to_thread(entered.acquire, timeout=10)
@@ -118,7 +120,7 @@ def test_p25_when_another_was_first_the_message_is_rewritten_with_the_tokens_tha
                 keep(other, new())
             return answer(body=kept[0].token.alias.encode())
 
-        (kept,) = keep(vault, new(), entries=[entry()], answer=rewrite)
+        (kept,) = keep(vault, new(), entries=[entry()], answer=rewrite, size=IN_THREAD + 1)
         assert len(calls) == 2
         assert calls[0] != calls[1] == [kept.token]
         assert not kept.created
@@ -127,6 +129,29 @@ def test_p25_when_another_was_first_the_message_is_rewritten_with_the_tokens_tha
         assert found.body.decode() == kept.token.alias
         assert vault.count_by_product() == {"seaside": 1}
         assert len(vault.entries()) == 1
+
+
+def test_a_small_message_is_rewritten_within_its_own_transaction(tmp_path: Path) -> None:
+    """No other writer can be first, and what it refuses leaves nothing behind."""
+    with opened(tmp_path) as vault, opened(tmp_path, busy_seconds=0.05) as other:
+        calls = []
+
+        def rewrite(kept):
+            calls.append(threading.current_thread().name)
+            with pytest.raises(VaultBusy):
+                keep(other, new())
+            return answer(body=kept[0].token.alias.encode())
+
+        (kept,) = keep(vault, new(), answer=rewrite, size=IN_THREAD)
+        assert calls == ["vault-writer"]
+        assert get(vault).body.decode() == kept.token.alias
+
+        def refuse(_kept):
+            raise CardDisguised
+
+        with pytest.raises(CardDisguised):
+            keep(vault, new(pan(1)), answer=refuse, size=IN_THREAD)
+        assert vault.count_by_product() == {"seaside": 1}
 
 
 def test_p25_every_answer_names_the_one_token(vault: Vault) -> None:
