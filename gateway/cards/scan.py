@@ -70,6 +70,8 @@ def find_cards(data: bytes, *, known: Collection[str] = ()) -> list[Finding]:
     `known` are numbers (digits only) that count as cards whatever they look like, also inside a
     longer run of digits. All others must pass `pan.is_plausible`. Raises nothing.
     """
+    if len(data) < len(_RUN):  # no spelling of a digit is shorter than the digit
+        return []
     return _find(data, Known.of(known), depth=0)
 
 
