@@ -3,6 +3,8 @@ from __future__ import annotations
 import pytest
 
 from gateway.sandbox.server import Sandbox
+from gateway.sandbox.tls import server_context
+from tests.e2e.inbox import Once, at_booking_com
 from tests.e2e.strict import CANARY, LIMITS
 from tests.e2e.test_charge import keep
 from tests.running import Running
@@ -74,3 +76,14 @@ def own_gateway(sandbox, tmp_path):
     yield start
     for running in started:
         running.stop(grace=0.5)
+
+
+@pytest.fixture
+def booking_com(own_gateway, sandbox):
+    """A gateway, and a Booking.com that delivers a card once."""
+    with Once(server_context(sandbox.directory)) as partner:
+        gateway = own_gateway(
+            test_hosts=at_booking_com(sandbox, partner),
+            hotels={"booking-com": {"1": "seaside"}},
+        )
+        yield gateway, partner

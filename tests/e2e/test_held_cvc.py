@@ -15,10 +15,10 @@ from gateway.sandbox.faults import Fault, FaultServer
 from gateway.sandbox.tls import server_context
 from gateway.secret import Secret
 from gateway.stages import detokenize
+from tests.e2e.ota import bookings, tokens
 from tests.e2e.process import until
 from tests.e2e.test_bookingsync import Pms
 from tests.e2e.test_charge import stripe
-from tests.e2e.test_pull import bookings, tokens
 from tests.sandbox.bookingsync import EXECUTE
 
 

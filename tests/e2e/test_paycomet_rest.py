@@ -11,9 +11,9 @@ import pytest
 
 from gateway.cards.card import Virtual
 from gateway.sandbox.paycomet import PaycometSettings
+from tests.e2e.ota import bookings, tokens
 from tests.e2e.process import until
 from tests.e2e.test_charge import keep
-from tests.e2e.test_pull import bookings, tokens
 
 PAN = "5445288852200883"
 ORDERS = iter(range(1, 10_000))

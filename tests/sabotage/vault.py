@@ -18,6 +18,9 @@ SQLITE = ("tests/vault/test_vault_sqlite.py",)
 TOKENS = ("tests/vault/test_vault_tokens.py",)
 
 INBOX = "tests/e2e/test_inbox.py"
+INBOX_AGAIN = "tests/e2e/test_inbox_again.py"
+INBOX_QUARANTINE = "tests/e2e/test_inbox_quarantine.py"
+INBOX_REPLAY = "tests/e2e/test_inbox_replay.py"
 HELD = "tests/e2e/test_held_cvc.py"
 
 BREAKAGES = (
@@ -43,7 +46,7 @@ BREAKAGES = (
         "gateway/stages/inbox.py",
         "        parts += [value for name in _CREDENTIALS for value in request.headers.get_all(name)]\n",
         "",
-        (f"{INBOX}::test_p28_other_credentials_at_the_partner_are_another_poll",),
+        (f"{INBOX_AGAIN}::test_p28_other_credentials_at_the_partner_are_another_poll",),
     ),
     Breakage(
         "show a digest of the clear body",
@@ -51,7 +54,7 @@ BREAKAGES = (
         "gateway/stages/inbox.py",
         "    kept.remove(*STALE, *_OF_A_CONNECTION)\n",
         "    kept.remove(*_OF_A_CONNECTION)\n",
-        (f"{INBOX}::test_p03_what_is_kept_says_nothing_of_the_clear_body",),
+        (f"{INBOX_AGAIN}::test_p03_what_is_kept_says_nothing_of_the_clear_body",),
     ),
     Breakage(
         "replay with every product's rights",
@@ -59,7 +62,7 @@ BREAKAGES = (
         "gateway/pipeline.py",
         "frozenset(refused.products) or None",
         "None",
-        (f"{INBOX}::test_p06_a_replay_may_do_no_more_than_its_caller",),
+        (f"{INBOX_REPLAY}::test_p06_a_replay_may_do_no_more_than_its_caller",),
     ),
     Breakage(
         "keep a security code in quarantine",
@@ -67,7 +70,7 @@ BREAKAGES = (
         "gateway/stages/inbox.py",
         "        body = await run(len(answer.body), without_codes, answer.body, route.shapes)",
         "        body = answer.body",
-        (f"{INBOX}::test_p21_what_is_in_quarantine_has_no_security_code",),
+        (f"{INBOX_QUARANTINE}::test_p21_what_is_in_quarantine_has_no_security_code",),
     ),
     Breakage(
         "keep the answer as it came",
