@@ -54,3 +54,46 @@ def instant_booking(payment_id, rental=1, **members):
         "gateway_type": "PaymentGateway",
     } | members
     return {name: value for name, value in made.items() if value is not None}
+
+
+# --- calls ----------------------------------------------------------------------------------------
+
+
+def resource(answer, kind):
+    (made,) = answer.json()[kind]
+    return made
+
+
+def new_booking(http, rental=1, **members):
+    body = {"bookings": [booking(**members)]}
+    answer = http.post(f"/api/v3/rentals/{rental}/bookings", json=body, headers=JSON_API)
+    assert answer.status_code == 201, answer.text
+    return resource(answer, "bookings")["id"]
+
+
+def new_payment(http, booking_id, rental=1, **members):
+    body = {"payments": [payment(rental, **members)]}
+    answer = http.post(f"/api/v3/bookings/{booking_id}/payments", json=body, headers=JSON_API)
+    assert answer.status_code == 201, answer.text
+    return resource(answer, "payments")["id"]
+
+
+def tentative(http, rental=1, **members):
+    """A booking and its payment."""
+    booking_id = new_booking(http, rental, **members)
+    return booking_id, new_payment(http, booking_id, rental)
+
+
+def execute(http, *args, **members):
+    return http.post(EXECUTE, json=instant_booking(*args, **members))
+
+
+def shown(http, kind, id):
+    answer = http.get(f"/api/v3/{kind}/{id}", headers=JSON_API)
+    assert answer.status_code == 200
+    return resource(answer, kind)
+
+
+def state(http, booking_id, payment_id):
+    paid = shown(http, "payments", payment_id)
+    return shown(http, "bookings", booking_id)["status"], paid["paid_at"], paid["transaction_id"]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import ssl
+from datetime import timedelta
 
 import httpx
 import pytest
@@ -39,3 +40,25 @@ def merchant(sandbox, ca):
         timeout=5,
     ) as client:
         yield Merchant(client)
+
+
+@pytest.fixture
+def http(sandbox, ca):
+    """Who calls the simulated BookingSync."""
+    context = ssl.create_default_context(cafile=ca)
+    with httpx.Client(
+        verify=context, trust_env=False, base_url=sandbox.url("bookingsync")
+    ) as client:
+        yield client
+
+
+@pytest.fixture
+def later(sandbox):
+    """Moves the clock of the simulated BookingSync."""
+    account = sandbox.bookingsync.account
+    usual = account.now
+
+    def move(**by):
+        account.now = lambda: usual() + timedelta(**by)
+
+    return move

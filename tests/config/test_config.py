@@ -1,7 +1,6 @@
 """gateway.yaml: what it may say, and every mistake with its line."""
 
 import contextlib
-import textwrap
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, ip_address
 from pathlib import Path
 
@@ -10,39 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.config import load_config, read_config
-from gateway.config_recapture import RETRY_SECONDS
 from gateway.config_values import Bind, HostAndPort, parse_bind, parse_host_and_port, parse_size
-from gateway.errors import ConfigurationError
-
-SHIPPED = Path(__file__).parent.parent / "gateway.yaml"
-BASE = """\
-products:
-  seaside: { merchant_code: abc123, terminal: 1, mode: test }
-clients:
-  pms: { networks: [127.0.0.0/8, "::1/128"] }
-"""
-PYTHON = (3, 13)
-
-
-@pytest.fixture
-def write(tmp_path):
-    def write(text, base=BASE):
-        file = tmp_path / "gateway.yaml"
-        file.write_text(base + textwrap.dedent(text), encoding="utf-8")
-        return file
-
-    return write
-
-
-def problems(file, *, python=PYTHON, read=read_config):
-    with pytest.raises(ConfigurationError) as caught:
-        read(file, python=python)
-    return [(problem.line, problem.message, problem.hint) for problem in caught.value.problems]
-
-
-def messages(file, **options):
-    return [(line, message) for line, message, _ in problems(file, **options)]
-
+from tests.config.files import BASE, PYTHON, SHIPPED, messages, problems
 
 # --- what comes out -------------------------------------------------------------------------------
 
@@ -301,64 +269,6 @@ def test_python_3_11_stays_on_loopback_unless_told_otherwise(write):
     assert read_config(write(text), python=(3, 12))
 
 
-# --- secrets --------------------------------------------------------------------------------------
-
-CALLER = "callers:\n  push:\n    header: { name: X-Push-Key, value_file: key }\n"
-
-
-def test_a_secret_that_is_missing_does_not_hinder_reading_but_starting(write):
-    file = write(CALLER)
-    assert read_config(file, python=PYTHON)
-    ((line, message, hint),) = problems(file, read=load_config)
-    assert (line, message) == (7, "the file key does not exist")
-    assert "card-gateway certs init" in hint
-
-
-@pytest.mark.parametrize("mode", [0o640, 0o604, 0o660, 0o620])
-def test_a_secret_that_others_may_read_is_refused(write, tmp_path, mode):
-    (tmp_path / "key").write_text("0123456789abcdef")
-    (tmp_path / "key").chmod(mode)
-    assert messages(write(CALLER), read=load_config) == [
-        (7, f"others may read key; run: chmod 600 {tmp_path / 'key'}")
-    ]
-
-
-@pytest.mark.parametrize(
-    ("content", "said"),
-    [
-        (b"short\n", "the secret in key must have 8 to 1024 characters"),
-        (b"x" * 1025, "the secret in key must have 8 to 1024 characters"),
-        (b"two lines\nof text", "the secret in key has control characters or several lines"),
-        (b"\xff" * 20, "key is not UTF-8 text"),
-    ],
-)
-def test_p16_a_secret_that_is_none_is_refused_without_repeating_it(write, tmp_path, content, said):
-    (tmp_path / "key").write_bytes(content)
-    (tmp_path / "key").chmod(0o600)
-    assert messages(write(CALLER), read=load_config) == [(7, said)]
-
-
-def test_a_secret_that_can_not_be_read(write, tmp_path, monkeypatch):
-    (tmp_path / "key").write_text("0123456789abcdef")
-    (tmp_path / "key").chmod(0o600)
-
-    def refuse(path):  # tests may run as root, whom no mode stops
-        raise PermissionError(13, "Permission denied")
-
-    monkeypatch.setattr(Path, "read_bytes", refuse)
-    assert messages(write(CALLER), read=load_config) == [
-        (7, "key can not be read: Permission denied")
-    ]
-
-
-def test_a_secret_from_the_environment(write, monkeypatch):
-    file = write(CALLER.replace("value_file: key", "value_env: PUSH_KEY"))
-    assert messages(file, read=load_config) == [(7, "the environment variable PUSH_KEY is not set")]
-    monkeypatch.setenv("PUSH_KEY", "0123456789abcdef")
-    config = load_config(file, python=PYTHON)
-    assert config.callers["push"].header.secret().reveal() == "0123456789abcdef"
-
-
 # --- values ---------------------------------------------------------------------------------------
 
 
@@ -381,76 +291,3 @@ def test_values_are_read_or_refused(text):
 )
 def test_sizes(value, size):
     assert parse_size(value) == size
-
-
-# --- recaptures -----------------------------------------------------------------------------------
-
-RECAPTURES = """\
-callers:
-  expedia: { networks: [127.0.0.1] }
-  soap: { wsse: { user: a, password_env: SOAP } }
-  basic: { basic: { user: a, password_env: BASIC } }
-recaptures:
-  expedia-rapid:
-    client: pms
-    url: https://API.ean.com
-    api_key: { file: rapid-key }
-    shared_secret: { env: RAPID_SECRET }
-    customer_ip: 5.5.5.5
-    notifications: { caller: expedia, signed: true }
-    webhook: { url: "https://pms.internal:8443/hook?a=b", secret: { env: HOOK_SECRET } }
-"""
-
-
-def test_recaptures_say_whose_they_are_and_where_they_go(write, tmp_path, monkeypatch):
-    for name in ("RAPID_SECRET", "HOOK_SECRET", "SOAP", "BASIC"):
-        monkeypatch.setenv(name, "0123456789abcdef")
-    (tmp_path / "rapid-key").write_text("0123456789\n")
-    (tmp_path / "rapid-key").chmod(0o600)
-    rapid = load_config(write(RECAPTURES), python=PYTHON).recaptures.expedia_rapid
-    assert (rapid.client, rapid.mode, str(rapid.customer_ip)) == ("pms", "live", "5.5.5.5")
-    assert (rapid.url.host, rapid.url.port, rapid.url.path) == ("api.ean.com", 443, "/")
-    assert rapid.api_key.secret().reveal() == "0123456789"
-    assert rapid.notifications.signed
-    hook = rapid.webhook.url
-    assert (hook.host, hook.port, hook.path) == ("pms.internal", 8443, "/hook?a=b")
-    assert hook.base == "https://pms.internal:8443"
-    assert len(rapid.webhook.retry_seconds) == 7
-    assert read_config(write("")).recaptures.expedia_rapid is None
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "line", "message"),
-    [
-        ("client: pms", "client: pns", 11, "there is no client `pns`; did you mean `pms`?"),
-        ("com\n", "com/v3\n", 12, "`https://api.ean.com/v3`: Rapid's links name their path themselves"),
-        ("https://API", "http://API", 12, "`http://API.ean.com` is not an https URL; write it like `https://pms.example/hook`"),
-        ("5.5.5.5", "guest", 15, "`guest` is not an IP address; write the address itself, not a name"),
-        ("caller: expedia", "caller: expdia", 16, "there is no caller `expdia`; did you mean `expedia`?"),
-        ("caller: expedia", "caller: soap", 16, "`soap` shows a WS-Security token, and a notification has none"),
-        ("caller: expedia", "caller: basic", 16, "`signed:` and the caller's `basic:` both want the Authorization header"),
-        ("signed", "sined", 16, "unknown key `sined`; did you mean `signed`?"),
-        ("https://pms", "https://u:p@pms", 17, "`https://u:p@pms.internal:8443/hook?a=b` is not an https URL; write it like `https://pms.example/hook`"),
-        ("{ env: HOOK_SECRET }", "{}", 17, "name one source of the secret: a file or an environment variable"),
-    ],
-)  # fmt: skip
-def test_every_mistake_in_recaptures_has_its_line(write, old, new, line, message):
-    assert messages(write(RECAPTURES.replace(old, new))) == [(line, message)]
-
-
-def test_p16_secrets_of_recaptures_must_be_there_and_are_not_repeated(write, monkeypatch):
-    for name in ("SOAP", "BASIC"):
-        monkeypatch.setenv(name, "0123456789abcdef")
-    monkeypatch.setenv("RAPID_SECRET", "short")
-    assert messages(write(RECAPTURES), read=load_config) == [
-        (13, "the file rapid-key does not exist"),
-        (14, "the secret in RAPID_SECRET must have 8 to 1024 characters"),
-        (17, "the environment variable HOOK_SECRET is not set"),
-    ]
-
-
-def test_what_the_document_of_recaptures_shows_loads(write):
-    text = (SHIPPED.parent / "docs/expedia-rapid.md").read_text(encoding="utf-8")
-    example = text.partition("```yaml\n")[2].partition("```")[0]
-    rapid = read_config(write(example), python=PYTHON).recaptures.expedia_rapid
-    assert rapid.webhook.retry_seconds == RETRY_SECONDS
