@@ -1,3 +1,4 @@
 from tests.cli.command import run
+from tests.cli.rules_command import rules
 
-__all__ = ["run"]
+__all__ = ["rules", "run"]

@@ -1,0 +1,169 @@
+"""`card-gateway rules explain`: what it says of a message, and that it shows no card."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from gateway.cli.explain import body_of, hide, hide_all, place_of
+from gateway.cli.trial import try_tokenize
+from gateway.codecs.paths import parse_path
+from gateway.rules.model import Field, Shape, Tokenize
+from tests.cli.rules_command import NUMBER
+
+
+def test_explain_says_which_card_is_where_and_what_becomes_of_it(rules):
+    code, out, _ = rules("explain", "--route", "acme/both", "--as", "response", "message.json")
+    lines = out.splitlines()
+    assert code == 1  # a card fails
+    assert lines[0] == "Route acme/both (rules/acme.yaml:27), its response:"
+    assert lines[1] == (
+        "1. line 2, column 11: $.cards[*][1] pan (shape `out`) becomes 444433******1111 "
+        "and gets a token, a virtual card"
+    )
+    assert lines[2].startswith("2. line 3, column 11: $.cards[*][2] pan (shape `out`) becomes ")
+    assert lines[2].endswith("fails: the expiry can not be read with the shape's `as:`")
+    assert lines[3].endswith("fails: the number is not 12 to 19 digits")
+    assert lines[4].endswith("fails: the shape wants a security code and there is none")
+    assert lines[5].endswith("is empty, a mask, a sentinel or a token: left alone")
+
+
+def test_explain_shows_which_bytes_change(rules):
+    _, out, _ = rules("explain", "--route", "acme/both", "--as", "response", "message.json")
+    assert "bytes 24-42, line 2, column 11\n  - " in out or "line 2, column 11\n  - " in out
+    assert "(removed)" in out
+    assert "(inserted)" in out
+    assert "tok_1_…" in out
+
+
+def test_p16_explain_shows_no_card(rules):
+    for arguments in ([], ["--json"]):
+        _, out, err = rules(
+            "explain", "--route", "acme/both", "--as", "response", *arguments, "message.json"
+        )
+        for secret in (NUMBER, "5555555555554444", "737", "4444 3333"):
+            assert secret not in out + err
+
+
+def test_explain_a_charge(rules):
+    code, out, _ = rules("explain", "--route", "acme/both", "--as", "request", "token.json")
+    assert code == 0
+    assert "holds a token; the card takes its place" in out
+    assert "411111******1111" in out
+    assert "Abcdefghijklm" not in out
+    code, out, _ = rules("explain", "--route", "acme/both", "--as", "request", "pair.json")
+    assert code == 0
+    assert "1. line 1, column 24" in out
+    assert "Abcdefghijklm" not in out
+
+
+def test_explain_a_message_in_which_nothing_is_found(rules, tmp_path):
+    (tmp_path / "none.json").write_text('{"cards": []}')
+    _, out, _ = rules("explain", "--route", "acme/both", "--as", "response", "none.json")
+    assert "No card was found where the route's shapes look" in out
+    assert "shape out: $.cards[*] pan" in out
+    (tmp_path / "none.json").write_text('{"payment": {"pan": "foreign"}}')
+    code, out, _ = rules("explain", "--route", "acme/both", "--as", "request", "none.json")
+    assert code == 0
+    assert "No token was found" in out
+    assert "shape in: $.payment . pan" in out
+    (tmp_path / "mask.json").write_text('{"cards": [{"pan": "****1111"}]}')
+    code, out, _ = rules("explain", "--route", "acme/push", "mask.json")
+    assert code == 0
+    assert "Nothing changes: the very same bytes go on." in out
+
+
+def test_explain_cards_in_odd_places(rules, tmp_path):
+    body = {
+        "cards": [{"cvc": "737"}, [{"pan": NUMBER, "exp": "12/30", "cvc": "737"}]],
+        "archive": {"cards": [{"pan": NUMBER, "exp": "12/30", "cvc": "737"}]},
+    }
+    (tmp_path / "odd.json").write_text(json.dumps(body))
+    code, out, _ = rules("explain", "--route", "acme/push", "odd.json")
+    lines = out.splitlines()
+    assert code == 1
+    assert lines[1].endswith("is empty, a mask, a sentinel or a token: left alone")
+    assert lines[2].endswith("fails: a list or text stands where the card's fields should")
+    assert lines[3].endswith("fails: it has a card's name, but no booking's path leads to it")
+    assert "737" not in out
+
+
+@pytest.mark.parametrize("empty", ["[]", "{}"])
+@pytest.mark.parametrize("member", ["pan", "cvc"])
+def test_explain_an_empty_list_or_object_in_a_fields_place(rules, tmp_path, empty, member):
+    (tmp_path / "empty.json").write_text(
+        f'{{"cards": [\n  {{"a": 1,\n   "{member}": {empty}}}\n]}}'
+    )
+    code, out, _ = rules("explain", "--route", "acme/push", "empty.json")
+    assert code == 0
+    assert "Nothing changes: the very same bytes go on." in out
+    assert "1. line 2, column " in out
+    assert "left alone" in out
+
+
+def test_explain_an_empty_list_in_place_of_the_whole_message(tmp_path):
+    shape = Shape(
+        name="bare",
+        format="json",
+        card=parse_path("$", "json"),
+        number=Field(parse_path(".", "json")),
+    )
+    trial = try_tokenize(b" []", Tokenize((shape,)), "acme")
+    assert (trial.after, [card.offset for card in trial.cards]) == (b" []", [0])
+
+
+def test_explain_for_scripts(rules):
+    code, out, _ = rules("explain", "--route", "acme/push", "--json", "message.json")
+    told = json.loads(out)
+    assert code == 1
+    assert (told["route"], told["action"]) == ("acme/push", "tokenize")
+    assert [card["failure"] for card in told["cards"]] == [
+        None, "expiry_invalid", "number_invalid", "cvc_missing", None,
+    ]  # fmt: skip
+    assert told["cards"][0]["line"] == 2
+    assert told["changes"][0]["line"] == 2
+    code, out, _ = rules(
+        "explain", "--route", "acme/both", "--as", "request", "--json", "token.json"
+    )
+    assert json.loads(out)["cards"][0]["becomes"] == ""
+
+
+def test_explain_a_message_that_is_refused(rules, tmp_path):
+    (tmp_path / "bad.json").write_text('{"cards": ')
+    code, _, err = rules("explain", "--route", "push", "bad.json")
+    assert code == 1
+    assert "Refused (message_malformed)" in err
+    code, out, _ = rules("explain", "--route", "push", "--json", "bad.json")
+    assert code == 1
+    assert json.loads(out)["refused"] == "message_malformed"
+
+
+def test_explain_wants_to_know_which_way(rules):
+    code, _, err = rules("explain", "--route", "both", "message.json")
+    assert code == 2
+    assert "works on its request and response: say --as" in err
+    code, _, err = rules("explain", "--route", "push", "--as", "response", "message.json")
+    assert code == 2
+    code, _, err = rules("explain", "--route", "passes", "message.json")
+    assert code == 2
+    assert "lets everything pass" in err
+
+
+def test_a_whole_http_request_is_read_too():
+    request = b"POST https://x.example/v1 HTTP/2.0\r\nhost: x\r\n\r\na=b"
+    assert body_of(request) == b"a=b"
+    assert body_of(request.replace(b"\r\n", b"\n")) == b"a=b"
+    assert body_of(b"a=b") == b"a=b"
+    assert body_of(b"GET / HTTP/1.1\r\nhost: x\r\n") == b""
+
+
+def test_places_and_masks():
+    assert place_of("ä\nöx".encode(), 5) == (2, 2)
+    assert hide("4444 3333 2222 1111") == "444433******1111"
+    assert hide("a 123 b 1042 c 12345") == "a 123 b 1042 c 12345"
+    assert hide_all("a 123 b 1230 c 4444 33335") == "a *** b **** c **** *****"
+    assert hide_all("4444333322221111, 737") == "444433******1111, ***"
+    assert hide_all("<t>Abcdefghijklm</t>") == "<t>…</t>"
+    assert hide("444433******1111") == "444433******1111"
+    assert hide("tok_test_12_Abcdefghijk12") == "tok_test_12_…"
