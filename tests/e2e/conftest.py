@@ -5,6 +5,7 @@ import pytest
 from gateway.sandbox.server import Sandbox
 from gateway.sandbox.tls import server_context
 from tests.e2e.inbox import Once, at_booking_com
+from tests.e2e.process import BULK, Site
 from tests.e2e.strict import CANARY, LIMITS
 from tests.e2e.test_charge import keep
 from tests.running import Running
@@ -87,3 +88,11 @@ def booking_com(own_gateway, sandbox):
             hotels={"booking-com": {"1": "seaside"}},
         )
         yield gateway, partner
+
+
+@pytest.fixture
+def site(sandbox, tmp_path):
+    """Where a gateway may run as a process of its own."""
+    made = Site(tmp_path / "site", sandbox, hotels=BULK)
+    yield made
+    made.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import sqlite3
@@ -26,6 +27,9 @@ from tests.running import ROOT, settings_for
 
 COMMAND = [sys.executable, "-m", "gateway.cli.main"]
 START_SECONDS = 60
+IDUSER = re.compile(r"<iduser>([0-9]+)</iduser><tokenuser>(\w+)</tokenuser>")
+BULK = {"siteminder": {"10107": "seaside", "SLOW": "seaside"}
+        | {f"BULK-5-{n}": "seaside" for n in range(1, 400)}}  # fmt: skip
 
 
 def free_port():

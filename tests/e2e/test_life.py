@@ -1,19 +1,14 @@
-"""The gateway as a process: it boots whole or not at all, drains, survives being killed, reloads.
+"""The gateway as a process: it drains, survives being killed, reloads.
 
 Everything is done as an operator does it: the command, signals, files, the control port.
 """
 
 from __future__ import annotations
 
-import os
-import re
 import resource
 import shutil
 import signal
-import socket
 import sqlite3
-import subprocess
-import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -21,23 +16,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import requests
 
-from gateway.config import load_config
-from gateway.errors import VaultUnavailable
-from gateway.worker import Worker
-from tests.e2e.process import Site, environment, until
-from tests.pki import Authority
-from tests.running import ROOT, LoopThread
-
-IDUSER = re.compile(r"<iduser>([0-9]+)</iduser><tokenuser>(\w+)</tokenuser>")
-BULK = {"siteminder": {"10107": "seaside", "SLOW": "seaside"}
-        | {f"BULK-5-{n}": "seaside" for n in range(1, 400)}}  # fmt: skip
-
-
-@pytest.fixture
-def site(sandbox, tmp_path):
-    made = Site(tmp_path / "site", sandbox, hotels=BULK)
-    yield made
-    made.close()
+from tests.e2e.process import BULK, IDUSER, Site, until
+from tests.running import ROOT
 
 
 @pytest.fixture(scope="module")
@@ -49,157 +29,6 @@ def steady(sandbox, tmp_path_factory):
     key = made.key("first")
     yield made.start(), key
     made.close()
-
-
-# --- it boots whole or not at all (P38) -----------------------------------------------------------
-
-
-def misspell(site):
-    text = site.config_file.read_text(encoding="utf-8")
-    site.config_file.write_text(text.replace("products:", "prodcuts:"), encoding="utf-8")
-    line = text[: text.index("products:")].count("\n") + 1
-    return f"gateway.yaml:{line}: ", "products"
-
-
-def open_the_kek(site):
-    site.key()  # makes vault and KEK
-    site.config.kek.chmod(0o640)
-    return "kek", "chmod 600"
-
-
-def remove_a_secret(site):
-    (site.directory / "state" / "push-key").unlink()
-    return "push-key", "gateway.yaml:"
-
-
-def remove_the_authority(site):
-    shutil.rmtree(site.config.authority)
-    return "mitmproxy-ca.pem", "certs init"
-
-
-def exchange_a_key(site):
-    other = Authority(site.directory).issue("localhost")
-    shutil.copy(other.key, site.config.endpoints_tls.key)
-    return ("endpoints-cert.pem",)
-
-
-def break_a_rule(site):
-    rules = site.directory / "rules"
-    shutil.copytree(ROOT / "rules", rules)
-    pack = rules / "stripe.yaml"
-    pack.write_text(
-        pack.read_text(encoding="utf-8").replace("methods:", "method:", 1), encoding="utf-8"
-    )
-    text = site.config_file.read_text(encoding="utf-8")
-    site.config_file.write_text(re.sub("(?m)^rules: .*$", "rules: rules", text), encoding="utf-8")
-    line = pack.read_text(encoding="utf-8").split("method:")[0].count("\n") + 1
-    return f"stripe.yaml:{line}: ", "methods"
-
-
-@pytest.mark.parametrize(
-    "mistake",
-    [
-        misspell, open_the_kek, remove_a_secret, remove_the_authority, exchange_a_key, break_a_rule,
-    ],
-)  # fmt: skip
-def test_p38_a_mistake_ends_the_start_and_is_named(site, mistake):
-    told = mistake(site)
-    ended = site.boot()
-    assert ended.returncode == 2, ended.stderr
-    assert ended.stdout == ""
-    for text in told:
-        assert text in ended.stderr
-    assert "Traceback" not in ended.stderr
-    assert site.listening() == set()
-
-
-def test_p38_a_port_that_is_taken(site):
-    name = "metrics"  # the last that is opened: all others were open by then, and are closed again
-    with socket.create_server(("127.0.0.1", site.ports[name])):
-        ended = site.boot()
-    assert ended.returncode == 2, ended.stderr
-    assert str(site.ports[name]) in ended.stderr
-    assert "Traceback" not in ended.stderr
-    assert ended.stdout == ""
-    assert site.listening() == set()
-
-
-def test_p16_an_unforeseen_error_of_a_command_is_told_without_its_text():
-    canary = "4539148803436467"
-    code = f"""
-import typer
-from gateway.cli import main
-def broken(): raise ValueError("{canary}")
-main.app.command("broken")(broken)
-main.main()
-"""
-    ended = subprocess.run(
-        [sys.executable, "-c", code, "broken"],
-        env=environment(),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert ended.returncode != 0
-    assert "ValueError" in ended.stderr
-    assert canary not in ended.stderr
-    assert "Traceback" not in ended.stderr
-
-
-def test_a_process_that_does_not_serve_is_not_left_behind(site, monkeypatch):
-    """The tests' own: whoever starts one that fails has nothing to stop it by."""
-    empty = (
-        "import os, sys, time; print(os.getpid(), file=sys.stderr); print('\\n' * 9, flush=True)"
-    )
-    monkeypatch.setattr(
-        "tests.e2e.process.COMMAND", [sys.executable, "-c", f"{empty}; time.sleep(60)"]
-    )
-    with pytest.raises(AssertionError):
-        site.start()
-    with pytest.raises(ProcessLookupError):
-        os.kill(int((site.directory / "log-0").read_text(encoding="utf-8")), 0)
-
-
-@pytest.fixture
-def worker(site):
-    """A gateway of the site in this process: what happens when its start fails and nobody exits."""
-    loop = LoopThread()
-    made = Worker(load_config(site.config_file))
-    yield lambda: loop.call(made.start())
-    loop.call(made.stop(0))
-    loop.stop()
-
-
-def test_p38_a_start_that_fails_leaves_nothing_open(site, worker):
-    with socket.create_server(("127.0.0.1", site.ports["metrics"])):
-        with pytest.raises(OSError):
-            worker()
-        assert site.listening() == {"metrics"}
-
-
-def test_p38_a_vault_that_takes_no_write(site, worker):
-    database = sqlite3.connect(site.config.database)
-    database.execute(
-        "CREATE TRIGGER no_probe BEFORE INSERT ON probe BEGIN SELECT RAISE(ABORT, 'no'); END"
-    )
-    database.close()
-    with pytest.raises(VaultUnavailable):
-        worker()
-    assert site.listening() == set()
-
-
-@pytest.mark.parametrize("loop", ["asyncio"])  # all others here run on uvloop, where there is one
-def test_it_serves_and_stops_on_the_other_loop(site, loop):
-    key = site.key()
-    process = site.start(CARD_GATEWAY_LOOP=loop)
-    assert process.told == [[name, f"127.0.0.1:{port}"] for name, port in site.ports.items()]
-    with process.session(key) as session:
-        assert IDUSER.search(process.pull(session, "10107").text)
-    assert process.get("control", "/readyz").status_code == 200
-    process.signal(signal.SIGTERM)
-    assert process.wait() == 0
-    assert site.listening() == set()
 
 
 def test_p38_a_process_that_hangs_is_not_healthy(steady):

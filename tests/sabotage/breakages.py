@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from tests.sabotage import access, clear_data, control, operating, recapture, vault
+from tests.sabotage import access, clear_data, control, messages, operating, recapture, vault
 from tests.sabotage.breakage import Breakage
 
 BREAKAGES: tuple[Breakage, ...] = (
     *clear_data.BREAKAGES,
+    *messages.BREAKAGES,
     *vault.BREAKAGES,
     *access.BREAKAGES,
     *control.BREAKAGES,

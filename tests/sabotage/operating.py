@@ -8,6 +8,7 @@ SECRECY = ("tests/vault/test_vault_secrecy.py",)
 YAML = ("tests/test_strict_yaml.py",)
 WATCH = ("tests/rules/test_watch.py",)
 LIFE = "tests/e2e/test_life.py"
+START = "tests/e2e/test_start.py"
 
 BREAKAGES = (
     Breakage(
@@ -121,7 +122,7 @@ BREAKAGES = (
         "gateway/worker.py",
         "            await asyncio.to_thread(self._vault.check)\n",
         "",
-        (f"{LIFE}::test_p38_a_vault_that_takes_no_write",),
+        (f"{START}::test_p38_a_vault_that_takes_no_write",),
     ),
     Breakage(
         "ready though the vault takes no write",
@@ -137,7 +138,7 @@ BREAKAGES = (
         "gateway/worker.py",
         "            await self.stop(0.0)\n            raise",
         "            raise",
-        (f"{LIFE}::test_p38_a_start_that_fails_leaves_nothing_open",),
+        (f"{START}::test_p38_a_start_that_fails_leaves_nothing_open",),
     ),
     Breakage(
         "a metric's label from the path",
