@@ -24,6 +24,7 @@ _XML_STEP: Final = re.compile(
 _JSON_STEP: Final = re.compile(
     r"\.?(?P<name>[^\W\d][\w-]*)|\[(?P<index>0|[1-9][0-9]*)\]|(?P<every>\[\*\])|\['(?P<quoted>[^']+)'\]"
 )
+_LIKE: Final = {"xml": ".//PaymentCard/@CardNumber", "json": "$.payments[*].number"}
 
 
 class PathError(ValueError):
@@ -70,6 +71,13 @@ def parse_path(text: str, format: str) -> Path:
     raise PathError(f"{format!r} is not a format with paths")
 
 
+def _not_a_path(text: str, position: int, format: str) -> PathError:
+    where = f"after `{text[:position]}`" if position else "at its start"
+    return PathError(
+        f"`{text}` is not a path in {format}, {where}; write it like `{_LIKE[format]}`"
+    )
+
+
 def _parse_xml(text: str) -> Path:
     steps: list[Step] = []
     relative = text.startswith("./")
@@ -78,9 +86,9 @@ def _parse_xml(text: str) -> Path:
     while position < len(rest):
         match = _XML_STEP.match(rest, position)
         if match is None or (position and match["slashes"] is None):
-            raise PathError(f"{text!r} is not a path after {rest[:position]!r}")
+            raise _not_a_path(text, len(text) - len(rest) + position, "xml")
         if match["at"] and (match["slashes"] == "//" or match.end() != len(rest)):
-            raise PathError(f"{text!r}: an attribute is the last step, after one slash")
+            raise PathError(f"`{text}`: an attribute is the last step, after one slash")
         axis: Axis = (
             "attribute" if match["at"] else "descendant" if match["slashes"] == "//" else "child"
         )
@@ -102,9 +110,9 @@ def _parse_json(text: str) -> Path:
         match = _JSON_STEP.match(rest, position)
         starts_bare = match is not None and match["name"] and match[0][0] != "."
         if match is None or (starts_bare and (position > 0 or absolute)):
-            raise PathError(f"{text!r} is not a path after {rest[:position]!r}")
+            raise _not_a_path(text, len(text) - len(rest) + position, "json")
         if not absolute and position == 0 and match[0][0] == ".":
-            raise PathError(f"{text!r}: a relative path starts with a name")
+            raise PathError(f"`{text}`: a relative path starts with a name")
         if match["every"]:
             steps.append(Step("item"))
         elif match["index"] is not None:

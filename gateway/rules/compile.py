@@ -9,17 +9,15 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import Final, Literal
+from typing import Final
 
 from gateway.codecs.paths import Path, PathError, parse_path
 from gateway.errors import Problem
+from gateway.rules.directions import DirectionCompiler, Way
 from gateway.rules.exchanges import ExchangeCompiler
-from gateway.rules.insertions import compile_insertions
 from gateway.rules.model import (
-    Direction,
     Example,
     Forward,
-    Harmless,
     Inbox,
     Pack,
     PathPattern,
@@ -27,16 +25,13 @@ from gateway.rules.model import (
     Shape,
     Source,
     Target,
-    Tokenize,
 )
 from gateway.rules.notes import Notes, Place
-from gateway.rules.schema import DirectionEntry, ExampleEntry, PackEntry, RouteEntry
-from gateway.rules.shapes import compile_shape, number_place
+from gateway.rules.schema import ExampleEntry, PackEntry, RouteEntry
+from gateway.rules.shapes import compile_shape
 from gateway.rules.targets import TargetError, parse_forward, parse_path_pattern, parse_target
 from gateway.yaml_model import suggest
 from gateway.yaml_place import Located
-
-Way = Literal["request", "response"]
 
 UNKNOWN_HOST: Final = ".variable.invalid"
 
@@ -66,6 +61,9 @@ class PackCompiler:
         self._routes: list[Route] = []
         self._notes = Notes(located)
         self._exchanges = ExchangeCompiler(entry, self._notes)
+        self._directions = DirectionCompiler(
+            self._shapes, self._routes, self._exchanges, self._notes
+        )
         self._variables: Mapping[str, str] = {**entry.variables, **(around.variables or {})}
         if around.variables is None:
             self._variables = _Anything(self._variables)
@@ -111,8 +109,8 @@ class PackCompiler:
     # --- routes ---------------------------------------------------------------------------------
 
     def _route(self, entry: RouteEntry, place: Place) -> Route:
-        request = self._direction(entry.request, "request", (*place, "request"))
-        response = self._direction(entry.response, "response", (*place, "response"))
+        request = self._directions.compile(entry.request, "request", (*place, "request"))
+        response = self._directions.compile(entry.response, "response", (*place, "response"))
         target, at, forward = self._addresses(entry, place)
         self._known(entry.product, self._around.products, "product", (*place, "product"))
         route = Route(
@@ -168,17 +166,9 @@ class PackCompiler:
     def _check_reach(self, route: Route, place: Place) -> None:
         """Who may call, and over what clear cards would travel."""
         if route.auth != "key":
-            if route.at is None:
-                message = "`auth` goes with `at`; through the proxy it is always a gateway key"
-                self._notes.add((*place, "auth"), message)
-            elif route.protocol is not None:
-                message = "a route with a `protocol` is always called with a gateway key"
-                self._notes.add((*place, "auth"), message)
-            for key in ("detokenize", "exchange"):
-                if getattr(route.request, key):
-                    message = "cards are put in only for a caller with a gateway key (`auth: key`)"
-                    self._notes.add((*place, "request", key), message)
-            self._known(route.auth, self._around.callers, "caller", (*place, "auth"))
+            self._check_caller(route, place)
+        if route.recaptures:
+            self._check_recaptures(route, (*place, "recaptures"))
         if route.protocol is not None and route.response.tokenize is None:
             self._notes.add(
                 (*place, "protocol"),
@@ -192,10 +182,38 @@ class PackCompiler:
                     (*place, "forward"), "an answer with clear cards must come over https://"
                 )
 
+    def _check_caller(self, route: Route, place: Place) -> None:
+        """`auth:` names a caller of gateway.yaml, who has no gateway key."""
+        if route.at is None:
+            message = "`auth` goes with `at`; through the proxy it is always a gateway key"
+            self._notes.add((*place, "auth"), message)
+        elif route.protocol is not None:
+            message = "a route with a `protocol` is always called with a gateway key: remove it"
+            self._notes.add((*place, "auth"), message)
+        for key in ("detokenize", "exchange"):
+            if getattr(route.request, key):
+                message = "cards are put in only for a caller with a gateway key (`auth: key`)"
+                self._notes.add((*place, "request", key), message)
+        self._known(route.auth, self._around.callers, "caller", (*place, "auth"))
+
+    def _check_recaptures(self, route: Route, place: Place) -> None:
+        """A link is kept for the client that a key names, and is read from JSON."""
+        if route.auth != "key" or route.protocol is not None:
+            message = "`recaptures` keeps links for a caller with a gateway key: remove it here"
+            self._notes.add(place, message)
+        for form in {shape.format for shape in route.shapes} - {"json"}:
+            message = (
+                f"`recaptures` reads links from JSON; this route's shapes are {form}: remove it"
+            )
+            self._notes.add(place, message)
+
     def _in_request(self, text: str, shapes: Sequence[Shape], place: Place) -> Path | None:
         """A place in a message of the route, in the format that its shapes have."""
         if not shapes:
-            message = f"`{place[-1]}` needs a shape on this route: its format is meant"
+            message = (
+                f"`{place[-1]}` needs a shape on this route, which says the message's format: "
+                "add `tokenize` or `detokenize`"
+            )
             self._notes.add(place, message)
             return None
         try:
@@ -208,12 +226,25 @@ class PackCompiler:
         """`inbox:` keeps answers in which cards became tokens, for a caller who is known."""
         if entry.inbox is None:
             return None
-        if route.response.tokenize is None or route.auth != "key":
-            message = "`inbox` keeps answers whose cards are tokenized, for callers with a key"
+        if route.auth != "key":
+            message = (
+                "`inbox` keeps answers for a caller with a gateway key; who pushes is told that it "
+                "failed, and sends again: remove it"
+            )
+            self._notes.add(place, message)
+            return None
+        if route.response.tokenize is None:
+            message = (
+                "`inbox` keeps answers whose cards became tokens: say which, "
+                "`response: { tokenize: … }`"
+            )
             self._notes.add(place, message)
             return None
         echo, again = entry.inbox.echo, entry.inbox.again
         same_body = again == ("body",)
+        if "body" in again and not same_body:
+            message = "`body` is the whole request: name it alone, or places in it"
+            self._notes.add((*place, "again"), message)
         paths = [
             self._in_request(text, route.shapes, (*place, "again", n))
             for n, text in enumerate(() if same_body else again)
@@ -230,107 +261,6 @@ class PackCompiler:
         if name is not None and known is not None and name not in known:
             message = f"`{name}` is no {what} of gateway.yaml{suggest(name, known)}"
             self._notes.add(place, message, f"There: {', '.join(sorted(known)) or 'none'}.")
-
-    # --- what happens ---------------------------------------------------------------------------
-
-    def _direction(self, entry: DirectionEntry, way: Way, place: Place) -> Direction:
-        if entry.like is not None:
-            return self._same(entry.like, way, (*place, "like"))
-        if entry.detokenize and way == "response":
-            message = "putting cards into an answer is not available yet"
-            self._notes.add((*place, "detokenize"), message)
-        if entry.tokenize and entry.detokenize:
-            self._notes.add(place, "a message is either tokenized or detokenized")
-        detokenize = self._named_shapes(entry.detokenize, (*place, "detokenize"))
-        self._check_numbers(entry.detokenize, (*place, "detokenize"))
-        exchange = self._exchanges.direction(entry, way, place)
-        if not entry.tokenize:
-            for key in ("insert", "on_failure", "errors", "header"):
-                if key in entry.model_fields_set:
-                    self._notes.add((*place, key), f"`{key}` goes with `tokenize`")
-            return Direction(None, detokenize, exchange, self._harmless(entry, way, place))
-        if entry.header is not None and way == "request":
-            self._notes.add(
-                (*place, "header"), "`header` is a header of the answer: under `response`"
-            )
-        if entry.header is not None and entry.header.lower().startswith("x-gateway-"):
-            self._notes.add(
-                (*place, "header"), "headers that start with X-Gateway- are the gateway's own"
-            )
-        shapes = self._named_shapes(entry.tokenize, (*place, "tokenize"))
-        tokenize = Tokenize(
-            shapes=shapes,
-            insert=compile_insertions(
-                entry.insert, shapes, (*place, "insert"), self._notes, failed=False
-            ),
-            on_failure=compile_insertions(
-                entry.on_failure, shapes, (*place, "on_failure"), self._notes, failed=True
-            ),
-            errors=MappingProxyType({str(key): text for key, text in entry.errors.items()}),
-            header=entry.header,
-        )
-        return Direction(tokenize, detokenize, None, self._harmless(entry, way, place))
-
-    def _harmless(self, entry: DirectionEntry, way: Way, place: Place) -> Harmless | None:
-        """`not_cards:` of the answer: what the guard leaves as it is."""
-        told, place = entry.not_cards, (*place, "not_cards")
-        if told is None:
-            return None
-        if way == "request":
-            self._notes.add(place, "`not_cards` is about what the guard sees: under `response`")
-            return None
-        paths = []
-        for n, text in enumerate(told.at):
-            try:
-                paths.append(parse_path(text, told.format))
-            except PathError as error:
-                self._notes.add((*place, "at", n), str(error))
-        return Harmless(told.format, tuple(paths))
-
-    def _same(self, name: str, way: Way, place: Place) -> Direction:
-        """What happens to the same message of a route above."""
-        above: dict[str, Direction] = {route.name: getattr(route, way) for route in self._routes}
-        if name not in above:
-            message = f"`like` names a route that stands above: there is no `{name}`"
-            self._notes.add(place, message + suggest(name, above))
-            return Direction()
-        if above[name].idle:
-            self._notes.add(place, f"route `{name}` does nothing with a {way}")
-        return above[name]
-
-    def _named_shapes(self, names: Sequence[str], place: Place) -> tuple[Shape, ...]:
-        shapes = []
-        for n, name in enumerate(names):
-            if name in self._shapes:
-                shapes.append(self._shapes[name])
-                continue
-            hint = f"This pack's shapes: {', '.join(self._shapes) or 'none'}."
-            message = f"unknown shape `{name}`{suggest(name, self._shapes)}"
-            self._notes.add((*place, n), message, hint)
-        formats = {shape.format for shape in shapes}
-        if len(formats) > 1:
-            self._notes.add(
-                place, f"these shapes are of different formats: {', '.join(sorted(formats))}"
-            )
-        if len(set(names)) < len(names):
-            self._notes.add(place, "a shape is named twice")
-        return tuple(shapes)
-
-    def _check_numbers(self, names: Sequence[str], place: Place) -> None:
-        """A token that two shapes find would be opened twice, and its place written twice.
-
-        Told here are paths of the same steps, however divided. Different steps may still lead to
-        one place (`.//Card` and `Guarantee/Card`), which only a message can show.
-        """
-        first: dict[object, str] = {}
-        for n, name in enumerate(names):
-            if name not in self._shapes:
-                continue
-            other = first.setdefault(number_place(self._shapes[name]), name)
-            if other != name:
-                message = f"the shapes `{name}` and `{other}` have their number in the same place"
-                hint = "Name one of them here, or give them numbers in different places."
-                self._notes.add((*place, n), message, hint)
 
     # --- examples -------------------------------------------------------------------------------
 

@@ -139,7 +139,7 @@ class ExchangeCompiler:
         return PairExchange(
             pairs=pairs,
             issuer=self._asked(entry, (*place, "issuer")) if way == "request" else None,
-            copied=self._copied(entry, form, (*place, "exchange")) if pairs else (),
+            copied=self._copied(entry, form) if pairs else (),
             issue=entry.issue,
             forget=None if forget is None else self._said(forget, form, (*place, "forget")),
         )
@@ -174,12 +174,11 @@ class ExchangeCompiler:
             self._notes.add(place, message, hint)
         return self.issuers.get(entry.issuer)
 
-    def _copied(
-        self, entry: DirectionEntry, form: Format, place: Place
-    ) -> tuple[tuple[str, Path], ...]:
+    def _copied(self, entry: DirectionEntry, form: Format) -> tuple[tuple[str, Path], ...]:
         issuer = self.issuers.get(entry.issuer or "")
         names = issuer.copied if issuer is not None else ()
-        return tuple((name, self._beside(name, form, place)) for name in names)
+        place = ("issuers", entry.issuer or "", "copy")
+        return tuple((name, self._beside(name, form, (*place, n))) for n, name in enumerate(names))
 
     def check_route(self, route: Route, place: Place) -> None:
         """A response's pairs are those that the request was given."""

@@ -20,5 +20,5 @@ class Notes:
         self._problems.append(self._located.problem(place, message, hint))
 
     def problems(self) -> list[Problem]:
-        """All of them, in the order of the file."""
-        return sorted(self._problems, key=lambda problem: problem.line)
+        """Each of them once, in the order of the file: two routes may meet the same mistake."""
+        return sorted(dict.fromkeys(self._problems), key=lambda problem: problem.line)

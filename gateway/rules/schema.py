@@ -226,7 +226,8 @@ class RouteEntry(Entry):
         if self.protocol is not None:
             if self.to is None or self.at is None or self.forward is not None:
                 raise ValueError(
-                    "with `protocol` give `at` (its URL) and `to` (what a request may name as target)"
+                    "with `protocol` give `at` (its URL) and `to` (what a request may name as target), "
+                    "and no `forward`"
                 )
             return self
         if (self.to is None) == (self.at is None):

@@ -12,7 +12,6 @@ from tests.e2e.inbox import (
     poll,
     table,
 )
-from tests.running import ROOT
 
 
 @pytest.mark.parametrize(
@@ -59,9 +58,3 @@ def test_an_answer_that_can_not_be_decoded_is_told(booking_com):
     assert poll(gateway, partner).status_code == 502
     assert listed(gateway) == []
     assert "answer_not_kept" in gateway.logs.getvalue()
-
-
-def test_a_push_has_no_inbox(own_gateway):
-    """Its sender is told that it failed, and sends again."""
-    text = (ROOT / "rules/siteminder-push.yaml").read_text(encoding="utf-8")
-    assert "inbox" not in text

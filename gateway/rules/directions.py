@@ -1,0 +1,138 @@
+"""What happens to a route's request, or to its response: `tokenize`, `detokenize`, `exchange` and
+what goes with them, checked and turned into objects."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Literal
+
+from gateway.codecs.paths import PathError, parse_path
+from gateway.rules.exchanges import ExchangeCompiler
+from gateway.rules.insertions import compile_insertions
+from gateway.rules.model import Direction, Harmless, Route, Shape, Tokenize
+from gateway.rules.notes import Notes, Place
+from gateway.rules.schema import DirectionEntry
+from gateway.rules.shapes import number_place
+from gateway.yaml_model import suggest
+
+Way = Literal["request", "response"]
+
+
+class DirectionCompiler:
+    """Compiles the messages of a pack's routes.
+
+    `above` holds the routes that are compiled already: `like:` names one of them.
+    """
+
+    def __init__(
+        self,
+        shapes: Mapping[str, Shape],
+        above: Sequence[Route],
+        exchanges: ExchangeCompiler,
+        notes: Notes,
+    ) -> None:
+        self._shapes = shapes
+        self._above = above
+        self._exchanges = exchanges
+        self._notes = notes
+
+    def compile(self, entry: DirectionEntry, way: Way, place: Place) -> Direction:
+        """One message of a route; what is wrong is noted."""
+        if entry.like is not None:
+            return self._same(entry.like, way, (*place, "like"))
+        if entry.detokenize and way == "response":
+            message = "putting cards into an answer is not available yet"
+            self._notes.add((*place, "detokenize"), message)
+        if entry.tokenize and entry.detokenize:
+            self._notes.add(place, "a message is either tokenized or detokenized")
+        detokenize = self._named_shapes(entry.detokenize, (*place, "detokenize"))
+        self._check_numbers(entry.detokenize, (*place, "detokenize"))
+        exchange = self._exchanges.direction(entry, way, place)
+        if not entry.tokenize:
+            for key in ("insert", "on_failure", "errors", "header"):
+                if key in entry.model_fields_set:
+                    self._notes.add((*place, key), f"`{key}` goes with `tokenize`")
+            return Direction(None, detokenize, exchange, self._harmless(entry, way, place))
+        if entry.header is not None and way == "request":
+            self._notes.add(
+                (*place, "header"), "`header` is a header of the answer: under `response`"
+            )
+        if entry.header is not None and entry.header.lower().startswith("x-gateway-"):
+            self._notes.add(
+                (*place, "header"), "headers that start with X-Gateway- are the gateway's own"
+            )
+        shapes = self._named_shapes(entry.tokenize, (*place, "tokenize"))
+        tokenize = Tokenize(
+            shapes=shapes,
+            insert=compile_insertions(
+                entry.insert, shapes, (*place, "insert"), self._notes, failed=False
+            ),
+            on_failure=compile_insertions(
+                entry.on_failure, shapes, (*place, "on_failure"), self._notes, failed=True
+            ),
+            errors=MappingProxyType({str(key): text for key, text in entry.errors.items()}),
+            header=entry.header,
+        )
+        return Direction(tokenize, detokenize, None, self._harmless(entry, way, place))
+
+    def _harmless(self, entry: DirectionEntry, way: Way, place: Place) -> Harmless | None:
+        """`not_cards:` of the answer: what the guard leaves as it is."""
+        told, place = entry.not_cards, (*place, "not_cards")
+        if told is None:
+            return None
+        if way == "request":
+            self._notes.add(place, "`not_cards` is about what the guard sees: under `response`")
+            return None
+        paths = []
+        for n, text in enumerate(told.at):
+            try:
+                paths.append(parse_path(text, told.format))
+            except PathError as error:
+                self._notes.add((*place, "at", n), str(error))
+        return Harmless(told.format, tuple(paths))
+
+    def _same(self, name: str, way: Way, place: Place) -> Direction:
+        """What happens to the same message of a route above."""
+        above: dict[str, Direction] = {route.name: getattr(route, way) for route in self._above}
+        if name not in above:
+            message = f"`like` names a route that stands above: there is no `{name}`"
+            self._notes.add(place, message + suggest(name, above))
+            return Direction()
+        if above[name].idle:
+            self._notes.add(place, f"route `{name}` does nothing with a {way}")
+        return above[name]
+
+    def _named_shapes(self, names: Sequence[str], place: Place) -> tuple[Shape, ...]:
+        shapes = []
+        for n, name in enumerate(names):
+            if name in self._shapes:
+                shapes.append(self._shapes[name])
+                continue
+            hint = f"This pack's shapes: {', '.join(self._shapes) or 'none'}."
+            message = f"unknown shape `{name}`{suggest(name, self._shapes)}"
+            self._notes.add((*place, n), message, hint)
+        formats = {shape.format for shape in shapes}
+        if len(formats) > 1:
+            self._notes.add(
+                place, f"these shapes are of different formats: {', '.join(sorted(formats))}"
+            )
+        if len(set(names)) < len(names):
+            self._notes.add(place, "a shape is named twice")
+        return tuple(shapes)
+
+    def _check_numbers(self, names: Sequence[str], place: Place) -> None:
+        """A token that two shapes find would be opened twice, and its place written twice.
+
+        Told here are paths of the same steps, however divided. Different steps may still lead to
+        one place (`.//Card` and `Guarantee/Card`), which only a message can show.
+        """
+        first: dict[object, str] = {}
+        for n, name in enumerate(names):
+            if name not in self._shapes:
+                continue
+            other = first.setdefault(number_place(self._shapes[name]), name)
+            if other != name:
+                message = f"the shapes `{name}` and `{other}` have their number in the same place"
+                hint = "Name one of them here, or give them numbers in different places."
+                self._notes.add((*place, n), message, hint)
