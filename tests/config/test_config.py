@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.config import load_config, read_config
+from gateway.config import InboxSettings, load_config, read_config
 from gateway.config_values import Bind, HostAndPort, parse_bind, parse_host_and_port, parse_size
 from tests.config.files import BASE, PYTHON, SHIPPED, messages, problems
 
@@ -112,6 +112,19 @@ def test_the_shipped_file_is_right_and_on_loopback():
     hotels = config.hotels["siteminder"]
     assert (hotels["10107"], hotels["20207"]) == ("seaside", "hilltop")
     assert {target.port for target in config.test_hosts} >= set(range(9443, 9447))
+
+
+def test_what_the_shipped_file_shows_commented_can_be_set(tmp_path):
+    text = SHIPPED.read_text(encoding="utf-8")
+    for commented in ("  # grand: {", "# inbox: {"):
+        assert text.count(commented) == 1
+        text = text.replace(commented, commented.replace("# ", ""))
+    file = tmp_path / "gateway.yaml"
+    file.write_text(text, encoding="utf-8")
+    shown = read_config(file, python=PYTHON)
+    assert shown.products["grand"].hold_cvc_minutes == 15
+    assert shown.inbox == InboxSettings()
+    assert "inbox" in shown.model_fields_set
 
 
 # --- what a key may hold --------------------------------------------------------------------------

@@ -14,14 +14,20 @@ from gateway.cards import expiry
 from gateway.cards.card import Failure
 from gateway.cli import rules as command
 from gateway.cli.examples import run_examples
+from gateway.config import read_config
 from gateway.rules.exchanges import PLACES
 from gateway.rules.load import load_pack_text
 from gateway.rules.schema import ExpectEntry, ShapeEntry
+from tests.config.files import BASE
 
 ROOT = Path(__file__).parent.parent.parent
 TEXT = (ROOT / "docs" / "rules.md").read_text(encoding="utf-8")
-SNIPPETS = re.findall(r"^```yaml\n(.*?)^```$", TEXT, re.DOTALL | re.MULTILINE)
-CONSOLES = re.findall(r"^```console\n(.*?)^```$", TEXT, re.DOTALL | re.MULTILINE)
+FENCES = re.findall(r"^```(\w*)\n(.*?)^```$", TEXT, re.DOTALL | re.MULTILINE)
+OF_GATEWAY_YAML = "# gateway.yaml\n"
+YAML = [text for language, text in FENCES if language == "yaml"]
+SNIPPETS = [text for text in YAML if not text.startswith(OF_GATEWAY_YAML)]
+SETTINGS = [text for text in YAML if text.startswith(OF_GATEWAY_YAML)]
+CONSOLES = [text for language, text in FENCES if language == "console"]
 COMMANDS = [
     line.removeprefix("$ card-gateway ")
     for block in CONSOLES
@@ -36,8 +42,20 @@ def test_every_yaml_snippet_is_a_pack_whose_examples_pass(number):
     assert [outcome.mistakes for outcome in run_examples(pack) if outcome.mistakes] == []
 
 
+@pytest.mark.parametrize("text", SETTINGS)
+def test_what_stands_in_gateway_yaml_is_what_it_has_without(text, tmp_path):
+    """The defaults: writing them down changes nothing."""
+    file = tmp_path / "gateway.yaml"
+    file.write_text(BASE, encoding="utf-8")
+    without = read_config(file)
+    file.write_text(BASE + text, encoding="utf-8")
+    assert read_config(file) == without
+
+
 def test_there_are_snippets():
+    assert {language for language, _ in FENCES} == {"yaml", "console"}
     assert len(SNIPPETS) == 7
+    assert len(SETTINGS) == 1
     assert len(COMMANDS) == 6
 
 
