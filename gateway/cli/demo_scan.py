@@ -11,7 +11,6 @@ from gateway.cards import pan
 from gateway.cards.scan import find_cards
 from gateway.cli import scan_files
 from gateway.cli.scan_parts import Unreadable
-from gateway.cli.scan_sqlite import MAGIC
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +25,6 @@ class Looked:
 def look(directory: Path, *, known: Collection[str], skip: Path | None = None) -> Looked:
     """Every file below `directory`, but those below `skip`. `known` numbers count wherever they
     stand, also inside a longer run of digits. Raises OSError.
-
-    A database is read value by value. In its bytes as they lie on the disk only `known` numbers
-    count: there the values of a row stand side by side, and two dates make a number.
     """
     names: list[str] = []
     clear: set[str] = set()
@@ -40,28 +36,14 @@ def look(directory: Path, *, known: Collection[str], skip: Path | None = None) -
         if skip is not None and file.is_relative_to(skip):
             continue
         names.append(str(file.relative_to(directory)))
-        in_pages = _has_pages(file)
         for part in scan_files.parts(file):
             if isinstance(part, Unreadable):
                 unreadable.append(f"{part.place} {part.why}")
                 continue
             place = part.place.removeprefix(f"{directory}/")
-            only_known = in_pages and part.place == str(file)
             for found in find_cards(part.data, known=known):
-                if only_known and not found.known:
-                    continue
                 clear.add(f"{place}: {pan.mask(found.digits.reveal())}")
     return Looked(tuple(names), tuple(sorted(clear)), tuple(unreadable))
-
-
-def _has_pages(file: Path) -> bool:
-    """Whether it is a database, or the write-ahead log of one. Raises OSError."""
-    if file.name.endswith("-wal"):
-        file = file.with_name(file.name.removesuffix("-wal"))
-    if not file.is_file():
-        return False
-    with file.open("rb") as stream:
-        return stream.read(len(MAGIC)) == MAGIC
 
 
 def finds_a_decoy(number: str) -> bool:

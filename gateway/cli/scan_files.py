@@ -18,11 +18,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final, Protocol
 
+from gateway.cli import scan_pages
 from gateway.cli import scan_sqlite as databases
-from gateway.cli.scan_parts import Chunk, Part, Unreadable
+from gateway.cli.scan_parts import OVERLAP, Chunk, Part, Unreadable
 
 CHUNK: Final = 4 << 20
-OVERLAP: Final = 4096  # a number at the end of one chunk is seen whole at the start of the next
+_HEAD: Final = 262  # as far as tar's mark
 _DEEPEST: Final = 4  # an archive in an archive in …
 _MOST_UNPACKED: Final = 4 << 30  # bytes out of one file
 _LARGEST_NESTED: Final = 512 << 20  # a packed member is held in memory
@@ -65,12 +66,10 @@ def parts(path: Path) -> Iterator[Part]:
     """Everything in one file: its bytes as they are, and what they unpack to."""
     try:
         with path.open("rb") as stream:
-            if stream.read(len(databases.MAGIC)) == databases.MAGIC:
+            if _head(stream).startswith(scan_pages.MAGIC):
                 yield from databases.read_file(path)
-                stream.seek(0)
                 yield from _raw(str(path), stream, 0)  # free pages
                 return
-            stream.seek(0)
             yield from _stream(str(path), stream, 0, _Budget())
     except OSError as error:
         yield Unreadable(str(path), error.strerror or "can not be read")
@@ -93,6 +92,11 @@ def _stream(place: str, stream: IO[bytes], depth: int, budget: _Budget) -> Itera
 
 
 def _raw(place: str, stream: IO[bytes], line: int = 1) -> Iterator[Part]:
+    """Its bytes as they are, but for databases, whose values are set apart."""
+    layout = scan_pages.layout_of(_head(stream))
+    if layout is not None:
+        yield from scan_pages.set_apart(place, stream, layout, CHUNK)
+        return
     kept = b""
     while data := stream.read(CHUNK):
         whole = kept + data
@@ -101,9 +105,15 @@ def _raw(place: str, stream: IO[bytes], line: int = 1) -> Iterator[Part]:
         line += bool(line) * whole.count(b"\n", 0, len(whole) - len(kept))
 
 
-def _kind(stream: IO[bytes]) -> _Opener | None:
-    head = stream.read(262)
+def _head(stream: IO[bytes]) -> bytes:
+    """The first bytes, by which a kind of file is known."""
+    head = stream.read(_HEAD)
     stream.seek(0)
+    return head
+
+
+def _kind(stream: IO[bytes]) -> _Opener | None:
+    head = _head(stream)
     for magic, opener in _OPENERS:
         if head.startswith(magic):
             return opener
@@ -164,5 +174,5 @@ _OPENERS: Final[tuple[tuple[bytes, _Opener], ...]] = (
     (b"\x1f\x8b", _gzip),
     (b"BZh", _bzip2),
     (b"\xfd7zXZ\0", _xz),
-    (databases.MAGIC, _nested_database),
+    (scan_pages.MAGIC, _nested_database),
 )

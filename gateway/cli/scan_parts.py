@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Final
+
+OVERLAP: Final = 4096  # a number at the end of one chunk is seen whole at the start of the next
 
 
 @dataclass(frozen=True, slots=True)

@@ -113,6 +113,7 @@ def test_p16_found_in_a_database(scan, tmp_path, how):
 def test_p16_found_in_a_packed_database(scan, tmp_path):
     file = tmp_path / "some.db"
     with sqlite3.connect(file) as database:
+        database.execute("PRAGMA journal_mode = wal")  # which no database in memory can have
         database.execute("CREATE TABLE t (card)")
         database.execute("INSERT INTO t VALUES (?)", (int(CARD),))
     database.close()

@@ -15,7 +15,25 @@ PUSH = "tests/e2e/test_push.py"
 CHARGE = "tests/e2e/test_charge.py"
 SEEN = "tests/e2e/test_seen.py"
 
+SCAN = "tests/cli/test_cli_scan_databases.py"
+
 BREAKAGES = (
+    Breakage(
+        "let a card in a page run into the number beside it",
+        "P16",
+        "gateway/cli/scan_pages.py",
+        "    return [one for one in ends if one <= stop]\n",
+        "    return [one for one in ends if one == at]\n",
+        (f"{SCAN}::test_p16_pages_alone_tell_as_much",),
+    ),
+    Breakage(
+        "look into no page that was freed",
+        "P16",
+        "gateway/cli/scan_pages.py",
+        "    if kind == 0:  #",
+        "    if kind == 1:  #",
+        (f"{SCAN}::test_p16_a_card_in_any_column_is_found",),
+    ),
     Breakage(
         "believe any label",
         "P09",
