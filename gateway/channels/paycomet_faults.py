@@ -27,7 +27,6 @@ from gateway.errors import (
     KeyInvalid,
     KeyRequired,
     KeysConflict,
-    LiveHostForbidden,
     MessageForbidden,
     MessageMalformed,
     NetworkNotAllowed,
@@ -37,7 +36,6 @@ from gateway.errors import (
     RequestTimeout,
     RouteUnknown,
     ScopeMissing,
-    StandInForbidden,
     TargetAmbiguous,
     TargetNotAllowed,
     UpstreamForbidden,
@@ -67,8 +65,6 @@ class Fault(IntEnum):
     PROTOCOL = 1022
     URL = 1023
     RIGHTS = 1031
-    TEST = 1032
-    PRODUCTION = 1033
     XML = 1036
     ROOT = 1037
     MERCHANT_CODE = 1040
@@ -91,8 +87,6 @@ TEXTS: Final = {
     Fault.PROTOCOL: "Protocol not supported",
     Fault.URL: "Given URL is not correctly formatted and cannot be used",
     Fault.RIGHTS: "Insufficient rights",
-    Fault.TEST: "Product cannot be used under test environment",
-    Fault.PRODUCTION: "Product cannot be used under production environment",
     Fault.XML: "Error in XML format",
     Fault.ROOT: "Root element is not correct",
     Fault.MERCHANT_CODE: "Field DS_MERCHANT_MERCHANTCODE incorrect",
@@ -131,8 +125,6 @@ _FAULTS: Final[tuple[tuple[type[GatewayError], Fault], ...]] = (
     (UpstreamUntrusted, Fault.SSL),
     (UpstreamTimeout, Fault.TIMEOUT),
     (UpstreamInvalid, Fault.COMMUNICATION),
-    (StandInForbidden, Fault.TEST),
-    (LiveHostForbidden, Fault.PRODUCTION),
     (PullInFlight, Fault.TOO_MANY),
     (HttpInvalid, Fault.POST),
     (BodyTooLarge, Fault.POST),
