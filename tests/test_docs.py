@@ -1,7 +1,7 @@
 """The documents say what is true: their snippets run, their links lead somewhere, their names exist.
 
 Packs and commands in docs/rules.md have tests of their own (tests/rules/test_rules_docs.py), the
-lines in docs/compatibility.md are what tests/clients runs.
+lines in docs/compatibility.md and docs/paycomet-clients.md are what tests/clients runs.
 """
 
 from __future__ import annotations

@@ -5,45 +5,20 @@ A client that is not installed is skipped with its name; the document says which
 
 from __future__ import annotations
 
-import importlib.util
-import os
 import re
 import shutil
 import subprocess
-import sys
 from dataclasses import dataclass
 
 import pytest
 
 from gateway.sandbox.pull import read_request
+from tests.clients.snippets import CHARGE, PULL, run_snippet, snippets_of
 from tests.e2e.test_charge import PAN, keep
 from tests.running import ROOT
 
-DOCUMENT = (ROOT / "docs" / "compatibility.md").read_text(encoding="utf-8")
-SNIPPETS = {
-    name: (language, text)
-    for name, language, text in re.findall(
-        r"<!-- run: ([\w-]+) -->\n```(\w+)\n(.*?)\n```", DOCUMENT, re.DOTALL
-    )
-}
-FILES = {
-    "sh": ("run.sh", ["sh", "-eu"]),
-    "python": ("run.py", [sys.executable]),
-    "javascript": ("run.mjs", ["node"]),
-    "java": ("Pull.java", ["java"]),
-    "php": ("run.php", ["php"]),
-}
-# What must be there for a snippet, besides what its language needs.
-NEEDS = {
-    "curl": ["curl"], "curl-endpoint": ["curl"], "wget": ["wget"], "wget-endpoint": ["wget"],
-    "openssl": ["openssl"], "openssl-endpoint": ["openssl"], "keytool": ["keytool"],
-    "java": ["java", "keytool"],
-}  # fmt: skip
-MODULES = ("requests", "httpx", "urllib3", "zeep", "stripe")
+SNIPPETS = snippets_of(ROOT / "docs" / "compatibility.md")
 UPSTREAM_PAN = "4444333322221111"
-FOREIGN = re.compile("proxy|CA_BUNDLE|SSL_CERT|EXTRA_CA|JAVA_TOOL", re.IGNORECASE)
-PULL = re.compile(r"^pull (\d+)$", re.MULTILINE)
-CHARGE = re.compile(r"^charge (\d+)$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -64,9 +39,7 @@ class Client:
         port = gateway.addresses.proxy[1]
         proxy = f"localhost:{port}" if tls else f"127.0.0.1:{port}"
         scheme = "https" if tls else "http"
-        # Whatever this machine says about proxies and authorities is not what is tried here.
-        clean = {name: value for name, value in os.environ.items() if not FOREIGN.search(name)}
-        return clean | {
+        return {
             "GATEWAY_CA": gateway.ca,
             "NODE_EXTRA_CA_CERTS": gateway.ca,
             "GATEWAY_KEY": key,
@@ -89,22 +62,9 @@ class Client:
         }
 
     def run(self, name, *, key=None, options=()):
-        language, text = SNIPPETS[name]
-        file, command = FILES[language]
-        for program in (command[0], *NEEDS.get(name, ())):
-            if shutil.which(program) is None:
-                pytest.skip(f"{program} is not installed")
-        module = name.removesuffix("-endpoint")
-        if module in MODULES and importlib.util.find_spec(module) is None:
-            pytest.skip(f"the Python package {module} is not installed")
-        path = self.directory / file
-        path.write_text(text, encoding="utf-8")
-        done = subprocess.run(
-            [*command, *options, str(path)],
-            env=self.environment(key or self.key), cwd=self.directory,
-            capture_output=True, text=True, timeout=60, check=False,
-        )  # fmt: skip
-        return done.stdout + done.stderr
+        return run_snippet(
+            name, SNIPPETS[name], self.directory, self.environment(key or self.key), options
+        )
 
 
 def client_of(gateway, directory):
