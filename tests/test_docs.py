@@ -1,7 +1,8 @@
 """The documents say what is true: their snippets run, their links lead somewhere, their names exist.
 
-Packs and commands in docs/rules.md have tests of their own (tests/rules/test_rules_docs.py), the
-lines in docs/compatibility.md and docs/paycomet-clients.md are what tests/clients runs.
+Packs and commands in docs/rules.md have tests of their own (tests/rules/test_rules_docs.py), the lines
+in docs/compatibility.md and docs/paycomet-clients.md are what tests/clients runs, all other calls are
+what tests/e2e/test_docs_calls.py does.
 """
 
 from __future__ import annotations
