@@ -1,7 +1,8 @@
 """A processor's own token for a card: what is kept of it, else one that it is asked for, once.
 
 1. Who asks is in the audit, durable, before the card leaves; how it ended follows (P36).
-2. Two that need the same token ask once: the second waits for the first's.
+2. Two that need the same token ask once: the second waits for the first's. Within the process a lock
+   sees to that, between processes on one store a claim that is committed before the call.
 3. The call goes where the caller's own request goes, through the checks of `outgoing.py`.
 4. The answer is guarded before anything of it is read: an echoed card goes nowhere (P03).
 5. Nothing is asked for twice: a call without a good answer leaves nothing behind.
@@ -25,8 +26,9 @@ from gateway.errors import (
     GatewayError,
     TokenNotIssued,
     UpstreamInvalid,
+    VaultUnavailable,
 )
-from gateway.exchange import Exchange
+from gateway.exchange import Exchange, new_id
 from gateway.log import event
 from gateway.metrics import Metrics
 from gateway.outgoing import Answer, Call
@@ -41,6 +43,8 @@ from gateway.vault.model import Found
 
 _LARGEST: Final = 64 * 1024  # bytes, once decoded
 _SERVER_ERROR: Final = 500
+_LOOK_AGAIN: Final = 0.1  # seconds, for what another process is asking
+_MARGIN: Final = 30.0  # seconds that a claim outlives the call: audit and commit come after it
 
 
 class ForeignTokens(Protocol):
@@ -49,10 +53,18 @@ class ForeignTokens(Protocol):
     async def foreign(self, iduser: int, product: str, processor: str) -> Secret[bytes] | None:
         """What is kept, or None."""
 
+    async def claim_foreign(
+        self, iduser: int, product: str, processor: str, claim: str, seconds: float
+    ) -> bool:
+        """Whether to ask now: nothing is kept, and nobody else asks."""
+
+    async def release_foreign(self, iduser: int, processor: str, claim: str) -> None:
+        """Lets others ask."""
+
     async def keep_foreign(
         self, iduser: int, product: str, processor: str, value: Secret[bytes]
     ) -> Secret[bytes]:
-        """Keeps it, durable; answers with what was kept first."""
+        """Keeps it, durable, and ends the claim; answers with what was kept first."""
 
     async def record(self, entries: Sequence[Entry]) -> None:
         """Writes audit entries, durable."""
@@ -108,18 +120,21 @@ class Issuing:
         """What is kept, or what the processor issues now, which is kept then.
 
         Raises CardRefused (the answer is then the processor's own, see `Relayed`), TokenNotIssued,
-        VaultUnavailable, RecordDamaged.
+        TokenUnknown (the card is gone meanwhile), VaultUnavailable, RecordDamaged.
         """
         found = need.found
         async with self._turn(found.token.iduser, need.processor):
             kept = await self.kept(exchange, need)
             if kept is not None:
                 return kept
-            pair = await self._ask(exchange, route, need)
-            keeping = self._vault.keep_foreign(
-                found.token.iduser, found.product, need.processor, pair.write()
-            )
-            return read_foreign(await self._opening.timed(exchange, "keep_foreign", keeping))
+            async with self._claimed(exchange, need) as kept:
+                if kept is not None:
+                    return kept
+                pair = await self._ask(exchange, route, need)
+                keeping = self._vault.keep_foreign(
+                    found.token.iduser, found.product, need.processor, pair.write()
+                )
+                return read_foreign(await self._opening.timed(exchange, "keep_foreign", keeping))
 
     @asynccontextmanager
     async def _turn(self, iduser: int, processor: str) -> AsyncIterator[None]:
@@ -133,6 +148,43 @@ class Issuing:
             yield
         finally:
             lock.release()
+
+    @asynccontextmanager
+    async def _claimed(self, exchange: Exchange, need: Need) -> AsyncIterator[ForeignPair | None]:
+        """None: the asking is this process's. Else what another one got, which was waited for."""
+        claim, kept = new_id(), None
+        try:
+            kept = await self._claim(exchange, need, claim)
+            yield kept
+        finally:
+            if kept is None:  # also when nobody knows whether the claim was made
+                await self._release(exchange, need, claim)
+
+    async def _claim(self, exchange: Exchange, need: Need, claim: str) -> ForeignPair | None:
+        token, seconds = need.found.token, self._wait_seconds + _MARGIN
+        try:
+            async with asyncio.timeout(self._wait_seconds):
+                while True:
+                    claiming = self._vault.claim_foreign(
+                        token.iduser, need.found.product, need.processor, claim, seconds
+                    )
+                    if await self._opening.timed(exchange, "claim_foreign", claiming):
+                        return None
+                    kept = await self.kept(exchange, need)
+                    if kept is not None:
+                        return kept
+                    await asyncio.sleep(_LOOK_AGAIN)
+        except TimeoutError:
+            raise TokenNotIssued from None
+
+    async def _release(self, exchange: Exchange, need: Need, claim: str) -> None:
+        """A claim that stays by mistake is over soon; nothing else depends on it."""
+        call = self._vault.release_foreign(need.found.token.iduser, need.processor, claim)
+        try:
+            await self._opening.timed(exchange, "release_foreign", call)
+        except VaultUnavailable as failure:
+            code = failure.code
+            event("claim_not_released", level=logging.ERROR, exchange=exchange.id, code=code)
 
     async def _ask(self, exchange: Exchange, route: Route, need: Need) -> ForeignPair:
         found, request = need.found, exchange.request

@@ -25,6 +25,14 @@ _ADD: Final = (
     "INSERT INTO foreign_token (iduser, processor, sealed, created) VALUES (?, ?, ?, ?)"
     " ON CONFLICT (iduser, processor) DO NOTHING"
 )
+# A claim stands until its time is over; nobody claims what is kept already.
+_CLAIM: Final = (
+    "INSERT INTO issuing (iduser, processor, claim, until) SELECT ?1, ?2, ?3, ?4"
+    " WHERE NOT EXISTS (SELECT 1 FROM foreign_token WHERE iduser = ?1 AND processor = ?2)"
+    " ON CONFLICT (iduser, processor) DO UPDATE SET claim = ?3, until = ?4 WHERE until <= ?5"
+)
+_KEPT: Final = "DELETE FROM issuing WHERE iduser = ? AND processor = ?"
+_RELEASE: Final = f"{_KEPT} AND claim = ?"
 _FORGET: Final = "DELETE FROM foreign_token WHERE iduser = ? AND processor = ? AND sealed = ?"
 
 
@@ -49,6 +57,30 @@ class ForeignTable:
 
         return await self._aside.run(work)
 
+    async def claim(
+        self, iduser: int, product: str, processor: str, claim: str, *, now: str, until: str
+    ) -> bool:
+        """Whether `claim` may ask `processor` for its token, durable, until then or until the token is
+        kept: it is not kept yet, and nobody else asks. Raises TokenUnknown when the product has no
+        such card.
+        """
+
+        def work(connection: Connection) -> bool:
+            if connection.execute(_MODE, (iduser, product)).fetchone() is None:
+                raise TokenUnknown
+            made = connection.execute(_CLAIM, (iduser, processor, claim, until, now))
+            return made.rowcount == 1
+
+        return await asyncio.wrap_future(self._database.write("foreign_claim", work))
+
+    async def release(self, iduser: int, processor: str, claim: str) -> None:
+        """Lets others ask, durable, if `claim` still stands."""
+
+        def work(connection: Connection) -> None:
+            connection.execute(_RELEASE, (iduser, processor, claim))
+
+        await asyncio.wrap_future(self._database.write("foreign_release", work))
+
     async def keep(
         self, iduser: int, product: str, processor: str, value: Secret[bytes], now: str
     ) -> Secret[bytes]:
@@ -63,6 +95,7 @@ class ForeignTable:
             where = _place(iduser, product, processor, test=bool(mode[0]))
             sealed = self._sealer.seal(value.reveal(), where)
             connection.execute(_ADD, (iduser, processor, sealed, now))
+            connection.execute(_KEPT, (iduser, processor))
             self._step("foreign:row")
             row: tuple[int, bytes] = connection.execute(
                 _READ, (iduser, product, processor)

@@ -19,7 +19,7 @@ from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from contextlib import ExitStack
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
@@ -201,6 +201,24 @@ class Vault:
         Raises TokenUnknown when the product has no such card, VaultUnavailable, RecordDamaged.
         """
         return await self._foreign.keep(iduser, product, processor, value, stamp(self._clock()))
+
+    async def claim_foreign(
+        self, iduser: int, product: str, processor: str, claim: str, seconds: float
+    ) -> bool:
+        """Whether `claim`, a name of the caller's, may ask `processor` for its token now: nothing is
+        kept, and no other process on this store asks. Durable; over after `seconds`.
+
+        Raises TokenUnknown when the product has no such card, VaultUnavailable.
+        """
+        now = self._clock()
+        until = stamp(now + timedelta(seconds=seconds))
+        return await self._foreign.claim(
+            iduser, product, processor, claim, now=stamp(now), until=until
+        )
+
+    async def release_foreign(self, iduser: int, processor: str, claim: str) -> None:
+        """Lets others ask, durable, if the claim stands still. Raises VaultUnavailable."""
+        await self._foreign.release(iduser, processor, claim)
 
     async def forget_foreign(
         self, iduser: int, product: str, processor: str, value: Secret[bytes]

@@ -137,6 +137,25 @@ BREAKAGES = (
         FOREIGN,
     ),
     Breakage(
+        "let two processes ask for one card's token",
+        "P25",
+        "gateway/vault/foreign.py",
+        " WHERE until <= ?5",
+        "",
+        (
+            "tests/vault/test_vault_claims.py::test_only_one_asks_for_a_card_at_a_processor",
+            "tests/e2e/test_paycomet_issuing.py::test_p25_two_gateways_with_a_new_card_ask_once",
+        ),
+    ),
+    Breakage(
+        "wait for a process that died for ever",
+        "P25",
+        "gateway/vault/foreign.py",
+        " WHERE until <= ?5",
+        " WHERE until < ?5 AND 0",
+        ("tests/vault/test_vault_claims.py::test_a_claim_of_a_process_that_died_is_over_in_time",),
+    ),
+    Breakage(
         "let the last foreign token win",
         "P25",
         "gateway/vault/foreign.py",

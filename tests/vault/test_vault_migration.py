@@ -69,7 +69,9 @@ class Old:
 ALL = [purpose.value for purpose in Purpose]
 FIRST = Old(1, 4, {"spool", "quarantine", "cvc", "foreign", "recapture"})
 SECOND = Old(2, 5, {"recapture"})
-each_version = pytest.mark.parametrize("old", [FIRST, SECOND], ids=repr)
+THIRD = Old(3, 4, set())
+each_version = pytest.mark.parametrize("old", [FIRST, SECOND, THIRD], ids=repr)
+each_without_a_key = pytest.mark.parametrize("old", [FIRST, SECOND], ids=repr)
 
 
 def purposes(directory: Path) -> list[str]:
@@ -133,7 +135,7 @@ def test_four_that_open_an_older_vault_together_add_one_set_of_keys(
     assert purposes(tmp_path) == ALL
 
 
-@each_version
+@each_without_a_key
 @pytest.mark.parametrize("at", ["keyring:begun", "keyring:written", "keyring:committed"])
 def test_p24_killed_while_it_adds_keys_an_older_vault_opens_again(
     tmp_path: Path, at: str, old: Old
@@ -181,6 +183,14 @@ def test_p22_a_vault_that_lost_every_key_gets_no_new_ones(tmp_path: Path) -> Non
     with pytest.raises(ConfigurationError, match="does not open"):
         open_vault(tmp_path)
     assert purposes(tmp_path) == []
+
+
+def test_what_version_3_kept_besides_cards_opens(tmp_path: Path) -> None:
+    THIRD.restore(tmp_path)
+    with opened(tmp_path) as vault:
+        assert THIRD.seaside is not None
+        issued = asyncio.run(vault.foreign(THIRD.seaside.iduser, "seaside", "paycomet"))
+        assert issued.reveal() == b'{"idUser": 778123}'
 
 
 def test_what_version_2_kept_besides_cards_opens(tmp_path: Path) -> None:
