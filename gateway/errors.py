@@ -18,7 +18,8 @@ class GatewayError(Exception):
     upstream_status: ClassVar[int] = 502
     text: ClassVar[str] = "The gateway could not handle this message, so it was not forwarded."
     action: ClassVar[str] = "Report the exchange id to whoever runs the gateway."
-    retry_after: ClassVar[int | None] = None  # seconds, where the same request may succeed then
+    # Seconds, where the same request may succeed then; a partner's own words where they are passed on.
+    retry_after: int | str | None = None
 
     def __init__(self) -> None:
         super().__init__(self.code)
@@ -302,6 +303,11 @@ class CardRefused(GatewayError):
     code, status = "card_refused", 422
     text = "The processor refused the card, so the request itself was not sent."
     action = "Ask the guest for another card, or mend what the processor names."
+
+    def __init__(self, retry_after: str | None = None) -> None:
+        """`retry_after`: what the processor says of it, checked."""
+        super().__init__()
+        self.retry_after = retry_after
 
 
 class AnswerRefused(GatewayError):

@@ -10,8 +10,8 @@ Sources: the OpenAPI description of rest.paycomet.com, in its generated clients
 spazious/paycomet-client and avaibook/paycomet; PAYCOMET/woocommerce for what a shop sends. The
 description has the statuses 200, 422 (`error.message`, `error.detail`) and, for /v1/cards/info and
 /v1/cards/delete, 403. So a fault of the content is 200 with its `errorCode`, a missing field or a
-wrong type 422, a refused token 403 on those two and 200 elsewhere. 429 for 1332 is assumed, as are
-404, 405 and 1015 for what is not there.
+wrong type 422, a refused token 403 on those two and 200 elsewhere. 429 with Retry-After for 1332 is assumed, as
+are 404, 405 and 1015 for what is not there.
 
 `productDescription: echo` makes the answer to a payment carry the full number in `pan`: a processor
 that leaks. `settings` switches faults and a limit; POST /_sandbox/settings does so from outside, GET
@@ -22,6 +22,7 @@ GET /challenge/{id}, which agrees, or with `?outcome=ko` does not.
 from __future__ import annotations
 
 import json
+import math
 import re
 import time
 from collections import deque
@@ -119,7 +120,13 @@ class Paycomet:
             body = read_body(request.headers.get("content-type", ""), await request.body())
             return JSONResponse(operation(body, str(request.base_url).rstrip("/")))
         except PaycometError as error:
-            return JSONResponse(error.body, error.status)
+            headers = {"retry-after": str(self._wait())} if error.status == 429 else None
+            return JSONResponse(error.body, error.status, headers)
+
+    def _wait(self) -> int:
+        """Seconds until another call is within the limit."""
+        oldest = self._asked[0] if self._asked else time.monotonic()
+        return math.ceil(oldest + _MINUTE - time.monotonic())
 
     def _may_ask(self, request: Request) -> None:
         """1. The token, 2. what it is for, 3. how often. Raises PaycometError."""

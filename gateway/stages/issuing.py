@@ -38,7 +38,7 @@ from gateway.stages.guard import guard_body
 from gateway.stages.issue_call import issue_call, open_answer, read_issued
 from gateway.stages.opening import Opening
 from gateway.stages.pairs import Beside, ForeignPair, read_foreign, says
-from gateway.stages.relayed import Relayed
+from gateway.stages.relayed import Relayed, retry_after
 from gateway.vault.model import Found
 
 _LARGEST: Final = 64 * 1024  # bytes, once decoded
@@ -211,7 +211,7 @@ class Issuing:
         if pair is not None:
             return pair
         if isinstance(failure, CardRefused):
-            raise CardRefused
+            raise failure from None
         event("token_not_issued", level=logging.ERROR, exchange=exchange.id, code=detail)
         raise TokenNotIssued
 
@@ -235,7 +235,7 @@ class Issuing:
         if says(document, issuer.issued) or not any(document.text(node) for node in said):
             raise UpstreamInvalid
         exchange.channel = Relayed(exchange.id, answer.status, body)
-        raise CardRefused
+        raise CardRefused(retry_after(answer.headers))
 
 
 def _ended(call: Call, failure: GatewayError | None) -> tuple[Outcome, str]:

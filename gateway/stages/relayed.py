@@ -5,13 +5,28 @@ The caller speaks the processor's protocol and knows its codes; a problem of our
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Final, Literal
 
 from gateway.channel import Order
 from gateway.errors import CardRefused, ChannelRequestInvalid, GatewayError
 from gateway.headers import Headers
 from gateway.problem import problem
+
+# RFC 9110, section 10.2.3: seconds, or a date as section 5.6.7 has clients write it. Nothing else of a
+# partner's header passes: no card is so short.
+_RETRY_AFTER: Final = re.compile(
+    r"[0-9]{1,9}|[A-Z][a-z]{2}, [0-9]{2} [A-Z][a-z]{2} [0-9]{4} [0-9]{2}:[0-9]{2}:[0-9]{2} GMT"
+)
+
+
+def retry_after(headers: Headers) -> str | None:
+    """When the processor wants to be asked again; None where it does not say so, or says it twice."""
+    values = headers.get_all("Retry-After")
+    if len(values) != 1 or _RETRY_AFTER.fullmatch(values[0]) is None:
+        return None
+    return values[0]
 
 
 @dataclass(frozen=True, slots=True)
