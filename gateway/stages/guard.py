@@ -2,7 +2,8 @@
 
 1. A number that this exchange put in becomes its alias, wherever and however it is spelled.
 2. Any other card is masked where it stands: first six, last four, `*` between. A hotel's whole
-   pull must not stop because one guest typed a card into a comment.
+   pull must not stop because one guest typed a card into a comment. So is a security code behind it
+   (`gateway/cards/behind.py` says what is taken for one).
 3. What can not be replaced where it stands is refused: in a name, in base64.
 4. What was changed is looked at again, by the same finder and by the format's own parser.
 """
@@ -11,10 +12,11 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from gateway.cards.behind import code_behind, code_within
 from gateway.cards.scan import Finding, find_cards, has_long_number
 from gateway.cards.spelling import decode
 from gateway.codecs import open_document
@@ -119,6 +121,7 @@ def _edits(body: bytes, placed: Sequence[Placed], put_in: Mapping[str, str]) -> 
             _as_alias(body, one.finding, put_in) if one.finding.known else _masked(one.finding)
         )
     ]
+    edits += _codes(body, placed)
     for start, end in literals(placed):
         edits += (Edit(start, start, b'"'), Edit(end, end, b'"'))
     # At one place an insertion comes before what changes there, and after what ends there.
@@ -135,7 +138,18 @@ def _as_alias(body: bytes, one: Finding, put_in: Mapping[str, str]) -> list[Edit
 
 
 def _masked(one: Finding) -> list[Edit]:
-    return [Edit(start, end, b"*") for start, end in one.spans[6:-4]]
+    number = len(one.spans) - code_within(one)
+    hidden = one.spans[6 : number - 4] + one.spans[number:]
+    return [Edit(start, end, b"*") for start, end in hidden]
+
+
+def _codes(body: bytes, placed: Sequence[Placed]) -> Iterator[Edit]:
+    """The codes behind numbers that stand in text; what is a card's own digit is none."""
+    ends = [*(one.finding.start for one in placed[1:]), len(body)]
+    for one, limit in zip(placed, ends, strict=True):
+        code = code_behind(body, one.finding) if one.place == "text" else None
+        if code is not None and code[1] <= limit:
+            yield Edit(*code, b"***")
 
 
 # --- UTF-16 -----------------------------------------------------------------------------------------
