@@ -19,6 +19,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from gateway.config import Listener, TlsFiles
 from gateway.config_values import BindAddress
+from gateway.listening import listen
 from gateway.networks import Address, holds, normal
 
 CONNECTIONS: Final = 64
@@ -80,9 +81,7 @@ class Port:
         config = self._server.config
         config.load()  # before the port: a certificate that can not be read leaves nothing open
         self._server.lifespan = config.lifespan_class(config)
-        host = str(self._bind.host)
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        bound = socket.create_server((host, self._bind.port), family=family, backlog=_BACKLOG)
+        bound = listen(str(self._bind.host), self._bind.port, _BACKLOG)
         await self._server.startup(sockets=[bound])
         self._open = True
         return bound

@@ -23,6 +23,7 @@ from gateway.engine.settings import EngineSettings, ListenerSettings
 from gateway.engine.silence import report_unhandled, silence
 from gateway.engine.tls import ClientTls
 from gateway.exchange import Listener
+from gateway.listening import listen
 from gateway.reach import Streams
 
 _MODES: Final[dict[Listener, type[ProxyMode]]] = {
@@ -152,7 +153,8 @@ class Engine:
         master = GatewayMaster(self._settings, Switchboard(self._board, tls), self._egress)
         try:
             for name, settings in listeners.items():
-                master.sockets[name] = bound = _bind(settings, self._settings.limits.backlog)
+                bound = listen(settings.host, settings.port, self._settings.limits.backlog)
+                master.sockets[name] = bound
                 host, port = bound.getsockname()[:2]
                 self.addresses[name] = (host, port)
                 self._egress.claim(ip_address(host), port)
@@ -218,8 +220,3 @@ class Engine:
         master.should_exit.set()
         await self._task
         loop.set_exception_handler(self._previous)
-
-
-def _bind(settings: ListenerSettings, backlog: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    return socket.create_server((settings.host, settings.port), family=family, backlog=backlog)

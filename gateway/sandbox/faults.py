@@ -174,7 +174,8 @@ class FaultServer(Started):
 
     def start(self) -> Self:
         """Binds a free port of 127.0.0.1 and serves; `refuse` binds it and does not listen."""
-        self._listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        # The protocol is named: asyncio sends at once (TCP_NODELAY) only where it is TCP's.
+        self._listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         self._listener.bind(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
         if self.fault.accepts:

@@ -172,7 +172,8 @@ class Sandbox(Started):
     def _bind(self) -> dict[str, socket.socket]:
         sockets: dict[str, socket.socket] = {}
         for host in HOSTS:
-            listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+            # The protocol is named: asyncio sends at once (TCP_NODELAY) only where it is TCP's.
+            listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 listener.bind((ADDRESS, self._wanted[host.name]))
