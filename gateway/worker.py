@@ -224,8 +224,7 @@ class Worker:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._control.close()
-        await self._metrics_port.close()
+        await asyncio.gather(self._control.close(), self._metrics_port.close())
         if not self.failed.is_set():
             with contextlib.suppress(VaultUnavailable):
                 await self._inbox.flush()
