@@ -276,7 +276,7 @@ def load_config(path: Path, *, python: tuple[int, int] = sys.version_info[:2]) -
 
 def _read(path: Path, python: tuple[int, int]) -> tuple[Config, strict_yaml.Located]:
     located = strict_yaml.load(path)
-    config = strict_yaml.load_model(path, Config, context={"base": path.parent})
+    config = strict_yaml.check_model(located, Config, context={"base": path.parent})
     if problems := config_checks.of_file(config, located, python):
         raise ConfigurationError(problems)
     return config, located
