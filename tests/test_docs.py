@@ -74,8 +74,9 @@ def test_every_command_in_the_documents_exists(command):
     from gateway.cli.main import app
 
     node, words = get_command(app), list(command[1:])
-    while words and hasattr(node, "commands") and words[0] in node.commands:
-        node = node.commands[words.pop(0)]
+    while words and hasattr(node, "get_command") and (inner := node.get_command(None, words[0])):
+        node = inner
+        words.pop(0)
     assert not (hasattr(node, "commands") and words and not words[0].startswith("-")), command
     options = {option for parameter in node.params for option in parameter.opts}
     for word in words:

@@ -1,28 +1,16 @@
-"""`card-gateway`: one module per command group, each with `register(app)`."""
+"""`card-gateway`: one module per command or group, of its name, each with `register(app)`."""
 
 from __future__ import annotations
 
+import importlib
 import sys
 from types import TracebackType
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 from typer.core import TyperGroup
 
 from gateway import __version__
-from gateway.cli import (
-    certs,
-    check,
-    demo,
-    exchanges,
-    keys,
-    recaptures,
-    refused,
-    rules,
-    run,
-    sandbox,
-    scan,
-)
 from gateway.cli.output import complain, complain_of
 from gateway.errors import ConfigurationError, GatewayError
 
@@ -40,8 +28,33 @@ Exit codes: 0 fine, 1 found something, 2 wrong use.
 """
 
 
+# In the order of the help.
+_COMMANDS: Final = (
+    "run", "demo", "check", "refused", "exchanges", "recaptures", "rules", "keys", "scan", "certs",
+    "sandbox",
+)  # fmt: skip
+
+
 class _Group(TyperGroup):
-    """Tells our own errors as text; they are wrong use or a wrong set-up, so the exit code is 2."""
+    """Tells our own errors as text; they are wrong use or a wrong set-up, so the exit code is 2.
+
+    A command's module is imported when it is asked for: whoever lists keys need not wait for the
+    simulators of the demo.
+    """
+
+    def list_commands(self, ctx: Any) -> list[str]:  # click's Context, as below
+        del ctx
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # as above; its Command
+        # What is misspelt is compared with all that there are.
+        for name in (cmd_name,) if cmd_name in _COMMANDS else _COMMANDS:
+            if name not in self.commands:
+                part = typer.Typer(callback=lambda: None)
+                importlib.import_module(f"gateway.cli.{name}").register(part)
+                made: Any = typer.main.get_command(part)
+                self.add_command(made.commands[name])
+        return super().get_command(ctx, cmd_name)
 
     def invoke(self, ctx: Any) -> Any:  # click's Context, which newer typers bring along themselves
         try:
@@ -77,22 +90,6 @@ def _options(
     ] = False,
 ) -> None:
     """Options of the command as a whole."""
-
-
-for _module in (
-    run,
-    demo,
-    check,
-    refused,
-    exchanges,
-    recaptures,
-    rules,
-    keys,
-    scan,
-    certs,
-    sandbox,
-):
-    _module.register(app)
 
 
 def _without_input(
