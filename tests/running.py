@@ -1,4 +1,4 @@
-"""A whole gateway beside a whole sandbox, in this process, on free ports: for tests and bench.
+"""A whole gateway beside a whole sandbox, in this process, on free ports: for tests.
 
 `Running` starts both, hands out keys and clients, and keeps everything that was logged. Whoever
 uses it speaks to it through real sockets and real TLS only.
@@ -8,19 +8,25 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
+import gc
 import io
 import os
+import pickle
+import socket
 import sqlite3
 import threading
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from unittest import mock
 from xml.sax.saxutils import escape
 
 import requests
 import yaml
+from requests.adapters import HTTPAdapter
 
-from gateway import log
+from gateway import log, strict_yaml
 from gateway.access.keys import NewKey, create
 from gateway.cli.certs import initialise
 from gateway.config import load_config, read_config
@@ -39,6 +45,43 @@ HOTELS = (
 )  # fmt: skip
 
 _LOG = io.StringIO()  # one process has one log, however many gateways run in it
+
+
+_TEXTS: dict[tuple[str, str], bytes] = {}
+
+
+@contextmanager
+def _read_once():
+    """Text that was read as YAML before is not taken apart again: the packs are half of a start."""
+    read = strict_yaml.load_text
+
+    def known(text, file):
+        if (text, file) not in _TEXTS:
+            _TEXTS[text, file] = pickle.dumps(read(text, file))
+        return pickle.loads(_TEXTS[text, file])  # one of the caller's own
+
+    with mock.patch.object(strict_yaml, "load_text", known):
+        yield
+
+
+class Prompt(HTTPAdapter):
+    """Sends at once, as to servers. To proxies urllib3 does not: behind its head a body would wait
+    for an acknowledgement, 40 ms each time."""
+
+    def proxy_manager_for(self, proxy, **more):
+        at_once = [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)]
+        return super().proxy_manager_for(proxy, socket_options=at_once, **more)
+
+
+def session_through(proxy, ca):
+    """A requests.Session that uses a gateway's proxy and trusts its CA."""
+    session = requests.Session()
+    session.trust_env = False
+    session.proxies = {"http": proxy, "https": proxy}
+    session.verify = ca
+    for scheme in ("http://", "https://"):
+        session.mount(scheme, Prompt())
+    return session
 
 
 class LoopThread:
@@ -118,9 +161,15 @@ def settings_for(sandbox, directory, **changes):
     return settings
 
 
+@functools.cache
+def shipped_variables():
+    """The `variables:` of the gateway.yaml that is shipped."""
+    return yaml.safe_load((ROOT / "gateway.yaml").read_text(encoding="utf-8"))["variables"]
+
+
 def dev_variables(sandbox):
     """What the packs' `forward:` may name, pointed at the sandbox."""
-    shipped = yaml.safe_load((ROOT / "gateway.yaml").read_text(encoding="utf-8"))["variables"]
+    shipped = shipped_variables()
     fixed = {port: listener for listener, port in fixed_ports().items()}
     variables = {}
     for name, url in shipped.items():
@@ -140,17 +189,22 @@ class Running:
         self.config_file = directory / "gateway.yaml"
         settings = settings_for(sandbox, directory, **changes)
         self.config_file.write_text(yaml.safe_dump(settings, sort_keys=False), encoding="utf-8")
-        plain = read_config(self.config_file)
-        initialise(plain, plain.authority, [])
-        self.config = load_config(self.config_file)
-        self.logs = _LOG
-        log.configure("debug", _LOG)
-        self.loop = LoopThread()
-        self.worker = Worker(self.config)
-        self.addresses = self.loop.call(self.worker.start())
+        with _read_once():
+            plain = read_config(self.config_file)
+            initialise(plain, plain.authority, [])
+            self.config = load_config(self.config_file)
+            self.logs = _LOG
+            log.configure("debug", _LOG)
+            self.loop = LoopThread()
+            self.worker = Worker(self.config)
+        # A process of tests has frozen what it is made of (conftest.py), and does not thaw it with
+        # each gateway that stops; nor is what a gateway leaves behind frozen with the next.
+        with mock.patch.object(gc, "freeze"):
+            self.addresses = self.loop.call(self.worker.start())
 
     def stop(self, grace=2.0):
-        self.loop.call(self.worker.stop(grace))
+        with mock.patch.object(gc, "unfreeze"):
+            self.loop.call(self.worker.stop(grace))
         self.loop.stop()
 
     # --- how it is reached ------------------------------------------------------------------------
@@ -193,13 +247,10 @@ class Running:
 
     def session(self, key=None, *, connect_key=False):
         """A requests.Session that uses the proxy and trusts its CA; `key` in X-Api-Key."""
-        session = requests.Session()
-        session.trust_env = False
         proxy = self.proxy
         if connect_key:
             proxy = proxy.replace("http://", f"http://pms:{key}@")
-        session.proxies = {"http": proxy, "https": proxy}
-        session.verify = self.ca
+        session = session_through(proxy, self.ca)
         if key and not connect_key:
             session.headers["X-Api-Key"] = key
         return session

@@ -23,7 +23,7 @@ from gateway.cli.certs import initialise
 from gateway.config import read_config
 from gateway.sandbox.pull import read_request
 from gateway.vault.service import Vault
-from tests.running import ROOT, settings_for
+from tests.running import ROOT, session_through, settings_for
 
 COMMAND = [sys.executable, "-m", "gateway.cli.main"]
 START_SECONDS = 60
@@ -163,11 +163,9 @@ class Process:
     # --- what a PMS and an operator do ------------------------------------------------------------
 
     def session(self, key=None):
-        session = requests.Session()
-        session.trust_env = False
         proxy = f"http://127.0.0.1:{self.site.ports['proxy']}"
-        session.proxies = {"http": proxy, "https": proxy}
-        session.verify = str(self.site.config.authority / "mitmproxy-ca-cert.pem")
+        ca = str(self.site.config.authority / "mitmproxy-ca-cert.pem")
+        session = session_through(proxy, ca)
         if key:
             session.headers["X-Api-Key"] = key
         return session
