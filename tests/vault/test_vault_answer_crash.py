@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import signal
-import subprocess
-import sys
 
 import pytest
 
 from gateway.vault.answer import AnswerState
+from tests.children import run
 from tests.vault.makers import (
     answer,
     get,
@@ -70,10 +69,7 @@ CASES = [
 def test_p24_killed_at_each_step_tokens_and_answer_are_there_or_neither(
     tmp_path, at, durable, count
 ) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", KILLED, tmp_path, at, str(count)],
-        capture_output=True, check=False, timeout=60,
-    )  # fmt: skip
+    done = run(KILLED, tmp_path, at, count)
     assert done.returncode == -signal.SIGKILL, done.stderr
     said = done.stdout.decode().split()
     assert len(said) <= durable

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 
+from tests.children import run
 from tests.vault.makers import booking, keep, many, new, opened, pan, rows
 from tests.vault.torture import torture
 
@@ -51,9 +50,7 @@ print('found', flush=True)
 )
 def test_p24_killed_at_each_step_nothing_is_lost_or_half_written(tmp_path, at, durable) -> None:
     # `keep:begun` comes before the plan: a plan is made inside the writer's turn for few cards
-    done = subprocess.run(
-        [sys.executable, "-c", KILLED, tmp_path, at], capture_output=True, check=False, timeout=60
-    )
+    done = run(KILLED, tmp_path, at)
     assert done.returncode == -signal.SIGKILL, done.stderr
     said = done.stdout.decode().split()
     assert said[0] == "kept"
@@ -106,10 +103,7 @@ else:
 def test_p24_p36_killed_at_each_step_no_key_changes_without_its_entry(
     tmp_path, at, durable, what
 ) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", KEYS, tmp_path, at, what],
-        capture_output=True, check=False, timeout=60,
-    )  # fmt: skip
+    done = run(KEYS, tmp_path, at, what)
     assert done.returncode == -signal.SIGKILL, done.stderr
     with opened(tmp_path) as vault:
         changed = [row.id for row in vault.keys.all() if row.id == "new" or row.revoked]
@@ -131,7 +125,7 @@ open_vault(pathlib.Path(sys.argv[1]), step=step)
 
 @pytest.mark.parametrize("at", ["keyring:begun", "keyring:written", "keyring:committed"])
 def test_p24_p22_killed_at_its_first_start_a_vault_starts_again(tmp_path: Path, at: str) -> None:
-    done = subprocess.run([sys.executable, "-c", FIRST_USE, tmp_path, at], check=False, timeout=60)
+    done = run(FIRST_USE, tmp_path, at)
     assert done.returncode == -signal.SIGKILL
     with opened(tmp_path) as vault:
         keep(vault, new())

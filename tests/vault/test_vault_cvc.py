@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import subprocess
-import sys
 from collections import Counter
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -20,6 +18,7 @@ from gateway.vault import cvcs
 from gateway.vault.envelope import Sealer
 from gateway.vault.model import Found, NewCard, Wanted
 from gateway.vault.service import Vault
+from tests.children import run
 from tests.vault.makers import (
     NOON,
     Clock,
@@ -337,9 +336,7 @@ asyncio.run(vault.return_cvc(found))
 def test_p21_killed_at_each_step_a_code_is_there_until_its_intent_is(
     tmp_path, clock, at, there, intents
 ) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", KILLED, tmp_path, at], capture_output=True, check=False, timeout=60
-    )
+    done = run(KILLED, tmp_path, at)
     assert done.returncode == -signal.SIGKILL, done.stderr
     assert_not_in_clear(tmp_path)
     with opened(tmp_path, clock=clock) as vault:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -17,6 +15,7 @@ from gateway.secret import Secret
 from gateway.vault.envelope import Sealer
 from gateway.vault.foreign import _place
 from gateway.vault.service import Vault
+from tests.children import run
 from tests.vault.makers import keep, new, open_vault, opened, pan, rows
 from tests.vault.test_vault_secrecy import spellings
 
@@ -179,7 +178,7 @@ keep_foreign(vault, keep(vault, new())[0].token.iduser)
     "at, there", [("foreign:row", False), ("foreign:written", False), ("foreign:committed", True)]
 )
 def test_p24_killed_at_each_step_a_foreign_token_is_there_or_not(tmp_path, at, there) -> None:
-    done = subprocess.run([sys.executable, "-c", KILLED, tmp_path, at], check=False, timeout=60)
+    done = run(KILLED, tmp_path, at)
     assert done.returncode == -signal.SIGKILL
     with opened(tmp_path) as vault:
         (kept,) = keep(vault, new())

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import subprocess
-import sys
 import threading
 from datetime import date
 from pathlib import Path
@@ -18,6 +16,7 @@ from gateway.vault import kek
 from gateway.vault.keyring import Purpose
 from gateway.vault.model import Wanted
 from gateway.vault.service import Vault
+from tests.children import run
 from tests.vault.makers import (
     PAN,
     booking,
@@ -143,7 +142,7 @@ def test_p24_killed_while_it_adds_keys_an_older_vault_opens_again(
     from tests.vault.test_vault_crash import FIRST_USE
 
     old.restore(tmp_path)
-    done = subprocess.run([sys.executable, "-c", FIRST_USE, tmp_path, at], check=False, timeout=60)
+    done = run(FIRST_USE, tmp_path, at)
     assert done.returncode == -9
     assert bool(old.later & set(purposes(tmp_path))) == (at == "keyring:committed")
     with opened(tmp_path) as vault:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import subprocess
-import sys
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -18,6 +16,7 @@ from gateway.vault.envelope import Sealer
 from gateway.vault.model import Taken
 from gateway.vault.recapture import OpenRecapture, Recapture, RecaptureState
 from gateway.vault.service import Vault
+from tests.children import run
 from tests.vault.makers import NOON, open_vault, opened, rows
 from tests.vault.test_vault_secrecy import spellings
 
@@ -220,7 +219,7 @@ put(vault, one(state=RecaptureState.SUPERSEDED, successor="two"), one("two"))
     [("recapture:row", False), ("recapture:written", False), ("recapture:committed", True)],
 )
 def test_p24_killed_at_each_step_a_round_is_whole_or_not_there(tmp_path, at, there) -> None:
-    done = subprocess.run([sys.executable, "-c", KILLED, tmp_path, at], check=False, timeout=60)
+    done = run(KILLED, tmp_path, at)
     assert done.returncode == -signal.SIGKILL
     with opened(tmp_path) as vault:
         assert listed(vault) == (["two", "one"] if there else ["one"])
