@@ -41,7 +41,8 @@ lint: setup ## style and types
 test: lint suite ## everything
 
 suite: setup ## the tests alone; TESTS=tests/e2e for some of them
-	$(BIN)/python -m pytest -rs -n $(PROCESSES) --dist loadfile $(TESTS) $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -rs -n $(PROCESSES) --dist loadfile --no-loadscope-reorder \
+	  $(TESTS) $(PYTEST_ARGS)
 
 bench: setup ## CPU per request beside stock mitmdump, cost per card, event loop
 	@$(BIN)/python -m bench

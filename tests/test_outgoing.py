@@ -191,7 +191,7 @@ def test_p16_a_broken_answer_is_one_error_that_tells_nothing(ca, kind):
 
 
 def test_an_answer_that_does_not_come_is_given_up_and_not_asked_for_again(ca):
-    world = World(ca, upstream(ca, delay=5), seconds=0.5)
+    world = World(ca, upstream(ca, delay=2), seconds=0.5)
     with pytest.raises(UpstreamTimeout) as caught:
         asyncio.run(world.call())
     assert caught.value.__context__ is None

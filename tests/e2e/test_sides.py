@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import shutil
-import time
 
 import pytest
 import requests
 
+from tests.e2e.process import until
 from tests.running import ROOT
 
 PAN = "5555555555554444"
@@ -132,13 +132,14 @@ def test_p16_a_stranger_names_no_exchange(gateway):
 )
 def test_p16_what_was_refused_is_kept_without_anything_like_a_card(gateway, path):
     requests.get(gateway.endpoints + path, verify=gateway.ca, timeout=10)
-    for _ in range(60):
-        rows = [row.path for row in gateway.worker._vault.refusals.all()]
-        masked = "".join("*" if sign.isdigit() else sign for sign in path)
-        if masked in rows:
-            break
-        time.sleep(0.1)
-    assert masked in rows
+    masked = "".join("*" if sign.isdigit() else sign for sign in path)
+
+    def written():
+        gateway.worker._refusals.flush()  # as every two seconds
+        return [row.path for row in gateway.worker._vault.refusals.all()]
+
+    assert until(5, lambda: masked in written())
+    rows = written()
     assert path not in rows
 
 
