@@ -3,8 +3,8 @@
 In a page the values of a row stand side by side: two dates, or the numbers of a booking and a hotel,
 make the digits of a card, and a card beside another number is lost in a longer run. The record's
 own header tells where each value ends (https://www.sqlite.org/fileformat2.html). Pages that were
-freed keep their records. What no header describes any more, as a single row that was deleted, stays
-as it is, but for dates: they are set apart wherever they stand.
+freed keep their records. What no header describes any more stays as it is, but for dates, which are
+set apart wherever they stand: a single row that was deleted, or a free page that lists others.
 
 Bytes are only set apart, never left out: what stands within one value is found as before.
 """

@@ -32,11 +32,11 @@ def found(file):
     return numbers
 
 
-def filled(file, rows, state, *, page_size=4096, index=False):
+def filled(file, rows, state, *, page_size=4096, index=False, overwrite=False):
     """A table of text columns, with its rows in the file, in the log, or in pages that were freed."""
     database = sqlite3.connect(file, isolation_level=None)
     database.execute(f"PRAGMA page_size = {page_size}")
-    database.execute("PRAGMA secure_delete = OFF")
+    database.execute(f"PRAGMA secure_delete = {overwrite}")
     database.execute("PRAGMA synchronous = OFF")
     if state in {"wal", "rewritten"}:
         database.execute("PRAGMA journal_mode = wal")
@@ -95,6 +95,8 @@ def test_p16_a_card_in_any_column_is_found(
     file = tmp_path_factory.mktemp("d") / "some.db"
     rows = [list(one) for one in rows]
     rows[row % len(rows)][column] = pan
+    if state == "dropped":  # one page: the first of several would list the others over its own
+        page_size, index = 65536, False
     with closing(filled(file, rows, state, page_size=page_size, index=index)):
         assert pan in found(file)
 
@@ -110,9 +112,11 @@ def rows_of(values, most):
 @given(rows=rows_of(short, 12), index=st.booleans())
 @settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_values_side_by_side_are_no_card(tmp_path_factory, state, rows, index):
-    """A booking's number, a hotel's and dates: none of them alone has the digits of a card."""
+    """A booking's number, a hotel's and dates: none of them alone has the digits of a card.
+    Of a row that is rewritten nothing may be left, as in the gateway's own database."""
     file = tmp_path_factory.mktemp("d") / "some.db"
-    with closing(filled(file, rows, state, index=index)):
+    overwrite, index = state == "rewritten", index and state != "dropped"
+    with closing(filled(file, rows, state, index=index, overwrite=overwrite)):
         assert found(file) == set()
 
 
