@@ -1,4 +1,5 @@
-"""`card-gateway exchanges list|show|answer|replay`: answers that did not arrive, and those refused."""
+"""`card-gateway exchanges list|show|answer|replay`: answers that did not arrive, were refused, or
+have a card in them that failed."""
 
 from __future__ import annotations
 
@@ -6,7 +7,7 @@ import asyncio
 import importlib
 import os
 import sys
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Collection, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -31,8 +32,9 @@ from gateway.errors import AnswerRefused, ExchangeUnknown, GatewayError, VaultUn
 from gateway.vault.answer import AnswerRow, AnswerState
 from gateway.vault.service import Vault
 
-# What somebody has to do something about.
+# What somebody has to do something about, and, where a card in it failed, what else.
 _TROUBLE: Final = (AnswerState.UNDELIVERED, AnswerState.REFUSED)
+_ARRIVED: Final = (AnswerState.DELIVERED, AnswerState.REPLAYED)
 
 _T = TypeVar("_T")
 Replay = Callable[
@@ -43,7 +45,9 @@ Client = Annotated[
     str | None, typer.Option(help="Whose it is; needed where several have one of this id.")
 ]
 
-app = typer.Typer(no_args_is_help=True, help="Answers that did not arrive, and those refused.")
+app = typer.Typer(
+    no_args_is_help=True, help="Answers that did not arrive, were refused, or have failed cards."
+)
 
 
 def register(parent: typer.Typer) -> None:
@@ -55,8 +59,11 @@ def register(parent: typer.Typer) -> None:
 def list_exchanges(  # noqa: PLR0917 - typer's options
     state: Annotated[
         list[AnswerState] | None,
-        typer.Option(help="May be repeated. Default: undelivered and refused."),
+        typer.Option(help="May be repeated. Default: undelivered, refused, and failed cards."),
     ] = None,
+    failed: Annotated[
+        bool, typer.Option("--failed", help="Only those in which a card got no token.")
+    ] = False,
     client: Annotated[str | None, typer.Option(help="Only this client's.")] = None,
     hotel: Annotated[str | None, typer.Option(help="Only with bookings of this hotel.")] = None,
     echo: Annotated[str | None, typer.Option(help="Only the message with this EchoToken.")] = None,
@@ -65,7 +72,8 @@ def list_exchanges(  # noqa: PLR0917 - typer's options
     as_json: AsJson = False,
     config: ConfigFile = DEFAULT_CONFIG,
 ) -> None:
-    """List kept answers, newest first: by default those that did not arrive or were refused.
+    """List kept answers, newest first: by default those that did not arrive, were refused, or have a
+    card in them that failed and were not acknowledged yet.
 
     Exit code 1 when there is one of these, 0 when there is none.
 
@@ -73,19 +81,30 @@ def list_exchanges(  # noqa: PLR0917 - typer's options
 
       card-gateway exchanges list --since 12h
 
+      card-gateway exchanges list --failed --hotel 10107
+
       card-gateway exchanges list --state delivered --state replayed --hotel 10107
     """
     start = datetime.now(UTC) - duration.parse(since, "--since") if since else None
     with _vault(read_config(config)) as vault:
-        found = vault.answers.listed(
-            states=state or _TROUBLE,
-            client=client,
-            hotel=hotel,
-            echo=echo,
-            since=start,
-            limit=limit,
-        )
-        rows = [KeptExchange.of(row) for row in _run(found)]
+
+        def listed(states: Collection[AnswerState], *, failed: bool) -> list[AnswerRow]:
+            search = vault.answers.listed(
+                states=states,
+                client=client,
+                hotel=hotel,
+                echo=echo,
+                since=start,
+                failed=failed or None,
+                limit=limit,
+            )
+            return _run(search)
+
+        found = listed(state or (tuple(AnswerState) if failed else _TROUBLE), failed=failed)
+        if not state and not failed:
+            found += listed(_ARRIVED, failed=True)
+            found = sorted(found, key=lambda row: row.at, reverse=True)[:limit]
+    rows = [KeptExchange.of(row) for row in found]
     if as_json:
         print_json([row.model_dump(mode="json") for row in rows])
     elif not rows:
@@ -93,7 +112,7 @@ def list_exchanges(  # noqa: PLR0917 - typer's options
     else:
         for row in rows:
             _print(row)
-    raise typer.Exit(1 if any(row.state in _TROUBLE for row in rows) else 0)
+    raise typer.Exit(1 if any(row.state in _TROUBLE or row.failed for row in rows) else 0)
 
 
 @app.command("show")
@@ -230,6 +249,12 @@ def _print(row: KeptExchange) -> None:
     if row.reason:
         say(f"   {row.reason}", style="red")
         say(f"   {row.what_to_do}")
+    for card in row.failed_cards:
+        place = f"booking {card.booking}, card {card.card}" if card.booking else f"card {card.card}"
+        say(f"   {place}: {card.code}. {card.reason}", style="red")
+        say(f"   {card.what_to_do}")
+    if row.failed > len(row.failed_cards):
+        say(f"   and {row.failed - len(row.failed_cards)} more cards that failed")
     say("")
 
 

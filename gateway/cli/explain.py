@@ -11,18 +11,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from gateway.cards import pan
-from gateway.cards.card import Failure
+from gateway.cards.failures import advice
 from gateway.cli.trial import Trial, TriedCard, try_detokenize, try_tokenize
 from gateway.cli.trial_pairs import try_exchange
 from gateway.rules.model import Direction, Pair, Route, Shape
 
-_WHY: Final = {
-    Failure.NUMBER_INVALID: "the number is not 12 to 19 digits",
-    Failure.EXPIRY_INVALID: "the expiry can not be read with the shape's `as:`",
-    Failure.CVC_MISSING: "the shape wants a security code and there is none",
-    Failure.CARD_MALFORMED: "a list or text stands where the card's fields should",
-    Failure.OUTSIDE_BOOKING: "it has a card's name, but no booking's path leads to it",
-}
 _HTTP_HEAD: Final = re.compile(rb"[A-Z]+ \S+ HTTP/[0-9.]+\r?\n")
 _ALIAS: Final = re.compile(r"\b(tok_(?:test_)?[0-9]+_)[0-9A-Za-z]{13}\b")
 _TOKENUSER: Final = re.compile(r"\b[0-9A-Za-z]{13}\b")
@@ -79,7 +72,7 @@ class Explanation:
         if card.left_alone:
             return f"{where} is empty, a mask, a sentinel or a token: left alone"
         if card.failure is not None:
-            return f"{where} becomes {card.shown} and fails: {_WHY[card.failure]}"
+            return f"{where} becomes {card.shown} and fails: {advice(card.failure).reason}"
         kind = ", a virtual card" if card.virtual else ""
         return f"{where} becomes {card.shown} and gets a token{kind}"
 

@@ -67,6 +67,9 @@ class Search(BaseModel):
     since: Time | None = Field(
         default=None, description="A time with its zone: 2026-03-01T12:00:00Z"
     )
+    failed: bool | None = Field(
+        default=None, description="true: a card in it got no token. false: each got one."
+    )
     limit: int = Field(default=100, ge=1, le=MOST)
     client: Text | None = Field(default=None, description="For administrators. Default: all.")
 
@@ -123,7 +126,8 @@ class Exchanges:
     async def listed(
         self, caller: MayRead, search: Annotated[Search, Query()]
     ) -> list[KeptExchange]:
-        """What is kept, newest first, with what to do about what was not delivered, or refused."""
+        """What is kept, newest first, with what to do about what was not delivered, was refused, or
+        has a card in it that failed."""
         client = search.client
         if not caller.is_admin:
             if client not in {None, caller.client}:
@@ -136,6 +140,7 @@ class Exchanges:
             hotel=search.hotel,
             echo=search.echo,
             since=search.since,
+            failed=search.failed,
             limit=search.limit,
         )
         return [KeptExchange.of(row) for row in rows]

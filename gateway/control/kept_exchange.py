@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from datetime import datetime
 from functools import lru_cache
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
+from gateway.cards.failures import advice
 from gateway.errors import GatewayError
 from gateway.vault.answer import AnswerRow, AnswerState
+from gateway.vault.answer import FailedCard as Failed
 
 _NOT_HANDED_OVER = (
     "The answer was kept, but its connection ended before all of it was handed over"
@@ -18,7 +20,37 @@ _NOT_HANDED_OVER = (
 _FETCH = (
     "Fetch it: GET /v1/exchanges/{id}/answer. Then say so: POST /v1/exchanges/{id}/acknowledge."
 )
+# The message that the PMS gets shows a mask, and the number is kept nowhere.
+_SEND_AGAIN = "Then have the partner send the booking again."
+_FAILED_IN_IT = "Not every card in it got a token."
+_WHAT_OF_EACH = "What to do is said of each that failed."
 _REPLAY = "Then let it through the rules again: card-gateway exchanges replay {id}"
+
+
+class FailedCard(BaseModel):
+    """A card of the answer that got no token: where it stands, why, and what to do about it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    booking: int = Field(
+        description="From 1, among the message's bookings with a card; 0: it stands in none."
+    )
+    card: int = Field(description="From 1, in its booking.")
+    code: str
+    reason: str
+    what_to_do: str
+
+    @classmethod
+    def of(cls, one: Failed) -> FailedCard:
+        """How `one` is shown."""
+        told = advice(one.code)
+        return cls(
+            booking=one.booking,
+            card=one.card,
+            code=one.code,
+            reason=f"The card got no token: {told.reason}.",
+            what_to_do=f"{told.action} {_SEND_AGAIN}",
+        )
 
 
 class KeptExchange(BaseModel):
@@ -36,6 +68,8 @@ class KeptExchange(BaseModel):
     hotels: tuple[str, ...]
     echo: str | None
     size: int  # bytes, sealed
+    failed: int = Field(description="Cards in it that got no token.")
+    failed_cards: tuple[FailedCard, ...] = Field(description="The first hundred of them.")
     code: str  # why it was refused
     reason: str  # for people; empty where all is well
     what_to_do: str
@@ -55,6 +89,8 @@ class KeptExchange(BaseModel):
             hotels=row.hotels,
             echo=row.echo,
             size=row.size,
+            failed=row.failed,
+            failed_cards=tuple(FailedCard.of(one) for one in row.failures),
             code=row.code,
             reason=reason,
             what_to_do=what_to_do.replace("{id}", row.exchange),
@@ -67,7 +103,7 @@ def _advice(row: AnswerRow) -> tuple[str, str]:
     if row.state is AnswerState.REFUSED:
         kind = _kind(row.code)
         return kind.text, f"{kind.action} {_REPLAY}"
-    return "", ""
+    return (_FAILED_IN_IT, _WHAT_OF_EACH) if row.failed else ("", "")
 
 
 @lru_cache(maxsize=256)

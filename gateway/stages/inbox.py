@@ -32,10 +32,11 @@ from gateway.log import event
 from gateway.rules.model import Inbox as Rule
 from gateway.rules.model import Route
 from gateway.stages.batch import Batch
+from gateway.stages.failed_cards import failed_cards
 from gateway.stages.guard import guard_text
 from gateway.stages.without_codes import without_codes
 from gateway.threads import run
-from gateway.vault.answer import Answer, AnswerState
+from gateway.vault.answer import Answer, AnswerState, FailedCard
 from gateway.vault.model import ExchangeKnown
 from gateway.vault.service import Vault
 
@@ -55,6 +56,7 @@ _OF_A_CONNECTION = (
     "Content-Length", "Alt-Svc", "Refresh", "Location", "Content-Location",
 )  # fmt: skip
 _LONGEST = 100  # characters of what an answer is found by
+_FAILED_SHOWN = 100  # where thousands fail, the first of them say why
 
 
 class Inbox:
@@ -78,12 +80,14 @@ class Inbox:
     def answer(self, exchange: Exchange, route: Route, batch: Batch) -> Answer:
         """The exchange's answer as it is to be kept: rewritten and guarded, not yet delivered."""
         hotels = {booking.booking.hotel for booking in batch.bookings if booking.booking.hotel}
+        failed = tuple(failed_cards(batch))
         return self._answer(
             exchange,
             route,
             products=sorted(_products(batch)),
             hotels=sorted({_plain(hotel) for hotel in hotels}),
             echo=_echo(batch, route.inbox),
+            failed=failed,
         )
 
     def _answer(
@@ -94,6 +98,7 @@ class Inbox:
         products: Sequence[str],
         hotels: Sequence[str],
         echo: str | None,
+        failed: Sequence[FailedCard] = (),
     ) -> Answer:
         response, now = exchange.response, self._clock()
         if response is None or exchange.admission is None:
@@ -111,6 +116,8 @@ class Inbox:
             hotels=tuple(hotels),
             echo=echo,
             poll=exchange.poll,
+            failed=len(failed),
+            failures=tuple(failed[:_FAILED_SHOWN]),
             status=response.status,
             headers=_write(response.headers),
             body=response.body,
@@ -136,6 +143,8 @@ class Inbox:
             hotels=(),
             echo=None,
             poll=None,
+            failed=0,
+            failures=(),
             status=answer.status,
             headers=_write(answer.headers),
             body=body,

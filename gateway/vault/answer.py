@@ -18,7 +18,7 @@ import zlib
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final, Self
 
 from gateway.errors import RecordDamaged
 from gateway.vault.entries import stamp, unstamp
@@ -44,9 +44,18 @@ class AnswerState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """An answer to keep. All but `status`, `headers`, `body` is stored in clear, to be searched:
-    whoever builds one sees to it that no card data is there, in `hotels` and `echo` above all.
+class FailedCard:
+    """Where a card that got no token stands in its answer, and why it got none."""
+
+    booking: int  # from 1, among the bookings that hold a card; 0: it stands in none
+    card: int  # from 1, in its booking
+    code: str  # stable: `gateway.cards.card.Failure`
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What a kept answer is found by. It is stored in clear, to be searched: whoever builds one sees
+    to it that no card data is there, in `hotels` and `echo` above all.
     """
 
     exchange: str
@@ -58,24 +67,41 @@ class Answer:
     hotels: tuple[str, ...]
     echo: str | None  # the message's EchoToken
     poll: bytes | None  # a hash of the request, by which an identical poll is recognised
+    failed: int  # cards in it that got no token
+    failures: tuple[FailedCard, ...]  # the first of them
+
+    @classmethod
+    def of(cls, record: AnswerRecord, **more: Any) -> Self:  # Any: the subclass's own fields
+        """Read from its columns, with what the subclass has besides."""
+        return cls(
+            exchange=record.exchange,
+            at=unstamp(record.at),
+            expires=unstamp(record.expires),
+            route=record.route,
+            client=record.client,
+            products=tuple(json.loads(record.products)),
+            hotels=tuple(json.loads(record.hotels)),
+            echo=record.echo,
+            poll=record.poll,
+            failed=record.failed,
+            failures=tuple(FailedCard(*one) for one in json.loads(record.failures)),
+            **more,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Answer(About):
+    """An answer to keep."""
+
     status: int
     headers: bytes = field(repr=False)  # the head, as the caller serialises it
     body: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
-class AnswerRow:
+class AnswerRow(About):
     """What a kept answer is found by, and how far it came."""
 
-    exchange: str
-    at: datetime
-    expires: datetime
-    route: str
-    client: str
-    products: tuple[str, ...]
-    hotels: tuple[str, ...]
-    echo: str | None
-    poll: bytes | None
     state: AnswerState
     code: str  # why it was refused; empty for what was not
     size: int  # bytes, sealed
@@ -111,6 +137,8 @@ def seal(sealer: Sealer, answer: Answer, code: str | None = None) -> AnswerRecor
         echo=answer.echo,
         poll=answer.poll,
         size=0,
+        failed=answer.failed,
+        failures=json.dumps([(one.booking, one.card, one.code) for one in answer.failures]),
         sealed=b"",
     )
     # What is refused may hold clear cards: the length of a compressed text tells something of what
@@ -123,28 +151,23 @@ def seal(sealer: Sealer, answer: Answer, code: str | None = None) -> AnswerRecor
 def unseal(sealer: Sealer, record: AnswerRecord) -> Answer:
     """Reads back what `seal` made. Raises RecordDamaged."""
     status, headers, body = _unpack(sealer.open(record.sealed, _place(record)))
-    return Answer(
-        exchange=record.exchange,
-        at=unstamp(record.at),
-        expires=unstamp(record.expires),
-        route=record.route,
-        client=record.client,
-        products=tuple(json.loads(record.products)),
-        hotels=tuple(json.loads(record.hotels)),
-        echo=record.echo,
-        poll=record.poll,
-        status=status,
-        headers=headers,
-        body=body,
-    )
+    return Answer.of(record, status=status, headers=headers, body=body)
+
+
+def row_of(record: AnswerRecord) -> AnswerRow:
+    """The same, for a list."""
+    state = AnswerState(record.state)
+    return AnswerRow.of(record, state=state, code=record.code, size=record.size)
 
 
 def _place(record: AnswerRecord) -> bytes:
-    named = (
+    named: tuple[object, ...] = (
         record.client, record.exchange, record.code, record.at, record.expires, record.route,
         record.products, record.hotels, record.echo,
         None if record.poll is None else record.poll.hex(),
     )  # fmt: skip
+    if (record.failed, record.failures) != (0, "[]"):  # what version 3 sealed opens as it is
+        named += (record.failed, record.failures)
     kind = "quarantine" if record.quarantined else "spool"
     return place(kind, "", 0, test=False, row=json.dumps(named).encode("ascii"))
 

@@ -14,7 +14,15 @@ from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from gateway.vault.answer import Answer, AnswerRow, AnswerState, AnswerTotals, seal, unseal
+from gateway.vault.answer import (
+    Answer,
+    AnswerRow,
+    AnswerState,
+    AnswerTotals,
+    row_of,
+    seal,
+    unseal,
+)
 from gateway.vault.aside import Aside
 from gateway.vault.entries import stamp, unstamp
 from gateway.vault.envelope import Sealer
@@ -24,10 +32,10 @@ from gateway.vault.sqlite import Connection, Database, Step, no_step
 
 _COLUMNS: Final = (
     "client, exchange, quarantined, state, code, at, expires, route, products, hotels, echo, poll,"
-    " size"
+    " size, failed, failures"
 )
 _INSERT: Final = (
-    f"INSERT INTO answer ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    f"INSERT INTO answer ({_COLUMNS}) VALUES ({', '.join('?' * 15)})"
     " ON CONFLICT (client, exchange) DO NOTHING"
 )
 _OPEN: Final = (
@@ -47,6 +55,8 @@ _WITHIN: Final = (
 _NOT_EXPIRED: Final = "+expires > ?"
 _AMONG_STATES: Final = "state IN (SELECT value FROM json_each(?))"
 _OF_HOTEL: Final = "EXISTS (SELECT 1 FROM json_each(answer.hotels) WHERE value = ?)"
+_WITH_FAILED: Final = "failed > 0"  # as its index says it
+_WITHOUT_FAILED: Final = "failed = 0"
 _PURGE: Final = "DELETE FROM answer WHERE id IN (SELECT id FROM answer WHERE expires <= ? LIMIT ?)"
 _TOTALS: Final = "SELECT state, count(*), sum(size), min(at) FROM answer GROUP BY state"
 
@@ -133,12 +143,14 @@ class AnswerTable:
         echo: str | None = None,
         poll: bytes | None = None,
         since: datetime | None = None,
+        failed: bool | None = None,
         limit: int = 100,
     ) -> list[AnswerRow]:
         """Up to `limit` answers, newest first: those that fit everything that is not None.
 
         With `products`, those of which every product is among them: an answer with another's
-        bookings in it, or of no known product, is for those who may see all.
+        bookings in it, or of no known product, is for those who may see all. `failed`: with a card in
+        it that got no token, or without one.
         """
         where = [(_NOT_EXPIRED, stamp(self._clock()))]
         where += [] if set(states) == set(AnswerState) else [(_AMONG_STATES, json.dumps([*states]))]
@@ -149,6 +161,7 @@ class AnswerTable:
         where += [] if echo is None else [("echo = ?", echo)]
         where += [] if since is None else [("at >= ?", stamp(since))]
         conditions = [condition for condition, _ in where]
+        conditions += [] if failed is None else [_WITH_FAILED if failed else _WITHOUT_FAILED]
         values: list[object] = [value for _, value in where]
         if poll is not None:
             conditions.append("poll = ?")
@@ -158,7 +171,7 @@ class AnswerTable:
             " ORDER BY at DESC, id DESC LIMIT ?"
         )
         rows = await self._read(lambda c: c.execute(statement, [*values, limit]).fetchall())
-        return [_row(AnswerRecord._make((*row, b""))) for row in rows]
+        return [row_of(AnswerRecord._make((*row, b""))) for row in rows]
 
     async def open(self, exchange: str, *, client: str) -> Answer | None:
         """The rewritten answer, whole; None when there is none, or it was refused.
@@ -218,20 +231,3 @@ def _before(state: AnswerState) -> str:
 
 def _purge(connection: Connection, at: str) -> int:
     return connection.execute(_PURGE, (at, _PURGED_AT_ONCE)).rowcount
-
-
-def _row(record: AnswerRecord) -> AnswerRow:
-    return AnswerRow(
-        exchange=record.exchange,
-        at=unstamp(record.at),
-        expires=unstamp(record.expires),
-        route=record.route,
-        client=record.client,
-        products=tuple(json.loads(record.products)),
-        hotels=tuple(json.loads(record.hotels)),
-        echo=record.echo,
-        poll=record.poll,
-        state=AnswerState(record.state),
-        code=record.code,
-        size=record.size,
-    )

@@ -121,6 +121,8 @@ class AnswerRecord(NamedTuple):
     echo: str | None
     poll: bytes | None
     size: int
+    failed: int
+    failures: str  # JSON: [booking, card, code] of each
     sealed: bytes  # status, headers, body
 
 

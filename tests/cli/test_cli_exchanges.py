@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from gateway.cards.failures import advice
 from gateway.cli import exchanges
 from gateway.errors import (
     AnswerRefused,
@@ -20,7 +21,7 @@ from gateway.errors import (
     MessageMalformed,
     VaultUnavailable,
 )
-from gateway.vault.answer import AnswerState
+from gateway.vault.answer import AnswerState, FailedCard
 from gateway.vault.service import Vault
 from tests.vault.makers import answer, keep, listed, mark, quarantine
 
@@ -94,6 +95,31 @@ def test_a_list_is_narrowed(run, some):
         ((*everything, "--limit", "3"), 1, "mine-bad mine-a mine-done"),
     ):
         assert ids(run, *options) == (code, found.split()), options
+
+
+def test_cards_that_failed_are_listed_until_somebody_has_the_answer(run, vault):
+    failed = (FailedCard(2, 1, "hotel_unknown"), FailedCard(0, 3, "a_code_of_another_version"))
+    one = answer("mine-half", failed=102, failures=failed)
+    keep(vault, answer=lambda _: one)
+    keep(vault, answer=lambda _: answer("mine-whole"))
+    mark(vault, AnswerState.DELIVERED, "mine-whole")
+    for state in (AnswerState.DELIVERED, AnswerState.REPLAYED):
+        mark(vault, state, "mine-half")
+        assert ids(run) == (1, ["mine-half"])
+    code, out, _ = run("exchanges", "list")
+    lines = [line.strip() for line in out.splitlines()]
+    assert code == 1
+    told = advice("hotel_unknown")
+    at = lines.index(f"booking 2, card 1: hotel_unknown. The card got no token: {told.reason}.")
+    assert lines[at + 1].startswith(told.action)
+    assert any(line.startswith("card 3: a_code_of_another_version. ") for line in lines)
+    assert "and 100 more cards that failed" in lines
+    assert run("exchanges", "show", "mine-half")[1] == out
+    assert ids(run, "--failed") == (1, ["mine-half"])
+    mark(vault, AnswerState.ACKNOWLEDGED, "mine-half")
+    assert ids(run) == (0, [])
+    assert ids(run, "--failed", "--state", "acknowledged") == (1, ["mine-half"])
+    assert ids(run, "--failed", "--state", "delivered") == (0, [])
 
 
 def test_wrong_use_is_2(run, some):

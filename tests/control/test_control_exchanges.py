@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from gateway.cards.failures import advice
 from gateway.errors import CardDisguised
-from gateway.vault.answer import AnswerState
-from tests.control.kept import CANARY, ids, states
+from gateway.vault.answer import AnswerState, FailedCard
+from tests.control.kept import CANARY, ids, spool, states
 from tests.control.serving import refused
 from tests.vault.makers import answer, listed, mark, quarantine
 
@@ -120,6 +121,8 @@ def test_a_row_says_what_is_wrong_and_what_to_do(some, control, vault):
         "products": ["seaside"],
         "hotels": ["10107"],
         "echo": "echo-1",
+        "failed": 0,
+        "failed_cards": [],
         "code": "card_disguised",
         "reason": CardDisguised.text,
         "what_to_do": f"{CardDisguised.action} Then let it through the rules again: "
@@ -131,6 +134,33 @@ def test_a_row_says_what_is_wrong_and_what_to_do(some, control, vault):
     assert control.get("/v1/exchanges/mine-b", key).json() == rows["mine-b"]
     quarantine(vault, answer("mine-old"), "a_code_of_an_older_version")
     assert control.get("/v1/exchanges/mine-old", key).json()["reason"]
+
+
+def test_cards_that_failed_are_told_with_what_to_do(control, vault):
+    key = control.key("proxy", products=())
+    failed = (FailedCard(2, 1, "hotel_unknown"),)
+    spool(vault, "half", failed=1, failures=failed)
+    spool(vault, "whole")
+    for state in (AnswerState.DELIVERED, AnswerState.REPLAYED, AnswerState.ACKNOWLEDGED):
+        mark(vault, state, "half")
+    assert ids(control.get("/v1/exchanges?failed=true", key)) == ["half"]
+    assert ids(control.get("/v1/exchanges?failed=false", key)) == ["whole"]
+    assert ids(control.get("/v1/exchanges?failed=true&state=unacknowledged", key)) == []
+    row = control.get("/v1/exchanges/half", key).json()
+    told = advice("hotel_unknown")
+    assert row["failed"] == 1
+    (card,) = row["failed_cards"]
+    assert card == {
+        "booking": 2,
+        "card": 1,
+        "code": "hotel_unknown",
+        "reason": f"The card got no token: {told.reason}.",
+        "what_to_do": f"{told.action} Then have the partner send the booking again.",
+    }
+    assert row["reason"]
+    assert row["what_to_do"]
+    described = control.get("/openapi.json").json()["components"]["schemas"]
+    assert set(described["FailedCard"]["properties"]) == set(card)
 
 
 def test_p27_a_vault_that_is_down(some, control, vault):
@@ -154,6 +184,7 @@ def test_p16_odd_input_is_refused_or_finds_nothing_and_is_not_repeated(some, con
     key = control.key("proxy", "admin", products=())
     asked = [f"?{name}={odd}" for name in ("state", "hotel", "echo", "since", "limit", "client", CANARY)
              for odd in ODD]  # fmt: skip
+    asked += [f"?failed={odd}" for odd in ODD if odd != "0"]  # which is `false`
     asked += [f"?since={odd}" for odd in TIMES]
     asked += [f"?limit={odd}" for odd in ("1001", "1.5", "1&limit=2x", f"{CANARY}0000000000")]
     asked += [

@@ -105,6 +105,22 @@ BREAKAGES = (
         ANSWER,
     ),
     Breakage(
+        "hide that a card of an answer failed",
+        "P17",
+        "gateway/vault/answer.py",
+        "        named += (record.failed, record.failures)\n",
+        "        named += ()\n",
+        ANSWER,
+    ),
+    Breakage(
+        "forget which cards of an answer failed",
+        "P24",
+        "gateway/stages/inbox.py",
+        "        failed = tuple(failed_cards(batch))\n",
+        "        failed = tuple(failed_cards(batch))[:0]\n",
+        ("tests/e2e/test_failed_cards.py",),
+    ),
+    Breakage(
         "open what was refused as if it had been rewritten",
         "P17",
         "gateway/vault/answer.py",

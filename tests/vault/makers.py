@@ -95,6 +95,8 @@ def answer(exchange: str = "exchange-1", **more) -> Answer:
         "hotels": ("10107",),
         "echo": "echo-1",
         "poll": b"poll-1",
+        "failed": 0,
+        "failures": (),
         "status": 200,
         "headers": b"content-type: text/xml\r\n",
         "body": b"<a/>",

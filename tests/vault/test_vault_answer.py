@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from gateway.errors import RecordDamaged, VaultUnavailable
 from gateway.secret import Secret
-from gateway.vault.answer import AnswerState, seal, unseal
+from gateway.vault.answer import AnswerState, FailedCard, seal, unseal
 from gateway.vault.envelope import Sealer
 from tests.vault.makers import (
     answer,
@@ -44,6 +44,7 @@ def test_an_answer_comes_back_as_it_was(status, headers, body, length, code, tex
     sent = answer(
         text, status=status, headers=headers, body=body * length, hotels=tuple(several),
         products=tuple(several), echo=text, poll=body, route=text, client=text,
+        failed=status, failures=tuple(FailedCard(status, length, one) for one in several),
     )  # fmt: skip
     record = seal(SEALER, sent, code)
     assert unseal(SEALER, record) == sent
@@ -64,8 +65,21 @@ def test_a_long_answer_is_compressed_unless_clear_cards_may_be_in_it(length, cod
 COLUMNS = {
     "client": "'other'", "exchange": "'exchange-9'", "code": "'x'", "route": "'x'", "poll": "x'00'",
     "at": "'2026-03-01T12:00:00.000001+00:00'", "expires": "'2998-01-01T00:00:00.000000+00:00'",
-    "products": "'[\"city\"]'", "hotels": "'[\"10108\"]'", "echo": "NULL",
+    "failed": "1", "failures": "'[[1, 1, \"vault\"]]'", "products": "'[\"city\"]'", "hotels": "'[\"10108\"]'", "echo": "NULL",
 }  # fmt: skip
+
+
+@pytest.mark.parametrize("column", ["failed", "failures"])
+def test_p17_nobody_hides_that_a_card_failed(tmp_path: Path, column: str) -> None:
+    with opened(tmp_path) as vault:
+        sent = answer(failed=1, failures=(FailedCard(1, 2, "hotel_unknown"),))
+        keep(vault, answer=lambda kept: sent)
+        assert get(vault) == sent
+        with rows(tmp_path) as connection:
+            empty = {"failed": "0", "failures": "'[]'"}[column]
+            connection.execute(f"UPDATE answer SET {column} = {empty}")
+        with pytest.raises(RecordDamaged):
+            get(vault)
 
 
 @pytest.mark.parametrize("column", COLUMNS)

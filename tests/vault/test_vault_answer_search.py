@@ -44,7 +44,7 @@ def test_answers_are_found_by_what_they_are_about_newest_first(vault: Vault) -> 
     several = [
         answer("a", at=at(0), products=("seaside", "city"), hotels=("1", "2")),
         answer("b", at=at(3), client="other", echo=None, poll=None),
-        answer("c", at=at(1), products=(), hotels=()),
+        answer("c", at=at(1), products=(), hotels=(), failed=2),
         answer("d", at=at(2), products=("city",), hotels=("2",), echo="e", poll=b"p"),
         answer("e", at=at(2), products=('cit"y',), hotels=("%", "é"), echo=""),
     ]
@@ -72,13 +72,16 @@ def test_answers_are_found_by_what_they_are_about_newest_first(vault: Vault) -> 
         ("d", {"states": {DELIVERED}}),
         ("fd", {"states": {DELIVERED, REFUSED}}),
         ("", {"states": set()}),
+        ("c", {"failed": True}),
+        ("", {"failed": True, "hotel": "2"}),
+        ("fbeda", {"failed": False}),
         ("a", {"client": "pms", "products": {"seaside", "city"}, "hotel": "1", "poll": b"poll-1"}),
     ]:  # fmt: skip
         assert "".join(names(vault, **how)) == expected, how
     (row,) = listed(vault, poll=b"p")
     assert row == AnswerRow(
         "d", at(2), several[3].expires, "siteminder/pull", "pms", ("city",), ("2",), "e", b"p",
-        DELIVERED, "", row.size,
+        0, (), DELIVERED, "", row.size,
     )  # fmt: skip
     assert row.size > 80
 
@@ -106,6 +109,7 @@ def test_what_is_asked_for_most_is_found_by_an_index(tmp_path: Path) -> None:
         listed(vault, client="pms", poll=b"p")
         listed(vault, client="pms", echo="e")
         listed(vault, client="pms", exchange="e")
+        listed(vault, failed=True)
         get(vault)
         vault.answers.totals()
     assert "answer_at" in plans[0]
@@ -116,6 +120,7 @@ def test_what_is_asked_for_most_is_found_by_an_index(tmp_path: Path) -> None:
             "answer_poll",
             "answer_echo",
             "(client=? AND exchange=?)",
+            "answer_failed",
             "(client=? AND exchange=?)",
             "COVERING INDEX answer_state",
         ],

@@ -19,11 +19,13 @@ from gateway.vault.service import Vault
 from tests.children import run
 from tests.vault.makers import (
     PAN,
+    answer,
     booking,
     find,
     get,
     get_refused,
     keep,
+    listed,
     new,
     open_vault,
     opened,
@@ -68,9 +70,9 @@ class Old:
 ALL = [purpose.value for purpose in Purpose]
 FIRST = Old(1, 4, {"spool", "quarantine", "cvc", "foreign", "recapture"})
 SECOND = Old(2, 5, {"recapture"})
-THIRD = Old(3, 4, set())
+THIRD = Old(3, 5, set())
 each_version = pytest.mark.parametrize("old", [FIRST, SECOND, THIRD], ids=repr)
-each_without_a_key = pytest.mark.parametrize("old", [FIRST, SECOND], ids=repr)
+each_that_lacks_keys = pytest.mark.parametrize("old", [FIRST, SECOND], ids=repr)
 
 
 def purposes(directory: Path) -> list[str]:
@@ -134,7 +136,7 @@ def test_four_that_open_an_older_vault_together_add_one_set_of_keys(
     assert purposes(tmp_path) == ALL
 
 
-@each_without_a_key
+@each_that_lacks_keys
 @pytest.mark.parametrize("at", ["keyring:begun", "keyring:written", "keyring:committed"])
 def test_p24_killed_while_it_adds_keys_an_older_vault_opens_again(
     tmp_path: Path, at: str, old: Old
@@ -184,22 +186,32 @@ def test_p22_a_vault_that_lost_every_key_gets_no_new_ones(tmp_path: Path) -> Non
     assert purposes(tmp_path) == []
 
 
-def test_what_version_3_kept_besides_cards_opens(tmp_path: Path) -> None:
-    THIRD.restore(tmp_path)
+@pytest.mark.parametrize("old", [SECOND, THIRD], ids=repr)
+def test_what_an_older_version_kept_besides_cards_opens(tmp_path: Path, old: Old) -> None:
+    old.restore(tmp_path)
     with opened(tmp_path) as vault:
-        assert THIRD.seaside is not None
-        issued = asyncio.run(vault.foreign(THIRD.seaside.iduser, "seaside", "paycomet"))
-        assert issued.reveal() == b'{"idUser": 778123}'
-
-
-def test_what_version_2_kept_besides_cards_opens(tmp_path: Path) -> None:
-    SECOND.restore(tmp_path)
-    with opened(tmp_path) as vault:
-        assert SECOND.seaside is not None
+        assert old.seaside is not None
         assert get(vault).body == b"<kept/>"
         assert get_refused(vault, "exchange-2").body == b"<refused/>"
-        issued = asyncio.run(vault.foreign(SECOND.seaside.iduser, "seaside", "paycomet"))
+        issued = asyncio.run(vault.foreign(old.seaside.iduser, "seaside", "paycomet"))
         assert issued.reveal() == b'{"idUser": 778123}'
-        wanted = Wanted(SECOND.seaside, frozenset({"seaside"}), with_cvc=True)
+        wanted = Wanted(old.seaside, frozenset({"seaside"}), with_cvc=True)
         (found,) = asyncio.run(vault.find([wanted]))
         assert found.cvc.reveal() == "737"
+
+
+def test_a_gateway_of_version_4_goes_on_beside_this_one(tmp_path: Path) -> None:
+    """It knows no failed cards, and adds answers without."""
+    with opened(tmp_path) as vault:
+        keep(vault, answer=lambda kept: answer())
+        columns = (
+            "client, exchange, quarantined, state, code, at, expires, route, products, hotels, echo,"
+            " poll, size"
+        )
+        with rows(tmp_path) as connection:
+            connection.execute(
+                f"INSERT INTO answer ({columns}) SELECT client, 'exchange-old', quarantined, state,"
+                f" code, at, expires, route, products, hotels, echo, poll, size FROM answer"
+            )
+        found = {row.exchange: (row.failed, row.failures) for row in listed(vault)}
+    assert found == {"exchange-1": (0, ()), "exchange-old": (0, ())}

@@ -1,0 +1,62 @@
+"""An answer in which a card got no token says so, to whoever looks for trouble."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import requests
+
+from tests.e2e.process import until
+from tests.running import ROOT
+
+
+def command(gateway, *arguments):
+    whole = [sys.executable, "-m", "gateway", "exchanges", *arguments, "--json"]
+    whole += ["--config", str(gateway.config_file)]
+    done = subprocess.run(whole, capture_output=True, check=False, cwd=ROOT)
+    assert done.stderr == b""
+    return done.returncode, json.loads(done.stdout)
+
+
+def over_http(gateway, path, **key):
+    url = "http://{}:{}/v1/exchanges{}".format(*gateway.addresses.control, path)
+    answer = requests.get(url, headers={"X-Api-Key": gateway.key(**key)}, timeout=10)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def failures(row):
+    return [(one["booking"], one["card"], one["code"]) for one in row["failed_cards"]]
+
+
+def test_a_card_that_failed_is_found_though_its_answer_was_delivered(own_gateway):
+    gateway = own_gateway()
+    whole, half = gateway.pull("CARDS"), gateway.pull("BADEXPIRY")
+    assert half.headers["X-Gateway-Cards"].endswith("failed=1")
+    name = half.headers["X-Gateway-Exchange"]
+    assert until(10, lambda: over_http(gateway, f"/{name}")["state"] == "delivered")
+    assert until(10, lambda: len(over_http(gateway, "?state=delivered")) == 2)
+    (row,) = over_http(gateway, "?failed=true")
+    assert (row["exchange"], row["failed"], failures(row)) == (name, 1, [(1, 1, "expiry_invalid")])
+    assert command(gateway, "list") == (1, [row])
+    assert command(gateway, "list", "--failed") == (1, [row])
+    assert command(gateway, "show", name) == (0, row)
+    (other,) = over_http(gateway, "?failed=false")
+    assert other["exchange"] == whole.headers["X-Gateway-Exchange"]
+    assert (other["failed"], other["failed_cards"]) == (0, [])
+
+
+def test_a_hotel_that_nobody_mapped_fails_each_card_by_its_place(own_gateway):
+    gateway = own_gateway(hotels={"siteminder": {"10107": "seaside"}})
+    answer = gateway.pull("CARDS", session=gateway.session(gateway.key(products=())))
+    # of no known product: for those who may see all
+    assert over_http(gateway, "?failed=true") == []
+    (row,) = over_http(gateway, "?failed=true", products=())
+    failed = int(answer.headers["X-Gateway-Cards"].rpartition("=")[2])
+    assert failed == row["failed"] == len(row["failed_cards"]) > 1
+    assert {code for _, _, code in failures(row)} == {"hotel_unknown"}
+    places = [(booking, card) for booking, card, _ in failures(row)]
+    assert places == sorted(set(places))
+    assert places[0] == (1, 1)
