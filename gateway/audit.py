@@ -8,25 +8,31 @@ from enum import StrEnum
 
 
 class Action(StrEnum):
-    """What was done, or about to be done, with a card."""
+    """What was done, or about to be done, with a card, a kept answer or a key."""
 
     TOKENIZE = "tokenize"
     DETOKENIZE = "detokenize"
     EXCHANGE = "exchange"  # our token, for the processor's own
     ISSUE = "issue"  # the card goes to a processor, which issues a token of its own for it
     REPLAY = "replay"  # a refused answer is opened, and runs through today's rules
+    FETCH = "fetch"  # a kept answer is handed out once more
+    ACKNOWLEDGE = "acknowledge"  # a client says that it has its answer
     KEY_CREATE = "key_create"
     KEY_REVOKE = "key_revoke"
 
 
 class Outcome(StrEnum):
-    """How far it came. An `INTENT` row is durable before a card is put in; another row ends it."""
+    """How far it came. An `INTENT` row is durable before a card is put in or an answer is opened;
+    another row ends it."""
 
     INTENT = "intent"
     DONE = "done"
     FAILED = "failed"  # of a card that was to be put in: it has certainly not left
     UNKNOWN = "unknown"  # the card has left, and no answer that could be accepted came back
     REFUSED = "refused"
+
+
+COMMAND_LINE = "command line"  # the origin of what is done beside a running gateway
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,7 +110,8 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """A token that this exchange asked the vault to open; its intent is durable, its end is not."""
+    """A token, or a kept answer, that this exchange asked the vault to open; its intent is durable,
+    its end is not."""
 
     intent: Entry
     product: str

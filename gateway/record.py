@@ -133,8 +133,9 @@ class Recorder:
 
 
 def _ended(exchange: Exchange, error: GatewayError | None) -> Outcome:
-    """What became of the cards that were put in. `failed` promises that none has left: a charge
-    that may have taken effect must not look as if it could be repeated."""
+    """What became of the cards that were put in, or of the answer that was handed out once more.
+    `failed` promises that none has left: a charge that may have taken effect must not look as if it
+    could be repeated."""
     if error is None:
         return Outcome.DONE
-    return Outcome.UNKNOWN if exchange.sent else Outcome.FAILED
+    return Outcome.UNKNOWN if exchange.sent or exchange.again else Outcome.FAILED

@@ -261,7 +261,7 @@ class Worker:
         )
 
     def _calls(self) -> list[APIRouter]:
-        calls = [Exchanges(self._vault.answers, self._pipeline.replay).router]
+        calls = [Exchanges(self._vault.answers, self._pipeline.replay, self._clock).router]
         if self.recaptures is not None:
             calls.append(RecaptureCalls(self.recaptures, self._access, self._clock).router)
         return calls

@@ -15,6 +15,7 @@ from typing import Annotated, Final, TypeVar, cast
 
 import typer
 
+from gateway.audit import COMMAND_LINE, Action, Entry, Outcome
 from gateway.cli import duration
 from gateway.cli.output import (
     DEFAULT_CONFIG,
@@ -158,16 +159,36 @@ def answer(
         row = _row(vault, id, client)
         if row.code:
             raise AnswerRefused
-        kept = _run(vault.answers.open(id, client=row.client))
-    if kept is None:
-        raise ExchangeUnknown
+        intent = _fetching(row, Outcome.INTENT)
+        kept = _run(vault.answers.fetch(id, client=row.client, intent=intent))
+        if kept is None:
+            raise ExchangeUnknown
+        _write(kept.body, out)
+        _run(vault.record([_fetching(row, Outcome.DONE)]))
+    if out is not None:
+        done(f"{len(kept.body)} bytes in {out} (status {kept.status}).")
+
+
+def _write(body: bytes, out: Path | None) -> None:
     if out is None:
-        sys.stdout.buffer.write(kept.body)
+        sys.stdout.buffer.write(body)
         sys.stdout.buffer.flush()
         return
     with os.fdopen(os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(kept.body)
-    done(f"{len(kept.body)} bytes in {out} (status {kept.status}).")
+        file.write(body)
+
+
+def _fetching(row: AnswerRow, outcome: Outcome) -> Entry:
+    """The audit's entry: whoever may read the vault's files has no key to name."""
+    return Entry(
+        at=datetime.now(UTC),
+        exchange=row.exchange,
+        action=Action.FETCH,
+        outcome=outcome,
+        origin=COMMAND_LINE,
+        route=row.route,
+        product=row.product,
+    )
 
 
 @app.command("replay")

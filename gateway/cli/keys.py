@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Annotated, Final
+from typing import Annotated
 
 import typer
 
@@ -18,6 +18,7 @@ from gateway.access.keys import (
     is_live,
     key_id,
 )
+from gateway.audit import COMMAND_LINE
 from gateway.cli import duration
 from gateway.cli.output import (
     DEFAULT_CONFIG,
@@ -35,8 +36,6 @@ from gateway.networks import is_within, parse_networks
 from gateway.vault.model import KeyRow
 from gateway.vault.service import Vault
 from gateway.yaml_model import suggest
-
-_ORIGIN: Final = "command line"
 
 app = typer.Typer(no_args_is_help=True, help="Make, list and revoke gateway keys.")
 
@@ -89,7 +88,7 @@ def create_key(  # noqa: PLR0917 - typer's options
     )
     with _vault(settings) as vault:
         try:
-            key, row = create(vault.keys, new, now, _ORIGIN)
+            key, row = create(vault.keys, new, now, COMMAND_LINE)
         except TooManyKeys as error:
             complain(error.text, "Revoke one of them, or choose another name:")
             for old in error.live:
@@ -151,7 +150,7 @@ def revoke_key(
         if row is None:
             complain("There is no key with this id.", "The ids: card-gateway keys list")
             raise typer.Exit(2)
-        if row.revoked is not None or not vault.keys.revoke(row.id, now, _ORIGIN):
+        if row.revoked is not None or not vault.keys.revoke(row.id, now, COMMAND_LINE):
             say(f"Key {row.id} was revoked before.")
             return
     done(f"Key {row.id} of {row.client} ({row.name}) is revoked.")

@@ -28,12 +28,13 @@ _NO_KEY: Final = "-"  # of another scheme
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who calls, and what for. `products` None: every product."""
+    """Who calls, from where, and what for. `products` None: every product."""
 
     client: str
     key_id: str
     scopes: frozenset[str]
     products: frozenset[str] | None
+    origin: str  # its address
 
     @property
     def is_admin(self) -> bool:
@@ -57,7 +58,9 @@ async def authenticated(request: Request) -> Caller:
         raise NetworkNotAllowed
     address = access.client_of(ip_address(request.client.host), headers)
     admission = access.holder(address, _keys_in(headers))
-    return Caller(admission.client, admission.key_id, admission.scopes, admission.products)
+    return Caller(
+        admission.client, admission.key_id, admission.scopes, admission.products, str(address)
+    )
 
 
 Authenticated = Annotated[Caller, Depends(authenticated)]

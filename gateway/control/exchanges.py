@@ -11,6 +11,8 @@ not see is not there: 404, not 403.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Annotated, Final, Literal, Protocol
 
@@ -18,6 +20,7 @@ from fastapi import APIRouter, Depends, Query
 from fastapi.responses import Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from gateway.audit import Action, Entry, Outcome
 from gateway.control import problems
 from gateway.control.caller import Caller, needs
 from gateway.control.handed import Handed
@@ -101,8 +104,8 @@ class Replayed(BaseModel):
 class Exchanges:
     """The part of the control API."""
 
-    def __init__(self, answers: AnswerTable, replay: Replay) -> None:
-        self._answers, self._replay = answers, replay
+    def __init__(self, answers: AnswerTable, replay: Replay, clock: Callable[[], datetime]) -> None:
+        self._answers, self._replay, self._clock = answers, replay, clock
         self.router = APIRouter(prefix="/exchanges", tags=["exchanges"])
         add = self.router.add_api_route
         add("", self.listed, methods=["GET"], summary="List")
@@ -153,18 +156,21 @@ class Exchanges:
         """The answer as it would have been delivered: status, headers, body; all but
         `Cache-Control` and what belongs to a connection. From then on it is `replayed`.
 
-        Only for the client whose it is, and never one that was refused.
+        Only for the client whose it is, and never one that was refused. The intent is in the audit
+        before it is opened, its end once all of it was handed over.
         """
         row = await self._own(id, caller, client)
         if row.code:
             raise AnswerRefused
-        answer = await self._answers.open(id, client=row.client)
+        intent = replace(self._entry(caller, row, Action.FETCH), outcome=Outcome.INTENT)
+        answer = await self._answers.fetch(id, client=row.client, intent=intent)
         if answer is None:
             raise ExchangeUnknown
 
         async def handed() -> None:
             event("answer_replayed", exchange=id, client=row.client, key=caller.key_id)
-            await self._answers.mark(id, AnswerState.REPLAYED, client=row.client)
+            done = self._entry(caller, row, Action.FETCH)
+            await self._answers.reached(id, AnswerState.REPLAYED, client=row.client, entry=done)
 
         return Handed(answer, handed)
 
@@ -173,7 +179,8 @@ class Exchanges:
         row = await self._own(id, caller, client)
         if row.state is AnswerState.REFUSED:
             raise AnswerRefused
-        await self._answers.mark(id, AnswerState.ACKNOWLEDGED, client=row.client)
+        done = self._entry(caller, row, Action.ACKNOWLEDGE)
+        await self._answers.reached(id, AnswerState.ACKNOWLEDGED, client=row.client, entry=done)
         return KeptExchange.of(await self._row(id, caller, client))
 
     async def replay(
@@ -193,6 +200,20 @@ class Exchanges:
             return problems.answer(error, phase="response")
         event("answer_passed", exchange=kept, client=row.client, key=caller.key_id)
         return Replayed(exchange=kept, client=row.client)
+
+    def _entry(self, caller: Caller, row: AnswerRow, action: Action) -> Entry:
+        """The audit's entry of something that `caller` did with an answer."""
+        return Entry(
+            at=self._clock(),
+            exchange=row.exchange,
+            action=action,
+            outcome=Outcome.DONE,
+            client=caller.client,
+            key=caller.key_id,
+            origin=caller.origin,
+            route=row.route,
+            product=row.product,
+        )
 
     async def _row(self, id: str, caller: Caller, client: str | None) -> AnswerRow:
         """The exchange, if the caller may know of it. Raises ExchangeUnknown."""

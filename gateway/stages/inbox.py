@@ -10,10 +10,11 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from gateway.audit import Entry
+from gateway.audit import Action, Entry, Outcome
 from gateway.codecs.document import Document
 from gateway.errors import (
     BodyTooLarge,
@@ -26,7 +27,7 @@ from gateway.errors import (
     MessageUnfit,
     VaultUnavailable,
 )
-from gateway.exchange import Exchange, Response
+from gateway.exchange import Exchange, Response, Use
 from gateway.headers import STALE, Headers
 from gateway.log import event
 from gateway.rules.model import Inbox as Rule
@@ -34,9 +35,10 @@ from gateway.rules.model import Route
 from gateway.stages.batch import Batch
 from gateway.stages.failed_cards import failed_cards
 from gateway.stages.guard import guard_text
+from gateway.stages.opening import entry_of
 from gateway.stages.without_codes import without_codes
 from gateway.threads import run
-from gateway.vault.answer import Answer, AnswerState, FailedCard
+from gateway.vault.answer import Answer, AnswerRow, AnswerState, FailedCard
 from gateway.vault.model import ExchangeKnown
 from gateway.vault.service import Vault
 
@@ -228,17 +230,27 @@ class Inbox:
             name = (row.client, row.exchange)
             if name in self._reached or not self._claim(exchange, name):
                 continue
-            try:
-                kept = await self._vault.answers.open(row.exchange, client=client)
-            except BaseException:  # also a cancellation: whoever asks next shall get it
-                self._release(exchange)
-                raise
-            if kept is None:  # it expired meanwhile
-                self._release(exchange)
-                continue
+            with ExitStack() as undo:  # also at a cancellation: whoever asks next shall get it
+                undo.callback(self._release, exchange)
+                kept = await self._fetch(exchange, row)
+                if kept is None:  # it expired meanwhile
+                    continue
+                undo.pop_all()
             exchange.again = row.exchange
             return Response(kept.status, "", read_headers(kept.headers), kept.body)
         return None
+
+    async def _fetch(self, exchange: Exchange, row: AnswerRow) -> Answer | None:
+        """The kept answer; who gets it is in the audit before, and at the end how that went."""
+        entry = entry_of(exchange, row.route, Action.FETCH, self._clock())
+        intent = replace(
+            entry, outcome=Outcome.INTENT, product=row.product, detail=f"of {row.exchange}"
+        )
+        exchange.uses = [Use(intent, row.product, resolved=True)]
+        kept = await self._vault.answers.fetch(row.exchange, client=row.client, intent=intent)
+        if kept is None:
+            exchange.uses = []
+        return kept
 
     # --- how far it came ------------------------------------------------------------------------
 

@@ -93,17 +93,7 @@ class Opening:
 
     def entry_of(self, exchange: Exchange, route: str, action: Action) -> Entry:
         """The same, where no route is known."""
-        admission = admission_of(exchange)
-        return Entry(
-            at=self.clock(),
-            exchange=exchange.id,
-            action=action,
-            outcome=Outcome.DONE,
-            client=admission.client,
-            key=admission.key_id,
-            origin=str(exchange.origin),
-            route=route,
-        )
+        return entry_of(exchange, route, action, self.clock())
 
     async def timed(self, exchange: Exchange, operation: str, call: Awaitable[T]) -> T:
         """What `call` answers; its time is the vault's."""
@@ -114,6 +104,21 @@ class Opening:
             spent = perf_counter() - started
             exchange.seconds["vault"] = exchange.seconds.get("vault", 0.0) + spent
             self._metrics.vault_seconds.labels(operation).observe(spent)
+
+
+def entry_of(exchange: Exchange, route: str, action: Action, at: datetime) -> Entry:
+    """What the audit says of this exchange, `done` unless it is said otherwise."""
+    admission = admission_of(exchange)
+    return Entry(
+        at=at,
+        exchange=exchange.id,
+        action=action,
+        outcome=Outcome.DONE,
+        client=admission.client,
+        key=admission.key_id,
+        origin=str(exchange.origin),
+        route=route,
+    )
 
 
 def admission_of(exchange: Exchange) -> Admission:

@@ -70,6 +70,11 @@ class About:
     failed: int  # cards in it that got no token
     failures: tuple[FailedCard, ...]  # the first of them
 
+    @property
+    def product(self) -> str:
+        """Whose cards are in it; empty where that is not one product's."""
+        return self.products[0] if len(self.products) == 1 else ""
+
     @classmethod
     def of(cls, record: AnswerRecord, **more: Any) -> Self:  # Any: the subclass's own fields
         """Read from its columns, with what the subclass has besides."""

@@ -14,6 +14,8 @@ from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from typing import Any, Final
 
+from gateway.audit import Entry
+from gateway.vault import entries as audit
 from gateway.vault.answer import (
     Answer,
     AnswerRow,
@@ -132,6 +134,19 @@ class AnswerTable:
         write = self._database.write("mark", lambda c: c.executemany(_MARK, values).rowcount)
         return await asyncio.wrap_future(write)
 
+    async def reached(
+        self, exchange: str, state: AnswerState, *, client: str, entry: Entry
+    ) -> None:
+        """As `mark`, with the audit's entry of it in the same transaction."""
+
+        values = (client, exchange, state.value, _before(state))
+
+        def work(connection: Connection) -> None:
+            audit.append(connection, [entry])
+            connection.execute(_MARK, values)
+
+        await asyncio.wrap_future(self._database.write("reached", work))
+
     async def listed(
         self,
         *,
@@ -179,6 +194,13 @@ class AnswerTable:
         Raises RecordDamaged.
         """
         return await self._open(self._keyring.spool, exchange, client, quarantined=False)
+
+    async def fetch(self, exchange: str, *, client: str, intent: Entry) -> Answer | None:
+        """As `open`, for handing it out: `intent` is in the audit, durable, before it is opened."""
+        await asyncio.wrap_future(
+            self._database.write("fetch", lambda c: audit.append(c, [intent]))
+        )
+        return await self.open(exchange, client=client)
 
     async def open_refused(self, exchange: str, *, client: str) -> Answer | None:
         """The refused answer as it came, with whatever clear card data is in it. It is for whoever

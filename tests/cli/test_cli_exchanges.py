@@ -170,6 +170,12 @@ def test_p16_an_answer_goes_into_a_file_for_its_owner_only(run, some, tmp_path, 
     assert "File exists" in err
     assert file.read_bytes() == BODY
     assert {row.exchange: row.state for row in listed(vault)}["mine-a"] is AnswerState.UNDELIVERED
+    audit = [row.entry for row in vault.entries()]
+    assert [(one.action, one.outcome, one.exchange, one.origin) for one in audit] == [
+        ("fetch", "intent", "mine-a", "command line"),
+        ("fetch", "done", "mine-a", "command line"),
+        ("fetch", "intent", "theirs-a", "command line"),  # its file could not be written
+    ]
 
 
 def piped(run, *arguments, **how):

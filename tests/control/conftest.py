@@ -27,8 +27,8 @@ def replay():
 
 
 @pytest.fixture
-def control(vault, replay):
-    with serving([Exchanges(vault.answers, replay).router]) as running:
+def control(vault, replay, clock):
+    with serving([Exchanges(vault.answers, replay, clock).router]) as running:
         yield running
 
 
