@@ -149,7 +149,7 @@ class Exchange:
     product_fixed: bool = False  # the channel's request names it: cards go nowhere else
     turn: tuple[str, str] | None = None  # what of this system nobody else may ask for meanwhile
     poll: bytes | None = None  # a hash of what is asked for, where the same poll is recognised
-    held_back: bool = False  # it is a replay: codes in it are older than they may be
+    replays: str = ""  # the refused exchange whose answer this one lets through today's rules
     kept: bool = False  # its rewritten answer is in the inbox
     handing: tuple[str, str] | None = None  # (client, exchange): the answer that it hands over
     again: str = ""  # the exchange whose kept answer this one gets

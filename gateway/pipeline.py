@@ -71,6 +71,7 @@ from gateway.stages.swap import Swap
 from gateway.stages.turns import Turns
 from gateway.stages.without_codes import blank_codes, code_names
 from gateway.threads import IN_THREAD, run
+from gateway.vault.model import AnswerCameOut
 
 _OURSELVES: Final = ip_address("127.0.0.1")
 
@@ -287,7 +288,7 @@ class Pipeline:
             client, key, frozenset(), frozenset(refused.products) or None
         )
         exchange.route, exchange.response = route, response
-        exchange.held_back = True
+        exchange.replays = name
         if len(refused.products) == 1:
             (exchange.product_named,) = refused.products
             exchange.product_fixed = route.protocol is not None
@@ -295,7 +296,8 @@ class Pipeline:
             await self._give_back(exchange, route, response)
             if not exchange.kept:
                 await self._s.inbox.keep(exchange, route, refused.products)
-            await self._s.inbox.came_out(name, client)
+        except AnswerCameOut:  # beside us, in another process
+            raise ExchangeUnknown from None
         finally:
             self._s.inbox.ended(exchange, ClientGone())  # nobody has it yet
             for size, document in exchange.documents:

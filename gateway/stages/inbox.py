@@ -123,6 +123,7 @@ class Inbox:
             status=response.status,
             headers=_write(response.headers),
             body=response.body,
+            replays=exchange.replays,
         )
 
     async def refuse(self, exchange: Exchange, route: Route, answer: Response, code: str) -> None:
@@ -172,10 +173,6 @@ class Inbox:
             return None
         await self._vault.record([intent])
         return await self._vault.answers.open_refused(exchange, client=client)
-
-    async def came_out(self, exchange: str, client: str) -> None:
-        """A refused answer was rewritten after all, and is kept under another id."""
-        await self._vault.answers.mark(exchange, AnswerState.REPLAYED, client=client)
 
     async def keep(self, exchange: Exchange, route: Route, products: Sequence[str]) -> None:
         """Keeps an answer in which there was nothing to rewrite. Raises VaultUnavailable."""

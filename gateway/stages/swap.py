@@ -139,8 +139,8 @@ class Swap:
                 link = replace(booking.booking, virtual=virtual) if virtual else booking.booking
                 card = place.card
                 until = (
-                    None
-                    if product.hold_cvc is None or exchange.held_back
+                    None  # codes in a replay are older than they may be
+                    if product.hold_cvc is None or exchange.replays
                     else self._opening.clock() + product.hold_cvc
                 )
                 cvc = None if until is None else card.cvc

@@ -101,6 +101,8 @@ class Answer(About):
     status: int
     headers: bytes = field(repr=False)  # the head, as the caller serialises it
     body: bytes = field(repr=False)
+    # The refused exchange, of the same client, whose answer it was: `replayed` from the same commit on.
+    replays: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +152,7 @@ def seal(sealer: Sealer, answer: Answer, code: str | None = None) -> AnswerRecor
     # repeats in it, and an attacker can have his own guesses stand beside the card.
     compress = not quarantined and len(answer.body) >= _COMPRESSED_FROM
     sealed = sealer.seal(_pack(answer, compress=compress), _place(record))
-    return record._replace(size=len(sealed), sealed=sealed)
+    return record._replace(size=len(sealed), sealed=sealed, replays=answer.replays)
 
 
 def unseal(sealer: Sealer, record: AnswerRecord) -> Answer:

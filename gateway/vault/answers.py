@@ -29,15 +29,16 @@ from gateway.vault.aside import Aside
 from gateway.vault.entries import stamp, unstamp
 from gateway.vault.envelope import Sealer
 from gateway.vault.keyring import Keyring
-from gateway.vault.model import AnswerRecord, ExchangeKnown
+from gateway.vault.model import AnswerCameOut, AnswerRecord, ExchangeKnown
 from gateway.vault.sqlite import Connection, Database, Step, no_step
 
 _COLUMNS: Final = (
     "client, exchange, quarantined, state, code, at, expires, route, products, hotels, echo, poll,"
     " size, failed, failures"
 )
+_STORED: Final = AnswerRecord._fields.index("sealed")
 _INSERT: Final = (
-    f"INSERT INTO answer ({_COLUMNS}) VALUES ({', '.join('?' * 15)})"
+    f"INSERT INTO answer ({_COLUMNS}) VALUES ({', '.join('?' * _STORED)})"
     " ON CONFLICT (client, exchange) DO NOTHING"
 )
 _OPEN: Final = (
@@ -65,24 +66,38 @@ _TOTALS: Final = "SELECT state, count(*), sum(size), min(at) FROM answer GROUP B
 # An answer can have megabytes, each of which is overwritten: others shall be written in between.
 _PURGED_AT_ONCE: Final = 16
 
-# What each state may come from. Nothing goes back: a note that comes late changes nothing.
+# What each state may come from. Nothing goes back: a note that comes late changes nothing. What was
+# refused comes out with the answer that was made of it, and not otherwise.
 _BEFORE: Final = {
     state: json.dumps(before)
     for state, before in {
         AnswerState.DELIVERED: ["undelivered"],
-        AnswerState.REPLAYED: ["undelivered", "delivered", "refused"],
+        AnswerState.REPLAYED: ["undelivered", "delivered"],
         AnswerState.ACKNOWLEDGED: ["undelivered", "delivered", "replayed"],
     }.items()
 }
+_FROM_QUARANTINE: Final = json.dumps(["refused"])
 
 
 def insert(connection: Connection, record: AnswerRecord) -> None:
     """Adds an answer to the transaction. Raises ExchangeKnown."""
-    row = connection.execute(_INSERT, record[:-1])
+    row = connection.execute(_INSERT, record[:_STORED])
     if row.rowcount != 1:
         raise ExchangeKnown
     body = "INSERT INTO answer_body (id, sealed) VALUES (?, ?)"
     connection.execute(body, (row.lastrowid, record.sealed))
+
+
+def come_out(connection: Connection, record: AnswerRecord) -> None:
+    """Notes, in the transaction that adds an answer, what refused one it was made of, if of any.
+
+    Raises AnswerCameOut when that one is not refused any more: it comes out once.
+    """
+    if not record.replays:
+        return
+    values = (record.client, record.replays, AnswerState.REPLAYED.value, _FROM_QUARANTINE)
+    if connection.execute(_MARK, values).rowcount != 1:
+        raise AnswerCameOut
 
 
 class AnswerTable:
@@ -121,7 +136,7 @@ class AnswerTable:
     async def mark(self, exchange: str, state: AnswerState, *, client: str) -> bool:
         """Whether there is such an answer and it was not that far yet; it is from now on, durable.
 
-        undelivered → delivered → replayed → acknowledged, each may be left out; refused → replayed.
+        undelivered → delivered → replayed → acknowledged, each may be left out.
         Raises ValueError for a state that nothing comes to.
         """
         return await self.mark_all({(client, exchange): state}) == 1
@@ -138,7 +153,6 @@ class AnswerTable:
         self, exchange: str, state: AnswerState, *, client: str, entry: Entry
     ) -> None:
         """As `mark`, with the audit's entry of it in the same transaction."""
-
         values = (client, exchange, state.value, _before(state))
 
         def work(connection: Connection) -> None:
@@ -186,7 +200,7 @@ class AnswerTable:
             " ORDER BY at DESC, id DESC LIMIT ?"
         )
         rows = await self._read(lambda c: c.execute(statement, [*values, limit]).fetchall())
-        return [row_of(AnswerRecord._make((*row, b""))) for row in rows]
+        return [row_of(AnswerRecord._make((*row, b"", ""))) for row in rows]
 
     async def open(self, exchange: str, *, client: str) -> Answer | None:
         """The rewritten answer, whole; None when there is none, or it was refused.

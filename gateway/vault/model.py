@@ -124,6 +124,7 @@ class AnswerRecord(NamedTuple):
     failed: int
     failures: str  # JSON: [booking, card, code] of each
     sealed: bytes  # status, headers, body
+    replays: str = ""  # not stored: see `Answer`
 
 
 class LinkChange(NamedTuple):
@@ -166,6 +167,10 @@ class ExchangeKnown(Exception):
     """The client's exchange id names an answer already, which stands as it was. Keep this one under
     another id.
     """
+
+
+class AnswerCameOut(Exception):
+    """The refused answer that this one was made of is refused no more: another try was first."""
 
 
 @dataclass(frozen=True, slots=True)

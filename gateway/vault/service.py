@@ -144,8 +144,8 @@ class Vault:
         order, and gives the answer to be kept with them, undelivered; None: there is nothing to
         keep; `size`: how many bytes it reads. What it raises is raised here, and then nothing was
         committed. It may be called again, with other tokens where another writer was first: only its
-        last call counts. Raises ExchangeKnown
-        when the answer's client has an answer under its exchange id already; nothing was committed.
+        last call counts. Raises ExchangeKnown when the answer's client has an answer under its exchange
+        id already, AnswerCameOut when it replays one that is refused no more; nothing was committed.
         """
         if entries and len(entries) < len(cards):
             raise ValueError("entries: none, or one for each card")

@@ -121,6 +121,8 @@ class SqliteStore:
             if changes.answer is not None:
                 answers.insert(connection, changes.answer)
                 self._step("keep:spooled")
+                answers.come_out(connection, changes.answer)
+                self._step("keep:came_out")
             return plan
 
         return self._database.write("keep", work)

@@ -200,12 +200,14 @@ def test_an_answer_goes_into_a_pipe_and_not_onto_a_terminal(run, some):
 
 
 def test_p03_a_refused_answer_is_given_to_nobody(run, some, tmp_path, vault):
-    for _ in range(2):
+    for state in (AnswerState.REFUSED, AnswerState.REPLAYED):
+        if state is AnswerState.REPLAYED:
+            keep(vault, answer=lambda _: answer("mine-new", replays="mine-bad"))
+        assert {row.exchange: row.state for row in listed(vault)}["mine-bad"] is state
         code, out, err = run("exchanges", "answer", "mine-bad", "--out", str(tmp_path / "a"))
         assert (code, out) == (2, "")
         assert err.startswith(AnswerRefused.text)
         assert not (tmp_path / "a").exists()
-        mark(vault, AnswerState.REPLAYED, "mine-bad")
 
 
 # --- through the rules again ----------------------------------------------------------------------

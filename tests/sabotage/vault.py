@@ -13,6 +13,7 @@ FOREIGN = ("tests/vault/test_vault_foreign.py",)
 KEYS = ("tests/vault/test_vault_keys.py",)
 RECAPTURES = ("tests/vault/test_vault_recaptures.py",)
 MIGRATION = ("tests/vault/test_vault_migration.py",)
+REPLAY = ("tests/vault/test_vault_replay.py",)
 SERVICE = ("tests/vault/test_vault_service.py",)
 SQLITE = ("tests/vault/test_vault_sqlite.py",)
 TOKENS = ("tests/vault/test_vault_tokens.py",)
@@ -36,8 +37,8 @@ BREAKAGES = (
         "hold security codes that no product asked for",
         "P21",
         "gateway/stages/swap.py",
-        "if product.hold_cvc is None or exchange.held_back\n                    else self._opening.clock() + product.hold_cvc",
-        "if exchange.held_back\n                    else self._opening.clock().replace(year=2100)",
+        "if product.hold_cvc is None or exchange.replays\n                    else self._opening.clock() + product.hold_cvc",
+        "if exchange.replays\n                    else self._opening.clock().replace(year=2100)",
         (f"{HELD}::test_a_product_that_does_not_ask_holds_none",),
     ),
     Breakage(
@@ -346,6 +347,23 @@ BREAKAGES = (
         "                sealed = changes.answer\n"
         '                self._database.write("later", lambda c: answers.insert(c, sealed))\n',
         ("tests/vault/test_vault_answer_crash.py", *ANSWERS),
+    ),
+    Breakage(
+        "note in a transaction of its own that a refused answer came out",
+        "P24",
+        "gateway/vault/store.py",
+        "                answers.come_out(connection, changes.answer)\n",
+        "                came = changes.answer\n"
+        '                self._database.write("later", lambda c: answers.come_out(c, came))\n',
+        REPLAY,
+    ),
+    Breakage(
+        "let a refused answer come out twice",
+        "P24",
+        "gateway/vault/answers.py",
+        "        raise AnswerCameOut\n",
+        "        return\n",
+        REPLAY,
     ),
     Breakage(
         "call an answer kept whose exchange id was taken",
