@@ -46,13 +46,17 @@ from gateway.pipeline import Pipeline, Stages
 from gateway.recapture import parts
 from gateway.record import Recorder
 from gateway.refused import Refusals
+from gateway.replay import Replay
 from gateway.rules.model import HostPattern, RuleSet
 from gateway.rules.watch import Rules
 from gateway.stages.admit import Admitting
 from gateway.stages.exchange_tokens import TokenExchange
 from gateway.stages.inbox import Inbox
 from gateway.stages.issuing import Issuing
+from gateway.stages.last_look import LastLook
+from gateway.stages.messages import Messages
 from gateway.stages.opening import Opening
+from gateway.stages.quarantine import Quarantine
 from gateway.stages.swap import Swap
 from gateway.stages.turns import Turns
 from gateway.upkeep import Upkeep
@@ -132,11 +136,15 @@ class Worker:
             vault=self._vault, metrics=self.metrics, refusals=self._refusals, clock=clock
         )
         tunnels = frozenset((target.host, target.port) for target in config.tunnel)
+        messages = Messages(self._garbage, config.limits.body)
         self._inbox = Inbox(
+            vault=self._vault, clock=clock, keep=timedelta(hours=config.inbox.keep_hours)
+        )
+        quarantine = Quarantine(
             vault=self._vault,
+            messages=messages,
             clock=clock,
-            keep=timedelta(hours=config.inbox.keep_hours),
-            quarantine=timedelta(hours=config.inbox.quarantine_hours),
+            keep=timedelta(hours=config.inbox.quarantine_hours),
         )
         self.recaptures = self._recaptures(config)
         channels = {paycomet.NAME: paycomet.PaycometSiteMinder(clock)}
@@ -145,15 +153,22 @@ class Worker:
                 rules=self._rules,
                 admitting=Admitting(self._access, self._egress, tunnels, channels),
                 turns=Turns(),
+                messages=messages,
                 inbox=self._inbox,
+                quarantine=quarantine,
                 swap=swap,
                 tokens=tokens,
+                last_look=LastLook(self.metrics),
                 recorder=recorder,
                 recapture=self.recaptures.recaptures.seen if self.recaptures else None,
-                metrics=self.metrics,
-                garbage=self._garbage,
-                body_limit=config.limits.body,
             )
+        )
+        self._replay = Replay(
+            pipeline=self._pipeline,
+            quarantine=quarantine,
+            inbox=self._inbox,
+            rules=self._rules,
+            clock=clock,
         )
         self._engine = Engine(_engine_settings(config), self._pipeline, self._egress)
         self._upkeep = Upkeep(
@@ -212,8 +227,8 @@ class Worker:
         return addresses
 
     async def replay(self, client: str, exchange: str) -> str:
-        """See `Pipeline.replay`."""
-        return await self._pipeline.replay(client, exchange)
+        """See `Replay`."""
+        return await self._replay(client, exchange)
 
     async def stop(self, grace: float) -> None:
         """Drains for up to `grace` seconds, then closes everything; calling it again does nothing."""
@@ -261,7 +276,7 @@ class Worker:
         )
 
     def _calls(self) -> list[APIRouter]:
-        calls = [Exchanges(self._vault.answers, self._pipeline.replay, self._clock).router]
+        calls = [Exchanges(self._vault.answers, self._replay, self._clock).router]
         if self.recaptures is not None:
             calls.append(RecaptureCalls(self.recaptures, self._access, self._clock).router)
         return calls
@@ -331,7 +346,7 @@ def _settle_process() -> None:
 
 
 async def replay(config: Config, client: str, exchange: str) -> str:
-    """`Pipeline.replay` beside a running gateway, or without one: no port is opened.
+    """`Replay` beside a running gateway, or without one: no port is opened.
 
     Raises what it raises, ConfigurationError, VaultUnavailable.
     """

@@ -85,7 +85,7 @@ class Search(BaseModel):
 
 
 class Replay(Protocol):
-    """Lets a refused answer through today's rules: `Pipeline.replay`."""
+    """Lets a refused answer through today's rules: `gateway/replay.py`."""
 
     async def __call__(self, client: str, exchange: str, key: str = "", /) -> str:
         """The id of the exchange under which the rewritten answer is kept now, durable.

@@ -89,11 +89,7 @@ class Opening:
 
     def entry(self, exchange: Exchange, route: Route, action: Action) -> Entry:
         """An audit entry of this exchange, `done` unless it is said otherwise."""
-        return self.entry_of(exchange, route.id, action)
-
-    def entry_of(self, exchange: Exchange, route: str, action: Action) -> Entry:
-        """The same, where no route is known."""
-        return entry_of(exchange, route, action, self.clock())
+        return entry_of(exchange, route.id, action, self.clock())
 
     async def timed(self, exchange: Exchange, operation: str, call: Awaitable[T]) -> T:
         """What `call` answers; its time is the vault's."""

@@ -26,7 +26,7 @@ from gateway.stages.batch import Batch
 from gateway.stages.batch_writer import BatchWriter
 from gateway.stages.card_place import CardPlace
 from gateway.stages.detokenize import TokenSpot, put_in, read_tokens
-from gateway.stages.inbox import Keeping
+from gateway.stages.keeping import Keeping
 from gateway.stages.opening import Opening, admission_of
 from gateway.stages.reading import BookingPlace, read_bookings, read_not_cards
 from gateway.stages.tokenize import take_out
@@ -272,8 +272,3 @@ class Swap:
             for found in held:
                 if self._opening.was_last(exchange, found):
                     await self._vault.return_cvc(found)
-
-    def replayed(self, exchange: Exchange, detail: str) -> Entry:
-        """The audit's intent of opening a refused answer."""
-        entry = self._opening.entry_of(exchange, "", Action.REPLAY)
-        return replace(entry, outcome=Outcome.INTENT, detail=detail)

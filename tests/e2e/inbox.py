@@ -105,7 +105,7 @@ def lose(gateway, partner):
 
 
 def replay(gateway, row):
-    return gateway.loop.call(gateway.worker._pipeline.replay(row.client, row.exchange))
+    return gateway.loop.call(gateway.worker.replay(row.client, row.exchange))
 
 
 def unreadable_at_first(gateway, partner, **more):

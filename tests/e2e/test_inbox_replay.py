@@ -51,7 +51,7 @@ def test_p24_a_replayed_answer_is_kept_with_its_tokens(booking_com):
     with pytest.raises(ExchangeUnknown):
         replay(gateway, refused)
     with pytest.raises(ExchangeUnknown):
-        gateway.loop.call(gateway.worker._pipeline.replay("somebody", refused.exchange))
+        gateway.loop.call(gateway.worker.replay("somebody", refused.exchange))
 
 
 WRONG = """
@@ -117,10 +117,9 @@ def test_p36_a_replay_is_in_the_audit_before_the_answer_is_opened(booking_com):
 def test_two_replays_at_once_come_out_once(booking_com):
     gateway, partner = booking_com
     refused = unreadable_at_first(gateway, partner)
-    pipeline = gateway.worker._pipeline
 
     async def both():
-        calls = [pipeline.replay(refused.client, refused.exchange) for _ in range(2)]
+        calls = [gateway.worker.replay(refused.client, refused.exchange) for _ in range(2)]
         return await asyncio.gather(*calls, return_exceptions=True)
 
     outcomes = gateway.loop.call(both())

@@ -47,7 +47,7 @@ BREAKAGES = (
     Breakage(
         "drop the guard of the body",
         "P03",
-        "gateway/pipeline.py",
+        "gateway/stages/last_look.py",
         "            if not body:\n                return body\n",
         "            return body\n",
         (f"{PULL}::test_p11_a_card_in_a_guests_remark_is_masked_and_the_rest_comes",),
@@ -55,7 +55,7 @@ BREAKAGES = (
     Breakage(
         "drop the guard of the headers",
         "P03",
-        "gateway/pipeline.py",
+        "gateway/stages/last_look.py",
         "            exchange.counts.guarded += guard_headers(headers, exchange.known)",
         "            exchange.counts.guarded += 0",
         (f"{PULL}::test_p11_a_card_in_a_header_is_masked",),
@@ -63,17 +63,17 @@ BREAKAGES = (
     Breakage(
         "drop the guard of the status line",
         "P03",
-        "gateway/pipeline.py",
-        "        response.reason, found = guard_text(response.reason, exchange.known)\n",
-        "        found = 0\n",
+        "gateway/stages/last_look.py",
+        "            response.reason, found = guard_text(response.reason, exchange.known)\n",
+        "            found = 0\n",
         ("tests/e2e/test_faults.py::test_p03_p16_a_pull_from_a_broken_partner",),
     ),
     Breakage(
         "drop the guard of a push's path",
         "P03",
-        "gateway/pipeline.py",
-        "            request.path, found = guard_text(request.path, exchange.known)\n",
-        "            found = 0\n",
+        "gateway/stages/last_look.py",
+        "        request.path, found = guard_text(request.path, exchange.known)\n",
+        "        found = 0\n",
         (PUSH,),
     ),
     Breakage(

@@ -38,7 +38,7 @@ BREAKAGES = (
         "believe any label",
         "P09",
         "gateway/pipeline.py",
-        "            labels.check(request.headers, _format(rule.detokenize))\n",
+        "            labels.check(request.headers, format_of(rule.detokenize))\n",
         "",
         (f"{CHARGE}::test_p09_a_wrong_label_is_refused",),
     ),
@@ -207,7 +207,7 @@ BREAKAGES = (
     Breakage(
         "send what was decoded though nothing changed",
         "P15",
-        "gateway/pipeline.py",
+        "gateway/stages/messages.py",
         "    if body != decoded:\n",
         "    if body is not message.body:\n",
         (f"{PUSH}::test_p15_what_was_compressed_and_has_no_card_stays_compressed",),

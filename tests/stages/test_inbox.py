@@ -24,7 +24,7 @@ class Poll:
 
     def __init__(self, vault):
         self.vault, clock = vault, Clock()
-        self.inbox = Inbox(vault=vault, clock=clock, keep=NOON - NOON, quarantine=NOON - NOON)
+        self.inbox = Inbox(vault=vault, clock=clock, keep=NOON - NOON)
         self.recorder = Recorder(
             vault=vault, metrics=Metrics(), refusals=Refusals(vault.refusals), clock=clock
         )

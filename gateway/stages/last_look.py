@@ -1,0 +1,58 @@
+"""The last look at what leaves towards a side that may not see cards."""
+
+from __future__ import annotations
+
+from gateway.errors import CardDisguised, MessageForbidden
+from gateway.exchange import Exchange, Request, Response
+from gateway.headers import Headers
+from gateway.metrics import Metrics
+from gateway.rules.model import Direction, Route
+from gateway.stages import labels
+from gateway.stages.guard import guard_body, guard_headers, guard_text, is_text
+from gateway.stages.messages import format_of, put_body
+from gateway.stages.without_codes import blank_codes, code_names
+
+
+class LastLook:
+    """The guard, over all of a message. Raises `CardDisguised`, `MessageForbidden` where a card, or
+    what may hold one, can not be masked in its place."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+
+    def request(self, exchange: Exchange, route: Route, request: Request, body: bytes) -> bytes:
+        """What may be sent of a request: path and headers change in place; the body."""
+        request.path, found = guard_text(request.path, exchange.known)
+        exchange.counts.guarded += found
+        return self._guard(exchange, route, request.headers, body, route.request)
+
+    def response(
+        self, exchange: Exchange, route: Route, response: Response, decoded: bytes, body: bytes
+    ) -> None:
+        """What may be sent of an answer, in its place; `decoded` is the body before it was changed."""
+        if any(sign.isnumeric() for sign in response.reason):
+            response.reason, found = guard_text(response.reason, exchange.known)
+            exchange.counts.guarded += found
+        body = self._guard(exchange, route, response.headers, body, route.response)
+        if exchange.held:  # a code that the gateway put in is not for the caller's eyes
+            body = blank_codes(body, code_names(route.request.detokenize))
+        put_body(response, decoded, body)
+
+    def _guard(
+        self, exchange: Exchange, route: Route, headers: Headers, body: bytes, rule: Direction
+    ) -> bytes:
+        shapes = rule.tokenize.shapes if rule.tokenize else ()
+        format = format_of(shapes) if shapes else labels.format_of(headers)
+        try:
+            exchange.counts.guarded += guard_headers(headers, exchange.known)
+            if not body:
+                return body
+            if format is None and not is_text(body):
+                raise MessageForbidden
+            guarded = guard_body(body, format, exchange.known, exchange.not_cards)
+        except CardDisguised:
+            self._metrics.guard_findings.labels(route.id, "refused").inc()
+            raise
+        exchange.counts.guarded += guarded.masked
+        exchange.counts.echoed += guarded.echoed
+        return guarded.body

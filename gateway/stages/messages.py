@@ -1,0 +1,63 @@
+"""A message's body, before and after: its coding undone, parsed, and put in its place again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+
+from gateway.codecs import open_document
+from gateway.codecs.document import Document, Format
+from gateway.codecs.encoding import decode_body
+from gateway.exchange import Exchange, Request, Response
+from gateway.garbage import Garbage
+from gateway.rules.model import Pair, Shape
+from gateway.threads import IN_THREAD, run
+
+
+class Messages:
+    """What every message goes through before something is looked for in it."""
+
+    def __init__(self, garbage: Garbage, limit: int) -> None:
+        """`limit`: bytes of a body, once decoded."""
+        self._garbage, self._limit = garbage, limit
+
+    async def decoded(self, message: Request | Response) -> bytes:
+        """The body without its content coding; the same object where it has none.
+
+        Raises `CodingNotSupported`, `BodyTooLarge`, `MessageMalformed`.
+        """
+        codings = message.headers.get_all("Content-Encoding")
+        if not codings or not message.body:
+            return message.body
+        # Sixteen times is what XML shrinks by; a bomb grows more, and stops at the limit.
+        grown = len(message.body) * 16
+        return await run(grown, decode_body, message.body, codings, self._limit)
+
+    def undisturbed(self, message: Request | Response) -> AbstractContextManager[None]:
+        """Big messages are not interrupted by garbage collection."""
+        return self._garbage.held_off() if len(message.body) > IN_THREAD else nullcontext()
+
+
+async def open_in(exchange: Exchange, format: Format, body: bytes) -> Document:
+    """The body, parsed; the exchange's end closes it. Raises what the codecs refuse."""
+    document = await run(len(body), open_document, format, body)
+    exchange.documents.append((len(body), document))
+    return document
+
+
+async def close_all(exchange: Exchange) -> None:
+    """Closes what was parsed for this exchange."""
+    for size, document in exchange.documents:
+        await run(size, document.close)
+
+
+def format_of(shapes: Sequence[Shape | Pair]) -> Format:
+    """The format of a rule's shapes: the loader makes sure that they all have the same."""
+    return shapes[0].format
+
+
+def put_body(message: Request | Response, decoded: bytes, body: bytes) -> None:
+    """Gives the message its new body. Where nothing changed it keeps its bytes and its coding."""
+    if body != decoded:
+        message.body = body
+        message.headers.remove("Content-Encoding")

@@ -1,0 +1,124 @@
+"""Answers that the gateway refuses: kept as they came, without security codes, for another try.
+
+What a rule, or the gateway, read wrong today is read once it is mended: `gateway/replay.py`.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Final
+
+from gateway.audit import Entry
+from gateway.errors import (
+    BodyTooLarge,
+    CardDisguised,
+    CodingNotSupported,
+    GatewayError,
+    LabelWrong,
+    MessageForbidden,
+    MessageMalformed,
+    MessageUnfit,
+    VaultUnavailable,
+)
+from gateway.exchange import Exchange, Response
+from gateway.log import event
+from gateway.rules.model import Route
+from gateway.stages.kept_head import write_headers
+from gateway.stages.messages import Messages
+from gateway.stages.without_codes import without_codes
+from gateway.threads import run
+from gateway.vault.answer import Answer, AnswerState
+from gateway.vault.model import ExchangeKnown
+from gateway.vault.service import Vault
+
+# What an answer can be refused for that other rules, or a mended gateway, might read.
+UNREADABLE: Final = (
+    BodyTooLarge,
+    CardDisguised,
+    CodingNotSupported,
+    LabelWrong,
+    MessageForbidden,
+    MessageMalformed,
+    MessageUnfit,
+)
+
+
+class Quarantine:
+    """The stage that keeps what was refused."""
+
+    def __init__(
+        self, *, vault: Vault, messages: Messages, clock: Callable[[], datetime], keep: timedelta
+    ) -> None:
+        self._vault, self._messages, self._clock, self._keep = vault, messages, clock, keep
+
+    async def refuse(
+        self, exchange: Exchange, route: Route, answer: Response, error: GatewayError
+    ) -> None:
+        """Keeps an answer that is not given on: as it came, but without security codes.
+
+        One in which nobody can tell what is a code, or that can not even be decoded, is not kept, nor
+        is any while the vault is down.
+        """
+        body = await self._without_codes(route, answer)
+        if exchange.admission is None or body is None:
+            _not_kept(exchange, error)
+            return
+        now = self._clock()
+        kept = Answer(
+            exchange=exchange.id,
+            at=now,
+            expires=now + self._keep,
+            route=route.id,
+            client=exchange.admission.client,
+            products=_products_of_caller(exchange),
+            hotels=(),
+            echo=None,
+            poll=None,
+            failed=0,
+            failures=(),
+            status=answer.status,
+            headers=write_headers(answer.headers),
+            body=body,
+        )
+        try:
+            await self._vault.answers.quarantine(kept, error.code)
+        except ExchangeKnown:
+            exchange.rename()
+            await self.refuse(exchange, route, answer, error)
+        except VaultUnavailable:
+            _not_kept(exchange, error)
+
+    async def refused(self, exchange: str, client: str, intent: Entry) -> Answer | None:
+        """A refused answer, for another try; None when there is none, or it was tried and came out.
+
+        It may hold clear cards: `intent` is durable before it is opened. Raises VaultUnavailable,
+        RecordDamaged.
+        """
+        rows = await self._vault.answers.listed(
+            states=(AnswerState.REFUSED,), client=client, exchange=exchange
+        )
+        if not rows:
+            return None
+        await self._vault.record([intent])
+        return await self._vault.answers.open_refused(exchange, client=client)
+
+    async def _without_codes(self, route: Route, answer: Response) -> bytes | None:
+        try:
+            body = await self._messages.decoded(answer)
+        except GatewayError:
+            return None
+        return await run(len(body), without_codes, body, route.shapes)
+
+
+def _not_kept(exchange: Exchange, error: GatewayError) -> None:
+    event("answer_not_kept", level=logging.ERROR, exchange=exchange.id, code=error.code)
+
+
+def _products_of_caller(exchange: Exchange) -> tuple[str, ...]:
+    """Whose cards may be in an answer that nobody could read: whoever holds such a key may have it."""
+    if exchange.product_named is not None:
+        return (exchange.product_named,)
+    products = exchange.admission.products if exchange.admission else None
+    return tuple(sorted(products or ()))
