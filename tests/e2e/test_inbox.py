@@ -7,7 +7,7 @@ import uuid
 import pytest
 import requests
 
-from gateway.stages.inbox import read_headers
+from gateway.stages.kept_head import read_headers
 from gateway.vault.answer import AnswerState
 from tests.e2e.inbox import (
     kept,

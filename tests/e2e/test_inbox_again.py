@@ -9,7 +9,7 @@ import pytest
 import requests
 
 from gateway.errors import VaultUnavailable
-from gateway.stages.inbox import read_headers
+from gateway.stages.kept_head import read_headers
 from gateway.vault.answer import AnswerState
 from tests.e2e.inbox import (
     BODY,
