@@ -246,10 +246,23 @@ class Handler(ProxyConnectionHandler):
             return
 
     async def _keep_pace(self) -> None:
-        for io in self.transports.values():
-            if isinstance(io.writer, asyncio.StreamWriter) and _is_behind(io.writer):
-                await self.drain_writers()  # type: ignore[no-untyped-call]  # untyped there
-                return
+        writers = [io.writer for io in self.transports.values()]
+        if any(isinstance(one, asyncio.StreamWriter) and _is_behind(one) for one in writers):
+            await self.drain_writers()
+
+    async def drain_writers(self) -> None:
+        """Waits for whoever reads slowly. One whose connection broke is let go; not so a client whose
+        answer is to be kept: all that hangs on it would end, and what the partner says with it."""
+        async with self._drain_lock:
+            for connection, io in list(self.transports.items()):
+                if not isinstance(io.writer, asyncio.StreamWriter):
+                    continue
+                try:
+                    await io.writer.drain()
+                except OSError:
+                    wanted = connection is self.client and self.session.keeps_answer
+                    if io.handler and not wanted:
+                        io.handler.cancel()
 
     async def pause(self) -> None:
         """Lets others run, and waits for slow readers; one that takes nothing is cut off."""

@@ -218,7 +218,7 @@ class Http(layer.Layer):
         yield from self.upstreams.ask(upstream, exchange.request)
         self.phase = "response"
         exchange.response, reusable = yield from self.upstreams.read_response(
-            upstream, exchange.request, to_the_end=_is_kept(exchange)
+            upstream, exchange.request, to_the_end=self.session.keeps_answer
         )
         if reusable:
             upstream.free_since = self.session.loop.time()
@@ -329,8 +329,3 @@ class Http(layer.Layer):
         while not self.client.gone and not self.client.late:
             self.client.buffer.clear()
             yield WAIT
-
-
-def _is_kept(exchange: Exchange) -> bool:
-    """Whether the answer is wanted even when its caller has left: the partner may not give it again."""
-    return exchange.route is not None and exchange.route.inbox is not None

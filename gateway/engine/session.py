@@ -74,6 +74,13 @@ class Session:
         """Who is on the client's socket."""
         return Peer(self.address, self.listener, self.tls, self.certificate)
 
+    @property
+    def keeps_answer(self) -> bool:
+        """Whether the answer in hand is wanted even when its caller has left, however it did: the
+        partner may not give it again."""
+        route = self.exchange.route if self.exchange is not None else None
+        return route is not None and route.inbox is not None
+
     def may_speak_plain(self) -> bool:
         """Whether this peer may speak to the listener without TLS."""
         if holds(self.settings.plain_text_networks, self.address):

@@ -85,8 +85,9 @@ class Site:
             env=environment(**more), capture_output=True, text=True, timeout=START_SECONDS, check=False,
         )  # fmt: skip
 
-    def start(self, **more):
-        process = Process(self, environment(**more))
+    def start(self, command=None, **more):
+        """`command` is another one than the gateway's own that runs it."""
+        process = Process(self, environment(**more), command or COMMAND)
         self.running.append(process)
         return process
 
@@ -116,12 +117,12 @@ class Site:
 class Process:
     """A gateway that runs. It serves when the constructor returns."""
 
-    def __init__(self, site: Site, env) -> None:
+    def __init__(self, site: Site, env, command) -> None:
         self.site = site
         self.log_file = site.directory / f"log-{len(site.running)}"
         with self.log_file.open("wb") as log:
             self.child = subprocess.Popen(
-                [*COMMAND, "run", "--config", str(site.config_file)],
+                [*command, "run", "--config", str(site.config_file)],
                 env=env, stdout=subprocess.PIPE, stderr=log, text=True,
             )  # fmt: skip
         try:

@@ -192,12 +192,17 @@ class Lab:
         return Wire(self.engine.addresses["proxy"])
 
     def tls_proxy(self) -> Wire:
-        return self.proxy().start_tls(self.ca.client_context(), "gateway.test")
+        return self.secured(self.proxy())
 
     def endpoints(self) -> Wire:
-        return Wire(self.engine.addresses["endpoints"]).start_tls(
-            self.ca.client_context(), "gateway.test"
-        )
+        return self.secured(self.plain_endpoints())
+
+    def secured(self, wire: Wire) -> Wire:
+        """TLS with the listener itself."""
+        return wire.start_tls(self.ca.client_context(), "gateway.test")
+
+    def plain_endpoints(self) -> Wire:
+        return Wire(self.engine.addresses["endpoints"])
 
     def port(self, host: str) -> int:
         return self.upstreams[host].port

@@ -24,7 +24,36 @@ INBOX_QUARANTINE = "tests/e2e/test_inbox_quarantine.py"
 INBOX_REPLAY = "tests/e2e/test_inbox_replay.py"
 HELD = "tests/e2e/test_held_cvc.py"
 
+ENGINE_RESET = "tests/engine/test_reset.py"
+KILLED = "tests/e2e/test_killed.py"
+
 BREAKAGES = (
+    Breakage(
+        "take an answer for delivered as soon as it is kept",
+        "P24",
+        "gateway/vault/answer.py",
+        "    state = AnswerState.REFUSED if quarantined else AnswerState.UNDELIVERED",
+        "    state = AnswerState.REFUSED if quarantined else AnswerState.DELIVERED",
+        (
+            f"{KILLED}::test_p24_killed_after_the_commit_the_next_poll_gets_what_the_partner_gives_once",
+        ),
+    ),
+    Breakage(
+        "let a client's reset end what its partner has begun",
+        "P24",
+        "gateway/engine/handler.py",
+        "                    if io.handler and not wanted:\n",
+        "                    if io.handler:\n",
+        (ENGINE_RESET,),
+    ),
+    Breakage(
+        "read no answer whose caller has left",
+        "P24",
+        "gateway/engine/upstream.py",
+        "        if self._client.gone and not to_the_end:",
+        "        if self._client.gone:",
+        (ENGINE_RESET,),
+    ),
     Breakage(
         "hold a security code again after its authorisation",
         "P21",
