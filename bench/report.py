@@ -9,6 +9,7 @@ from importlib.metadata import version
 from bench.bulk import Bulk
 from bench.exchanges import Cost
 from bench.goals import Goal
+from bench.window import Window
 
 
 @dataclass(slots=True)
@@ -18,6 +19,7 @@ class Report:
     costs: list[Cost] = field(default_factory=list)
     endpoint: Cost | None = None
     bulks: list[Bulk] = field(default_factory=list)
+    windows: list[Window] = field(default_factory=list)
     floor: dict[int, dict] = field(default_factory=dict)
     loop: dict | None = None
     idle: dict | None = None
@@ -45,6 +47,11 @@ class Report:
                 for one in self.bulks
             ],
             "floor": self.floor,
+            "window": [
+                {"cards": one.count, "bytes": one.bytes, "window_s": one.window, "wall_s": one.wall,
+                 "share": one.share}
+                for one in self.windows
+            ],
             "loop": {"busy": self.loop, "idle": self.idle},
             "memory_mb": self.memory,
             "goals": [

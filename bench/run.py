@@ -18,6 +18,7 @@ from bench import (
     messages,
     stock,
     upstream,
+    window,
 )
 from bench.bulk import Bulks
 from bench.bystander import Bystander
@@ -39,8 +40,8 @@ class Counts:
     seconds: int  # a run that takes longer ends itself
 
 
-FULL = Counts(5, 210, 30, {1: 25, 100: 5, 1_000: 2, 10_000: 1}, 30.0, 235)
-QUICK = Counts(3, 60, 9, {1: 5, 100: 3, 10_000: 1}, 8.0, 90)
+FULL = Counts(5, 210, 30, {1: 25, 100: 5, 1_000: 2, 10_000: 1}, 30.0, 265)
+QUICK = Counts(3, 60, 9, {1: 5, 100: 3, 10_000: 1}, 8.0, 110)
 
 
 def run(counts: Counts, directory: Path, report: Report, say: Callable[[str], None]) -> None:
@@ -90,6 +91,16 @@ def run(counts: Counts, directory: Path, report: Report, say: Callable[[str], No
             for one in Bulks(gateway, server, key, counts.limit).measure(counts.bulks):
                 report.bulks.append(one)
             report.memory["after the largest messages"] = cpu.memory(gateway.pid)
+        say("the window before the commit")
+        smallest, largest = min(counts.bulks), max(counts.bulks)
+        report.windows = window.measure(
+            config_file,
+            server,
+            key,
+            {count: counts.bulks[count] for count in (smallest, largest)},
+            limit=counts.limit,
+            pinned=proxy_core,
+        )
         say("the event loop")
         both = proxy_core | load_cores  # threads of the gateway shall not fight for one core
         report.idle, report.loop = _watch(config_file, server, key, counts, both)

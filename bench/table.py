@@ -15,6 +15,7 @@ def lines(report: Report) -> Iterator[str]:
     yield f"{versions}. Only ratios within one run mean anything; the machine is part of the rest."
     yield from _exchanges(report)
     yield from _bulks(report)
+    yield from _windows(report)
     yield from _loop(report)
     yield from _memory(report)
     yield from _goals(report)
@@ -60,6 +61,27 @@ def _bulks(report: Report) -> Iterator[str]:
     names = ("", "bookings", "wall", "CPU", "per byte", "CPU floor", "CPU/floor", "wall/floor")
     yield from _aligned(names, rows)
     yield "floor: lxml, sealing, SQLite with synchronous FULL, and nothing of ours in between"
+
+
+def _windows(report: Report) -> Iterator[str]:
+    yield "\nThe window before the commit: from the partner's last byte until the answer is durable"
+    rows = [
+        (
+            f"{one.count:,} new card{'' if one.count == 1 else 's'}",
+            *(
+                ("", "not in time", "", "")
+                if one.window is None
+                else (
+                    f"{one.bytes / 1000:,.0f} KB",
+                    f"{one.window * 1000:,.1f} ms",
+                    f"{one.wall * 1000:,.1f} ms",
+                    f"{one.share:.0%}",
+                )
+            ),
+        )
+        for one in report.windows
+    ]
+    yield from _aligned(("", "answer", "window", "wall", "share"), rows)
 
 
 def _micros(seconds: float | None, bulk: Bulk) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -12,10 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from bench import messages
+from bench import messages, table
 from bench.bulk import Bulk
 from bench.goals import judge
+from bench.report import Report
 from bench.run import Counts
+from bench.window import Window
 
 ROOT = Path(__file__).parent.parent.parent
 TINY = Counts(rounds=1, requests=3, connections=3, bulks={1: 1, 2: 1}, limit=20.0, seconds=120)
@@ -42,6 +45,10 @@ def test_a_run_measures_everything_and_prints_json(capfd):
     }
     assert all(one["wall_s"] > 0 and one["cpu_s"] > 0 for one in report["bulk"])
     assert set(report["floor"]) == {"1", "2"}
+    assert [one["cards"] for one in report["window"]] == [1, 2]
+    for one in report["window"]:  # a part of what the client waits for, whatever that is
+        assert 0 < one["window_s"] < one["wall_s"]
+        assert 0 < one["share"] < 1
     assert report["loop"]["busy"]["beats"] > 0
     assert report["loop"]["busy"]["finished"]
     assert report["memory_mb"]["idle"][0] > 1
@@ -66,6 +73,13 @@ def test_an_interrupted_run_ends_what_it_started():
 
 def test_goals_are_missed_where_nothing_was_measured():
     assert not any(goal.met for goal in judge([], None, [], None))
+
+
+def test_the_window_before_the_commit_is_printed():
+    windows = [Window(1, 4_184, 0.0182, 0.028, 0.65), Window(10_000, 0, None, None, None)]
+    told = "\n".join(table.lines(Report(windows=windows)))
+    assert re.search(r"1 new card +4 KB +18\.2 ms +28\.0 ms +65%", told)
+    assert re.search(r"10,000 new cards +not in time", told)
 
 
 def test_linear_is_cost_a_byte():
