@@ -173,7 +173,7 @@ def _place(record: AnswerRecord) -> bytes:
         record.products, record.hotels, record.echo,
         None if record.poll is None else record.poll.hex(),
     )  # fmt: skip
-    if (record.failed, record.failures) != (0, "[]"):  # what version 3 sealed opens as it is
+    if (record.failed, record.failures) != (0, "[]"):  # what version 4 sealed opens as it is
         named += (record.failed, record.failures)
     kind = "quarantine" if record.quarantined else "spool"
     return place(kind, "", 0, test=False, row=json.dumps(named).encode("ascii"))

@@ -71,7 +71,8 @@ ALL = [purpose.value for purpose in Purpose]
 FIRST = Old(1, 4, {"spool", "quarantine", "cvc", "foreign", "recapture"})
 SECOND = Old(2, 5, {"recapture"})
 THIRD = Old(3, 5, set())
-each_version = pytest.mark.parametrize("old", [FIRST, SECOND, THIRD], ids=repr)
+FOURTH = Old(4, 5, set())
+each_version = pytest.mark.parametrize("old", [FIRST, SECOND, THIRD, FOURTH], ids=repr)
 each_that_lacks_keys = pytest.mark.parametrize("old", [FIRST, SECOND], ids=repr)
 
 
@@ -186,7 +187,7 @@ def test_p22_a_vault_that_lost_every_key_gets_no_new_ones(tmp_path: Path) -> Non
     assert purposes(tmp_path) == []
 
 
-@pytest.mark.parametrize("old", [SECOND, THIRD], ids=repr)
+@pytest.mark.parametrize("old", [SECOND, THIRD, FOURTH], ids=repr)
 def test_what_an_older_version_kept_besides_cards_opens(tmp_path: Path, old: Old) -> None:
     old.restore(tmp_path)
     with opened(tmp_path) as vault:
