@@ -77,6 +77,7 @@ class Shape:
     booking_id: Path | None = None
     departure: Path | None = None
     virtual: VirtualPlace | None = None
+    foreign: bool = False  # the number's place holds a token of the partner's own
     show: Show = "mask"
     keep: frozenset[str] = frozenset()  # field names that detokenising leaves as the caller sent
     sentinels: frozenset[str] = frozenset()  # numbers that say "no card", beyond the usual ones

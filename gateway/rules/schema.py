@@ -126,6 +126,7 @@ class ShapeEntry(Entry):
     booking_id: Text | None = None
     departure: Text | None = None
     virtual: VirtualEntry | None = None
+    foreign: bool = False
     show: Annotated[Literal["mask", "last4", "alias"], _later("digits", "token")] = "mask"
     keep: tuple[KeepName, ...] = ()
     sentinels: tuple[Text, ...] = ()

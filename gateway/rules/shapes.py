@@ -79,6 +79,7 @@ class _Compiler:
             booking_id=self._path(entry.booking_id, (*place, "booking_id")),
             departure=self._path(entry.departure, (*place, "departure")),
             virtual=self._virtual(entry.virtual, (*place, "virtual")),
+            foreign=entry.foreign,
             show=entry.show,
             keep=self._keep(entry, (*place, "keep")),
             sentinels=frozenset(entry.sentinels),

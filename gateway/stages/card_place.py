@@ -3,6 +3,7 @@
 1. Where two shapes fit one card node, the first whose number is clear is the card. Two clear numbers
    in one node are refused.
 2. A clear CVC is found with or without a number beside it.
+3. Where a partner's own token stands (`foreign`), what could be no real card is that token.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from gateway.cards import expiry as expiries
 from gateway.cards import pan
 from gateway.cards.card import Card, Failure
 from gateway.cards.expiry import Expiry
+from gateway.cards.scan import find_cards
 from gateway.cards.token import Token, parse_alias
 from gateway.codecs.document import Document, Node
 from gateway.errors import MessageForbidden
@@ -65,7 +67,7 @@ def read_place(
         text = document.text(number)
         digits = pan.digits_of(text)
         place = CardPlace(shape, node, number, cvcs, Secret(text), position)
-        if is_left_alone(shape, text, digits):
+        if is_left_alone(shape, text, digits) or (shape.foreign and _is_foreign(text)):
             alone = alone or place
             continue
         if clear is not None:
@@ -84,6 +86,14 @@ def is_left_alone(shape: Shape, text: str, digits: str | None) -> bool:
     if digits is not None:
         return not digits.strip("0")  # no mask and no token is all digits
     return parse_alias(text) is not None or pan.is_no_card(text)
+
+
+def _is_foreign(text: str) -> bool:
+    """Whether a partner's token stands here. The guard asks the same of the whole answer, so that
+    what is left alone arrives, and what looks like a card is one: better a token lost than a card
+    told.
+    """
+    return not find_cards(text.encode("utf-8", "surrogatepass"))
 
 
 def _read_card(
