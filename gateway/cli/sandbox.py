@@ -27,7 +27,7 @@ _AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts."
 
 
 _HELP = """Simulated partners on this machine: SiteMinder, Stripe, Adyen, PAYCOMET, Channex,
-BookingSync, Expedia Rapid, and a PMS.
+BookingSync, Expedia Rapid, Octorate, and a PMS.
 
 Examples:
 
@@ -135,6 +135,9 @@ A tentative booking, to be paid by card (then: docs/sandbox-bookingsync.md)
 A booking whose card fails (the calls: docs/sandbox-rapid.md)
   {curl} {sandbox.url("rapid")}/_sandbox/book-link \
     -d '{{"checkin": "2030-05-01", "checkout": "2030-05-03"}}'
+A reservation with Octorate's token (then: docs/octorate.md)
+  {curl} {sandbox.url("octorate")}/connect/rest/v1/reservation/10107/900101 \\
+    -H 'Authorization: Bearer sandbox'
 A push
   card-gateway sandbox push ota --to {pms}/ota --ca {sandbox.ca_file}"""
 

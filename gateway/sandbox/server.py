@@ -20,6 +20,7 @@ from gateway.sandbox.adyen import Adyen
 from gateway.sandbox.bookingsync import BookingSync
 from gateway.sandbox.channex import Channex
 from gateway.sandbox.loop import LoopThread
+from gateway.sandbox.octorate import Octorate
 from gateway.sandbox.paycomet import Paycomet
 from gateway.sandbox.pms import Pms
 from gateway.sandbox.rapid import Rapid
@@ -65,6 +66,7 @@ HOSTS: Final = (
         },
     ),
     Host("rapid", {"rapid.sandbox.test": "test.ean.com"}),
+    Host("octorate", {"octorate.sandbox.test": "api.octorate.com"}),
 )
 
 
@@ -81,8 +83,8 @@ class Sandbox(Started):
     """All simulators. `ports` names the port of each listener; one that is not named is any free.
 
     `start` raises PortTaken. After it `ports` holds the real ports. `received` is what came in;
-    `siteminder`, `stripe`, `adyen`, `channex`, `paycomet`, `bookingsync`, `rapid` are the simulators
-    themselves. They run in a thread of their own, whoever starts them.
+    `siteminder`, `stripe`, `adyen`, `channex`, `paycomet`, `bookingsync`, `rapid`, `octorate` are the
+    simulators themselves. They run in a thread of their own, whoever starts them.
     """
 
     def __init__(self, directory: Path, *, ports: Mapping[str, int] | None = None) -> None:
@@ -101,6 +103,7 @@ class Sandbox(Started):
         self.paycomet = Paycomet(self.received)
         self.bookingsync = BookingSync(self.received)
         self.rapid = Rapid(self.received)
+        self.octorate = Octorate(self.received)
         self._thread: LoopThread | None = None
         self._servers: list[Server] = []
         self._serving: list[asyncio.Task[None]] = []
@@ -140,6 +143,7 @@ class Sandbox(Started):
             self.paycomet,
             self.bookingsync,
             self.rapid,
+            self.octorate,
         ):
             simulator.reset()
 
@@ -200,6 +204,7 @@ class Sandbox(Started):
             "paycomet": self.paycomet.app,
             "bookingsync": self.bookingsync.app,
             "rapid": self.rapid.app,
+            "octorate": self.octorate.app,
         }
         for host in HOSTS:
             config = Config(
