@@ -149,6 +149,7 @@ def settings_for(sandbox, directory, **changes):
             | {"20207": "hilltop", "HOTEL-B": "hilltop"},
             "channex": {"10107": "seaside", "20207": "hilltop"},
             "siteminder-push": {"10107": "seaside", "20207": "hilltop"},
+            "octorate": {"10107": "seaside", "20207": "hilltop"},
         },
         "variables": dev_variables(sandbox),
         "test_hosts": hosts,

@@ -31,7 +31,7 @@ def test_each_example_comes_out_as_expected(outcome):
 def test_the_packs_of_this_release():
     assert set(PACKS) == {
         "siteminder", "siteminder-push", "booking-com", "channex", "stripe", "adyen", "paycomet",
-        "bookingsync", "expedia-rapid",
+        "bookingsync", "expedia-rapid", "octorate",
     }  # fmt: skip
 
 
@@ -125,6 +125,12 @@ def test_siteminder_inserts_what_paycomet_inserts(name):
         ("PUT", "test.ean.com", "/v3/itineraries/7090158334868/payment?token=x", "expedia-rapid/change-payment-test"),
         ("POST", "test.ean.com", "/v3/itineraries", "expedia-rapid/book-test"),
         ("POST", "www.ean.com", "/v3/itineraries", None),
+        ("GET", "api.octorate.com", "/connect/rest/v1/reservation/10107?ids[]=900101", "octorate/reservations"),
+        ("GET", "api.octorate.com", "/connect/rest/v1/reservation/10107/900101", "octorate/reservation"),
+        ("POST", "api.octorate.com", "/connect/rest/v1/payment/OCTORATE/BOOKING/addCard", "octorate/add-card"),
+        ("POST", "api.octorate.com", "/connect/rest/v1/identity/apilogin", "octorate/identity"),
+        ("GET", "api.octorate.com", "/connect/rest/v1/payment/900101/detokenize", None),
+        ("POST", "api.octorate.com", "/connect/rest/v1/payment/10107/register", None),
         ("POST", "x-acme-pal-live.adyenpayments.com", "/pal/servlet/Payment/v68/authorise", "adyen/classic"),
     ],
 )  # fmt: skip
@@ -147,6 +153,7 @@ def test_only_the_partners_test_hosts_take_test_tokens():
         ("stripe/payment-methods", b"card[number]=tok_1_Example000001", b"billing_details[name]=Jane"),
         ("adyen/classic-test", b'{"card":{"number":"tok_1_Example000001"}}', b'"4111111111111111"'),
         ("bookingsync/execute", b'{"card_number":"tok_1_Example000001"}', b'"card_number":4111111111111111'),
+        ("octorate/add-card", b'{"card":{"number":"tok_1_Example000001"}}', b'"expiryYear":"2030"'),
         ("expedia-rapid/change-payment", b'{"payments":[{"number":"tok_1_Example000001"}]}', b'"expiration_year":"2030"'),
         ("expedia-rapid/change-stay-test", b'{"payments":[{"number":"tok_test_1_Example000001"}]}', b'"4111111111111111"'),
         ("expedia-rapid/register-payments-test", b'{"payments":[{"number":"tok_test_1_Example000001"}]}', b'"12"'),
