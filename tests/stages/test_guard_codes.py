@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 import xml.etree.ElementTree as ET
 from urllib.parse import parse_qs, quote, quote_plus
@@ -199,9 +200,12 @@ def test_p11_many_numbers_take_no_longer_each(filler):
 
     def seconds(count):
         body = (f"{PAN} {filler}" * count).encode()
-        started = time.perf_counter()
-        guard_body(body, None, {})
-        return time.perf_counter() - started
+        best = math.inf
+        for _ in range(3):  # of this thread alone, and the best: others use the machine too
+            started = time.thread_time()
+            guard_body(body, None, {})
+            best = min(best, time.thread_time() - started)
+        return best
 
     seconds(10)
     assert seconds(2000) < 40 * max(seconds(200), 0.005)
