@@ -159,6 +159,8 @@ def settings_for(sandbox, directory, **changes):
             settings[name] = settings[name] | value
         else:
             settings[name] = value
+    if (Path(settings["rules"]) / "octorate.yaml").exists():  # some tests bring rules of their own
+        settings.setdefault("drafts", ["octorate"])
     return settings
 
 

@@ -14,6 +14,7 @@ def test_the_packs_that_are_shipped_load_together():
         PACKS,
         variables={"pms": "http://pms.example"},
         callers={"channel-manager", "siteminder-push"},
+        drafts=["octorate"],
     )
     assert [pack.system for pack in loaded.packs] == [
         "adyen", "booking-com", "bookingsync", "channex", "expedia-rapid", "octorate", "paycomet",
