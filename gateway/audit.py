@@ -17,6 +17,10 @@ class Action(StrEnum):
     REPLAY = "replay"  # a refused answer is opened, and runs through today's rules
     FETCH = "fetch"  # a kept answer is handed out once more
     ACKNOWLEDGE = "acknowledge"  # a client says that it has its answer
+    SHOW = "show"  # all of a card but its number
+    CHANGE = "change"  # the expiry
+    FORGET = "forget"  # a card, or what ties it to a booking
+    BLOCK = "block"  # a client that tried too many unknown tokens
     KEY_CREATE = "key_create"
     KEY_REVOKE = "key_revoke"
 

@@ -7,6 +7,7 @@ what the caller gets when the same fault is found in what the other side answere
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 
@@ -101,6 +102,34 @@ class RequestInvalid(GatewayError):
     code, status = "request_invalid", 400
     text = "A parameter or the body of this call is not as the control API has it."
     action = "Compare it with /openapi.json."
+
+    def __init__(self, errors: Sequence[Mapping[str, str]] = ()) -> None:
+        """`errors`: what is wrong with which field, in words of ours."""
+        super().__init__()
+        self.errors = errors
+
+
+class IdempotencyKeyReused(GatewayError):
+    code, status = "idempotency_key_reused", 422
+    text = "This Idempotency-Key came with another request within the last 24 hours."
+    action = "Use a new key for each new request."
+
+
+class RequestInProgress(GatewayError):
+    code, status = "request_in_progress", 409
+    text = "The first request with this Idempotency-Key is still under way."
+    action = "Send it again in a second: it is answered what the first one was."
+    retry_after = 1
+
+
+class TokensGuessed(GatewayError):
+    code, status = "tokens_guessed", 429
+    text = "This client tried too many unknown tokens, and can not use any for a while."
+    action = "Find out where they come from; Retry-After says when it may go on."
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__()
+        self.retry_after = seconds
 
 
 # --- where it may go ----------------------------------------------------------------------------
@@ -265,6 +294,24 @@ class TokenUnknown(GatewayError):
     action = "Use a token of this product, exactly as it was issued."
 
 
+class NoSuchToken(TokenUnknown):
+    """The same, of a token in the path of a call."""
+
+    status = 404
+
+
+class BookingUnknown(GatewayError):
+    code, status = "booking_unknown", 404
+    text = "The card has no such booking."
+    action = "Look at its bookings: GET /v1/cards/{token}"
+
+
+class CardExists(GatewayError):
+    code, status = "card_exists", 409
+    text = "The product has this card with that expiry already, under another token."
+    action = "Add the card with that expiry to get the token, then forget this one."
+
+
 class TokenMalformed(GatewayError):
     code, status = "token_malformed", 422
     text = "One half of the token is missing, or the two halves stand in different cards."
@@ -399,6 +446,11 @@ class CardNotKept(GatewayError):
     code, status = "card_not_kept", 422
     text = "The card's number is no card number, or its product does not take it."
     action = "Check the number; a live product takes no published test numbers."
+
+    def __init__(self, errors: Sequence[Mapping[str, str]] = ()) -> None:
+        """`errors`: why, in words of ours."""
+        super().__init__()
+        self.errors = errors
 
 
 class ChangeRefused(GatewayError):

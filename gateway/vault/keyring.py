@@ -25,6 +25,8 @@ class Purpose(StrEnum):
     CVC = "cvc"  # seals security codes that are held for minutes
     FOREIGN = "foreign"  # seals processors' own tokens
     RECAPTURE = "recapture"  # seals links that take another card, and whom they are for
+    IDEMPOTENCY = "idempotency"  # hashes idempotency keys and the requests that came with them
+    REPEATED = "repeated"  # seals what such a request was answered
 
 
 class State(StrEnum):
@@ -58,6 +60,8 @@ class Keyring:
     cvc: Sealer
     foreign: Sealer
     recapture: Sealer
+    idempotency: KeyedHash
+    repeated: Sealer
 
 
 def new_keys(
@@ -101,6 +105,8 @@ def unlock(rows: Sequence[WrappedKey], kek: Sealer) -> Keyring:
         cvc=Sealer(*keys(Purpose.CVC)),
         foreign=Sealer(*keys(Purpose.FOREIGN)),
         recapture=Sealer(*keys(Purpose.RECAPTURE)),
+        idempotency=KeyedHash(*keys(Purpose.IDEMPOTENCY)),
+        repeated=Sealer(*keys(Purpose.REPEATED)),
     )
 
 

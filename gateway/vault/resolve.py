@@ -26,7 +26,7 @@ class Resolver:
         """
         asked = [want for want in wanted if want.with_cvc]
         rows = self._store.found([want.token.iduser for want in asked])
-        permitted = [self._permitted(want, rows.get(want.token.iduser)) for want in asked]
+        permitted = [self.permitted(want, rows.get(want.token.iduser)) for want in asked]
         return list(dict.fromkeys(row[0].iduser for row in permitted if row is not None))
 
     def resolve(
@@ -45,9 +45,10 @@ class Resolver:
             answers.append(found)
         return answers
 
-    def _permitted(
+    def permitted(
         self, want: Wanted, row: tuple[CardRow, LinkRow | None] | None
     ) -> tuple[CardRow, LinkRow | None] | None:
+        """`row`, what is there under the token's iduser, if `want` may have it. Opens nothing."""
         token, hashing = want.token, self._keyring.tokenuser
         parts = records.tokenuser_parts(token.iduser, token.tokenuser)
         # 1. Always one hash and one comparison, also when there is no such card.
@@ -62,7 +63,7 @@ class Resolver:
         return row
 
     def _open(self, want: Wanted, row: tuple[CardRow, LinkRow | None] | None) -> Found | None:
-        permitted = self._permitted(want, row)
+        permitted = self.permitted(want, row)
         if permitted is None:
             return None
         # 3. The place names product, mode and iduser: a row that was altered does not open.

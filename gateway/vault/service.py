@@ -32,9 +32,11 @@ from gateway.vault import kek as keks
 from gateway.vault.answer import Answer, seal
 from gateway.vault.answers import AnswerTable
 from gateway.vault.aside import Aside
+from gateway.vault.cards import CardTable
 from gateway.vault.cvcs import CvcTable
 from gateway.vault.entries import stamp
 from gateway.vault.foreign import ForeignTable
+from gateway.vault.idempotency import IdempotencyTable
 from gateway.vault.keyring import Keyring, Purpose, WrappedKey, new_keys, unlock
 from gateway.vault.keys import KeyTable
 from gateway.vault.model import (
@@ -78,6 +80,8 @@ class Vault:
     cvcs: CvcTable
     answers: AnswerTable
     recaptures: RecaptureTable
+    idempotency: IdempotencyTable
+    cards: CardTable
 
     def __init__(
         self,
@@ -101,6 +105,11 @@ class Vault:
         self._foreign = ForeignTable(database, keyring.foreign, self._aside, step)
         self.answers = AnswerTable(database, keyring, clock, self._aside, step)
         self.recaptures = RecaptureTable(database, keyring.recapture, self._aside, step)
+        self.idempotency = IdempotencyTable(database, keyring.idempotency, keyring.repeated)
+        self.cards = CardTable(
+            database, store, keyring,
+            once=self.idempotency, clock=clock, aside=self._aside, step=step,
+        )  # fmt: skip
 
     @classmethod
     def open(

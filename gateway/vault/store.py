@@ -14,7 +14,7 @@ from gateway.cards.token import IDUSER_MAX
 from gateway.vault import answers, cvcs
 from gateway.vault import entries as audit
 from gateway.vault.keyring import Purpose, State, WrappedKey
-from gateway.vault.model import CardRow, CvcRow, LinkRow, Plan, Recorded, Taken
+from gateway.vault.model import CardRow, Changes, CvcRow, LinkRow, Plan, Recorded, Taken
 from gateway.vault.sqlite import Connection, Database, Step, no_step
 
 T = TypeVar("T")
@@ -106,26 +106,29 @@ class SqliteStore:
     def keep(self, decide: Callable[[], Plan]) -> Future[Plan]:
         def work(connection: Connection) -> Plan:
             plan = decide()
-            changes = plan.changes
-            connection.executemany(_ADD_CARD, changes.cards)
-            connection.executemany(_COUNT, Counter(c.product for c in changes.cards).items())
-            self._step("keep:cards")
-            connection.executemany(_ADD_LINK, changes.links)
-            for row, before in changes.changed:
-                values = (row.sealed, row.departure, row.seen, row.iduser, row.booking_hash, before)
-                if connection.execute(_CHANGE_LINK, values).rowcount != 1:
-                    raise Taken
-            self._step("keep:links")
-            cvcs.put(connection, changes.cvcs)
-            audit.append(connection, changes.entries, changes.idusers)
-            if changes.answer is not None:
-                answers.insert(connection, changes.answer)
-                self._step("keep:spooled")
-                answers.come_out(connection, changes.answer)
-                self._step("keep:came_out")
+            self.apply(connection, plan.changes)
             return plan
 
         return self._database.write("keep", work)
+
+    def apply(self, connection: Connection, changes: Changes) -> None:
+        """Writes `changes`, within a transaction. Raises Taken."""
+        connection.executemany(_ADD_CARD, changes.cards)
+        connection.executemany(_COUNT, Counter(c.product for c in changes.cards).items())
+        self._step("keep:cards")
+        connection.executemany(_ADD_LINK, changes.links)
+        for row, before in changes.changed:
+            values = (row.sealed, row.departure, row.seen, row.iduser, row.booking_hash, before)
+            if connection.execute(_CHANGE_LINK, values).rowcount != 1:
+                raise Taken
+        self._step("keep:links")
+        cvcs.put(connection, changes.cvcs)
+        audit.append(connection, changes.entries, changes.idusers)
+        if changes.answer is not None:
+            answers.insert(connection, changes.answer)
+            self._step("keep:spooled")
+            answers.come_out(connection, changes.answer)
+            self._step("keep:came_out")
 
     def count_by_product(self) -> dict[str, int]:
         """How many cards each product has."""

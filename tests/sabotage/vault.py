@@ -380,9 +380,9 @@ BREAKAGES = (
         "keep an answer in a transaction of its own",
         "P24",
         "gateway/vault/store.py",
-        "                answers.insert(connection, changes.answer)\n",
-        "                sealed = changes.answer\n"
-        '                self._database.write("later", lambda c: answers.insert(c, sealed))\n',
+        "            answers.insert(connection, changes.answer)\n",
+        "            sealed = changes.answer\n"
+        '            self._database.write("later", lambda c: answers.insert(c, sealed))\n',
         ("tests/vault/test_vault_answer_crash.py", *ANSWERS),
     ),
     Breakage(

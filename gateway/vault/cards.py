@@ -1,0 +1,326 @@
+"""Cards as a client manages them: added, shown without their number, changed, listed, forgotten.
+
+1. Whatever writes is one transaction with its audit entry and, where the request counts once, with its
+   answer (`idempotency.py`). A refusal changes nothing but the audit, and is not kept.
+2. Whatever shows a card has its intent in the audit before the card is opened (P36).
+3. A token that is unknown, another product's or of the other mode is the same refusal (P06).
+4. One card of one product and expiry has one token (P25): an expiry does not become that of another
+   card with the same number.
+"""
+
+# ruff: noqa: S608  # the statements are put together from the constants here
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final
+
+from gateway.audit import Entry, Outcome
+from gateway.cards.card import Booking, Card
+from gateway.cards.expiry import Expiry
+from gateway.cards.token import Token
+from gateway.errors import (
+    BookingUnknown,
+    CardExists,
+    GatewayError,
+    IdempotencyKeyReused,
+    NoSuchToken,
+    VaultUnavailable,
+)
+from gateway.secret import Secret
+from gateway.vault import entries as audit
+from gateway.vault import records
+from gateway.vault.aside import Aside
+from gateway.vault.entries import stamp
+from gateway.vault.idempotency import IdempotencyTable, Once
+from gateway.vault.keyring import Keyring
+from gateway.vault.model import CardRow, LinkRow, NewCard, Taken, Wanted
+from gateway.vault.plan import Planner
+from gateway.vault.resolve import Resolver
+from gateway.vault.sqlite import Connection, Database, Step, no_step
+from gateway.vault.store import SqliteStore
+
+MOST: Final = 1000  # cards of one booking that are listed
+_ATTEMPTS: Final = 3
+
+_CARD: Final = "product, test, look_up, card.iduser, tokenuser_hash, card.sealed, created"
+_BY_ID: Final = f"SELECT {_CARD} FROM card WHERE iduser = ?"
+_BY_BOOKING: Final = (
+    f"SELECT {_CARD} FROM link JOIN card USING (iduser) WHERE booking_hash = ?"
+    " ORDER BY link.id LIMIT ?"
+)
+_LINKS: Final = (
+    "SELECT iduser, booking_hash, system, hotel, sealed, departure, seen FROM link"
+    " WHERE iduser = ? ORDER BY id"
+)
+_CHANGE: Final = "UPDATE card SET look_up = ?, sealed = ? WHERE iduser = ?"
+# What a processor keeps has the old expiry: it is asked for a token of its own again.
+_OUTDATED: Final = "DELETE FROM foreign_token WHERE iduser = ?"
+_FORGET: Final = "DELETE FROM card WHERE iduser = ?"
+_FORGET_LINK: Final = "DELETE FROM link WHERE iduser = ? AND booking_hash = ?"
+
+
+@dataclass(frozen=True, slots=True)
+class KeptCard:
+    """A card that is in the vault, with all its bookings, the oldest first. `holder`: the last one
+    that a booking named.
+    """
+
+    token: Token
+    product: str
+    card: Card
+    bookings: tuple[Booking, ...]
+
+    @property
+    def is_virtual(self) -> bool:
+        """Whether one of its bookings says so."""
+        return any(booking.virtual is not None for booking in self.bookings)
+
+
+Answer = Callable[[KeptCard], bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class _Done:
+    product: str
+    answer: bytes
+
+
+class CardTable:
+    """Every method raises VaultUnavailable and RecordDamaged. `entry` says who asks for what; iduser,
+    product and outcome are added here.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        store: SqliteStore,
+        keyring: Keyring,
+        *,
+        once: IdempotencyTable,
+        clock: Callable[[], datetime],
+        aside: Aside,
+        step: Step = no_step,
+    ) -> None:
+        self._database, self._store, self._keyring = database, store, keyring
+        self._once, self._clock, self._aside, self._step = once, clock, aside, step
+        self._resolver = Resolver(store, keyring)
+
+    async def add(self, new: NewCard, entry: Entry, once: Once | None, answer: Answer) -> bytes:
+        """Keeps a card, durable; gives what `answer` makes of it, or made of it the first time.
+
+        Raises IdempotencyKeyReused.
+        """
+
+        def do(connection: Connection, now: str) -> _Done:
+            plan = Planner(self._store, self._keyring, now).plan(
+                [new], [replace(entry, outcome=Outcome.DONE, product=new.product)]
+            )
+            self._store.apply(connection, plan.changes)
+            row = self._row(connection, plan.kept[0].token.iduser)
+            return _Done(new.product, answer(self._open(connection, row)))
+
+        return await self._write("card_add", entry, once, do)
+
+    async def change_expiry(
+        self, wanted: Wanted, expiry: Expiry, entry: Entry, once: Once | None, answer: Answer
+    ) -> bytes:
+        """Gives the card another expiry, durable; what processors issued for it is forgotten.
+
+        Raises NoSuchToken, CardExists, IdempotencyKeyReused.
+        """
+
+        def do(connection: Connection, _: str) -> _Done | GatewayError:
+            row = self._permitted(wanted)
+            if row is None:
+                return NoSuchToken()
+            if not self._change(connection, row, expiry):
+                return CardExists()
+            self._did(connection, entry, row)
+            changed = self._row(connection, row.iduser)
+            return _Done(row.product, answer(self._open(connection, changed)))
+
+        return await self._write("card_change", entry, once, do)
+
+    async def forget(self, wanted: Wanted, entry: Entry, once: Once | None) -> None:
+        """Erases the card with all its bookings, its held security code and what processors issued
+        for it. Raises NoSuchToken, IdempotencyKeyReused.
+        """
+
+        def do(connection: Connection, _: str) -> _Done | GatewayError:
+            row = self._permitted(wanted)
+            if row is None:
+                return NoSuchToken()
+            connection.execute(_FORGET, (row.iduser,))
+            self._did(connection, entry, row)
+            return _Done(row.product, b"")
+
+        await self._write("card_forget", entry, once, do)
+
+    async def forget_booking(
+        self, wanted: Wanted, booking: Booking, entry: Entry, once: Once | None
+    ) -> None:
+        """Erases what ties the card to one booking; with its last one the card goes.
+
+        Raises NoSuchToken, BookingUnknown, IdempotencyKeyReused.
+        """
+        hashed = records.booking_hash(self._keyring.booking, booking)
+
+        def do(connection: Connection, _: str) -> _Done | GatewayError:
+            row = self._permitted(wanted)
+            if row is None:
+                return NoSuchToken()
+            if connection.execute(_FORGET_LINK, (row.iduser, hashed)).rowcount == 0:
+                return BookingUnknown()
+            self._did(connection, entry, row)
+            return _Done(row.product, b"")
+
+        await self._write("card_forget", entry, once, do)
+
+    async def show(self, wanted: Wanted, entry: Entry) -> KeptCard:
+        """One card. Raises NoSuchToken."""
+        await self._record([replace(entry, outcome=Outcome.INTENT)])
+
+        def work() -> KeptCard | None:
+            row = self._permitted(wanted)
+            return None if row is None else self._database.read(lambda c: self._open(c, row))
+
+        shown = await self._aside.run(work)
+        if shown is None:
+            await self._record([_refused(entry, NoSuchToken())])
+            raise NoSuchToken
+        await self._record([replace(entry, outcome=Outcome.DONE, product=shown.product)])
+        return shown
+
+    async def of_booking(
+        self, booking: Booking, products: Collection[str], entry: Entry
+    ) -> list[KeptCard]:
+        """The cards of a booking that are among `products`, the first linked first."""
+        hashed = records.booking_hash(self._keyring.booking, booking)
+
+        def find(connection: Connection) -> list[CardRow]:
+            found = connection.execute(_BY_BOOKING, (hashed, MOST)).fetchall()
+            rows = [CardRow(*values) for values in found]
+            return [row for row in rows if row.product in products]
+
+        rows = await self._aside.run(lambda: self._database.read(find))
+        about = [replace(entry, product=row.product, iduser=row.iduser) for row in rows] or [entry]
+        await self._record([replace(one, outcome=Outcome.INTENT) for one in about])
+        shown = await self._aside.run(
+            lambda: self._database.read(lambda c: [self._open(c, row) for row in rows])
+        )
+        await self._record([replace(one, outcome=Outcome.DONE) for one in about])
+        return shown
+
+    # --- the transaction --------------------------------------------------------------------------
+
+    async def _write(
+        self,
+        name: str,
+        entry: Entry,
+        once: Once | None,
+        do: Callable[[Connection, str], _Done | GatewayError],
+    ) -> bytes:
+        def decide(connection: Connection) -> bytes | GatewayError:
+            now = self._clock()
+            before = None if once is None else self._before(connection, entry, once, now)
+            if before is not None:
+                return before
+            done = do(connection, stamp(now))
+            if isinstance(done, GatewayError):
+                return done
+            self._step(f"{name}:done")
+            if once is not None:
+                self._once.remember(connection, once, done.product, done.answer, now)
+            return done.answer
+
+        def work(connection: Connection) -> bytes | GatewayError:
+            outcome = decide(connection)
+            if isinstance(outcome, GatewayError):
+                audit.append(connection, [_refused(entry, outcome)])
+            return outcome
+
+        outcome = await self._committed(name, work)
+        if isinstance(outcome, GatewayError):
+            raise outcome
+        return outcome
+
+    async def _committed(
+        self, name: str, work: Callable[[Connection], bytes | GatewayError]
+    ) -> bytes | GatewayError:
+        for _ in range(_ATTEMPTS):
+            try:
+                return await asyncio.wrap_future(self._database.write(name, work))
+            except Taken:  # another process was first: it is seen now
+                continue
+        raise VaultUnavailable
+
+    def _before(
+        self, connection: Connection, entry: Entry, once: Once, now: datetime
+    ) -> bytes | GatewayError | None:
+        try:
+            answered = self._once.answered(connection, once, now)
+        except IdempotencyKeyReused:
+            return IdempotencyKeyReused()
+        if answered is not None:
+            repeated = replace(entry, outcome=Outcome.DONE, detail="repeated")
+            audit.append(connection, [repeated])
+        return answered
+
+    def _change(self, connection: Connection, row: CardRow, expiry: Expiry) -> bool:
+        """False: the product has the card with that expiry already."""
+        test, sealer = bool(row.test), self._keyring.sealer
+        where = records.card_place(row.product, row.iduser, test=test)
+        token, before = self._read(row)
+        if before.expiry == expiry:
+            return True
+        card = Card(before.pan, expiry)
+        look_up = records.look_up(self._keyring.look_up, row.product, card, test=test)
+        if self._store.known([look_up]):
+            return False
+        sealed = sealer.seal(records.write_card(card, token), where)
+        connection.execute(_CHANGE, (look_up, sealed, row.iduser))
+        connection.execute(_OUTDATED, (row.iduser,))
+        return True
+
+    def _did(self, connection: Connection, entry: Entry, row: CardRow) -> None:
+        done = replace(entry, outcome=Outcome.DONE, product=row.product, iduser=row.iduser)
+        audit.append(connection, [done])
+
+    async def _record(self, entries: list[Entry]) -> None:
+        await asyncio.wrap_future(self._store.record(entries))
+
+    # --- reading ----------------------------------------------------------------------------------
+
+    def _permitted(self, wanted: Wanted) -> CardRow | None:
+        found = self._store.found([wanted.token.iduser]).get(wanted.token.iduser)
+        permitted = self._resolver.permitted(wanted, found)
+        return None if permitted is None else permitted[0]
+
+    def _row(self, connection: Connection, iduser: int) -> CardRow:
+        return CardRow(*connection.execute(_BY_ID, (iduser,)).fetchone())
+
+    def _read(self, row: CardRow) -> tuple[Token, Card]:
+        where = records.card_place(row.product, row.iduser, test=bool(row.test))
+        plaintext = self._keyring.sealer.open(row.sealed, where)
+        card = Card(*records.read_card(plaintext))
+        return Token(row.iduser, records.tokenuser_of(plaintext, card), bool(row.test)), card
+
+    def _open(self, connection: Connection, row: CardRow) -> KeptCard:
+        token, card = self._read(row)
+        holder, bookings = None, []
+        for link in [LinkRow(*values) for values in connection.execute(_LINKS, (row.iduser,))]:
+            where = records.link_place(row.product, row.iduser, link.booking_hash, test=token.test)
+            content = records.read_link(self._keyring.sealer.open(link.sealed, where))
+            holder = content.get("holder", holder)
+            booking = records.booking_of(link, content)
+            if booking is not None:
+                bookings.append(booking)
+        named = replace(card, holder=None if holder is None else Secret(holder))
+        return KeptCard(token, row.product, named, tuple(bookings))
+
+
+def _refused(entry: Entry, refusal: GatewayError) -> Entry:
+    return replace(entry, outcome=Outcome.REFUSED, detail=refusal.code)
