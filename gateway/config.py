@@ -193,6 +193,9 @@ class LimitSettings(Section):
     upstream_connect_seconds: Seconds = 10
     upstream_seconds: Seconds = 120
     connections: Annotated[int, Field(ge=1, le=100_000)] = 1000
+    # A client that names so many tokens that are not its own is blocked for so many minutes.
+    unknown_tokens: Annotated[int, Field(ge=1, le=10_000)] = 20
+    unknown_tokens_minutes: Annotated[int, Field(ge=1, le=1440)] = 15
 
 
 class InboxSettings(Section):

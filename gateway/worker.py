@@ -28,6 +28,8 @@ from gateway.cards.bins import Bins, load_bins
 from gateway.channels import paycomet
 from gateway.config import Config
 from gateway.control import api, health
+from gateway.control.cards import CardCalls
+from gateway.control.cards_guessing import Guessing
 from gateway.control.exchanges import Exchanges
 from gateway.control.notifications import NotificationCalls
 from gateway.control.port import Port, welcome
@@ -276,10 +278,17 @@ class Worker:
         )
 
     def _calls(self) -> list[APIRouter]:
-        calls = [Exchanges(self._vault.answers, self._replay, self._clock).router]
+        exchanges = Exchanges(self._vault.answers, self._replay, self._clock)
+        calls = [exchanges.router, self._cards()]
         if self.recaptures is not None:
             calls.append(RecaptureCalls(self.recaptures, self._access, self._clock).router)
         return calls
+
+    def _cards(self) -> APIRouter:
+        limits = self._config.limits
+        window = timedelta(minutes=limits.unknown_tokens_minutes)
+        guessing = Guessing(limits.unknown_tokens, window, self._clock)
+        return CardCalls(self._vault, self._access, guessing, self.metrics, self._clock).router
 
     def _mount_notifications(self, app: FastAPI) -> None:
         """Apart from the API: whoever notifies holds no gateway key."""

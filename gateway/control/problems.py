@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 
 from gateway.errors import (
     BodyTooLarge,
+    CardNotKept,
     GatewayError,
     InternalError,
     MethodNotAllowed,
@@ -53,7 +54,8 @@ def answer(
 
 
 async def _ours(_: Request, error: Exception) -> Response:
-    return answer(cast("GatewayError", error))
+    said = cast("GatewayError", error)
+    return answer(said, said.errors if isinstance(said, RequestInvalid | CardNotKept) else ())
 
 
 async def _framework(_: Request, error: Exception) -> Response:

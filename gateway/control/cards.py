@@ -1,0 +1,272 @@
+"""`/v1/cards`: add a card, look at it, change its expiry, list a booking's, forget it.
+
+1. A card's number comes in and never goes out: answers have its mask.
+2. A token that is unknown, another product's or of the other mode: `token_unknown`, 404. A client
+   that tries too many is blocked, whatever it asks about tokens or bookings (`cards_guessing.py`).
+3. Each call is in the audit before it takes effect, or with it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from datetime import datetime
+from ipaddress import ip_address
+from typing import Annotated, Any, Final, TypeVar
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+
+from gateway.access.admission import Admission
+from gateway.access.clients import Access
+from gateway.access.products import Product
+from gateway.audit import Action, Entry, Outcome
+from gateway.cards.card import Booking
+from gateway.cards.token import parse_alias
+from gateway.control.caller import Caller, needs
+from gateway.control.cards_form import CardForm, read_booking, read_card, read_expiry
+from gateway.control.cards_guessing import Guessing
+from gateway.control.cards_shown import CardSummary, ListedCards, ShownCard, shown, summary
+from gateway.control.idempotency import PARAMETER, InFlight
+from gateway.errors import (
+    CardNotKept,
+    NetworkNotAllowed,
+    NoSuchToken,
+    RequestInvalid,
+    TokensGuessed,
+)
+from gateway.exchange import new_id
+from gateway.headers import Headers
+from gateway.metrics import Metrics
+from gateway.secret import Secret
+from gateway.vault.idempotency import Once
+from gateway.vault.model import NewCard, Wanted
+from gateway.vault.service import Vault
+
+ROUTE: Final = "control/cards"  # in the audit and in metrics
+
+T = TypeVar("T")
+MayManage = Annotated[Caller, Depends(needs("cards"))]
+System = Annotated[str | None, Query(description="The channel, as in gateway.yaml: siteminder")]
+Hotel = Annotated[str | None, Query(description="The channel's code of the hotel.")]
+BookingId = Annotated[str | None, Query(description="The booking's number.")]
+
+
+def _named(system: System = None, hotel: Hotel = None, booking: BookingId = None) -> Booking:
+    return read_booking(system, hotel, booking)
+
+
+NamedBooking = Annotated[Booking, Depends(_named)]
+
+_TEXT: Final = {"type": "string"}
+_DATE: Final = {"type": "string", "format": "date"}
+_EXPIRY: Final = {"expiration_month": _TEXT, "expiration_year": _TEXT}
+_VIRTUAL: Final = {"active_from": _DATE, "active_until": _DATE, "balance": _TEXT}
+_BOOKING: Final[dict[str, Any]] = {  # Any: a JSON schema
+    "system": _TEXT,
+    "hotel": _TEXT,
+    "id": _TEXT,
+    "departure": _DATE,
+    "virtual": {"type": "object", "properties": _VIRTUAL},
+}
+_CARD: Final[dict[str, Any]] = {
+    "number": _TEXT,
+    **_EXPIRY,
+    "holder": _TEXT,
+    "security_code": _TEXT,
+    "product": _TEXT,
+    "booking": {"type": "object", "required": ["system"], "properties": _BOOKING},
+}
+_NO_BODY: Final = Secret(b"")
+_ONCE: Final[dict[str, Any]] = {"parameters": [PARAMETER]}
+
+
+def _body(properties: dict[str, Any], *required: str) -> dict[str, Any]:
+    schema = {"type": "object", "required": required, "properties": properties}
+    content = {"application/json": {"schema": schema}}
+    return {"requestBody": {"required": True, "content": content}, **_ONCE}
+
+
+@dataclass(frozen=True, slots=True)
+class _NoRoute:
+    product: str | None = None
+
+
+class CardCalls:
+    """Their router; for `gateway.control.api.mount`."""
+
+    def __init__(
+        self,
+        vault: Vault,
+        access: Access,
+        guessing: Guessing,
+        metrics: Metrics,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._vault, self._access, self._guessing = vault, access, guessing
+        self._metrics, self._clock = metrics, clock
+        self._in_flight = InFlight()
+        self.router = APIRouter(prefix="/cards", tags=["cards"])
+        add = self.router.add_api_route
+        expiry = tuple(_EXPIRY)
+        add("", self.add, methods=["POST"], status_code=201, response_model=CardSummary,
+            summary="Add a card", openapi_extra=_body(_CARD, "number", *expiry))  # fmt: skip
+        add("", self.listed, methods=["GET"], summary="A booking's cards")
+        add("/{token}", self.one, methods=["GET"], summary="One card")
+        add("/{token}", self.change, methods=["PATCH"], response_model=CardSummary,
+            summary="Change its expiry", openapi_extra=_body(_EXPIRY, *expiry))  # fmt: skip
+        add("/{token}", self.forget, methods=["DELETE"], status_code=204,
+            summary="Forget it", openapi_extra=_ONCE)  # fmt: skip
+        add("/{token}/bookings", self.forget_booking, methods=["DELETE"], status_code=204,
+            summary="Forget it for a booking", openapi_extra=_ONCE)  # fmt: skip
+
+    async def add(self, caller: MayManage, request: Request) -> Response:
+        """Keeps a card; its token, which is the same for the same card of the same product. A
+        security code is held only where the product holds them, for as long as it says.
+        """
+        form = read_card(await request.body())
+        product = self._product(caller, form)
+        refusal = product.refuses(form.card)
+        if refusal is not None:
+            name = "security_code" if refusal == "cvc_missing" else "number"
+            raise CardNotKept([{"in": "body", "name": name, "problem": refusal.value}])
+        until = None if product.hold_cvc is None else self._clock() + product.hold_cvc
+        new = NewCard(
+            product.name,
+            product.test,
+            replace(form.card, cvc=None),
+            form.booking,
+            None if until is None else form.card.cvc,
+            until,
+        )
+        entry = self._entry(caller, request, Action.TOKENIZE)
+        said = Secret(form.request.reveal() + b"\n" + product.name.encode())
+        with self._once(request, caller, said) as once:
+            body = await self._vault.cards.add(new, entry, once, summary)
+        self._metrics.cards.labels(ROUTE, "tokenize", "done").inc()
+        return Response(body, 201, media_type="application/json")
+
+    async def listed(
+        self, caller: MayManage, request: Request, booking: NamedBooking
+    ) -> ListedCards:
+        """The cards of one booking, of the products that the key may use."""
+        self._check(caller)
+        entry = self._entry(caller, request, Action.SHOW)
+        found = await self._vault.cards.of_booking(booking, self._products(caller), entry)
+        return ListedCards(cards=[shown(card) for card in found])
+
+    async def one(self, caller: MayManage, request: Request, token: str) -> ShownCard:
+        """All that is known of a card but its number."""
+        entry = self._entry(caller, request, Action.SHOW)
+        return shown(await self._known(caller, token, entry, self._vault.cards.show))
+
+    async def change(self, caller: MayManage, request: Request, token: str) -> Response:
+        """Gives the card another expiry: its token stays. 409 where the product has the card with
+        that expiry already, under another token.
+        """
+        expiry, said = read_expiry(await request.body())
+        entry = self._entry(caller, request, Action.CHANGE)
+        with self._once(request, caller, said) as once:
+            body = await self._known(
+                caller, token, entry,
+                lambda want, named: self._vault.cards.change_expiry(
+                    want, expiry, named, once, summary
+                ),
+            )  # fmt: skip
+        return Response(body, 200, media_type="application/json")
+
+    async def forget(self, caller: MayManage, request: Request, token: str) -> Response:
+        """Erases the card, for all its bookings."""
+        entry = self._entry(caller, request, Action.FORGET)
+        with self._once(request, caller) as once:
+            await self._known(
+                caller, token, entry,
+                lambda want, named: self._vault.cards.forget(want, named, once),
+            )  # fmt: skip
+        return Response(status_code=204)
+
+    async def forget_booking(
+        self, caller: MayManage, request: Request, token: str, booking: NamedBooking
+    ) -> Response:
+        """Erases what ties the card to one booking; with its last booking the card goes."""
+        entry = self._entry(caller, request, Action.FORGET)
+        with self._once(request, caller) as once:
+            await self._known(
+                caller, token, entry,
+                lambda want, named: self._vault.cards.forget_booking(want, booking, named, once),
+            )  # fmt: skip
+        return Response(status_code=204)
+
+    # --- inside -----------------------------------------------------------------------------------
+
+    def _once(
+        self, request: Request, caller: Caller, said: Secret[bytes] = _NO_BODY
+    ) -> AbstractContextManager[Once | None]:
+        return self._in_flight.once(request, caller.client, self._products(caller), said)
+
+    async def _known(
+        self,
+        caller: Caller,
+        alias: str,
+        entry: Entry,
+        call: Callable[[Wanted, Entry], Awaitable[T]],
+    ) -> T:
+        """What `call` answers for the token. Raises NoSuchToken, which is counted, TokensGuessed."""
+        self._check(caller)
+        token = parse_alias(alias)
+        if token is not None:
+            wanted = Wanted(token, self._products(caller))
+            with contextlib.suppress(NoSuchToken):
+                return await call(wanted, replace(entry, iduser=token.iduser))
+        tried = replace(entry, outcome=Outcome.REFUSED, detail=NoSuchToken.code)
+        entries = [tried] if token is None else []  # the vault has written the others
+        if self._guessing.unknown(caller.client):
+            blocked = replace(tried, action=Action.BLOCK, outcome=Outcome.DONE)
+            entries.append(replace(blocked, detail=TokensGuessed.code))
+        await self._vault.record(entries)
+        raise NoSuchToken
+
+    def _check(self, caller: Caller) -> None:
+        try:
+            self._guessing.check(caller.client)
+        except TokensGuessed as refusal:
+            self._metrics.refused.labels(refusal.code).inc()
+            raise
+
+    def _product(self, caller: Caller, form: CardForm) -> Product:
+        booking = form.booking
+        product = self._access.product(
+            admission=_admission(caller),
+            route=_NoRoute(),
+            named=form.product,
+            system="" if booking is None else booking.system,
+            hotel=None if booking is None else booking.hotel,
+        )
+        if form.product is not None and product.name != form.product:
+            wrong = {"in": "body", "name": "booking.hotel", "problem": "hotel_of_another_product"}
+            raise RequestInvalid([wrong])
+        return product
+
+    def _products(self, caller: Caller) -> frozenset[str]:
+        return self._access.products_of(_admission(caller))
+
+    def _entry(self, caller: Caller, request: Request, action: Action) -> Entry:
+        if request.client is None:
+            raise NetworkNotAllowed
+        address = ip_address(request.client.host)
+        origin = self._access.client_of(address, Headers(request.headers.raw))
+        return Entry(
+            at=self._clock(),
+            exchange=new_id(),
+            action=action,
+            outcome=Outcome.INTENT,
+            client=caller.client,
+            key=caller.key_id,
+            origin=str(origin),
+            route=ROUTE,
+        )
+
+
+def _admission(caller: Caller) -> Admission:
+    return Admission(caller.client, caller.key_id, caller.scopes, caller.products)

@@ -1,0 +1,107 @@
+"""A card as the control API shows it: never its number, its mask at most."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from pydantic import BaseModel
+
+from gateway.cards.card import Booking
+from gateway.cards.expiry import write
+from gateway.cards.pan import brand_of, mask
+from gateway.vault.cards import KeptCard
+
+
+class ShownVirtual(BaseModel):
+    """What was said of a virtual card; null where nothing was."""
+
+    active_from: date | None
+    active_until: date | None
+    balance: str | None
+
+
+class ShownBooking(BaseModel):
+    """A booking that the card belongs to."""
+
+    system: str
+    hotel: str | None
+    id: str | None
+    departure: date | None
+    virtual: ShownVirtual | None
+
+    @classmethod
+    def of(cls, booking: Booking) -> ShownBooking:
+        """How `booking` is shown."""
+        virtual = booking.virtual
+        return cls(
+            system=booking.system,
+            hotel=booking.hotel,
+            id=booking.booking_id,
+            departure=booking.departure,
+            virtual=None
+            if virtual is None
+            else ShownVirtual(
+                active_from=virtual.active_from,
+                active_until=virtual.active_until,
+                balance=virtual.balance,
+            ),
+        )
+
+
+class CardSummary(BaseModel):
+    """What a call that writes is answered. No name: it is kept for 24 hours, to be repeated."""
+
+    token: str
+    iduser: int
+    tokenuser: str
+    product: str
+    test: bool
+    mask: str
+    brand: str
+    expiration_month: str | None
+    expiration_year: str | None
+    virtual: bool
+
+
+class ShownCard(CardSummary):
+    """A card with what its bookings say. `virtual`: one of them calls it so."""
+
+    holder: str | None
+    bookings: list[ShownBooking]
+
+
+class ListedCards(BaseModel):
+    """The cards of a booking, the first linked first."""
+
+    cards: list[ShownCard]
+
+
+def summary(kept: KeptCard) -> bytes:
+    """The JSON of a card that was added or changed."""
+    return CardSummary.model_validate(_common(kept)).model_dump_json().encode()
+
+
+def shown(kept: KeptCard) -> ShownCard:
+    """All of a card but its number."""
+    holder = kept.card.holder
+    more = {
+        "holder": None if holder is None else holder.reveal(),
+        "bookings": [ShownBooking.of(booking) for booking in kept.bookings],
+    }
+    return ShownCard.model_validate(_common(kept) | more)
+
+
+def _common(kept: KeptCard) -> dict[str, object]:
+    digits, expiry = kept.card.pan.reveal(), kept.card.expiry
+    return {
+        "token": kept.token.alias,
+        "iduser": kept.token.iduser,
+        "tokenuser": kept.token.tokenuser,
+        "product": kept.product,
+        "test": kept.token.test,
+        "mask": mask(digits),
+        "brand": brand_of(digits),
+        "expiration_month": None if expiry is None else write(expiry, "MM"),
+        "expiration_year": None if expiry is None else write(expiry, "YYYY"),
+        "virtual": kept.is_virtual,
+    }

@@ -1,0 +1,344 @@
+"""`/v1/cards`: what a card's calls do, who may, what they refuse, and that no number comes out."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+
+import pytest
+
+from gateway.cards.token import parse_alias
+from gateway.secret import Secret
+from gateway.vault.model import Wanted
+from tests.control.card_calls import (
+    BOOKED,
+    CANARY,
+    CODE,
+    HOLDER,
+    MONTH,
+    body,
+    booked,
+    site,
+)
+from tests.control.serving import refused
+
+
+@pytest.fixture
+def cards(tmp_path):
+    with site(tmp_path) as running:
+        yield running
+
+
+def cvc_of(cards, alias, product):
+    want = Wanted(parse_alias(alias), frozenset({product}), with_cvc=True)
+    (found,) = asyncio.run(cards.vault.find([want]))
+    return found.cvc and found.cvc.reveal()
+
+
+# --- what they do ---------------------------------------------------------------------------------
+
+
+def test_a_card_gets_its_token_and_its_mask(cards):
+    said = booked(departure="2026-04-01", virtual={"active_from": "2026-03-30", "balance": "90"})
+    answered = cards.add(said)
+    assert answered.status_code == 201
+    token = parse_alias(answered.json()["token"])
+    assert answered.json() == {
+        "token": token.alias,
+        "iduser": token.iduser,
+        "tokenuser": token.tokenuser,
+        "product": "seaside",
+        "test": True,
+        "mask": "453957******1486",
+        "brand": "visa",
+        "expiration_month": "08",
+        "expiration_year": "2029",
+        "virtual": True,
+    }
+    assert cards.get(f"/{token.alias}").json() == answered.json() | {
+        "holder": HOLDER,
+        "bookings": [
+            {
+                "system": "siteminder",
+                "hotel": "10107",
+                "id": "RES-1",
+                "departure": "2026-04-01",
+                "virtual": {"active_from": "2026-03-30", "active_until": None, "balance": "90"},
+            }
+        ],
+    }
+    want = Wanted(token, frozenset({"seaside"}))
+    (found,) = asyncio.run(cards.vault.find([want]))
+    assert found.card.pan.reveal() == CANARY
+
+
+def test_the_same_card_has_one_token_and_a_booking_lists_its_cards(cards):
+    first = cards.token(booked())
+    assert cards.token(booked("RES-2")) == first
+    assert cards.token() == first
+    other = cards.token(booked() | {"number": "378282246310005"})
+    listed = cards.get(f"?{BOOKED}").json()["cards"]
+    assert [one["token"] for one in listed] == [first, other]
+    assert [one["id"] for one in listed[0]["bookings"]] == ["RES-1", "RES-2"]
+    assert [one["brand"] for one in listed] == ["visa", "amex"]
+    for query in ("system=siteminder&hotel=20207&booking=RES-1", "system=siteminder&booking=RES-1"):
+        assert cards.get(f"?{query}").json() == {"cards": []}
+
+
+def test_another_expiry_keeps_the_token_and_forgets_what_processors_issued(cards):
+    alias = cards.token(booked())
+    token = parse_alias(alias)
+    issued = Secret(b"issued")
+    asyncio.run(cards.vault.keep_foreign(token.iduser, "seaside", "paycomet", issued))
+    same = {"expiration_month": "8", "expiration_year": "29"}
+    assert cards.call("PATCH", f"/{alias}", json=same).json()["expiration_year"] == "2029"
+    assert asyncio.run(cards.vault.foreign(token.iduser, "seaside", "paycomet"))
+    answered = cards.call("PATCH", f"/{alias}", json=MONTH)
+    assert (answered.json()["token"], answered.json()["expiration_year"]) == (alias, "2030")
+    assert cards.get(f"/{alias}").json()["expiration_month"] == "09"
+    assert asyncio.run(cards.vault.foreign(token.iduser, "seaside", "paycomet")) is None
+    assert cards.token(booked() | MONTH) == alias  # it is found by its new expiry,
+    assert cards.token(booked()) != alias  # and by the old one no more
+    assert refused(cards.call("PATCH", f"/{alias}", json=same), 409, "card_exists")
+    assert cards.get(f"/{alias}").json()["expiration_year"] == "2030"
+
+
+def test_a_card_is_forgotten_with_all_that_hangs_on_it(cards):
+    said = body(product="hilltop", security_code=CODE, booking={"system": "own", "id": "1"})
+    alias, other = cards.token(said), cards.token(said | {"number": "378282246310006"})
+    token = parse_alias(alias)
+    issued = Secret(b"issued")
+    asyncio.run(cards.vault.keep_foreign(token.iduser, "hilltop", "paycomet", issued))
+    assert cards.call("DELETE", f"/{alias}").status_code == 204
+    assert refused(cards.get(f"/{alias}"), 404, "token_unknown")
+    counts = {name: cards.count(name) for name in ("card", "link", "cvc", "foreign_token")}
+    assert counts == {"card": 1, "link": 1, "cvc": 1, "foreign_token": 0}
+    assert cards.vault.count_by_product() == {"hilltop": 1}
+    assert cards.get(f"/{other}").status_code == 200
+    assert cards.token(said) != alias
+
+
+def test_a_card_goes_with_its_last_booking(cards):
+    alias = cards.token(booked())
+    cards.token(booked("RES-2"))
+    path = f"/{alias}/bookings?{BOOKED}"
+    assert cards.call("DELETE", path).status_code == 204
+    assert refused(cards.call("DELETE", path), 404, "booking_unknown")
+    assert [one["id"] for one in cards.get(f"/{alias}").json()["bookings"]] == ["RES-2"]
+    assert cards.call("DELETE", path.replace("RES-1", "RES-2")).status_code == 204
+    assert refused(cards.get(f"/{alias}"), 404, "token_unknown")
+    assert (cards.count("card"), cards.count("link")) == (0, 0)
+
+
+def test_p21_a_security_code_is_held_only_where_the_product_says(cards):
+    with_code = body(security_code=CODE)
+    assert cvc_of(cards, cards.token(with_code), "seaside") is None
+    assert cards.count("cvc") == 0
+    assert cvc_of(cards, cards.token(with_code | {"product": "hilltop"}), "hilltop") == CODE
+    assert cvc_of(cards, cards.token(with_code | {"product": "strict"}), "strict") is None
+
+
+# --- who may --------------------------------------------------------------------------------------
+
+
+def test_p06_p28_a_token_of_another_product_or_mode_is_as_unknown_as_none(cards):
+    mine = cards.token(booked())
+    token = parse_alias(mine)
+    hilltop = cards.control.key("cards", products=("hilltop",))
+    wrong = [
+        (mine, hilltop),
+        (mine.replace("tok_test_", "tok_"), None),
+        (mine[:-1] + ("b" if mine[-1] == "a" else "a"), None),
+        (f"tok_test_{token.iduser % 2**30 + 1}_{token.tokenuser}", None),
+        ("tok_nonsense", None),
+        (CANARY, None),
+    ]
+    answers = set()
+    for alias, key in wrong[:4]:
+        for method, path, more in (
+            ("GET", "", {}),
+            ("PATCH", "", {"json": MONTH}),
+            ("DELETE", "", {}),
+            ("DELETE", f"/bookings?{BOOKED}", {}),
+        ):
+            answers.add(refusal(cards.call(method, f"/{alias}{path}", key, **more)))
+    for alias, key in wrong[4:]:
+        answers.add(refusal(cards.get(f"/{alias}", key)))
+    assert len(answers) == 1
+    assert cards.get(f"/{mine}").json()["expiration_year"] == "2029"
+    assert cards.get(f"?{BOOKED}", hilltop).json() == {"cards": []}
+
+
+def refusal(answered):
+    assert refused(answered, 404, "token_unknown")
+    return answered.content
+
+
+def test_p28_without_the_scope_or_the_product_nothing_is_done(cards):
+    alias = cards.token(booked())
+    before = cards.audit()
+    other = cards.control.key("proxy", "detokenize", "reveal", "charges", "admin", products=())
+    for method, path in (("POST", ""), ("GET", f"?{BOOKED}"), ("GET", f"/{alias}"),
+                         ("PATCH", f"/{alias}"), ("DELETE", f"/{alias}"),
+                         ("DELETE", f"/{alias}/bookings?{BOOKED}")):  # fmt: skip
+        assert refused(cards.call(method, path, other, json=body()), 403, "scope_missing")
+        assert refused(cards.control.call(method, f"/v1/cards{path}"), 401, "key_required")
+    hilltop = cards.control.key("cards", products=("hilltop",))
+    assert refused(cards.add(body(), hilltop), 403, "product_not_permitted")
+    assert refused(cards.add(booked(product=None), hilltop), 403, "product_not_permitted")
+    assert refused(cards.add(body(product=None)), 400, "product_unknown")
+    assert refused(cards.add(body(product="nobody")), 400, "product_unknown")
+    assert cards.audit() == before
+    assert cards.token(body(product=None), hilltop).startswith("tok_")
+
+
+def test_a_hotel_of_another_product_is_not_filed_under_the_one_that_is_named(cards):
+    answered = cards.add(booked(product="hilltop"))
+    assert refused(answered, 400, "request_invalid")
+    assert wrongs(answered) == {("booking.hotel", "hotel_of_another_product")}
+    assert cards.add(booked(product=None)).json()["product"] == "seaside"
+
+
+# --- the audit ------------------------------------------------------------------------------------
+
+
+def test_p36_each_call_is_in_the_audit(cards):
+    alias = cards.token(booked())
+    cards.get(f"/{alias}")
+    cards.get(f"?{BOOKED}")
+    cards.get("?system=siteminder&booking=none")
+    cards.call("PATCH", f"/{alias}", json=MONTH)
+    cards.call("DELETE", f"/{alias}/bookings?{BOOKED}")
+    cards.call("DELETE", f"/{alias}")
+    cards.get("/nonsense")
+    assert cards.audit() == [
+        ("tokenize", "done", "seaside", ""),
+        ("show", "intent", "", ""),
+        ("show", "done", "seaside", ""),
+        ("show", "intent", "seaside", ""),
+        ("show", "done", "seaside", ""),
+        ("show", "intent", "", ""),
+        ("show", "done", "", ""),
+        ("change", "done", "seaside", ""),
+        ("forget", "done", "seaside", ""),
+        ("forget", "refused", "", "token_unknown"),
+        ("show", "refused", "", "token_unknown"),
+    ]
+    entries = [recorded.entry for recorded in cards.vault.entries()]
+    iduser = parse_alias(alias).iduser
+    assert [one.iduser for one in entries] == [iduser] * 5 + [None] * 2 + [iduser] * 3 + [None]
+    assert {(one.client, one.origin, one.route) for one in entries} == {
+        ("pms", "127.0.0.1", "control/cards")
+    }
+    assert all(one.key for one in entries)
+    assert len({one.exchange for one in entries}) == 8
+
+
+# --- what they refuse -----------------------------------------------------------------------------
+
+WRONG = [
+    ({"number": CANARY + " 737"}, "number", "number_invalid"),
+    ({"number": "0000000000000000"}, "number", "number_invalid"),
+    ({"number": int(CANARY)}, "number", "number_invalid"),
+    ({"number": None}, "number", "missing"),
+    ({"expiration_month": "13"}, "expiration_month", "expiry_invalid"),
+    ({"expiration_year": 2029}, "expiration_year", "not_a_text"),
+    ({"expiration_year": None}, "expiration_year", "missing"),
+    ({"security_code": CANARY}, "security_code", "not_a_security_code"),
+    ({"security_code": 737}, "security_code", "not_a_security_code"),
+    ({"holder": CANARY}, "holder", "card_number"),
+    ({"holder": "A\nB"}, "holder", "not_a_line"),
+    ({"holder": "\ud800"}, "holder", "not_a_line"),
+    ({"holder": ["a"]}, "holder", "not_a_text"),
+    ({"product": CANARY}, "product", "card_number"),
+    ({"product": "a b"}, "product", "not_a_name"),
+    ({"booking": CANARY}, "booking", "not_an_object"),
+    ({"booking": {}}, "booking.system", "missing"),
+    ({"booking": {"system": CANARY}}, "booking.system", "card_number"),
+    ({"booking": {"system": "own", "hotel": f"x{CANARY[:8]} {CANARY[8:]}"}}, "booking.hotel", "card_number"),
+    ({"booking": {"system": "own", "id": CANARY}}, "booking.id", "card_number"),
+    ({"booking": {"system": "own", "departure": "20260401"}}, "booking.departure", "not_a_date"),
+    ({"booking": {"system": "own", "virtual": {"active_from": "x"}}}, "booking.virtual.active_from", "not_a_date"),
+    ({"booking": {"system": "own", "virtual": {"balance": CANARY}}}, "booking.virtual.balance", "card_number"),
+    ({"booking": {"system": "own", CANARY: 1}}, "booking", "unknown_field"),
+    ({CANARY: CANARY}, "", "unknown_field"),
+]  # fmt: skip
+
+
+def wrongs(answered):
+    return {(one["name"], one["problem"]) for one in answered.json()["errors"]}
+
+
+@pytest.mark.parametrize(("more", "name", "problem"), WRONG, ids=range(len(WRONG)))
+def test_p16_each_field_is_checked_and_named_and_nothing_is_repeated(cards, more, name, problem):
+    answered = cards.add(body(**more))
+    assert refused(answered, 400, "request_invalid")
+    assert wrongs(answered) == {(name, problem)}
+    assert CANARY not in answered.text
+    assert cards.audit() == []
+
+
+def test_p16_what_a_product_does_not_keep(cards):
+    published = body(product="strict", number="4111111111111111", security_code="737")
+    without = body(product="strict")
+    for said, name, problem in (
+        (published, "number", "test_number"),
+        (without, "security_code", "cvc_missing"),
+    ):
+        answered = cards.add(said)
+        assert refused(answered, 422, "card_not_kept")
+        assert wrongs(answered) == {(name, problem)}
+    assert cards.count("card") == 0
+
+
+def test_p16_no_card_and_no_code_is_in_any_file_log_or_answer(cards, caplog):
+    said = body(product="hilltop", security_code="9173", booking={"system": "own", "id": "1"})
+    said["number"] = f"{CANARY[:4]}-{CANARY[4:8]}-{CANARY[8:12]}-{CANARY[12:]}"
+    answers = [cards.add(said, once="a"), cards.add(said, once="a")]
+    alias = answers[0].json()["token"]
+    answers += [cards.get(f"/{alias}"), cards.get("?system=own&booking=1")]
+    answers += [cards.call("PATCH", f"/{alias}", json=MONTH), cards.add(said | {"number": "x"})]
+    answers += [cards.get(f"/{CANARY}"), cards.get(f"?system={CANARY}&booking={CANARY}")]
+    answers += [cards.add(said, once=CANARY), cards.control.get("/openapi.json")]
+    shown = "".join(one.text + str(one.headers) for one in answers) + caplog.text
+    kept = cards.files()
+    for secret in (CANARY, said["number"], "9173"):
+        assert secret not in shown
+    for secret in (CANARY, said["number"], "9173", HOLDER, parse_alias(alias).tokenuser):
+        assert secret.encode() not in kept
+
+
+def test_p16_p33_odd_bodies_and_keys_are_refused(cards):
+    dice = random.Random(7)
+    whole = json.dumps(booked()).encode()
+    alias = cards.token()
+    bodies = [b"", b"[]", b"null", b'"a"', b"\xff", b"[" * 5000, b'{"number":1,"number":2}', b"NaN"]
+    for _ in range(60):
+        cut = bytearray(whole)
+        for _ in range(dice.randrange(1, 4)):
+            cut[dice.randrange(len(cut))] = dice.randrange(256)
+        bodies.append(bytes(cut))
+    for data in bodies:
+        for method, path in (("POST", ""), ("PATCH", f"/{alias}")):
+            answered = cards.call(method, path, data=data)
+            assert answered.status_code in {201, 400, 403, 422}, (data, answered.text)
+            assert CANARY not in answered.text
+    for once in ("a" * 256, "", "\u00e9".encode().decode("latin-1")):
+        answered = cards.add(once=once)
+        assert refused(answered, 400, "request_invalid"), once
+    big = cards.call("POST", "", data=b" " * 70_000)
+    assert refused(big, 413, "body_too_large")
+    for query in ("", "system=siteminder", f"booking={CANARY}&system=a", "system=a%00&booking=b"):
+        answered = cards.get(f"?{query}")
+        assert refused(answered, 400, "request_invalid")
+        assert CANARY not in answered.text
+
+
+def test_p27_a_vault_that_is_down(cards):
+    alias = cards.token(booked())
+    cards.vault.close()
+    for method, path in (("POST", ""), ("GET", f"?{BOOKED}"), ("GET", f"/{alias}"),
+                         ("PATCH", f"/{alias}"), ("DELETE", f"/{alias}")):  # fmt: skip
+        said = MONTH if method == "PATCH" else body()
+        assert refused(cards.call(method, path, json=said), 503, "vault_unavailable")
