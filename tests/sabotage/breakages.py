@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from tests.sabotage import access, clear_data, control, messages, operating, recapture, vault
+from tests.sabotage import (
+    access,
+    cards,
+    clear_data,
+    control,
+    messages,
+    operating,
+    recapture,
+    vault,
+)
 from tests.sabotage.breakage import Breakage
 
 BREAKAGES: tuple[Breakage, ...] = (
@@ -11,6 +20,7 @@ BREAKAGES: tuple[Breakage, ...] = (
     *vault.BREAKAGES,
     *access.BREAKAGES,
     *control.BREAKAGES,
+    *cards.BREAKAGES,
     *operating.BREAKAGES,
     *recapture.BREAKAGES,
 )
