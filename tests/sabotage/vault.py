@@ -389,9 +389,9 @@ BREAKAGES = (
         "note in a transaction of its own that a refused answer came out",
         "P24",
         "gateway/vault/store.py",
-        "                answers.come_out(connection, changes.answer)\n",
-        "                came = changes.answer\n"
-        '                self._database.write("later", lambda c: answers.come_out(c, came))\n',
+        "            answers.come_out(connection, changes.answer)\n",
+        "            came = changes.answer\n"
+        '            self._database.write("later", lambda c: answers.come_out(c, came))\n',
         REPLAY,
     ),
     Breakage(
