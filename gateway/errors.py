@@ -127,7 +127,8 @@ class TokensGuessed(GatewayError):
     text = "This client tried too many unknown tokens, and can not use any for a while."
     action = "Find out where they come from; Retry-After says when it may go on."
 
-    def __init__(self, seconds: int) -> None:
+    def __init__(self, seconds: int | None = None) -> None:
+        """`seconds`: how long it is blocked still."""
         super().__init__()
         self.retry_after = seconds
 
