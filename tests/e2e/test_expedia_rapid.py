@@ -54,6 +54,13 @@ def book(pms, partner, token, **stay):
     return answer.json()["links"]["retrieve"]["href"]
 
 
+def book_bad(gateway, pms, partner):
+    """A booking whose card has failed."""
+    retrieve = book(pms, partner, keep(gateway, BAD))
+    partner.failed(retrieve)
+    return retrieve
+
+
 def test_p03_the_card_that_failed_is_replaced_by_another_token(gateway, pms, partner):
     partner.control(
         "webhook", url=gateway.sandbox.url("pms") + "/rapid", ca=str(gateway.sandbox.ca_file)
@@ -95,7 +102,7 @@ def test_rapids_own_header_arrives_as_it_was_signed(gateway, pms, partner):
 
 
 def test_a_retrieved_booking_comes_byte_for_byte(gateway, pms, partner):
-    retrieve = book(pms, partner, keep(gateway, BAD))
+    retrieve = book_bad(gateway, pms, partner)
     direct = partner.call("GET", retrieve)
     through = pms("GET", retrieve)
     assert through.content == direct.content
@@ -124,7 +131,7 @@ def test_the_link_that_expedia_published_comes_through(gateway, pms, partner, mo
 
 def test_p03_a_card_in_an_answer_is_its_token_or_a_mask(gateway, pms, partner):
     token = keep(gateway, OTHER)
-    retrieve = book(pms, partner, keep(gateway, BAD))
+    retrieve = book_bad(gateway, pms, partner)
     link = pms("GET", retrieve).json()["links"]["payment_change"]["href"]
     echoed = pms("PUT", link, change(token.alias, "echo"))
     (error,) = echoed.json()["errors"]
@@ -156,9 +163,10 @@ def test_an_expired_link_comes_back_as_rapids_own_error(gateway, pms, partner):
 
 
 def test_a_second_card_that_fails_gets_a_second_link(gateway, pms, partner):
-    retrieve = book(pms, partner, keep(gateway, BAD))
+    retrieve = book_bad(gateway, pms, partner)
     links = []
     for number, reference in ((BAD, "c1"), (OTHER, "c2")):
+        partner.failed(retrieve, before=links[-1] if links else None)
         link = pms("GET", retrieve).json()["links"]["payment_change"]["href"]
         links.append(link)
         sent = pms("PUT", link, change(keep(gateway, number).alias, reference))
@@ -169,7 +177,7 @@ def test_a_second_card_that_fails_gets_a_second_link(gateway, pms, partner):
 
 
 def test_the_proof_of_a_third_party_goes_along_untouched(gateway, pms, partner):
-    retrieve = book(pms, partner, keep(gateway, BAD))
+    retrieve = book_bad(gateway, pms, partner)
     link = pms("GET", retrieve).json()["links"]["payment_change"]["href"]
     body = change(keep(gateway, OTHER).alias, third_party_authentication=PROOF)
     assert pms("PUT", link, body).status_code == 204
@@ -181,7 +189,7 @@ def test_the_proof_of_a_third_party_goes_along_untouched(gateway, pms, partner):
 
 
 def test_p06_a_token_of_another_product_reaches_nobody(gateway, pms, partner):
-    retrieve = book(pms, partner, keep(gateway, BAD))
+    retrieve = book_bad(gateway, pms, partner)
     link = pms("GET", retrieve).json()["links"]["payment_change"]["href"]
     other = keep(gateway, OTHER, product="hilltop")
     answer = pms("PUT", link, change(other.alias), key=gateway.key(products=("seaside",)))

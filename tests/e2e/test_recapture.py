@@ -299,6 +299,7 @@ def test_a_link_that_the_pms_retrieves_itself_starts_one(start, partner):
     pms = Pms(start(notifications=None), partner)
     partner.control("webhook", url="")
     _, retrieve = pms.book(keep(pms.gateway, BAD))
+    partner.failed(retrieve)
     answer = pms.proxied("GET", retrieve)
     assert answer.content == partner.call("GET", retrieve).content
     assert b"payment_change" in answer.content
@@ -311,6 +312,7 @@ def test_a_link_that_can_not_be_kept_keeps_no_answer_from_the_pms(start, partner
     pms = Pms(start(notifications=None), partner)
     partner.control("webhook", url="")
     _, retrieve = pms.book(keep(pms.gateway, BAD))
+    partner.failed(retrieve)
 
     async def fail(client, body):
         del client, body

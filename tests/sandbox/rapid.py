@@ -132,5 +132,15 @@ class Partner:
         """Where the payment can be changed, or None."""
         return self.retrieve(path)["links"].get("payment_change", {}).get("href")
 
+    def failed(self, path, *, before=None):
+        """Where the payment can be changed, once the card of the booking has failed: Rapid verifies it
+        after it has answered. `before`: the link of an earlier failure."""
+        for _ in range(200):
+            link = self.link(path)
+            if link not in {None, before}:
+                return link
+            time.sleep(0.05)
+        raise AssertionError("the card did not fail")
+
     def hours(self, hours):
         self.control("clock", advance_seconds=hours * 3600)
