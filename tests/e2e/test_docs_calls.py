@@ -27,7 +27,9 @@ __all__ = ["partner", "pms", "start"]
 FENCE = re.compile(r"^( *)```(\w+)\n(.*?)^\1```", re.MULTILINE | re.DOTALL)
 # Documents whose blocks another test runs.
 ELSEWHERE = {
+    "docs/cards.md": "tests/control/test_control_cards_docs.py",
     "docs/compatibility.md": "tests/clients/test_clients.py",
+    "docs/octorate.md": "tests/sandbox/test_octorate_page.py",
     "docs/paycomet-clients.md": "tests/clients/test_paycomet_clients.py",
     "docs/paycomet-siteminder.md": "tests/e2e/test_paycomet_siteminder.py",
     "docs/sandbox-rapid.md": "tests/sandbox/test_rapid_docs.py",

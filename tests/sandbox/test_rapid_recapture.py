@@ -18,6 +18,10 @@ def rapid(sandbox):
     partner.control("webhook", url=sandbox.url("pms") + "/rapid", ca=str(sandbox.ca_file))
     yield partner
     partner.client.close()
+    # What is on its way would arrive in the next test.
+    until = time.monotonic() + 10
+    while sandbox.rapid.notices._sending and time.monotonic() < until:
+        time.sleep(0.01)
 
 
 def notices(sandbox, count):
