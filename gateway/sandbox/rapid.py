@@ -83,6 +83,7 @@ class Rapid:
     def reset(self) -> None:
         """Forgets every booking and notification; settings and clock are as at the start."""
         self.notices.close()
+        self.notices.settle()
         self._start_anew()
 
     # --- a call -----------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+import threading
 import time
 import uuid
 from collections import deque
@@ -39,6 +40,9 @@ class Notices:
         self._undelivered: deque[Json] = deque(maxlen=1000)
         self._sending: set[asyncio.Task[None]] = set()
         self._closed = False
+        self._posting = 0
+        self._idle = threading.Event()  # nothing is on the wire
+        self._idle.set()
 
     def send(self, type: str, itinerary: Itinerary | None, now: datetime) -> None:
         """Posts an event, in the background. Without a URL the partner is not subscribed."""
@@ -57,12 +61,26 @@ class Notices:
         """Nothing is tried again after this."""
         self._closed = True
 
+    def settle(self) -> None:
+        """Waits, beside the simulator's loop, until nothing is on the wire any more."""
+        self._idle.wait(_TIMEOUT)
+
     async def _deliver(self, event: Json) -> None:
         for pause in (0.0, *self._settings.retry_seconds):
             await asyncio.sleep(pause)
-            if self._closed or await self._post(event):
+            if self._closed or await self._counted(event):
                 return
         self._undelivered.append(event)
+
+    async def _counted(self, event: Json) -> bool:
+        self._posting += 1
+        self._idle.clear()
+        try:
+            return await self._post(event)
+        finally:
+            self._posting -= 1
+            if not self._posting:
+                self._idle.set()
 
     async def _post(self, event: Json) -> bool:
         """One attempt, signed anew; whether it was answered with a 2xx."""

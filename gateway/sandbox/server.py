@@ -133,8 +133,7 @@ class Sandbox(Started):
         self._thread = None
 
     def reset(self) -> None:
-        """Everything is undelivered again; what was received is forgotten."""
-        self.received.clear()
+        """Everything is undelivered again; what was received is forgotten. Not for the loop itself."""
         for simulator in (
             self.siteminder,
             self.stripe,
@@ -146,6 +145,7 @@ class Sandbox(Started):
             self.octorate,
         ):
             simulator.reset()
+        self.received.clear()
 
     # --- how it is reached ----------------------------------------------------------------------
 
