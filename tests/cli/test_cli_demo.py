@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -201,6 +201,16 @@ def test_json_is_for_scripts_and_holds_no_clear_number(few_chapters):
     assert not any(number in out for number in PLAYED)
 
 
+def named_by_a_process(path):
+    """The commands under way that name it. Not its ports: a freed one may be somebody else's by now."""
+    found = []
+    for command in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):  # it has ended meanwhile
+            said = command.read_bytes().replace(b"\0", b" ").decode()
+            found += [said] if str(path) in said else []
+    return found
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_stopped_half_way_it_leaves_nothing_running(tmp_path, number):
@@ -210,6 +220,7 @@ def test_stopped_half_way_it_leaves_nothing_running(tmp_path, number):
         for line in running.stdout:
             if line.startswith("1. "):
                 break
+        assert len(named_by_a_process(keep)) > 1  # the demo, and its gateway
         running.send_signal(number)
         running.communicate(timeout=30)
     finally:
@@ -217,14 +228,8 @@ def test_stopped_half_way_it_leaves_nothing_running(tmp_path, number):
             running.kill()
             running.communicate()
     assert running.returncode == 130
-    addresses = [
-        line.split()[1] for line in (keep / "gateway/gateway.out").read_text().splitlines()
-    ]
-    assert len(addresses) == 4
-    for address in addresses:
-        host, _, port = address.partition(":")
-        with pytest.raises(ConnectionRefusedError):
-            socket.create_connection((host, int(port)), 2)
+    assert len((keep / "gateway/gateway.out").read_text().splitlines()) == 4  # it had started
+    assert named_by_a_process(keep) == []
 
 
 @pytest.mark.slow
