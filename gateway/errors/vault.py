@@ -1,0 +1,112 @@
+"""Refusals: tokens, cards and answers that are kept, and the vault itself."""
+
+from __future__ import annotations
+
+from gateway.errors.base import GatewayError
+
+
+class TokenUnknown(GatewayError):
+    """Also for another product's token: the two must not be told apart."""
+
+    code, status = "token_unknown", 422
+    text = "The token does not exist, or does not belong to this product."
+    action = "Use a token of this product, exactly as it was issued."
+
+
+class NoSuchToken(TokenUnknown):
+    """The same, of a token in the path of a call."""
+
+    status = 404
+
+
+class BookingUnknown(GatewayError):
+    code, status = "booking_unknown", 404
+    text = "The card has no such booking."
+    action = "Look at its bookings: GET /v1/cards/{token}"
+
+
+class CardExists(GatewayError):
+    code, status = "card_exists", 409
+    text = "The product has this card with that expiry already, under another token."
+    action = "Add the card with that expiry to get the token, then forget this one."
+
+
+class TokenMalformed(GatewayError):
+    code, status = "token_malformed", 422
+    text = "One half of the token is missing, or the two halves stand in different cards."
+    action = "Send iduser and tokenuser together, or the alias."
+
+
+class CardNotYetActive(GatewayError):
+    code, status = "card_not_yet_active", 409
+    text = "The virtual card can not be charged before its activation date."
+    action = "Charge it on or after the activation date."
+
+
+class CvcUnavailable(GatewayError):
+    code, status = "cvc_unavailable", 422
+    text = "This charge needs a security code and none is held for the card."
+    action = "Ask the guest for the code again."
+
+
+class ExchangeUnknown(GatewayError):
+    code, status = "exchange_unknown", 404
+    text = "No answer is kept under this exchange id."
+    action = "Run: card-gateway exchanges list"
+
+
+class TokenNotIssued(GatewayError):
+    """Of the processor's own token: it could not be asked, or its answer could not be understood."""
+
+    code, status = "token_not_issued", 502
+    text = "The processor issued no token for the card, so the request itself was not sent."
+    action = "Send it again later: the request took no effect."
+
+
+class CardRefused(GatewayError):
+    """The processor's own words go to the caller instead of a problem: see stages/relayed.py."""
+
+    code, status = "card_refused", 422
+    text = "The processor refused the card, so the request itself was not sent."
+    action = "Ask the guest for another card, or mend what the processor names."
+
+    def __init__(self, retry_after: str | None = None) -> None:
+        """`retry_after`: what the processor says of it, checked."""
+        super().__init__()
+        self.retry_after = retry_after
+
+
+class AnswerRefused(GatewayError):
+    code, status = "answer_refused", 409
+    text = "The answer is in quarantine, because the gateway would not give it on."
+    action = "Run: card-gateway exchanges show. When the cause is mended, replay it."
+
+
+class AnswerNotRefused(GatewayError):
+    code, status = "answer_not_refused", 409
+    text = "Only an answer that was refused goes through the rules again, and only once."
+    action = "Run: card-gateway exchanges show"
+
+
+class AnswerOfAnother(GatewayError):
+    code, status = "answer_of_another", 403
+    text = "An answer is given to the client whose it is, and to nobody else."
+    action = "Use a key of that client."
+
+
+class VaultUnavailable(GatewayError):
+    code, status, upstream_status = "vault_unavailable", 503, 503
+    text = "The vault can not be reached or is sealed, so nothing was forwarded."
+    action = "Try again later."
+
+
+class VaultBusy(VaultUnavailable):
+    """Somebody else holds the database: the next try would wait as long again."""
+
+
+class RecordDamaged(GatewayError):
+    """A ciphertext that does not open: flipped, truncated, moved, or under another key."""
+
+    code, status, upstream_status = "record_damaged", 500, 500
+    text = "A stored record could not be opened."
+    action = "Run: card-gateway vault verify"
