@@ -13,7 +13,7 @@ ROOT = Path(__file__).parent.parent / "gateway"
 # Lower number: closer to the ground. A module imports from its own layer or a lower one.
 LAYERS = {
     "errors": 0, "secret": 0, "headers": 0, "networks": 0, "secret_file": 0, "log": 0, "threads": 0,
-    "garbage": 0, "trust": 0, "listening": 0,
+    "garbage": 0, "trust": 0, "listening": 0, "heap": 0, "process": 0,
     "strict_yaml": 1, "yaml_model": 1, "yaml_place": 1, "config_values": 1, "config_section": 1, "config_recapture": 1, "authority": 1,
     "config": 2, "config_checks": 2, "certificates": 2,
     "cards": 2, "audit": 2, "metrics": 2,
@@ -23,7 +23,7 @@ LAYERS = {
     "pipeline": 6, "recapture": 6, "replay": 6,
     "engine": 7, "control": 7, "channels": 7, "processors": 7, "sandbox": 7,
     "upkeep": 7,
-    "worker": 8,
+    "assembly": 8, "worker": 8,
     "cli": 9, "__main__": 9,
 }  # fmt: skip
 

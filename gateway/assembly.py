@@ -1,0 +1,251 @@
+"""The composition root: everything that a gateway is made of, built once, each part given what it needs.
+
+Nothing here listens, waits or is started: that is `worker.py`.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from fastapi import APIRouter, FastAPI
+
+from gateway.access.clients import Access
+from gateway.cards.bins import Bins, load_bins
+from gateway.channels import paycomet
+from gateway.config import Config
+from gateway.control import api
+from gateway.control.cards import CardCalls
+from gateway.control.cards_guessing import Guessing
+from gateway.control.exchanges import Exchanges
+from gateway.control.notifications import NotificationCalls
+from gateway.control.recaptures import RecaptureCalls
+from gateway.egress import Egress, HostException, StandIn
+from gateway.engine.master import Engine
+from gateway.engine.settings import EngineSettings, Limits, ListenerSettings
+from gateway.garbage import Garbage
+from gateway.log import event
+from gateway.metrics import Metrics
+from gateway.outgoing import Outgoing
+from gateway.pipeline import Pipeline, Stages
+from gateway.recapture import parts as recapture
+from gateway.record import Recorder
+from gateway.refused import Refusals
+from gateway.replay import Replay
+from gateway.rules.model import HostPattern
+from gateway.rules.watch import Rules
+from gateway.stages.admit import Admitting
+from gateway.stages.exchange_tokens import TokenExchange
+from gateway.stages.inbox import Inbox
+from gateway.stages.issuing import Issuing
+from gateway.stages.last_look import LastLook
+from gateway.stages.messages import Messages
+from gateway.stages.opening import Opening
+from gateway.stages.quarantine import Quarantine
+from gateway.stages.swap import Swap
+from gateway.stages.turns import Turns
+from gateway.upkeep import Upkeep
+from gateway.vault.service import Vault
+
+# A call of our own ends before the connection of whoever waits for it on the control port does.
+_OWN_CALL_SECONDS: Final = 25
+
+Clock = Callable[[], datetime]
+
+
+@dataclass(frozen=True, slots=True)
+class Assembly:
+    """What whoever starts and stops it needs to know of."""
+
+    config: Config
+    clock: Clock
+    metrics: Metrics
+    rules: Rules
+    vault: Vault
+    access: Access
+    refusals: Refusals
+    egress: Egress
+    garbage: Garbage
+    inbox: Inbox
+    pipeline: Pipeline
+    replay: Replay
+    engine: Engine
+    upkeep: Upkeep
+    recaptures: recapture.Parts | None
+
+    def mount_control(self, app: FastAPI) -> None:
+        """Puts the control API into `app`."""
+        api.mount(app, self.access, self._calls())
+        made = self.recaptures
+        if made is not None and made.settings.notifications is not None:
+            # Apart from the API: whoever notifies holds no gateway key.
+            calls = NotificationCalls(made, made.settings.notifications, self.access, self.clock)
+            app.include_router(calls.router, prefix=api.PREFIX)
+
+    def _calls(self) -> list[APIRouter]:
+        limits, clock = self.config.limits, self.clock
+        window = timedelta(minutes=limits.unknown_tokens_minutes)
+        guessing = Guessing(limits.unknown_tokens, window, clock)
+        calls = [
+            Exchanges(self.vault.answers, self.replay, clock).router,
+            CardCalls(self.vault, self.access, guessing, self.metrics, clock).router,
+        ]
+        if self.recaptures is not None:
+            calls.append(RecaptureCalls(self.recaptures, self.access, clock).router)
+        return calls
+
+
+def assemble(config: Config, clock: Clock) -> Assembly:
+    """Builds everything that needs no event loop; opens the vault.
+
+    Raises `ConfigurationError` for a mistake in gateway.yaml or a pack, `VaultUnavailable`.
+    """
+    metrics = Metrics()
+    rules = Rules.load(config)
+    vault = Vault.open(config.database, config.kek, clock=clock)
+    access = Access(config, vault.keys, clock)
+    refusals = Refusals(vault.refusals)
+    egress, garbage, limits = _egress(config), Garbage(), config.limits
+    opening = Opening(access=access, vault=vault, metrics=metrics, clock=clock)
+    swap = Swap(access=access, vault=vault, opening=opening, bins=_bins(config), metrics=metrics)
+    issuing = Issuing(
+        calls=_outgoing(config, egress, limits.upstream_seconds),
+        vault=vault,
+        opening=opening,
+        metrics=metrics,
+        wait_seconds=limits.upstream_seconds,
+    )
+    messages = Messages(garbage, limits.body)
+    kept, refused = config.inbox.keep_hours, config.inbox.quarantine_hours
+    inbox = Inbox(vault=vault, clock=clock, keep=timedelta(hours=kept))
+    quarantine = Quarantine(
+        vault=vault, messages=messages, clock=clock, keep=timedelta(hours=refused)
+    )
+    recaptures = _recaptures(config, vault, egress, metrics, clock)
+    tunnels = frozenset((target.host, target.port) for target in config.tunnel)
+    channels = {paycomet.NAME: paycomet.PaycometSiteMinder(clock)}
+    pipeline = Pipeline(
+        Stages(
+            rules=rules,
+            admitting=Admitting(access, egress, tunnels, channels),
+            turns=Turns(),
+            messages=messages,
+            inbox=inbox,
+            quarantine=quarantine,
+            swap=swap,
+            tokens=TokenExchange(opening=opening, issuing=issuing, vault=vault),
+            last_look=LastLook(metrics),
+            recorder=Recorder(vault=vault, metrics=metrics, refusals=refusals, clock=clock),
+            recapture=recaptures.recaptures.seen if recaptures else None,
+        )
+    )
+    engine = Engine(_engine_settings(config), pipeline, egress)
+    return Assembly(
+        config=config,
+        clock=clock,
+        metrics=metrics,
+        rules=rules,
+        vault=vault,
+        access=access,
+        refusals=refusals,
+        egress=egress,
+        garbage=garbage,
+        inbox=inbox,
+        pipeline=pipeline,
+        replay=Replay(
+            pipeline=pipeline, quarantine=quarantine, inbox=inbox, rules=rules, clock=clock
+        ),
+        engine=engine,
+        upkeep=Upkeep(
+            config=config,
+            vault=vault,
+            keys=access.keys,
+            refusals=refusals,
+            inbox=inbox,
+            metrics=metrics,
+            garbage=garbage,
+            idle=lambda: engine.idle,
+            clock=clock,
+        ),
+        recaptures=recaptures,
+    )
+
+
+def _bins(config: Config) -> Bins:
+    if config.b2b_bins:
+        return load_bins(config.b2b_bins)
+    event("no_b2b_table", level=logging.WARNING, effect="every card is reported as not B2B")
+    return Bins()
+
+
+def _recaptures(
+    config: Config, vault: Vault, egress: Egress, metrics: Metrics, clock: Clock
+) -> recapture.Parts | None:
+    settings = config.recaptures.expedia_rapid
+    if settings is None:
+        return None
+    seconds = min(config.limits.upstream_seconds, _OWN_CALL_SECONDS)
+    return recapture.build(
+        settings,
+        vault=vault,
+        egress=egress,
+        sender=_outgoing(config, egress, seconds),
+        metrics=metrics,
+        clock=clock,
+    )
+
+
+def _outgoing(config: Config, egress: Egress, seconds: float) -> Outgoing:
+    connect = config.limits.upstream_connect_seconds
+    return Outgoing(egress, connect_seconds=connect, seconds=seconds)
+
+
+def _egress(config: Config) -> Egress:
+    stand_ins = [
+        StandIn(target.host, target.port, host.stands_for, host.address, host.ca)
+        for target, host in config.test_hosts.items()
+    ]
+    private = [
+        HostException(
+            HostPattern(entry.host.removeprefix("*."), entry.host.startswith("*.")), entry.networks
+        )
+        for entry in config.egress.private
+    ]
+    return Egress(stand_ins=stand_ins, private=private, own=())
+
+
+def _engine_settings(config: Config) -> EngineSettings:
+    proxy, endpoints = config.listen.proxy, config.listen.endpoints
+    own, limits = config.endpoints_tls, config.limits
+    return EngineSettings(
+        confdir=config.authority,
+        proxy=ListenerSettings(
+            str(proxy.address.host),
+            proxy.address.port,
+            tls=proxy.tls is not None,
+            certificate=proxy.tls.certificate if proxy.tls else None,
+            key=proxy.tls.key if proxy.tls else None,
+            plain_text_networks=proxy.plain_text_networks,
+            authorization_required=proxy.authorization_required,
+        ),
+        endpoints=ListenerSettings(
+            str(endpoints.address.host),
+            endpoints.address.port,
+            tls=True,
+            certificate=own.certificate,
+            key=own.key,
+            plain_text_networks=endpoints.plain_text_networks,
+        ),
+        limits=Limits(
+            head=limits.head,
+            body=limits.body,
+            request_seconds=limits.request_seconds,
+            idle_seconds=limits.idle_seconds,
+            upstream_connect_seconds=limits.upstream_connect_seconds,
+            upstream_seconds=limits.upstream_seconds,
+            connections=limits.connections,
+        ),
+    )
