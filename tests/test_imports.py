@@ -110,3 +110,14 @@ def test_one_place_catches_everything():
     ]
     # The writer's thread hands whatever is raised to the future that waits for it.
     assert set(broad) <= {"engine/boundary.py", "vault/writer.py"}
+
+
+def test_one_place_listens():
+    """The simulators have sockets of their own."""
+    places = {
+        str(path.relative_to(ROOT))
+        for path in modules()
+        for node in nodes(path)
+        if isinstance(node, ast.Attribute) and node.attr == "create_server"
+    }
+    assert {place for place in places if not place.startswith("sandbox/")} == {"listening.py"}

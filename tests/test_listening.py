@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import ast
 import socket
 
 import pytest
 
 from gateway.listening import listen
-from tests.test_imports import ROOT, modules, nodes
 
 
 def test_what_is_accepted_does_not_wait_for_acknowledgements():
@@ -21,14 +19,3 @@ def test_what_is_accepted_does_not_wait_for_acknowledgements():
 def test_a_port_that_is_taken():
     with listen("127.0.0.1", 0, 5) as bound, pytest.raises(OSError, match="in use"):
         listen("127.0.0.1", bound.getsockname()[1], 5)
-
-
-def test_one_place_listens():
-    """Of the gateway itself: the simulators have sockets of their own."""
-    places = {
-        str(path.relative_to(ROOT))
-        for path in modules()
-        for node in nodes(path)
-        if isinstance(node, ast.Attribute) and node.attr == "create_server"
-    }
-    assert {place for place in places if not place.startswith("sandbox/")} == {"listening.py"}
