@@ -30,10 +30,6 @@ class Located:
         path = self.known(place)
         return self.keys.get(path) or self.values.get(path, 1)
 
-    def value_line(self, place: Sequence[Key]) -> int:
-        """The line on which a part's value starts."""
-        return self.values.get(self.known(place), 1)
-
     def known(self, place: Sequence[Key]) -> tuple[Key, ...]:
         """`place` without the steps that the data does not have."""
         path: tuple[Key, ...] = ()

@@ -213,8 +213,6 @@ def test_lines_of_keys_values_and_what_is_missing():
     assert located.line(("a", "b", 1)) == 4
     assert located.line(("a", "b", 1, "absent")) == 4
     assert located.line(("absent",)) == 1
-    assert located.value_line(("a", "b")) == 3
-    assert located.value_line(("a", "c")) == 5
     assert located.at(("a", "b", 1, "k")) == "z"
     assert str(located.problem(("a", "c"), "wrong", "do this")) == "f:5: wrong\n    do this"
 
