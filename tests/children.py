@@ -1,8 +1,13 @@
-"""Children that are killed: each a process of its own, which need not import everything by itself.
+"""Processes of the tests' own: forked from one that has imported everything, so that each need not.
 
-`run(script, *arguments)` is `subprocess.run([sys.executable, "-c", script, *arguments])` with its
-output captured, and the same result. The child is forked from a parent that has done nothing but
-import the vault, has opened nothing and has one thread; what takes 0.3 seconds is done once.
+    run(script, *arguments)       `subprocess.run([sys.executable, "-c", script, *arguments])`, with
+                                  its output captured and the same result
+    start(module, *words, …)      `subprocess.Popen([sys.executable, "-m", module, *words], …)`, as
+                                  far as tests ask of it: see `Child`
+
+What forks has done nothing but import: it has opened nothing and has one thread. The child is a
+process like any other, with its own memory, files and signals; only importing, 0.3 seconds for the
+vault and 2 for a gateway, is done once for all of them.
 """
 
 from __future__ import annotations
@@ -12,7 +17,11 @@ import functools
 import importlib
 import json
 import os
+import runpy
+import select
 import signal
+import socket
+import struct
 import subprocess
 import sys
 import tempfile
@@ -20,76 +29,164 @@ import traceback
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
+# Scripts import from modules of tests. A module that is started must not be imported before.
+VAULT = ("pytest", "tests.vault.makers")
+GATEWAY = ("gateway.worker", "gateway.cli.run", "gateway.cli.output", "uvloop")
 _SECONDS = 60
+_STATUS = struct.Struct("i")
 
 
 def run(script, *arguments):
     """Runs a script with these arguments; its `subprocess.CompletedProcess`, output as bytes."""
-    return _parent().child(script, [str(one) for one in arguments])
+    words = [str(one) for one in arguments]
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        child = _parent(VAULT).child(
+            {"script": script, "words": words, "seconds": _SECONDS}, out.fileno(), err.fileno()
+        )
+        code = child.wait()
+        out.seek(0)
+        err.seek(0)
+        return subprocess.CompletedProcess([script, *words], code, out.read(), err.read())
+
+
+def start(module, *words, env, stderr):
+    """Starts a module of the gateway's or of the tests'; `stderr` is an open file. `stdout` of what
+    comes back is text."""
+    read, write = os.pipe()
+    said = {"module": module, "words": [str(one) for one in words], "environment": env}
+    try:
+        child = _parent(GATEWAY).child(said, write, stderr.fileno())
+    finally:
+        os.close(write)
+    child.stdout = os.fdopen(read, encoding="utf-8")
+    return child
+
+
+class Child:
+    """A process that was forked, as `subprocess.Popen` has it."""
+
+    def __init__(self, pid, status) -> None:
+        self.pid, self.returncode, self.stdout = pid, None, None
+        self._status = status
+
+    def wait(self, timeout=None):
+        """Its exit code; minus the signal's number where one ended it. Raises TimeoutExpired."""
+        if self.returncode is None:
+            ready, _, _ = select.select([self._status], [], [], timeout)
+            if not ready:
+                raise subprocess.TimeoutExpired("a forked child", timeout)
+            self.returncode = _STATUS.unpack(self._status.recv(_STATUS.size, socket.MSG_WAITALL))[0]
+            self._status.close()
+        return self.returncode
+
+    def poll(self):
+        """Its exit code; None while it runs."""
+        try:
+            return self.wait(0)
+        except subprocess.TimeoutExpired:
+            return None
+
+    def send_signal(self, number):
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def kill(self):
+        self.send_signal(signal.SIGKILL)
 
 
 @functools.cache
-def _parent():
-    return _Parent()
+def _parent(modules):
+    return _Parent(modules)
 
 
 class _Parent:
     """The process that forks, seen from the tests."""
 
-    def __init__(self) -> None:
-        environment = os.environ | {"PYTHONPATH": str(ROOT)}
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.children"],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment,
-        )  # fmt: skip
+    def __init__(self, modules) -> None:
+        self._ours, theirs = socket.socketpair()
+        with theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "tests.children", str(theirs.fileno()), *modules],
+                pass_fds=[theirs.fileno()], env=os.environ | {"PYTHONPATH": str(ROOT)},
+            )  # fmt: skip
         atexit.register(self._end)
 
-    def child(self, script, arguments):
-        with tempfile.TemporaryDirectory() as directory:
-            out, err = Path(directory, "out"), Path(directory, "err")
-            print(
-                json.dumps([script, arguments, str(out), str(err)]),
-                file=self._process.stdin, flush=True,
-            )  # fmt: skip
-            code = int(self._process.stdout.readline())
-            return subprocess.CompletedProcess(
-                [script, *arguments], code, out.read_bytes(), err.read_bytes()
-            )
+    def child(self, said, out, err):
+        """One more; `out` and `err` are file descriptors."""
+        status, theirs = socket.socketpair()
+        with theirs:
+            message = json.dumps(said).encode()
+            self._ours.sendall(struct.pack("I", len(message)))
+            socket.send_fds(self._ours, [b"+"], [out, err, theirs.fileno()])
+            self._ours.sendall(message)
+        pid = _STATUS.unpack(status.recv(_STATUS.size, socket.MSG_WAITALL))[0]
+        return Child(pid, status)
 
     def _end(self):
-        self._process.stdin.close()
+        self._ours.close()
         self._process.wait()
-        self._process.stdout.close()
 
 
-def _serve():
-    """What the parent does: a fork for each line that comes in, its exit code for each that goes out."""
-    for module in ("pytest", "tests.vault.makers"):  # scripts import from modules of tests
+def _serve(inherited, modules):
+    """What the parent does: a fork for each message that comes in, and each child's exit code."""
+    for module in modules:
         importlib.import_module(module)
-    for line in sys.stdin:
-        script, arguments, out, err = json.loads(line)
-        child = os.fork()
-        if child == 0:
-            _become(script, arguments, out, err)
-        _, status = os.waitpid(child, 0)
-        print(os.waitstatus_to_exitcode(status), flush=True)
+    ours = socket.socket(fileno=inherited)
+    running = {}  # pidfd → (pid, where its status goes)
+    while True:
+        ready, _, _ = select.select([ours, *running], [], [])
+        for one in ready:
+            if one is not ours:
+                pid, status = running.pop(one)
+                os.close(one)
+                _, code = os.waitpid(pid, 0)
+                status.sendall(_STATUS.pack(os.waitstatus_to_exitcode(code)))
+                status.close()
+                continue
+            size = ours.recv(4, socket.MSG_WAITALL)
+            if not size:
+                return
+            _, fds, _, _ = socket.recv_fds(ours, 1, 3)
+            said = json.loads(ours.recv(struct.unpack("I", size)[0], socket.MSG_WAITALL))
+            pid = os.fork()
+            if pid == 0:
+                for mine in (ours, *(status for _, status in running.values())):
+                    mine.close()
+                for pidfd in running:
+                    os.close(pidfd)
+                _become(said, fds)
+            for fd in fds[:2]:
+                os.close(fd)
+            status = socket.socket(fileno=fds[2])
+            status.sendall(_STATUS.pack(pid))
+            running[os.pidfd_open(pid)] = (pid, status)
 
 
-def _become(script, arguments, out, err):
-    """Runs the script in the forked process, as `python -c` would, and ends it."""
-    signal.alarm(_SECONDS)
-    for number, name, flags in (
-        (0, os.devnull, os.O_RDONLY),
-        (1, out, os.O_WRONLY | os.O_CREAT),
-        (2, err, os.O_WRONLY | os.O_CREAT),
-    ):
-        file = os.open(name, flags, 0o600)
-        os.dup2(file, number)
-        os.close(file)
-    sys.argv = ["-c", *arguments]
+def _become(said, fds):
+    """Runs what was said in the forked process, as a new Python would, and ends it."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    if "seconds" in said:
+        signal.alarm(said["seconds"])
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    for number, fd in enumerate((nothing, *fds[:2])):
+        os.dup2(fd, number)
+    for fd in (nothing, *fds):
+        os.close(fd)
+    sys.stdout = open(1, "w", encoding="utf-8", buffering=1, closefd=False)  # noqa: SIM115
+    sys.stderr = open(2, "w", encoding="utf-8", buffering=1, closefd=False)  # noqa: SIM115
+    if said.get("environment") is not None:
+        os.environ.clear()
+        os.environ.update(said["environment"])
     code = 0
     try:
-        exec(compile(script, "<script>", "exec"), {"__name__": "__main__"})
+        if "script" in said:
+            sys.argv = ["-c", *said["words"]]
+            exec(compile(said["script"], "<script>", "exec"), {"__name__": "__main__"})
+        else:
+            sys.argv = [said["module"], *said["words"]]
+            runpy.run_module(said["module"], run_name="__main__", alter_sys=True)
+    except SystemExit as ended:
+        code = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
     except BaseException:
         traceback.print_exc()
         code = 1
@@ -100,4 +197,4 @@ def _become(script, arguments, out, err):
 
 
 if __name__ == "__main__":
-    _serve()
+    _serve(int(sys.argv[1]), sys.argv[2:])

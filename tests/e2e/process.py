@@ -24,6 +24,7 @@ from gateway.cli.certs import initialise
 from gateway.config import read_config
 from gateway.sandbox.pull import read_request
 from gateway.vault.service import Vault
+from tests import children
 from tests.running import ROOT, session_through, settings_for
 
 COMMAND = [sys.executable, "-m", "gateway.cli.main"]
@@ -88,14 +89,34 @@ class Site:
 
     def boot(self, **more):
         """Starts it and waits for its end; for starts that fail."""
-        return subprocess.run(
-            [*COMMAND, "run", "--config", str(self.config_file)],
-            env=environment(**more), capture_output=True, text=True, timeout=START_SECONDS, check=False,
-        )  # fmt: skip
+        run = "run", "--config", self.config_file
+        with (self.directory / "boot").open("w+b") as log:
+            child = children.start("gateway.cli.main", *run, env=environment(**more), stderr=log)
+            with child.stdout:
+                printed = child.stdout.read()
+            code = child.wait(START_SECONDS)
+            log.seek(0)
+            return subprocess.CompletedProcess(run, code, printed, log.read().decode())
 
-    def start(self, command=None, **more):
-        """`command` is another one than the gateway's own that runs it."""
-        process = Process(self, environment(**more), command or COMMAND)
+    def start(self, module="gateway.cli.main", *words, **more):
+        """A gateway in a process of its own, forked. `module` is another one than the gateway's own
+        that runs it, with `words` of its own."""
+        whole = *words, "run", "--config", self.config_file
+        return self._started(
+            lambda log: children.start(module, *whole, env=environment(**more), stderr=log)
+        )
+
+    def start_anew(self, command=COMMAND, **more):
+        """The same from nothing, as whoever operates it starts it."""
+        whole = [*command, "run", "--config", str(self.config_file)]
+        return self._started(
+            lambda log: subprocess.Popen(
+                whole, env=environment(**more), stdout=subprocess.PIPE, stderr=log, text=True
+            )
+        )
+
+    def _started(self, begin):
+        process = Process(self, begin)
         self.running.append(process)
         return process
 
@@ -125,14 +146,11 @@ class Site:
 class Process:
     """A gateway that runs. It serves when the constructor returns."""
 
-    def __init__(self, site: Site, env, command) -> None:
+    def __init__(self, site: Site, begin) -> None:
         self.site = site
         self.log_file = site.directory / f"log-{len(site.running)}"
         with self.log_file.open("wb") as log:
-            self.child = subprocess.Popen(
-                [*command, "run", "--config", str(site.config_file)],
-                env=env, stdout=subprocess.PIPE, stderr=log, text=True,
-            )  # fmt: skip
+            self.child = begin(log)
         try:
             self.told = self._await_start(len(site.ports))
         except BaseException:  # nobody has this object to kill it by

@@ -10,7 +10,6 @@ import asyncio
 import re
 import signal
 import sqlite3
-import sys
 
 import pytest
 import requests
@@ -69,10 +68,9 @@ def pms_of(site):
 def killed_at(site, step, ask):
     """What `ask` gives while a gateway runs that dies at `step`."""
     reached = site.directory / "reached"
-    command = [sys.executable, "-m", "tests.e2e.stopped", step, str(reached)]
     # One write at a time is what asyncio does; uvloop gathers those of one turn.
     loop = {"CARD_GATEWAY_LOOP": "asyncio"} if step == "head" else {}
-    process = site.start(command, **loop)
+    process = site.start("tests.e2e.stopped", step, reached, **loop)
     got = ask()
     assert process.wait() == -signal.SIGKILL, process.log()
     assert reached.read_text(encoding="utf-8") == step

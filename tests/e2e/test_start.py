@@ -117,16 +117,13 @@ main.main()
     assert "Traceback" not in ended.stderr
 
 
-def test_a_process_that_does_not_serve_is_not_left_behind(site, monkeypatch):
+def test_a_process_that_does_not_serve_is_not_left_behind(site):
     """The tests' own: whoever starts one that fails has nothing to stop it by."""
     empty = (
         "import os, sys, time; print(os.getpid(), file=sys.stderr); print('\\n' * 9, flush=True)"
     )
-    monkeypatch.setattr(
-        "tests.e2e.process.COMMAND", [sys.executable, "-c", f"{empty}; time.sleep(60)"]
-    )
     with pytest.raises(AssertionError):
-        site.start()
+        site.start_anew([sys.executable, "-c", f"{empty}; time.sleep(60)"])
     with pytest.raises(ProcessLookupError):
         os.kill(int((site.directory / "log-0").read_text(encoding="utf-8")), 0)
 
@@ -162,7 +159,7 @@ def test_p38_a_vault_that_takes_no_write(site, worker):
 @pytest.mark.parametrize("loop", ["asyncio"])  # all others here run on uvloop, where there is one
 def test_it_serves_and_stops_on_the_other_loop(site, loop):
     key = site.key()
-    process = site.start(CARD_GATEWAY_LOOP=loop)
+    process = site.start_anew(CARD_GATEWAY_LOOP=loop)
     assert process.told == [[name, f"127.0.0.1:{port}"] for name, port in site.ports.items()]
     with process.session(key) as session:
         assert IDUSER.search(process.pull(session, "10107").text)
