@@ -2,6 +2,7 @@
 
     run(script, *arguments)       `subprocess.run([sys.executable, "-c", script, *arguments])`, with
                                   its output captured and the same result
+    command(*words)               `subprocess.run([sys.executable, "-m", "gateway", *words])`, likewise
     start(module, *words, …)      `subprocess.Popen([sys.executable, "-m", module, *words], …)`, as
                                   far as tests ask of it: see `Child`
 
@@ -38,28 +39,37 @@ _STATUS = struct.Struct("i")
 
 def run(script, *arguments):
     """Runs a script with these arguments; its `subprocess.CompletedProcess`, output as bytes."""
-    words = [str(one) for one in arguments]
-    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-        child = _parent(VAULT).child(
-            {"script": script, "words": words, "seconds": _SECONDS}, out.fileno(), err.fileno()
-        )
-        code = child.wait()
-        out.seek(0)
-        err.seek(0)
-        return subprocess.CompletedProcess([script, *words], code, out.read(), err.read())
+    said = {"script": script, "words": [str(one) for one in arguments]}
+    return _ended(VAULT, said | {"seconds": _SECONDS})
 
 
-def start(module, *words, env, stderr):
-    """Starts a module of the gateway's or of the tests'; `stderr` is an open file. `stdout` of what
-    comes back is text."""
-    read, write = os.pipe()
+def command(*words):
+    """Runs the gateway's command; its `subprocess.CompletedProcess`, output as bytes."""
+    said = {"module": "gateway.cli.main", "words": [str(one) for one in words]}
+    return _ended(GATEWAY, said | {"seconds": _SECONDS})
+
+
+def start(module, *words, env=None, stdout=None, stderr):
+    """Starts a module of the gateway's or of the tests'; `stdout` and `stderr` are open files, and
+    without the first one the `stdout` of what comes back is a pipe of text."""
     said = {"module": module, "words": [str(one) for one in words], "environment": env}
+    if stdout is not None:
+        return _parent(GATEWAY).child(said, stdout.fileno(), stderr.fileno())
+    read, write = os.pipe()
     try:
         child = _parent(GATEWAY).child(said, write, stderr.fileno())
     finally:
         os.close(write)
     child.stdout = os.fdopen(read, encoding="utf-8")
     return child
+
+
+def _ended(modules, said):
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        code = _parent(modules).child(said, out.fileno(), err.fileno()).wait()
+        out.seek(0)
+        err.seek(0)
+        return subprocess.CompletedProcess(said["words"], code, out.read(), err.read())
 
 
 class Child:

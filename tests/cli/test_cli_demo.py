@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import typer
@@ -18,6 +19,7 @@ from typer.testing import CliRunner
 from gateway.cli import (
     demo,
     demo_bookingsync,
+    demo_gateway,
     demo_inbox,
     demo_operations,
     demo_paycomet,
@@ -25,18 +27,36 @@ from gateway.cli import (
     demo_rapid,
 )
 from gateway.sandbox.cards import AMEX, MASTERCARD, VISA, VISA_TWO
+from tests import children
 
 ROOT = Path(__file__).parent.parent.parent
 RULES = ROOT / "rules"
 PLAYED = (VISA, VISA_TWO, MASTERCARD, AMEX)
-SCRIPT = "import typer; from gateway.cli.demo import register; a = typer.Typer(); register(a); a()"
+# Whoever runs the tests in a shell's background hands an ignored SIGINT down to them.
+SCRIPT = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+import typer
+from gateway.cli.demo import register
+app = typer.Typer()
+register(app)
+app()
+"""
 app = typer.Typer()
 demo.register(app)
+
+
+def forked(command, *, stdout, stderr, **_):
+    """The demo's gateway, as `subprocess.Popen` would start it."""
+    module, *words = command[2:]
+    return children.start(module, *words, stdout=stdout, stderr=stderr)
 
 
 @pytest.fixture
 def few_chapters(monkeypatch):
     """Plays only these chapters, between the start and the search at the end."""
+    ours = SimpleNamespace(**vars(subprocess) | {"Popen": forked})
+    monkeypatch.setattr(demo_gateway, "subprocess", ours)
 
     def choose(*chapters):
         played = (demo_operations.start, *chapters, demo_operations.stop, demo_operations.scan_all)

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 
 import requests
 
+from tests import children
 from tests.e2e.process import until
-from tests.running import ROOT
 
 
 def command(gateway, *arguments):
-    whole = [sys.executable, "-m", "gateway", "exchanges", *arguments, "--json"]
-    whole += ["--config", str(gateway.config_file)]
-    done = subprocess.run(whole, capture_output=True, check=False, cwd=ROOT)
+    done = children.command("exchanges", *arguments, "--json", "--config", gateway.config_file)
     assert done.stderr == b""
     return done.returncode, json.loads(done.stdout)
 

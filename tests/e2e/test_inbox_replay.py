@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
-import subprocess
-import sys
 
 import pytest
 
 from gateway.errors import CardDisguised, ExchangeUnknown
 from gateway.sandbox.tls import server_context
 from gateway.vault.answer import AnswerState
+from tests.children import command
 from tests.e2e.inbox import (
     BODY,
     Once,
@@ -79,13 +78,13 @@ def test_the_command_replays_once_the_rule_is_mended(own_gateway, sandbox, tmp_p
         )  # fmt: skip
         assert poll(gateway, partner).json()["code"] == "message_malformed"
     (row,) = listed(gateway)
-    command = [sys.executable, "-m", "gateway", "exchanges", "replay", row.exchange]
-    command += ["--config", str(gateway.config_file), "--json"]
-    still = subprocess.run(command, capture_output=True, check=False, cwd=ROOT)
+    replaying = "exchanges", "replay", row.exchange, "--config", gateway.config_file, "--json"
+    still = command(*replaying)
     assert still.returncode == 1, still.stderr
     assert json.loads(still.stdout)["code"] == "message_malformed"
     shutil.copy(ROOT / "rules/booking-com.yaml", pack)
-    done = subprocess.run(command, capture_output=True, check=True, cwd=ROOT)
+    done = command(*replaying)
+    assert done.returncode == 0, done.stderr
     (kept_now,) = listed(gateway, states=(AnswerState.UNDELIVERED,))
     assert kept_now.exchange == json.loads(done.stdout)["exchange"]
     assert b"<cc_token>" in kept(gateway, kept_now).body

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-import subprocess
-import sys
 
 import pytest
 
 from gateway.errors import ExchangeUnknown, MessageUnfit
 from gateway.vault.answer import AnswerState
-from tests.running import ROOT
+from tests import children
 
 UNDELIVERED, REFUSED, REPLAYED = (
     AnswerState.UNDELIVERED,
@@ -51,9 +49,8 @@ def states(gateway):
 
 
 def command(gateway, row):
-    whole = [sys.executable, "-m", "gateway", "exchanges", "replay", row.exchange, "--json"]
-    whole += ["--config", str(gateway.config_file)]
-    return subprocess.run(whole, capture_output=True, check=False, cwd=ROOT)
+    words = "exchanges", "replay", row.exchange, "--json", "--config", gateway.config_file
+    return children.command(*words)
 
 
 def test_p24_two_processes_let_it_come_out_once(refused):
