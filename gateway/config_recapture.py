@@ -8,10 +8,7 @@ from pydantic import Field
 
 from gateway.config_section import PlainSecret, Section
 from gateway.config_values import HttpsTarget, LiteralAddress, Name
-
-# Seconds after an attempt that failed; with the first there is one attempt more. They end before
-# the hotel may cancel: what is told later helps nobody.
-RETRY_SECONDS = (10, 60, 300, 1800, 7200, 21600, 43200)
+from gateway.config_webhook import Webhook
 
 
 class Notifications(Section):
@@ -21,16 +18,6 @@ class Notifications(Section):
 
     caller: Name
     signed: bool = False
-
-
-class Webhook(Section):
-    """Where the client is told, and with which secret what it is told is signed."""
-
-    url: HttpsTarget
-    secret: PlainSecret
-    retry_seconds: Annotated[
-        tuple[Annotated[int, Field(ge=1, le=86_400)], ...], Field(max_length=20)
-    ] = RETRY_SECONDS
 
 
 class RapidSettings(Section):

@@ -16,7 +16,7 @@ import contextlib
 import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import httpcore
 
@@ -59,6 +59,13 @@ class Answer:
     status: int
     headers: Headers
     body: Secret[bytes] = field(repr=False)
+
+
+class Sender(Protocol):
+    """Who makes calls of ours: `Outgoing`."""
+
+    async def call(self, call: Call) -> Answer:
+        """As `Outgoing.call`."""
 
 
 class Outgoing:

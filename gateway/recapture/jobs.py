@@ -7,14 +7,13 @@ it is made, and is due again if whoever makes it dies.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from gateway.errors import RecordDamaged, VaultUnavailable
+from gateway.due import keep_doing
 from gateway.log import event
 from gateway.recapture.service import Recaptures
 from gateway.recapture.webhook import Teller
@@ -27,7 +26,6 @@ _LEASE: Final = timedelta(minutes=3)
 _LOOK_AGAIN: Final = (30, 300, 1800)  # seconds
 # The hotel's day to cancel is over by far; whoever asks what became of it has asked.
 _KEPT: Final = timedelta(days=30)
-_LONGEST_SLEEP: Final = 30.0
 
 
 class Jobs:
@@ -47,18 +45,13 @@ class Jobs:
 
     async def run(self) -> None:
         """Does what is due, then sleeps until something else is."""
-        while True:
-            self._wake.clear()
-            seconds = _LONGEST_SLEEP
-            try:
-                await self.turn()
-                due = await self._table.next_due()
-                if due is not None:
-                    seconds = min(seconds, max(0.05, (due - self._clock()).total_seconds()))
-            except (VaultUnavailable, RecordDamaged) as error:
-                event("recaptures_waiting", level=logging.ERROR, code=error.code)
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), seconds)
+        await keep_doing(
+            self.turn,
+            self._table.next_due,
+            wake=self._wake,
+            clock=self._clock,
+            waiting="recaptures_waiting",
+        )
 
     async def turn(self) -> None:
         """Does what is due now. Raises VaultUnavailable, RecordDamaged."""

@@ -12,13 +12,15 @@ from gateway.config_section import PlainSecret
 from gateway.egress import Egress
 from gateway.errors import ConfigurationError, Problem
 from gateway.metrics import Metrics
+from gateway.outgoing import Sender
 from gateway.recapture.completion import Completion
 from gateway.recapture.jobs import Jobs
-from gateway.recapture.rapid import Credentials, Rapid, Sender
+from gateway.recapture.rapid import Credentials, Rapid
 from gateway.recapture.service import Recaptures
 from gateway.recapture.webhook import Teller
 from gateway.secret import Secret
 from gateway.vault.service import Vault
+from gateway.webhooks.post import Post
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,7 @@ def build(
     teller = None
     if settings.webhook is not None:
         secret = _secret("webhook.secret", settings.webhook.secret)
-        teller = Teller(settings.webhook, secret, sender, clock)
+        teller = Teller(Post(settings.webhook, secret, sender, clock))
     jobs = Jobs(table=table, recaptures=recaptures, teller=teller, clock=clock, wake=wake)
     return Parts(settings, credentials, recaptures, completion, jobs)
 

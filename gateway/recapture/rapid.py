@@ -12,7 +12,7 @@ import json
 import re
 from collections.abc import Callable
 from datetime import datetime
-from typing import Final, Protocol
+from typing import Final
 from urllib.parse import quote
 
 from gateway import __version__
@@ -21,7 +21,7 @@ from gateway.config_recapture import RapidSettings
 from gateway.errors import MessageMalformed, UpstreamInvalid
 from gateway.exchange import Authority
 from gateway.headers import Headers
-from gateway.outgoing import Answer, Call
+from gateway.outgoing import Answer, Call, Sender
 from gateway.recapture.reading import parse
 from gateway.secret import Secret
 
@@ -34,12 +34,6 @@ _HEADER: Final = re.compile(
     r"EAN\s+apikey=([^,\s]{1,128}),\s*signature=([0-9a-f]{128}),\s*timestamp=([0-9]{1,12})",
     re.IGNORECASE,
 )
-
-
-class Sender(Protocol):
-    """Who makes calls of our own: `gateway.outgoing`."""
-
-    async def call(self, call: Call) -> Answer: ...
 
 
 class Credentials:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any, Final
 
+from gateway.cards.masking import without_cards
 from gateway.cards.scan import find_cards
 from gateway.errors import EventMalformed, EventNotSupported, MessageMalformed
 from gateway.recapture.clocks import Stay
@@ -76,7 +77,7 @@ def read_event(body: bytes) -> Event:
         raise EventMalformed
     if not _ITINERARY.fullmatch(texts["itinerary_id"]):
         raise EventMalformed
-    shown = {name: _without_cards(texts[name]) for name in _SHOWN}
+    shown = {name: without_cards(texts[name]) for name in _SHOWN}
     told = {
         "affiliate_reference_id": shown["affiliate_reference_id"],
         "email": shown["email"],
@@ -169,17 +170,6 @@ def _moment(text: str) -> datetime | None:
 
 def _is_text(value: Json) -> bool:
     return isinstance(value, str) and len(value) <= _LONGEST and value.isprintable()
-
-
-def _without_cards(text: str) -> str:
-    """The text, each card number in it masked; all of it where one can not be masked in place."""
-    raw = text.encode()
-    for found in reversed(find_cards(raw)):
-        if not found.in_place:
-            return ""
-        for start, end in reversed(found.spans[6:-4]):
-            raw = raw[:start] + b"*" + raw[end:]
-    return raw.decode(errors="replace")
 
 
 def _object(pairs: list[tuple[str, Json]]) -> dict[str, Json]:

@@ -3,7 +3,7 @@
 import pytest
 
 from gateway.config import load_config, read_config
-from gateway.config_recapture import RETRY_SECONDS
+from gateway.config_webhook import RETRY_SECONDS
 from tests.config.files import PYTHON, SHIPPED, messages
 
 RECAPTURES = """\
