@@ -49,6 +49,8 @@ from gateway.stages.swap import Swap
 from gateway.stages.turns import Turns
 from gateway.upkeep import Upkeep
 from gateway.vault.service import Vault
+from gateway.webhooks import parts as webhooks
+from gateway.webhooks.jobs import Jobs
 
 # A call of our own ends before the connection of whoever waits for it on the control port does.
 _OWN_CALL_SECONDS: Final = 25
@@ -75,6 +77,7 @@ class Assembly:
     engine: Engine
     upkeep: Upkeep
     recaptures: recapture.Parts | None
+    webhooks: Jobs | None
 
     def mount_control(self, app: FastAPI) -> None:
         """Puts the control API into `app`."""
@@ -105,7 +108,7 @@ def assemble(config: Config, clock: Clock) -> Assembly:
     """
     metrics = Metrics()
     rules = Rules.load(config)
-    vault = Vault.open(config.database, config.kek, clock=clock)
+    vault = Vault.open(config.database, config.kek, clock=clock, told=config.webhooks)
     access = Access(config, vault.keys, clock)
     refusals = Refusals(vault.refusals)
     egress, garbage, limits = _egress(config), Garbage(), config.limits
@@ -171,6 +174,13 @@ def assemble(config: Config, clock: Clock) -> Assembly:
             clock=clock,
         ),
         recaptures=recaptures,
+        webhooks=webhooks.build(
+            config.webhooks,
+            table=vault.notices,
+            sender=_own_calls(config, egress),
+            metrics=metrics,
+            clock=clock,
+        ),
     )
 
 
@@ -187,15 +197,18 @@ def _recaptures(
     settings = config.recaptures.expedia_rapid
     if settings is None:
         return None
-    seconds = min(config.limits.upstream_seconds, _OWN_CALL_SECONDS)
     return recapture.build(
         settings,
         vault=vault,
         egress=egress,
-        sender=_outgoing(config, egress, seconds),
+        sender=_own_calls(config, egress),
         metrics=metrics,
         clock=clock,
     )
+
+
+def _own_calls(config: Config, egress: Egress) -> Outgoing:
+    return _outgoing(config, egress, min(config.limits.upstream_seconds, _OWN_CALL_SECONDS))
 
 
 def _outgoing(config: Config, egress: Egress, seconds: float) -> Outgoing:

@@ -32,6 +32,7 @@ from gateway.config_values import (
     parse_bind,
     short_form,
 )
+from gateway.config_webhook import Webhook
 from gateway.errors import ConfigurationError
 
 Scope = Literal["proxy", "detokenize", "reveal", "cards", "charges", "admin"]
@@ -94,10 +95,13 @@ class NetworkIsEnough(Section):
 
 
 class Client(Section):
-    """A PMS: where it calls from."""
+    """A PMS: where it calls from, and where it is told of what happens meanwhile."""
 
     networks: Annotated[NetworkList, Field(min_length=1)]
     network_is_enough: NetworkIsEnough | None = None
+    webhook: Webhook | None = (
+        None  # where it is told what it did not ask for; None: it is told nothing
+    )
 
 
 class HeaderSecret(SecretSource):
@@ -250,6 +254,12 @@ class Config(Section):
     def authority(self) -> Path:
         """The directory of the CA that signs for intercepted hosts (mitmproxy's confdir)."""
         return self.state / "ca"
+
+    @property
+    def webhooks(self) -> dict[str, Webhook]:
+        """By client, of those that have one."""
+        clients = self.clients.items()
+        return {name: one.webhook for name, one in clients if one.webhook is not None}
 
     @property
     def endpoints_tls(self) -> TlsFiles:

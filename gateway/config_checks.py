@@ -42,6 +42,10 @@ def secrets(config: Config, located: Located) -> list[Problem]:
         for name, caller in config.callers.items()
         for key, method in caller.secrets().items()
     ]
+    found += [
+        _secret(located, ("clients", name, "webhook", "secret"), webhook.secret, "")
+        for name, webhook in config.webhooks.items()
+    ]
     rapid = config.recaptures.expedia_rapid
     found += [
         _secret(located, ("recaptures", "expedia-rapid", *keys), source, "")

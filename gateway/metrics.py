@@ -69,6 +69,12 @@ class Metrics:
             ["state"],
             registry=registry,
         )
+        self.notices = Counter(
+            prefix + "notices_total",
+            "Attempts to tell a client something: delivered, failed (tried again), given_up.",
+            ["outcome"],
+            registry=registry,
+        )
         self.rules_loaded = Gauge(
             prefix + "rules_loaded_timestamp_seconds",
             "When the rules in force were loaded.",

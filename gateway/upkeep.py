@@ -73,13 +73,14 @@ class Upkeep:
             await self._purge("cvcs", self._vault.cvcs.purge)
 
     async def purge_answers(self) -> None:
-        """Erases kept answers that have expired, those to idempotency keys too. Each of their bytes is overwritten, which can take a
-        while: nothing else waits for it.
+        """Erases kept answers that have expired, those to idempotency keys too, and old notices. Each of
+        their bytes is overwritten, which can take a while: nothing else waits for it.
         """
         while True:
             await asyncio.sleep(_ANSWER_SECONDS)
             await self._purge("answers", self._vault.answers.purge)
             await self._purge("idempotency_keys", self._vault.idempotency.purge)
+            await self._purge("notices", self._vault.notices.purge)
 
     async def _purge(self, what: str, purge: Callable[[datetime], int]) -> None:
         try:

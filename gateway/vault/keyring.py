@@ -27,6 +27,7 @@ class Purpose(StrEnum):
     RECAPTURE = "recapture"  # seals links that take another card, and whom they are for
     IDEMPOTENCY = "idempotency"  # hashes idempotency keys and the requests that came with them
     REPEATED = "repeated"  # seals what such a request was answered
+    NOTICE = "notice"  # seals what clients are told
 
 
 class State(StrEnum):
@@ -62,6 +63,7 @@ class Keyring:
     recapture: Sealer
     idempotency: KeyedHash
     repeated: Sealer
+    notice: Sealer
 
 
 def new_keys(
@@ -107,6 +109,7 @@ def unlock(rows: Sequence[WrappedKey], kek: Sealer) -> Keyring:
         recapture=Sealer(*keys(Purpose.RECAPTURE)),
         idempotency=KeyedHash(*keys(Purpose.IDEMPOTENCY)),
         repeated=Sealer(*keys(Purpose.REPEATED)),
+        notice=Sealer(*keys(Purpose.NOTICE)),
     )
 
 

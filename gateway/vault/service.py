@@ -49,6 +49,7 @@ from gateway.vault.model import (
     Taken,
     Wanted,
 )
+from gateway.vault.notices import NoticeTable
 from gateway.vault.plan import Planner
 from gateway.vault.recaptures import RecaptureTable
 from gateway.vault.refusals import RefusalTable
@@ -82,6 +83,7 @@ class Vault:
     recaptures: RecaptureTable
     idempotency: IdempotencyTable
     cards: CardTable
+    notices: NoticeTable
 
     def __init__(
         self,
@@ -89,7 +91,9 @@ class Vault:
         store: SqliteStore,
         keyring: Keyring,
         clock: Callable[[], datetime],
+        *,
         step: Step = no_step,
+        told: Collection[str] = (),
     ) -> None:
         self.keys = KeyTable(database, step=step)
         self.refusals = RefusalTable(database)
@@ -105,6 +109,9 @@ class Vault:
         self._foreign = ForeignTable(database, keyring.foreign, self._aside, step)
         self.answers = AnswerTable(database, keyring, clock, self._aside, step)
         self.recaptures = RecaptureTable(database, keyring.recapture, self._aside, step)
+        self.notices = NoticeTable(
+            database, keyring.notice, told=told, clock=clock, aside=self._aside, step=step
+        )
         self.idempotency = IdempotencyTable(database, keyring.idempotency, keyring.repeated)
         self.cards = CardTable(
             database, store, keyring,
@@ -120,12 +127,14 @@ class Vault:
         clock: Callable[[], datetime] = utc_now,
         busy_seconds: float = 5.0,
         step: Step = no_step,
+        told: Collection[str] = (),
     ) -> Vault:
         """Opens the vault; on first use makes directory, database, KEK and keyring. Blocks.
 
         Raises ConfigurationError when the KEK is not acceptable or not this vault's, or the database
         is not ours or newer than we are; VaultUnavailable when the database can not be used.
-        `step` is called at each step of a write; tests stop the process there.
+        `step` is called at each step of a write; tests stop the process there. `told`: the clients
+        that have a webhook; for others no notices are kept.
         """
         now = stamp(clock())
         opened = Database(database, now=now, busy_seconds=busy_seconds, step=step)
@@ -134,7 +143,7 @@ class Vault:
             store = SqliteStore(opened, step=step)
             keyring = _unlocked(store, kek, now)
             undo.pop_all()
-        return cls(opened, store, keyring, clock, step)
+        return cls(opened, store, keyring, clock, step=step, told=told)
 
     async def keep(
         self,
