@@ -79,7 +79,7 @@ class Jobs:
     """`run` until it is cancelled."""
 
     def __init__(self, lanes: Sequence[Lane], table: NoticeTable) -> None:
-        self._lanes, self._table = lanes, table
+        self.lanes, self._table = lanes, table
 
     async def run(self) -> None:
         """Every lane."""
@@ -91,9 +91,9 @@ class Jobs:
 
         self._table.wake(woken)
         async with asyncio.TaskGroup() as group:
-            for lane in self._lanes:
+            for lane in self.lanes:
                 group.create_task(lane.run())
 
     def _wake(self) -> None:
-        for lane in self._lanes:
+        for lane in self.lanes:
             lane.wake.set()

@@ -11,6 +11,7 @@ from tests.sabotage import (
     operating,
     recapture,
     vault,
+    webhooks,
 )
 from tests.sabotage.breakage import Breakage
 
@@ -23,4 +24,5 @@ BREAKAGES: tuple[Breakage, ...] = (
     *cards.BREAKAGES,
     *operating.BREAKAGES,
     *recapture.BREAKAGES,
+    *webhooks.BREAKAGES,
 )
