@@ -20,6 +20,7 @@ from gateway.cli import (
     demo_bookingsync,
     demo_charges,
     demo_inbox,
+    demo_octorate,
     demo_operations,
     demo_paycomet,
     demo_pulls,
@@ -56,6 +57,8 @@ _CHAPTERS: Final[tuple[Callable[[Scene], None], ...]] = (
     demo_charges.echo,
     demo_bookingsync.held_code,
     demo_rapid.recapture,
+    demo_octorate.reservations,
+    demo_octorate.by_hand,
     demo_refusals.callers,
     demo_refusals.partners,
     demo_refusals.allowed,
@@ -132,11 +135,13 @@ def tell(story: Story, directory: Path, rules: Path) -> None:
         gateway = DemoGateway(home, sandbox, rules)
         key = gateway.key("front-desk", ["seaside", "hilltop", "lakeside"])
         narrow = gateway.key("seaside-only", ["seaside"])
+        scopes = ["cards", "proxy", "detokenize"]
+        booking_engine = gateway.key("booking-engine", ["seaside"], scopes)
         stack.callback(gateway.stop)
         gateway.start()
         pms = Pms(gateway, sandbox, key)
         stack.callback(pms.close)
-        scene = Scene(story, gateway, sandbox, pms, narrow)
+        scene = Scene(story, gateway, sandbox, pms, narrow, booking_engine)
         story.open()
         for chapter in _CHAPTERS:
             _play(chapter, scene)

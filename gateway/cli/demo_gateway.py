@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from gateway.access.keys import NewKey, create
+from gateway.access.keys import DEFAULT_SCOPES, NewKey, create
 from gateway.cli.certs import initialise
 from gateway.config import Config, read_config
 from gateway.sandbox.server import Sandbox
@@ -32,6 +32,7 @@ PACKS: Final = (
     "adyen",
     "bookingsync",
     "expedia-rapid",
+    "octorate",
 )
 _HOTELS: Final = (  # of the first product
     "10107",
@@ -55,6 +56,7 @@ listen:
   metrics: 127.0.0.1:0
 state: state
 rules: rules
+drafts: [octorate]
 products:
   seaside: {{ merchant_code: seaside01, terminal: 1, mode: test }}
   hilltop: {{ merchant_code: hilltop01, terminal: 1, mode: test }}
@@ -75,6 +77,7 @@ hotels:
     PLAINTEXT: lakeside
   siteminder-push: {{ "10107": seaside }}
   channex: {{ "10107": seaside }}
+  octorate: {{ "10107": seaside }}
 variables:
   pms: "{pms}"
   siteminder: "{siteminder}"
@@ -196,11 +199,13 @@ class DemoGateway:
         finally:
             vault.close()
 
-    def key(self, name: str, products: Sequence[str]) -> Secret[str]:
+    def key(
+        self, name: str, products: Sequence[str], scopes: Sequence[str] = DEFAULT_SCOPES
+    ) -> Secret[str]:
         """A new gateway key of the client `pms`."""
         now = datetime.now(UTC)
         with self.vault() as vault:
-            new = NewKey(name, "pms", products=tuple(products))
+            new = NewKey(name, "pms", scopes=tuple(scopes), products=tuple(products))
             key, _ = create(vault.keys, new, now, "demo")
         return key
 

@@ -211,10 +211,22 @@ class Pms:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         return self.send("POST", url, body, named | {"Content-Type": "application/json"})
 
-    def send(self, method: str, url: str, body: str | None, headers: Mapping[str, str]) -> Answer:
+    def send(
+        self,
+        method: str,
+        url: str,
+        body: str | None,
+        headers: Mapping[str, str],
+        *,
+        key: Secret[str] | None = None,
+    ) -> Answer:
         """Any request through the proxy, with the key."""
-        named = {**headers, "X-Api-Key": self.key.reveal()}
+        named = {**headers, "X-Api-Key": (key or self.key).reveal()}
         return _answer(self._proxied.request(method, url, content=body, headers=named))
+
+    def get_without_gateway(self, url: str, headers: Mapping[str, str]) -> Answer:
+        """What a partner answers when nobody stands between."""
+        return _answer(self._direct.get(url, headers=dict(headers)))
 
     def push(self, path: str, body: str, **headers: str) -> Answer:
         """A POST of JSON to a URL of the gateway, with no key of ours."""
@@ -225,6 +237,15 @@ class Pms:
                 url, content=body, headers={"Content-Type": "application/json"} | named
             )
         )
+
+    def control(
+        self, method: str, path: str, key: Secret[str], *, once: str = "", content: object = None
+    ) -> Answer:
+        """A call of the control API; `once` is its Idempotency-Key, `content` is sent as JSON."""
+        headers = {"X-Api-Key": key.reveal()} | ({"Idempotency-Key": once} if once else {})
+        url = f"http://{self.gateway.addresses['control']}{path}"
+        body = None if content is None else json.dumps(content)
+        return _answer(self._direct.request(method, url, content=body, headers=headers))
 
     def get(self, listener: str, path: str) -> Answer:
         """A GET at the gateway's control or metrics port."""

@@ -24,6 +24,7 @@ class Scene:
     sandbox: Sandbox
     pms: Pms
     narrow: Secret[str]  # a key for the product `seaside` only
+    booking_engine: Secret[str]  # the same, for cards over the control API as well
     tokens: dict[str, str] = field(default_factory=dict)  # alias, by product
     tokenized: int = 0  # by pulls through the proxy, as their answers said
     refused: list[str] = field(default_factory=list)  # the codes of refusals
