@@ -1,0 +1,118 @@
+"""What a processor is asked to do with a card, and what became of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Literal, Protocol
+
+from gateway.cards.token import Token
+
+
+class Operation(StrEnum):
+    """What a processor can be asked for. `LOOK`: what became of it, by our reference or its id."""
+
+    CUSTOMER = "customer"
+    AUTHORIZE = "authorize"
+    CAPTURE = "capture"
+    DEBIT = "debit"
+    REFUND = "refund"
+    CANCEL = "cancel"
+    LOOK = "look"
+
+
+class Initiator(StrEnum):
+    """Who started it. All but `GUEST` are merchant-initiated: nobody is there to authenticate."""
+
+    GUEST = "guest"
+    NO_SHOW = "no_show"
+    DEPOSIT = "deposit"
+
+
+class Ended(StrEnum):
+    """What became of an operation.
+
+    `FAILED`: certainly not done (nothing was sent, or the processor says that it did nothing).
+    `UNKNOWN`: it may have been done.
+    """
+
+    PENDING = "pending"
+    CHALLENGED = "challenged"
+    AUTHORIZED = "authorized"
+    SUCCEEDED = "succeeded"
+    DECLINED = "declined"
+    CANCELLED = "cancelled"
+    REFUNDED = "refunded"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What is to be done. `amount` is in minor units of `currency` (ISO 4217).
+
+    `reference` is what the processor files it under: unique per charge, and its idempotency key
+    where it has one. `extra` has fields that a processor needs besides: a billing address, a
+    `tentative_payment_id`. `processor_id` is what an earlier operation answered.
+    """
+
+    id: str
+    client: str
+    product: str
+    token: Token
+    amount: int
+    currency: str
+    booking: str | None
+    reference: str
+    initiator: Initiator
+    network_transaction_id: str | None
+    exemption: str | None
+    return_url: str | None
+    extra: Mapping[str, str] = field(repr=False)
+    processor_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Challenge:
+    """The guest must authenticate: follow `url`, post `fields` to it, or be shown `html`."""
+
+    kind: Literal["redirect", "form", "html"]
+    url: str | None
+    fields: Mapping[str, str]
+    html: str | None = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How an operation ended. `code` is the GatewayError's, for FAILED and UNKNOWN.
+
+    `consumed`: the processor takes this card no more for this booking.
+    """
+
+    ended: Ended
+    processor_id: str | None = None
+    decline: str | None = None
+    challenge: Challenge | None = None
+    network_transaction_id: str | None = None
+    consumed: bool = False
+    code: str | None = None
+
+
+class Processor(Protocol):
+    """The one of a product: `products.<p>.processor: <name>` in gateway.yaml."""
+
+    name: str
+    operations: frozenset[Operation]
+
+    async def run(self, operation: Operation, order: Order, exchange_id: str) -> Result:
+        """What became of it. Nothing is ever sent twice. Raises VaultUnavailable, and nothing else."""
+        ...
+
+
+class Processors(Protocol):
+    """The processors of all products."""
+
+    def of(self, product: str) -> Processor | None:
+        """The product's, or None where gateway.yaml names none."""
+        ...
