@@ -20,6 +20,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 
+from gateway.access.admission import Admission
 from gateway.codecs.document import Document
 from gateway.errors import (
     GatewayError,
@@ -83,6 +84,10 @@ class Pipeline:
     def admit(self, exchange: Exchange) -> None:
         """Admits a request by its head. Raises what `Admitting.admit` raises."""
         self._s.admitting.admit(exchange, self._s.rules.matcher)
+
+    def admit_ours(self, exchange: Exchange, admission: Admission) -> None:
+        """Admits a request that we make ourselves. Raises what `Admitting.admit_ours` raises."""
+        self._s.admitting.admit_ours(exchange, admission, self._s.rules.matcher)
 
     # --- request --------------------------------------------------------------------------------
 

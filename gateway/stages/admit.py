@@ -67,17 +67,29 @@ class Admitting:
         else:
             exchange.route = self._endpoint(exchange, matcher)
             admission = self._endpoint_caller(exchange, exchange.route)
-        exchange.admission = admission
         route = exchange.route
-        exchange.test_host = exchange.test_host or route.mode == "test"
-        if route.auth == "key" and route.scope not in admission.scopes:
-            raise ScopeMissing
-        self._check_product(exchange, admission, route)
+        self._let_in(exchange, admission, route)
         # Only now: what a stranger calls his exchange is in no log and no answer.
         exchange.id = supplied_id(headers.get("X-Gateway-Exchange")) or exchange.id
         self._access.strip(headers)
         if route.auth != "key" and not self.reads_body(route):
             self._access.forget(route.auth, headers)
+
+    def admit_ours(self, exchange: Exchange, admission: Admission, matcher: Matcher) -> None:
+        """Admits a request of our own, made for `admission`, who was let in when he asked for it.
+
+        Sets what `admit` sets. Raises `RouteUnknown`, `ScopeMissing`, `TargetAmbiguous`,
+        `ProductUnknown`, `ProductNotPermitted`.
+        """
+        exchange.route = self._routed(exchange, matcher)
+        self._let_in(exchange, admission, exchange.route)
+
+    def _let_in(self, exchange: Exchange, admission: Admission, route: Route) -> None:
+        exchange.admission = admission
+        exchange.test_host = exchange.test_host or route.mode == "test"
+        if route.auth == "key" and route.scope not in admission.scopes:
+            raise ScopeMissing
+        self._check_product(exchange, admission, route)
 
     def _client(self, exchange: Exchange) -> Admission:
         headers, tunnel = exchange.request.headers, exchange.tunnel
