@@ -23,6 +23,7 @@ from gateway.sandbox.loop import LoopThread
 from gateway.sandbox.octorate import Octorate
 from gateway.sandbox.paycomet import Paycomet
 from gateway.sandbox.pms import Pms
+from gateway.sandbox.processor import Processor
 from gateway.sandbox.rapid import Rapid
 from gateway.sandbox.records import Records
 from gateway.sandbox.siteminder import SiteMinder, SiteMinderSettings
@@ -67,6 +68,7 @@ HOSTS: Final = (
     ),
     Host("rapid", {"rapid.sandbox.test": "test.ean.com"}),
     Host("octorate", {"octorate.sandbox.test": "api.octorate.com"}),
+    Host("processor", {"processor.sandbox.test": "processor.card-gateway.invalid"}),
 )
 
 
@@ -83,8 +85,8 @@ class Sandbox(Started):
     """All simulators. `ports` names the port of each listener; one that is not named is any free.
 
     `start` raises PortTaken. After it `ports` holds the real ports. `received` is what came in;
-    `siteminder`, `stripe`, `adyen`, `channex`, `paycomet`, `bookingsync`, `rapid`, `octorate` are the
-    simulators themselves. They run in a thread of their own, whoever starts them.
+    `siteminder`, `stripe`, `adyen`, `channex`, `paycomet`, `bookingsync`, `rapid`, `octorate`,
+    `processor` are the simulators themselves. They run in a thread of their own, whoever starts them.
     """
 
     def __init__(self, directory: Path, *, ports: Mapping[str, int] | None = None) -> None:
@@ -104,6 +106,7 @@ class Sandbox(Started):
         self.bookingsync = BookingSync(self.received)
         self.rapid = Rapid(self.received)
         self.octorate = Octorate(self.received)
+        self.processor = Processor(self.received)
         self._thread: LoopThread | None = None
         self._servers: list[Server] = []
         self._serving: list[asyncio.Task[None]] = []
@@ -143,6 +146,7 @@ class Sandbox(Started):
             self.bookingsync,
             self.rapid,
             self.octorate,
+            self.processor,
         ):
             simulator.reset()
         self.received.clear()
@@ -205,6 +209,7 @@ class Sandbox(Started):
             "bookingsync": self.bookingsync.app,
             "rapid": self.rapid.app,
             "octorate": self.octorate.app,
+            "processor": self.processor.app,
         }
         for host in HOSTS:
             config = Config(

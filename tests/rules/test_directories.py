@@ -18,7 +18,7 @@ def test_the_packs_that_are_shipped_load_together():
     )
     assert [pack.system for pack in loaded.packs] == [
         "adyen", "booking-com", "bookingsync", "channex", "expedia-rapid", "octorate", "paycomet",
-        "siteminder-push", "siteminder", "stripe",
+        "sandbox", "siteminder-push", "siteminder", "stripe",
     ]  # fmt: skip
     assert len(loaded.routes) == sum(len(pack.routes) for pack in loaded.packs)
 

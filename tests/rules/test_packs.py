@@ -31,7 +31,7 @@ def test_each_example_comes_out_as_expected(outcome):
 def test_the_packs_of_this_release():
     assert set(PACKS) == {
         "siteminder", "siteminder-push", "booking-com", "channex", "stripe", "adyen", "paycomet",
-        "bookingsync", "expedia-rapid", "octorate",
+        "bookingsync", "expedia-rapid", "octorate", "sandbox",
     }  # fmt: skip
 
 

@@ -125,7 +125,7 @@ def test_fixed_ports_follow_the_base():
     assert fixed_ports() == {
         "siteminder": 9443, "stripe": 9444, "adyen": 9445, "channex": 9446, "pms": 9447,
         "pms_plain": 9448, "paycomet": 9449, "bookingsync": 9450, "rapid": 9451,
-        "octorate": 9452,
+        "octorate": 9452, "processor": 9453,
     }  # fmt: skip
 
 
