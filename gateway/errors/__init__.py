@@ -36,6 +36,14 @@ from gateway.errors.messages import (
     PullInFlight,
     RequestTimeout,
 )
+from gateway.errors.processors import (
+    CredentialsMissing,
+    OperationNotSupported,
+    OrderIncomplete,
+    ProcessorRefused,
+    ProcessorUnclear,
+    ProcessorUnknown,
+)
 from gateway.errors.recapture import (
     CardIncomplete,
     CardNotKept,
@@ -113,6 +121,7 @@ __all__ = [
     "CodingNotSupported",
     "ConfigurationError",
     "ContactRequired",
+    "CredentialsMissing",
     "CvcUnavailable",
     "EventMalformed",
     "EventNotSupported",
@@ -135,8 +144,13 @@ __all__ = [
     "MethodNotAllowed",
     "NetworkNotAllowed",
     "NoSuchToken",
+    "OperationNotSupported",
+    "OrderIncomplete",
     "PathUnknown",
     "Problem",
+    "ProcessorRefused",
+    "ProcessorUnclear",
+    "ProcessorUnknown",
     "ProductNotPermitted",
     "ProductUnknown",
     "ProxyKeyInvalid",
