@@ -21,6 +21,7 @@ class Action(StrEnum):
     CHANGE = "change"  # the expiry
     FORGET = "forget"  # a card, or what ties it to a booking
     BLOCK = "block"  # a client that tried too many unknown tokens
+    CREDENTIALS = "credentials"  # what a product's processor asks of its callers is set
     KEY_CREATE = "key_create"
     KEY_REVOKE = "key_revoke"
 

@@ -28,6 +28,7 @@ class Purpose(StrEnum):
     IDEMPOTENCY = "idempotency"  # hashes idempotency keys and the requests that came with them
     REPEATED = "repeated"  # seals what such a request was answered
     NOTICE = "notice"  # seals what clients are told
+    CREDENTIAL = "credential"  # seals what processors ask of their callers
 
 
 class State(StrEnum):
@@ -64,6 +65,7 @@ class Keyring:
     idempotency: KeyedHash
     repeated: Sealer
     notice: Sealer
+    credential: Sealer
 
 
 def new_keys(
@@ -110,6 +112,7 @@ def unlock(rows: Sequence[WrappedKey], kek: Sealer) -> Keyring:
         idempotency=KeyedHash(*keys(Purpose.IDEMPOTENCY)),
         repeated=Sealer(*keys(Purpose.REPEATED)),
         notice=Sealer(*keys(Purpose.NOTICE)),
+        credential=Sealer(*keys(Purpose.CREDENTIAL)),
     )
 
 

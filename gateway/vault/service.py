@@ -33,6 +33,7 @@ from gateway.vault.answer import Answer, seal
 from gateway.vault.answers import AnswerTable
 from gateway.vault.aside import Aside
 from gateway.vault.cards import CardTable
+from gateway.vault.credentials import CredentialTable
 from gateway.vault.cvcs import CvcTable
 from gateway.vault.entries import stamp
 from gateway.vault.foreign import ForeignTable
@@ -84,6 +85,7 @@ class Vault:
     idempotency: IdempotencyTable
     cards: CardTable
     notices: NoticeTable
+    credentials: CredentialTable
 
     def __init__(
         self,
@@ -115,6 +117,10 @@ class Vault:
         self.idempotency = IdempotencyTable(database, keyring.idempotency, keyring.repeated)
         self.cards = CardTable(
             database, store, keyring,
+            once=self.idempotency, clock=clock, aside=self._aside, step=step,
+        )  # fmt: skip
+        self.credentials = CredentialTable(
+            database, keyring.credential,
             once=self.idempotency, clock=clock, aside=self._aside, step=step,
         )  # fmt: skip
 
