@@ -22,6 +22,7 @@ from gateway.control.cards import CardCalls
 from gateway.control.cards_guessing import Guessing
 from gateway.control.exchanges import Exchanges
 from gateway.control.notifications import NotificationCalls
+from gateway.control.processors import ProcessorCalls
 from gateway.control.recaptures import RecaptureCalls
 from gateway.egress import Egress, HostException, StandIn
 from gateway.engine.master import Engine
@@ -31,6 +32,7 @@ from gateway.log import event
 from gateway.metrics import Metrics
 from gateway.outgoing import Outgoing
 from gateway.pipeline import Pipeline, Stages
+from gateway.processors import parts as processors
 from gateway.recapture import parts as recapture
 from gateway.record import Recorder
 from gateway.refused import Refusals
@@ -78,6 +80,7 @@ class Assembly:
     upkeep: Upkeep
     recaptures: recapture.Parts | None
     webhooks: Jobs | None
+    processors: processors.Parts
 
     def mount_control(self, app: FastAPI) -> None:
         """Puts the control API into `app`."""
@@ -95,6 +98,7 @@ class Assembly:
         calls = [
             Exchanges(self.vault.answers, self.replay, clock).router,
             CardCalls(self.vault, self.access, guessing, self.metrics, clock).router,
+            ProcessorCalls(self.processors, self.vault.credentials, self.access, clock).router,
         ]
         if self.recaptures is not None:
             calls.append(RecaptureCalls(self.recaptures, self.access, clock).router)
@@ -108,6 +112,7 @@ def assemble(config: Config, clock: Clock) -> Assembly:
     """
     metrics = Metrics()
     rules = Rules.load(config)
+    files = processors.load(config, rules)
     vault = Vault.open(config.database, config.kek, clock=clock, told=config.webhooks)
     access = Access(config, vault.keys, clock)
     refusals = Refusals(vault.refusals)
@@ -180,6 +185,15 @@ def assemble(config: Config, clock: Clock) -> Assembly:
             sender=_own_calls(config, egress),
             metrics=metrics,
             clock=clock,
+        ),
+        processors=processors.build(
+            config,
+            files,
+            pipeline=pipeline,
+            calls=_own_calls(config, egress),
+            vault=vault,
+            opening=opening,
+            wait_seconds=limits.upstream_seconds,
         ),
     )
 

@@ -85,6 +85,7 @@ class ProductSettings(Section):
     cvc_required: bool = False  # a card without a CVC fails
     # Held this long, for one authorisation; without it a CVC is dropped when it comes.
     hold_cvc_minutes: Annotated[int, Field(ge=1, le=60)] | None = None
+    processor: Name | None = None  # which one charges its cards: rules/processors/
 
 
 class NetworkIsEnough(Section):

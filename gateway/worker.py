@@ -66,6 +66,7 @@ class Worker:
         self._garbage, self._inbox, self._pipeline = made.garbage, made.inbox, made.pipeline
         self._replay, self._engine, self._upkeep = made.replay, made.engine, made.upkeep
         self.recaptures, self._webhooks = made.recaptures, made.webhooks
+        self.processors = made.processors
         self._tasks: list[asyncio.Task[None]] = []
         listen = config.listen
         app = health.build({"serving": self._check_serving, "vault": Probe(self._vault.check)})
@@ -97,6 +98,8 @@ class Worker:
         await asyncio.to_thread(self._upkeep.measure_ends)
         self._garbage.take_over()
         self._keep_running("rules", self._rules.watch(loaded=self._loaded, failed=self._kept_old))
+        watching = self.processors.files.watch(loaded=_processors_loaded, failed=self._kept_old)
+        self._keep_running("processors", watching)
         self._keep_running("keys", self._upkeep.refresh_keys())
         self._keep_running("housekeeping", self._upkeep.keep_house())
         self._keep_running("cvcs", self._upkeep.purge_cvcs())
@@ -186,6 +189,10 @@ class Worker:
         versions = (__version__, version("mitmproxy"), platform.python_version())
         self.metrics.build_info.labels(*versions).set(1)
         self.metrics.connections.set_function(lambda: self._engine.connections)
+
+
+def _processors_loaded(count: int) -> None:
+    event("processors_loaded", processors=count)
 
 
 async def replay(config: Config, client: str, exchange: str) -> str:

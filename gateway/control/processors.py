@@ -1,0 +1,242 @@
+"""`/v1/processors`: which processors there are, and what they ask of each product: their credentials.
+
+1. A credential comes in and never goes out: answers have its name, when it was set, by which key.
+2. All of a product's credentials for a processor are set at once: no call sees half of them.
+3. Setting them is in the audit by the transaction that sets them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Callable, Collection, Mapping
+from datetime import datetime
+from ipaddress import ip_address
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+from pydantic import BaseModel
+
+from gateway.access.admission import Admission
+from gateway.access.clients import Access
+from gateway.audit import Action, Entry, Outcome
+from gateway.control.caller import Caller, needs
+from gateway.control.idempotency import PARAMETER, InFlight
+from gateway.errors import (
+    MessageMalformed,
+    NetworkNotAllowed,
+    ProcessorUnknown,
+    ProductNotPermitted,
+    ProductUnknown,
+    RequestInvalid,
+)
+from gateway.exchange import new_id
+from gateway.headers import Headers
+from gateway.processors.parts import Parts
+from gateway.processors.rules import ProcessorRules
+from gateway.recapture.reading import parse
+from gateway.secret import Secret
+from gateway.vault.credentials import CredentialTable, SetCredentials
+
+ROUTE: Final = "control/processors"  # in the audit
+_LONGEST: Final = 4096  # characters of a credential
+
+MayRead = Annotated[Caller, Depends(needs("charges", "admin"))]
+MaySet = Annotated[Caller, Depends(needs("admin"))]
+ProductName = Annotated[str, Query(description="A product of gateway.yaml.", max_length=64)]
+_BODY: Final[dict[str, Any]] = {  # Any: a JSON schema
+    "parameters": [PARAMETER],
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {
+                "schema": {
+                    "type": "object",
+                    "description": "Every credential that the processor's file names, and no other.",
+                    "additionalProperties": {"type": "string", "minLength": 1},
+                }
+            }
+        },
+    },
+}
+
+
+class ShownCredentials(BaseModel):
+    """What is told of them. `names` are those that are set."""
+
+    product: str
+    processor: str
+    names: list[str]
+    set_at: datetime | None
+    set_by: str | None
+
+
+class ShownProcessor(BaseModel):
+    """A processor; `credentials` are the names that it needs, `products` those that it charges for."""
+
+    name: str
+    about: str
+    operations: list[str]
+    credentials: list[str]
+    products: list[str]
+    set: list[ShownCredentials]
+
+
+class ListedProcessors(BaseModel):
+    """By name."""
+
+    processors: list[ShownProcessor]
+
+
+class ProcessorCalls:
+    """Their router; for `gateway.control.api.mount`."""
+
+    def __init__(
+        self,
+        parts: Parts,
+        credentials: CredentialTable,
+        access: Access,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._parts, self._credentials = parts, credentials
+        self._access, self._clock = access, clock
+        self._in_flight = InFlight()
+        self.router = APIRouter(prefix="/processors", tags=["processors"])
+        add = self.router.add_api_route
+        add("", self.listed, methods=["GET"], summary="The processors")
+        add("/{name}/credentials", self.shown, methods=["GET"],
+            summary="Which credentials are set")  # fmt: skip
+        add("/{name}/credentials", self.put, methods=["PUT"], response_model=ShownCredentials,
+            summary="Set a product's credentials", openapi_extra=_BODY)  # fmt: skip
+
+    async def listed(self, caller: MayRead) -> ListedProcessors:
+        """Every processor, with those of the key's products that use it or have credentials for it."""
+        products = self._products(caller)
+        found = await self._credentials.listed(products)
+        current = self._parts.files.current
+        return ListedProcessors(
+            processors=[self._processor(current[name], products, found) for name in sorted(current)]
+        )
+
+    async def shown(self, caller: MaySet, name: str, product: ProductName) -> ShownCredentials:
+        """The names of the credentials that are set, since when, by which key; never a value."""
+        rules = self._rules(name)
+        self._check_product(caller, product)
+        for row in await self._credentials.listed({product}):
+            if row.processor == rules.name:
+                return _shown(row)
+        return ShownCredentials(
+            product=product, processor=rules.name, names=[], set_at=None, set_by=None
+        )
+
+    async def put(
+        self, caller: MaySet, request: Request, name: str, product: ProductName
+    ) -> Response:
+        """Sets all of them, in the place of those before. Calls under way keep the old ones, the next
+        take the new.
+        """
+        rules = self._rules(name)
+        self._check_product(caller, product)
+        values, said = read_credentials(await request.body(), rules.credentials)
+        entry = self._entry(caller, request, product, rules.name)
+        with self._in_flight.once(request, caller.client, self._products(caller), said) as once:
+            body = await self._credentials.put(
+                product,
+                rules.name,
+                values,
+                entry=entry,
+                once=once,
+                answer=lambda row: _shown(row).model_dump_json().encode(),
+            )
+        return Response(body, 200, media_type="application/json")
+
+    # --- inside -----------------------------------------------------------------------------------
+
+    def _processor(
+        self, rules: ProcessorRules, products: Collection[str], rows: Collection[SetCredentials]
+    ) -> ShownProcessor:
+        used = [product for product, name in self._parts.used.items() if name == rules.name]
+        return ShownProcessor(
+            name=rules.name,
+            about=rules.about,
+            operations=sorted(operation.value for operation in rules.operations),
+            credentials=list(rules.credentials),
+            products=sorted(set(used) & set(products)),
+            set=[_shown(row) for row in rows if row.processor == rules.name],
+        )
+
+    def _rules(self, name: str) -> ProcessorRules:
+        rules = self._parts.files.current.get(name)
+        if rules is None:
+            raise ProcessorUnknown
+        return rules
+
+    def _products(self, caller: Caller) -> frozenset[str]:
+        return self._access.products_of(
+            Admission(caller.client, caller.key_id, caller.scopes, caller.products)
+        )
+
+    def _check_product(self, caller: Caller, product: str) -> None:
+        if product in self._products(caller):
+            return
+        # A key for some products is not told which others there are.
+        raise ProductUnknown if caller.products is None else ProductNotPermitted
+
+    def _entry(self, caller: Caller, request: Request, product: str, processor: str) -> Entry:
+        if request.client is None:
+            raise NetworkNotAllowed
+        address = ip_address(request.client.host)
+        origin = self._access.client_of(address, Headers(request.headers.raw))
+        return Entry(
+            at=self._clock(),
+            exchange=new_id(),
+            action=Action.CREDENTIALS,
+            outcome=Outcome.INTENT,
+            client=caller.client,
+            key=caller.key_id,
+            origin=str(origin),
+            route=ROUTE,
+            product=product,
+            detail=processor,
+        )
+
+
+def read_credentials(
+    body: bytes, names: Collection[str]
+) -> tuple[dict[str, Secret[str]], Secret[bytes]]:
+    """The values by name, and what an Idempotency-Key stands for. Raises RequestInvalid with what is
+    wrong with which name."""
+    said: Any = None  # what JSON may be
+    with contextlib.suppress(MessageMalformed):
+        said = parse(body)
+    if not isinstance(said, dict):
+        raise RequestInvalid([_wrong("", "not_a_json_object")])
+    # The name of what should not be there was chosen by the caller.
+    wrong = [_wrong("", "not_a_credential")] if said.keys() - set(names) else []
+    for name in names:
+        if name not in said:
+            wrong.append(_wrong(name, "missing"))
+        elif not _is_credential(said[name]):
+            wrong.append(_wrong(name, "not_a_credential_value"))
+    if wrong:
+        raise RequestInvalid(wrong)
+    values = {name: Secret(said[name]) for name in names}
+    return values, Secret(json.dumps(said, sort_keys=True).encode("ascii"))
+
+
+def _is_credential(value: object) -> bool:
+    return isinstance(value, str) and 1 <= len(value) <= _LONGEST and value.isprintable()
+
+
+def _wrong(name: str, problem: str) -> Mapping[str, str]:
+    return {"in": "body", "name": name, "problem": problem}
+
+
+def _shown(row: SetCredentials) -> ShownCredentials:
+    return ShownCredentials(
+        product=row.product,
+        processor=row.processor,
+        names=list(row.names),
+        set_at=row.set_at,
+        set_by=row.set_by,
+    )

@@ -1,0 +1,108 @@
+"""Everything that the products' processors are made of, wired."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from gateway.config import Config
+from gateway.exchange import Authority
+from gateway.own_exchange import Calls, OwnExchanges
+from gateway.pipeline import Pipeline
+from gateway.processors.customers import Customers
+from gateway.processors.load import ProcessorFiles
+from gateway.processors.processor import FileProcessor, Product
+from gateway.processors.values import Merchant
+from gateway.rules.watch import Rules
+from gateway.stages.opening import Opening
+from gateway.vault.service import Vault
+
+
+class ProductProcessors:
+    """The `Processors` of gateway.yaml. Each call sees the files that are in force then."""
+
+    def __init__(
+        self,
+        files: ProcessorFiles,
+        products: Mapping[str, tuple[str, Product]],
+        *,
+        own: OwnExchanges,
+        customers: Customers,
+        vault: Vault,
+    ) -> None:
+        self._files, self._products = files, products
+        self._own, self._customers, self._vault = own, customers, vault
+
+    def of(self, product: str) -> FileProcessor | None:
+        """The product's, or None where gateway.yaml names none."""
+        name, known = self._products.get(product, ("", None))
+        rules = self._files.current.get(name)
+        if known is None or rules is None:
+            return None
+        return FileProcessor(
+            rules,
+            known,
+            own=self._own,
+            customers=self._customers,
+            credentials=self._vault.credentials,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What others use of it. `used`: product → the name of its processor."""
+
+    files: ProcessorFiles
+    processors: ProductProcessors
+    used: Mapping[str, str]
+
+
+def load(config: Config, rules: Rules) -> ProcessorFiles:
+    """The files beside the packs. Raises ConfigurationError for a mistake in one, and where the packs
+    have no route for one that a product uses."""
+    return ProcessorFiles(config.rules, _used(config), lambda: rules.matcher)
+
+
+def build(
+    config: Config,
+    files: ProcessorFiles,
+    *,
+    pipeline: Pipeline,
+    calls: Calls,
+    vault: Vault,
+    opening: Opening,
+    wait_seconds: float,
+) -> Parts:
+    """`calls` makes the calls, `wait_seconds` is how long one may wait for another's."""
+    used, stand_ins = _used(config), _stand_ins(config)
+    products = {
+        name: (
+            processor,
+            Product(
+                name,
+                Merchant(config.products[name].merchant_code, config.products[name].terminal),
+                stand_ins if config.products[name].mode == "test" else {},
+            ),
+        )
+        for name, processor in used.items()
+    }
+    own = OwnExchanges(pipeline, calls)
+    customers = Customers(own=own, vault=vault, opening=opening, wait_seconds=wait_seconds)
+    processors = ProductProcessors(files, products, own=own, customers=customers, vault=vault)
+    return Parts(files, processors, used)
+
+
+def _used(config: Config) -> dict[str, str]:
+    return {
+        name: product.processor
+        for name, product in config.products.items()
+        if product.processor is not None
+    }
+
+
+def _stand_ins(config: Config) -> dict[str, Authority]:
+    """Host → what takes its place for a test product: the first of `test_hosts:` that stands for it."""
+    found: dict[str, Authority] = {}
+    for target, host in config.test_hosts.items():
+        found.setdefault(host.stands_for, Authority("https", target.host, target.port))
+    return found
