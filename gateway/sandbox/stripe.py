@@ -1,7 +1,7 @@
 """A card processor that speaks Stripe's form API, as strict as Stripe about what it is sent.
 
-POST /v1/tokens, /v1/payment_methods, /v1/payment_intents (and /{id}/confirm), /v1/charges;
-GET /v1/payment_intents/{id} and the like. Bearer (or Basic user) `sk_test_…`. Idempotency-Key as
+POST /v1/tokens, /v1/payment_methods, /v1/customers, /v1/payment_intents (and /{id}/confirm, /capture,
+/cancel), /v1/refunds, /v1/charges; GET /v1/payment_intents/{id} and the like, /v1/payment_intents/search. Bearer (or Basic user) `sk_test_…`. Idempotency-Key as
 Stripe honours it. Test numbers as published: `stripe_cards.DECLINES`, `NEEDS_ACTION`.
 
 `metadata[echo]=number` makes the answer carry the full card number in `card.number`, and the
@@ -23,13 +23,25 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from gateway.sandbox.form import FormWrong, Node, Schema, check, read_form
+from gateway.sandbox.form import FormWrong, Node, Schema, check, level_at, read_form
 from gateway.sandbox.records import Records
 from gateway.sandbox.stripe_account import StripeAccount, new_id
 from gateway.sandbox.stripe_cards import Json, StripeError, invalid
-from gateway.sandbox.stripe_forms import CHARGE, CONFIRM, INTENT, PAYMENT_METHOD, TOKEN
+from gateway.sandbox.stripe_forms import (
+    CANCEL,
+    CAPTURE,
+    CHARGE,
+    CONFIRM,
+    CUSTOMER,
+    INTENT,
+    PAYMENT_METHOD,
+    REFUND,
+    TOKEN,
+)
+from gateway.sandbox.stripe_later import expanded, search
 from gateway.sandbox.wire import received_cards
 
+_CHANGES: Final = {"confirm": CONFIRM, "capture": CAPTURE, "cancel": CANCEL}
 _KEY: Final = re.compile(r"sk_test_[A-Za-z0-9]{3,}")
 Operation = Callable[[dict[str, Node]], Json]
 
@@ -46,11 +58,15 @@ class Stripe:
             "/v1/payment_methods": (PAYMENT_METHOD, self.account.payment_method),
             "/v1/payment_intents": (INTENT, self.account.intent),
             "/v1/charges": (CHARGE, self.account.charge),
+            "/v1/customers": (CUSTOMER, self.account.customer),
+            "/v1/refunds": (REFUND, self.account.refund),
         }
-        kinds = "tokens|payment_methods|payment_intents|charges"
+        kinds = "tokens|payment_methods|payment_intents|charges|customers|refunds"
         self._posts = posts
         self._object = re.compile(rf"/v1/(?:{kinds})/([A-Za-z0-9_]+)")
-        self._confirming = re.compile(r"/v1/payment_intents/(pi_[A-Za-z0-9]+)/confirm")
+        self._changing = re.compile(
+            r"/v1/payment_intents/(pi_[A-Za-z0-9]+)/(confirm|capture|cancel)"
+        )
         self.app = Starlette(
             routes=[
                 Route("/_sandbox/received", self._received, methods=["GET"]),
@@ -88,10 +104,14 @@ class Stripe:
         return JSONResponse(answer, status, headers)
 
     def _find(self, request: Request) -> Json:
+        objects, query = self.account.objects, request.query_params
+        expand = [value for name, value in query.multi_items() if name.startswith("expand")]
+        if request.url.path == "/v1/payment_intents/search":
+            return expanded(objects, search(objects, query.get("query", "")), expand)
         match = self._object.fullmatch(request.url.path)
         if match is None:
             raise _unrecognized(request)
-        return self.account.known(match[1])
+        return expanded(objects, self.account.known(match[1]), expand)
 
     # --- POST, and at most once -----------------------------------------------------------------
 
@@ -120,11 +140,11 @@ class Stripe:
         path = request.url.path
         if path in self._posts:
             return self._posts[path]
-        match = self._confirming.fullmatch(path)
+        match = self._changing.fullmatch(path)
         if match is None:
             raise _unrecognized(request)
-        intent = self.account.known(match[1])
-        return CONFIRM, lambda form: self.account.confirm(intent, form)
+        intent, act = self.account.known(match[1]), match[2]
+        return _CHANGES[act], lambda form: self.account.change(intent, act, form)
 
     def _run(
         self, request: Request, operation: tuple[Schema, Operation], body: bytes
@@ -146,7 +166,8 @@ class Stripe:
         except FormWrong as wrong:
             raise invalid(wrong.message, code=wrong.code, param=wrong.param) from None
         try:
-            return 200, act(form)
+            expand = level_at(form, "expand") or {}
+            return 200, expanded(self.account.objects, act(form), expand.values())
         except StripeError as error:
             if error.status != 402:
                 raise

@@ -12,6 +12,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from gateway.sandbox import stripe_later
 from gateway.sandbox.form import Node, level_at, text_at
 from gateway.sandbox.records import ReceivedCard, Records
 from gateway.sandbox.stripe_cards import (
@@ -143,6 +144,7 @@ class StripeAccount:
         if given not in self._cards:
             text = f"No such PaymentMethod: '{given}'"
             raise invalid(text, code="resource_missing", param="payment_method")
+        stripe_later.check_customer(self.objects, given, intent["customer"])
         intent["payment_method"], intent["status"] = given, "requires_confirmation"
 
     def _charge_intent(self, intent: Json, form: Mapping[str, Node]) -> None:
@@ -152,7 +154,9 @@ class StripeAccount:
                 code="payment_intent_unexpected_state",
             )
         card = self._cards[intent["payment_method"]]
-        if card.number in NEEDS_ACTION:
+        away = text_at(form, "off_session") not in {None, "false"}
+        exempt = level_at(form, "payment_method_options", "card", "mit_exemption") is not None
+        if card.number in NEEDS_ACTION and not away:
             back = text_at(form, "return_url")
             url = f"https://hooks.stripe.sandbox.test/3ds/{intent['id']}"
             intent["status"] = "requires_action"
@@ -167,6 +171,8 @@ class StripeAccount:
             return
         try:
             refuse_declined(card)
+            if card.number in NEEDS_ACTION and not exempt:
+                raise _needs_the_guest()
         except StripeError as error:
             intent["status"] = "requires_payment_method"
             intent["payment_method"], intent["last_payment_error"] = None, dict(error.error)
@@ -176,8 +182,30 @@ class StripeAccount:
         manual = intent["capture_method"] == "manual"
         intent["status"] = "requires_capture" if manual else "succeeded"
         intent["amount_received"] = 0 if manual else intent["amount"]
-        intent["latest_charge"] = new_id("ch")
+        charge = stripe_later.new_charge(intent, shown_card(card), new_id("ch"))
+        self.objects[charge["id"]] = charge
+        intent["latest_charge"] = charge["id"]
         _leak(intent, card, "payment_method_card")
+
+    def customer(self, form: dict[str, Node]) -> Json:
+        """POST /v1/customers."""
+        return self._add(stripe_later.new_customer(self.objects, form, new_id("cus")))
+
+    def refund(self, form: dict[str, Node]) -> Json:
+        """POST /v1/refunds."""
+        return self._add(stripe_later.refund(self.objects, form, new_id("re")))
+
+    def change(self, intent: Json, act: str, form: dict[str, Node]) -> Json:
+        """POST /v1/payment_intents/{id}/{act}."""
+        if act == "confirm":
+            return self.confirm(intent, form)
+        if act == "cancel":
+            return stripe_later.cancel(intent)
+        return stripe_later.capture(self.objects, intent, form)
+
+    def _add(self, made: Json) -> Json:
+        self.objects[made["id"]] = made
+        return made
 
     def charge(self, form: dict[str, Node]) -> Json:
         """POST /v1/charges."""
@@ -228,6 +256,12 @@ class StripeAccount:
             )
         )
         return id
+
+
+def _needs_the_guest() -> StripeError:
+    text = "Your card was declined. This transaction requires authentication."
+    code = "authentication_required"
+    return StripeError(402, "card_error", text, code=code, decline_code=code)
 
 
 def _price(form: Mapping[str, Node]) -> tuple[int, str]:

@@ -77,5 +77,22 @@ CHARGE: Final[Schema] = {
     "receipt_email": "text",
     "statement_descriptor": "text",
 }
+CUSTOMER: Final[Schema] = {
+    **_ANY,
+    **dict.fromkeys(("description", "email", "name", "phone", "payment_method"), "text"),
+}
+CAPTURE: Final[Schema] = {
+    **_ANY,
+    "amount_to_capture": "integer",
+    "statement_descriptor": "text",
+    "statement_descriptor_suffix": "text",
+}
+CANCEL: Final[Schema] = {"expand": "map", "cancellation_reason": "text"}
+REFUND: Final[Schema] = {
+    **_ANY,
+    "payment_intent": "text",
+    "amount": "integer",
+    "reason": "text",
+}
 TOKEN: Final[Schema] = {"card": _LEGACY_CARD, "customer": "text", "expand": "map"}
 PAYMENT_METHOD: Final[Schema] = {**_METHOD, "expand": "map", "customer": "text"}
