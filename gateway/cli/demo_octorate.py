@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
+from gateway.cli.demo_gateway import wait_for
 from gateway.cli.demo_pms import Answer
 from gateway.cli.demo_scene import Scene
 from gateway.sandbox.cards import MASTERCARD
@@ -15,6 +16,7 @@ _BEARER: Final = {"Authorization": "Bearer sandbox", "Content-Type": "applicatio
 _VIRTUAL: Final = 900102
 _NOCARD: Final = 900103
 _PLAIN: Final = 900105  # a clear card beside Octorate's token
+_ROWS: Final = 8  # of the card that came by hand, in the audit
 
 
 def reservations(scene: Scene) -> None:
@@ -111,9 +113,15 @@ def _call(
 
 
 def _audited(scene: Scene, iduser: int | None) -> str:
-    with scene.gateway.vault() as vault:
+    """What the audit has of a card, once an answer's own row, which follows it, has come."""
+
+    def rows() -> list[str]:
         entries = [one.entry for one in vault.entries(limit=10_000)]
-    return ", ".join(f"{one.action} {one.outcome}" for one in entries if one.iduser == iduser)
+        return [f"{one.action} {one.outcome}" for one in entries if one.iduser == iduser]
+
+    with scene.gateway.vault() as vault:
+        wait_for(lambda: len(rows()) >= _ROWS)
+        return ", ".join(rows())
 
 
 def _without_gateway(scene: Scene, path: str) -> str:
