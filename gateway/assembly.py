@@ -21,6 +21,7 @@ from gateway.control import api
 from gateway.control.cards import CardCalls
 from gateway.control.cards_guessing import Guessing
 from gateway.control.exchanges import Exchanges
+from gateway.control.notices import NoticeCalls
 from gateway.control.notifications import NotificationCalls
 from gateway.control.processors import ProcessorCalls
 from gateway.control.recaptures import RecaptureCalls
@@ -99,6 +100,7 @@ class Assembly:
             Exchanges(self.vault.answers, self.replay, clock).router,
             CardCalls(self.vault, self.access, guessing, self.metrics, clock).router,
             ProcessorCalls(self.processors, self.vault.credentials, self.access, clock).router,
+            NoticeCalls(self.vault.notices, self.access, clock).router,
         ]
         if self.recaptures is not None:
             calls.append(RecaptureCalls(self.recaptures, self.access, clock).router)

@@ -20,6 +20,7 @@ class Action(StrEnum):
     SHOW = "show"  # all of a card but its number
     CHANGE = "change"  # the expiry
     FORGET = "forget"  # a card, or what ties it to a booking
+    REDELIVER = "redeliver"  # what a client was told is sent once more
     BLOCK = "block"  # a client that tried too many unknown tokens
     CREDENTIALS = "credentials"  # what a product's processor asks of its callers is set
     KEY_CREATE = "key_create"

@@ -13,7 +13,7 @@ from typing import Final
 from fastapi import APIRouter, Depends, FastAPI, Security
 
 from gateway.access.clients import Access
-from gateway.control import caller, problems
+from gateway.control import caller, document, problems
 from gateway.control.border import Border
 
 PREFIX: Final = "/v1"
@@ -23,6 +23,7 @@ def mount(app: FastAPI, access: Access, parts: Iterable[APIRouter]) -> FastAPI:
     """Puts the API into the control application, and gives that back."""
     caller.admit_by(app, access)
     problems.install(app)
+    document.install(app)
     app.add_middleware(Border)
     asked = [Depends(caller.authenticated), *(Security(scheme) for scheme in caller.SCHEMES)]
     for part in parts:

@@ -36,6 +36,10 @@ from gateway.errors.messages import (
     PullInFlight,
     RequestTimeout,
 )
+from gateway.errors.notices import (
+    NoticeUnknown,
+    WebhookMissing,
+)
 from gateway.errors.processors import (
     CredentialsMissing,
     OperationNotSupported,
@@ -144,6 +148,7 @@ __all__ = [
     "MethodNotAllowed",
     "NetworkNotAllowed",
     "NoSuchToken",
+    "NoticeUnknown",
     "OperationNotSupported",
     "OrderIncomplete",
     "PathUnknown",
@@ -181,4 +186,5 @@ __all__ = [
     "VaultBusy",
     "VaultUnavailable",
     "VirtualCardExcluded",
+    "WebhookMissing",
 ]

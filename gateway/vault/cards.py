@@ -1,7 +1,7 @@
 """Cards as a client manages them: added, shown without their number, changed, listed, forgotten.
 
 1. Whatever writes is one transaction with its audit entry and, where the request counts once, with its
-   answer (`idempotency.py`). A refusal changes nothing but the audit, and is not kept.
+   answer (`requests.py`). A refusal changes nothing but the audit, and is not kept.
 2. Whatever shows a card has its intent in the audit before the card is opened (P36).
 3. A token that is unknown, another product's or of the other mode is the same refusal (P06).
 4. One card of one product and expiry has one token (P25): an expiry does not become that of another
@@ -25,25 +25,23 @@ from gateway.errors import (
     BookingUnknown,
     CardExists,
     GatewayError,
-    IdempotencyKeyReused,
     NoSuchToken,
-    VaultUnavailable,
 )
 from gateway.secret import Secret
 from gateway.vault import entries as audit
 from gateway.vault import records
 from gateway.vault.aside import Aside
 from gateway.vault.entries import stamp
-from gateway.vault.idempotency import IdempotencyTable, Once
+from gateway.vault.idempotency import Once
 from gateway.vault.keyring import Keyring
-from gateway.vault.model import CardRow, LinkRow, NewCard, Taken, Wanted
+from gateway.vault.model import CardRow, LinkRow, NewCard, Wanted
 from gateway.vault.plan import Planner
+from gateway.vault.requests import Done, Requests, refused
 from gateway.vault.resolve import Resolver
-from gateway.vault.sqlite import Connection, Database, Step, no_step
+from gateway.vault.sqlite import Connection, Database
 from gateway.vault.store import SqliteStore
 
 MOST: Final = 1000  # cards of one booking that are listed
-_ATTEMPTS: Final = 3
 
 _CARD: Final = "product, test, look_up, card.iduser, tokenuser_hash, card.sealed, created"
 _BY_ID: Final = f"SELECT {_CARD} FROM card WHERE iduser = ?"
@@ -82,12 +80,6 @@ class KeptCard:
 Answer = Callable[[KeptCard], bytes]
 
 
-@dataclass(frozen=True, slots=True)
-class _Done:
-    product: str
-    answer: bytes
-
-
 class CardTable:
     """Every method raises VaultUnavailable and RecordDamaged. `entry` says who asks for what; iduser,
     product and outcome are added here.
@@ -99,13 +91,11 @@ class CardTable:
         store: SqliteStore,
         keyring: Keyring,
         *,
-        once: IdempotencyTable,
-        clock: Callable[[], datetime],
+        requests: Requests,
         aside: Aside,
-        step: Step = no_step,
     ) -> None:
         self._database, self._store, self._keyring = database, store, keyring
-        self._once, self._clock, self._aside, self._step = once, clock, aside, step
+        self._requests, self._aside = requests, aside
         self._resolver = Resolver(store, keyring)
 
     async def add(self, new: NewCard, entry: Entry, once: Once | None, answer: Answer) -> bytes:
@@ -114,15 +104,15 @@ class CardTable:
         Raises IdempotencyKeyReused.
         """
 
-        def do(connection: Connection, now: str) -> _Done:
-            plan = Planner(self._store, self._keyring, now).plan(
+        def do(connection: Connection, now: datetime) -> Done:
+            plan = Planner(self._store, self._keyring, stamp(now)).plan(
                 [new], [replace(entry, outcome=Outcome.DONE, product=new.product)]
             )
             self._store.apply(connection, plan.changes)
             row = self._row(connection, plan.kept[0].token.iduser)
-            return _Done(new.product, answer(self._open(connection, row)))
+            return Done(new.product, answer(self._open(connection, row)))
 
-        return await self._write("card_add", entry, once, do)
+        return await self._requests.write("card_add", entry, once, do)
 
     async def change_expiry(
         self, wanted: Wanted, expiry: Expiry, entry: Entry, once: Once | None, answer: Answer
@@ -132,7 +122,7 @@ class CardTable:
         Raises NoSuchToken, CardExists, IdempotencyKeyReused.
         """
 
-        def do(connection: Connection, _: str) -> _Done | GatewayError:
+        def do(connection: Connection, _: datetime) -> Done | GatewayError:
             row = self._permitted(wanted)
             if row is None:
                 return NoSuchToken()
@@ -140,24 +130,24 @@ class CardTable:
                 return CardExists()
             self._did(connection, entry, row)
             changed = self._row(connection, row.iduser)
-            return _Done(row.product, answer(self._open(connection, changed)))
+            return Done(row.product, answer(self._open(connection, changed)))
 
-        return await self._write("card_change", entry, once, do)
+        return await self._requests.write("card_change", entry, once, do)
 
     async def forget(self, wanted: Wanted, entry: Entry, once: Once | None) -> None:
         """Erases the card with all its bookings, its held security code and what processors issued
         for it. Raises NoSuchToken, IdempotencyKeyReused.
         """
 
-        def do(connection: Connection, _: str) -> _Done | GatewayError:
+        def do(connection: Connection, _: datetime) -> Done | GatewayError:
             row = self._permitted(wanted)
             if row is None:
                 return NoSuchToken()
             connection.execute(_FORGET, (row.iduser,))
             self._did(connection, entry, row)
-            return _Done(row.product, b"")
+            return Done(row.product, b"")
 
-        await self._write("card_forget", entry, once, do)
+        await self._requests.write("card_forget", entry, once, do)
 
     async def forget_booking(
         self, wanted: Wanted, booking: Booking, entry: Entry, once: Once | None
@@ -168,16 +158,16 @@ class CardTable:
         """
         hashed = records.booking_hash(self._keyring.booking, booking)
 
-        def do(connection: Connection, _: str) -> _Done | GatewayError:
+        def do(connection: Connection, _: datetime) -> Done | GatewayError:
             row = self._permitted(wanted)
             if row is None:
                 return NoSuchToken()
             if connection.execute(_FORGET_LINK, (row.iduser, hashed)).rowcount == 0:
                 return BookingUnknown()
             self._did(connection, entry, row)
-            return _Done(row.product, b"")
+            return Done(row.product, b"")
 
-        await self._write("card_forget", entry, once, do)
+        await self._requests.write("card_forget", entry, once, do)
 
     async def show(self, wanted: Wanted, entry: Entry) -> KeptCard:
         """One card. Raises NoSuchToken."""
@@ -189,7 +179,7 @@ class CardTable:
 
         shown = await self._aside.run(work)
         if shown is None:
-            await self._record([_refused(entry, NoSuchToken())])
+            await self._record([refused(entry, NoSuchToken())])
             raise NoSuchToken
         await self._record([replace(entry, outcome=Outcome.DONE, product=shown.product)])
         return shown
@@ -213,61 +203,6 @@ class CardTable:
         )
         await self._record([replace(one, outcome=Outcome.DONE) for one in about])
         return shown
-
-    # --- the transaction --------------------------------------------------------------------------
-
-    async def _write(
-        self,
-        name: str,
-        entry: Entry,
-        once: Once | None,
-        do: Callable[[Connection, str], _Done | GatewayError],
-    ) -> bytes:
-        def decide(connection: Connection) -> bytes | GatewayError:
-            now = self._clock()
-            before = None if once is None else self._before(connection, entry, once, now)
-            if before is not None:
-                return before
-            done = do(connection, stamp(now))
-            if isinstance(done, GatewayError):
-                return done
-            self._step(f"{name}:done")
-            if once is not None:
-                self._once.remember(connection, once, done.product, done.answer, now)
-            return done.answer
-
-        def work(connection: Connection) -> bytes | GatewayError:
-            outcome = decide(connection)
-            if isinstance(outcome, GatewayError):
-                audit.append(connection, [_refused(entry, outcome)])
-            return outcome
-
-        outcome = await self._committed(name, work)
-        if isinstance(outcome, GatewayError):
-            raise outcome
-        return outcome
-
-    async def _committed(
-        self, name: str, work: Callable[[Connection], bytes | GatewayError]
-    ) -> bytes | GatewayError:
-        for _ in range(_ATTEMPTS):
-            try:
-                return await asyncio.wrap_future(self._database.write(name, work))
-            except Taken:  # another process was first: it is seen now
-                continue
-        raise VaultUnavailable
-
-    def _before(
-        self, connection: Connection, entry: Entry, once: Once, now: datetime
-    ) -> bytes | GatewayError | None:
-        try:
-            answered = self._once.answered(connection, once, now)
-        except IdempotencyKeyReused:
-            return IdempotencyKeyReused()
-        if answered is not None:
-            repeated = replace(entry, outcome=Outcome.DONE, detail="repeated")
-            audit.append(connection, [repeated])
-        return answered
 
     def _change(self, connection: Connection, row: CardRow, expiry: Expiry) -> bool:
         """False: the product has the card with that expiry already."""
@@ -320,7 +255,3 @@ class CardTable:
                 bookings.append(booking)
         named = replace(card, holder=None if holder is None else Secret(holder))
         return KeptCard(token, row.product, named, tuple(bookings))
-
-
-def _refused(entry: Entry, refusal: GatewayError) -> Entry:
-    return replace(entry, outcome=Outcome.REFUSED, detail=refusal.code)

@@ -14,15 +14,19 @@ import asyncio
 import json
 import logging
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from gateway.errors import RecordDamaged
+from gateway.audit import Entry, Outcome
+from gateway.errors import GatewayError, NoticeUnknown, RecordDamaged, WebhookMissing
 from gateway.exchange import new_id
 from gateway.log import event
+from gateway.vault import entries as audit
 from gateway.vault.aside import Aside
 from gateway.vault.entries import stamp, unstamp
 from gateway.vault.envelope import Sealer
+from gateway.vault.idempotency import Once
 from gateway.vault.notice import (
     COLUMNS,
     NewNotice,
@@ -34,9 +38,10 @@ from gateway.vault.notice import (
     seal,
     unseal,
 )
+from gateway.vault.requests import Done, Requests
 from gateway.vault.sqlite import Connection, Database, Step, no_step
 
-__all__ = ["NewNotice", "Notice", "NoticeState", "NoticeTable", "OpenNotice"]
+__all__ = ["NewNotice", "Notice", "NoticeState", "NoticeTable", "OpenNotice", "Whose"]
 
 # Whoever asks what became of it has asked.
 KEPT: Final = timedelta(days=30)
@@ -65,10 +70,39 @@ _FAILED: Final = (
     " WHERE id = ? AND state = 'sending' AND tries = ?"
 )
 _NEXT: Final = f"SELECT min(due) FROM notice WHERE client = ? AND due IS NOT NULL AND {_FIRST}"
+_LAST: Final = 2**63 - 1
+_SEEN: Final = (  # by whom: a client, or all; by product
+    "(?1 IS NULL OR client = ?1) AND (product = '' OR product IN (SELECT value FROM json_each(?2)))"
+)
+_ONE: Final = f"SELECT {COLUMNS} FROM notice WHERE {_SEEN} AND id = ?3"
+_NUMBER: Final = f"SELECT number FROM notice WHERE {_SEEN} AND id = ?3"
+_BY_ID: Final = f"SELECT {COLUMNS} FROM notice WHERE id = ?"
+_LIST: Final = (
+    f"SELECT {COLUMNS} FROM notice WHERE {_SEEN}"
+    " AND state IN (SELECT value FROM json_each(?3)) AND number < ?4 ORDER BY number DESC LIMIT ?5"
+)
+_AGAIN: Final = (
+    "UPDATE notice SET state = 'waiting', due = ?, changed = ?, tries = 0"
+    " WHERE id = ? AND state <> 'sending'"
+)
 _PURGE: Final = (
     "DELETE FROM notice WHERE changed <= ?"
     " AND (due IS NULL OR client NOT IN (SELECT value FROM json_each(?)))"
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Whose:
+    """Which notices somebody may know of: a client's (None: everybody's), of these products and those
+    that are of none.
+    """
+
+    client: str | None
+    products: frozenset[str]
+
+    def values(self) -> tuple[str | None, str]:
+        """For a statement."""
+        return self.client, json.dumps(sorted(self.products))
 
 
 class NoticeTable:
@@ -80,12 +114,13 @@ class NoticeTable:
         sealer: Sealer,
         *,
         told: Collection[str],
+        requests: Requests,
         clock: Callable[[], datetime],
         aside: Aside,
         step: Step = no_step,
     ) -> None:
         self._database, self._sealer, self._told = database, sealer, frozenset(told)
-        self._clock, self._aside, self._step = clock, aside, step
+        self._requests, self._clock, self._aside, self._step = requests, clock, aside, step
         self._woken: list[Callable[[], None]] = []
 
     def wake(self, woken: Callable[[], None]) -> None:
@@ -100,8 +135,7 @@ class NoticeTable:
         connection.executemany(_ADD, [seal(self._sealer, one) for one in kept])
         if kept:
             self._step("notice:rows")
-            for woken in self._woken:
-                woken()
+            self._wake_all()
 
     async def put(self, notices: Sequence[NewNotice]) -> None:
         """Keeps, durable, what is to be told, in a transaction of its own."""
@@ -149,9 +183,72 @@ class NoticeTable:
         values = (stamp(now - KEPT), json.dumps(sorted(self._told)))
         return self._database.write("purge", lambda c: c.execute(_PURGE, values).rowcount).result()
 
+    async def listed(
+        self,
+        whose: Whose,
+        states: Collection[NoticeState],
+        *,
+        before: str | None = None,
+        limit: int = 100,
+    ) -> list[Notice]:
+        """Up to `limit`, newest first, that are in one of `states`; nothing sealed is opened.
+        `before`: only those that are older than this one, whatever its state is now.
+
+        Raises NoticeUnknown.
+        """
+        seen = whose.values()
+        wanted = json.dumps([state.value for state in states])
+
+        def work(connection: Connection) -> list[tuple[Any, ...]] | None:
+            newest = _LAST
+            if before is not None:
+                found = connection.execute(_NUMBER, (*seen, before)).fetchone()
+                if found is None:
+                    return None
+                newest = found[0]
+            return connection.execute(_LIST, (*seen, wanted, newest, limit)).fetchall()
+
+        rows = await self._read(work)
+        if rows is None:
+            raise NoticeUnknown
+        return [read_row(row) for row in rows]
+
+    async def redeliver(
+        self,
+        id: str,
+        whose: Whose,
+        entry: Entry,
+        once: Once | None,
+        answer: Callable[[Notice], bytes],
+    ) -> bytes:
+        """Lets one that was delivered, given up or waits be sent now, durable, with all its attempts;
+        what `answer` makes of it. One that is being sent stays as it is.
+
+        Raises NoticeUnknown, WebhookMissing, IdempotencyKeyReused.
+        """
+
+        def do(connection: Connection, now: datetime) -> Done | GatewayError:
+            found = connection.execute(_ONE, (*whose.values(), id)).fetchone()
+            if found is None:
+                return NoticeUnknown()
+            if read_row(found).client not in self._told:
+                return WebhookMissing()
+            connection.execute(_AGAIN, (stamp(now), stamp(now), id))
+            row = read_row(connection.execute(_BY_ID, (id,)).fetchone())
+            done = replace(entry, outcome=Outcome.DONE, exchange=row.id, product=row.product)
+            audit.append(connection, [done])
+            self._wake_all()
+            return Done(row.product, answer(row))
+
+        return await self._requests.write("notice_again", entry, once, do)
+
     async def _execute(self, statement: str, values: tuple[object, ...]) -> int:
         write = self._database.write("notice", lambda c: c.execute(statement, values).rowcount)
         return await asyncio.wrap_future(write)
+
+    def _wake_all(self) -> None:
+        for woken in self._woken:
+            woken()
 
     async def _read(self, work: Callable[[Connection], Any]) -> Any:
         # Any: the columns' types, as the schema gives them

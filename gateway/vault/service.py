@@ -54,6 +54,7 @@ from gateway.vault.notices import NoticeTable
 from gateway.vault.plan import Planner
 from gateway.vault.recaptures import RecaptureTable
 from gateway.vault.refusals import RefusalTable
+from gateway.vault.requests import Requests
 from gateway.vault.resolve import Resolver
 from gateway.vault.sqlite import Database, Step, no_step
 from gateway.vault.store import SqliteStore
@@ -111,13 +112,12 @@ class Vault:
         self._foreign = ForeignTable(database, keyring.foreign, self._aside, step)
         self.answers = AnswerTable(database, keyring, clock, self._aside, step)
         self.recaptures = RecaptureTable(database, keyring.recapture, self._aside, step)
-        self.notices = NoticeTable(
-            database, keyring.notice, told=told, clock=clock, aside=self._aside, step=step
-        )
         self.idempotency = IdempotencyTable(database, keyring.idempotency, keyring.repeated)
-        self.cards = CardTable(
-            database, store, keyring,
-            once=self.idempotency, clock=clock, aside=self._aside, step=step,
+        requests = Requests(database, self.idempotency, clock, step)
+        self.cards = CardTable(database, store, keyring, requests=requests, aside=self._aside)
+        self.notices = NoticeTable(
+            database, keyring.notice,
+            told=told, requests=requests, clock=clock, aside=self._aside, step=step,
         )  # fmt: skip
         self.credentials = CredentialTable(
             database, keyring.credential,

@@ -33,6 +33,7 @@ ELSEWHERE = {
     "docs/paycomet-clients.md": "tests/clients/test_paycomet_clients.py",
     "docs/paycomet-siteminder.md": "tests/e2e/test_paycomet_siteminder.py",
     "docs/sandbox-rapid.md": "tests/sandbox/test_rapid_docs.py",
+    "docs/webhooks.md": "tests/control/test_control_notices.py",
 }
 # Of this one, the blocks without a gateway.
 BOOKINGSYNC = "tests/sandbox/test_bookingsync_page.py"

@@ -77,7 +77,7 @@ BREAKAGES = (
     Breakage(
         "remember an answer after the commit of what it answers",
         "P24",
-        "gateway/vault/cards.py",
+        "gateway/vault/requests.py",
         "                self._once.remember(connection, once, done.product, done.answer, now)\n",
         "                later = (once, done.product, done.answer, now)\n"
         '                self._database.write("later", lambda c: self._once.remember(c, *later))\n',

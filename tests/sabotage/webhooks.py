@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.sabotage.breakage import Breakage
 
 NOTICES = ("tests/vault/test_vault_notices.py",)
+API = ("tests/control/test_control_notices.py",)
 WEBHOOKS = ("tests/webhooks/test_webhooks.py",)
 KILLED = ("tests/webhooks/test_webhooks_killed.py",)
 
@@ -66,6 +67,30 @@ BREAKAGES = (
         '    " AND earlier.number < notice.number)"',
         "    \" AND earlier.number < notice.number AND earlier.state = 'sending')\"",
         (f"{WEBHOOKS[0]}::test_of_one_subject_the_next_waits_for_the_one_before",),
+    ),
+    Breakage(
+        "list what another client is told",
+        "P06",
+        "gateway/control/notices.py",
+        "        client = None if caller.is_admin else caller.client",
+        "        client = None if caller.is_admin else caller.client and None",
+        API,
+    ),
+    Breakage(
+        "send another product's notice once more",
+        "P06",
+        "gateway/vault/notices.py",
+        "    \"(?1 IS NULL OR client = ?1) AND (product = '' OR product IN (SELECT value FROM json_each(?2)))\"",
+        '    "(?1 IS NULL OR client = ?1) AND ?2 IS NOT NULL"',
+        API,
+    ),
+    Breakage(
+        "redeliver without an audit entry",
+        "P36",
+        "gateway/vault/notices.py",
+        "            audit.append(connection, [done])\n",
+        "            del done\n",
+        API,
     ),
     Breakage(
         "sign a notice's time but not its body",
