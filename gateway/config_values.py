@@ -19,7 +19,7 @@ from gateway.authority import normalize_host
 from gateway.errors import TargetAmbiguous
 from gateway.networks import Address, Network, parse_address, parse_networks
 
-_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _SIZE: Final = re.compile(r"([0-9]{1,9}) ?(B|KiB|MiB|GiB)?")
 _UNITS: Final = {"": 1, "B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 _PORT: Final = re.compile(r"0|[1-9][0-9]{0,4}")
@@ -78,7 +78,7 @@ def normal_host(text: str) -> str:
 
 def parse_name(text: str) -> str:
     """A product's, client's, caller's or system's name."""
-    if not _NAME.fullmatch(text):
+    if not NAME.fullmatch(text):
         raise ValueError(
             f"`{text}` is not a name: letters, digits, `.`, `_` and `-`, at most 64, "
             "and a letter or digit first"

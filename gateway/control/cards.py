@@ -14,9 +14,10 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from ipaddress import ip_address
-from typing import Annotated, Any, Final, TypeVar
+from typing import Annotated, Final, TypeVar
 
 from fastapi import APIRouter, Depends, Query, Request, Response
+from pydantic import WithJsonSchema
 
 from gateway.access.admission import Admission
 from gateway.access.clients import Access
@@ -25,14 +26,23 @@ from gateway.audit import Action, Entry, Outcome
 from gateway.cards.card import Booking
 from gateway.cards.token import parse_alias
 from gateway.control.caller import Caller, needs
+from gateway.control.cards_document import ADD, CHANGE, LINE, NAMED
 from gateway.control.cards_form import CardForm, read_booking, read_card, read_expiry
 from gateway.control.cards_guessing import Guessing
 from gateway.control.cards_shown import CardSummary, ListedCards, ShownCard, shown, summary
-from gateway.control.idempotency import PARAMETER, InFlight
+from gateway.control.document import refusals
+from gateway.control.idempotency import ONCE, InFlight
 from gateway.errors import (
+    BookingUnknown,
+    CardExists,
     CardNotKept,
+    IdempotencyKeyReused,
     NetworkNotAllowed,
     NoSuchToken,
+    ProductNotPermitted,
+    ProductUnknown,
+    RecordDamaged,
+    RequestInProgress,
     RequestInvalid,
     TokensGuessed,
 )
@@ -48,44 +58,23 @@ ROUTE: Final = "control/cards"  # in the audit and in metrics
 
 T = TypeVar("T")
 MayManage = Annotated[Caller, Depends(needs("cards"))]
-System = Annotated[str | None, Query(description="The channel, as in gateway.yaml: siteminder")]
-Hotel = Annotated[str | None, Query(description="The channel's code of the hotel.")]
-BookingId = Annotated[str | None, Query(description="The booking's number.")]
+# Only described here: `read_booking` checks all of them, and tells all that is wrong at once.
+_LINE: Final = WithJsonSchema(LINE)
+_NAMED: Final = WithJsonSchema(NAMED)
+System = Annotated[str, _NAMED, Query(description="The channel, as in gateway.yaml: siteminder")]
+Hotel = Annotated[str | None, _LINE, Query(description="The channel's code of the hotel.")]
+BookingId = Annotated[str, _LINE, Query(description="The booking's number.")]
 
 
-def _named(system: System = None, hotel: Hotel = None, booking: BookingId = None) -> Booking:
+def _named(system: System, booking: BookingId, hotel: Hotel = None) -> Booking:
     return read_booking(system, hotel, booking)
 
 
 NamedBooking = Annotated[Booking, Depends(_named)]
 
-_TEXT: Final = {"type": "string"}
-_DATE: Final = {"type": "string", "format": "date"}
-_EXPIRY: Final = {"expiration_month": _TEXT, "expiration_year": _TEXT}
-_VIRTUAL: Final = {"active_from": _DATE, "active_until": _DATE, "balance": _TEXT}
-_BOOKING: Final[dict[str, Any]] = {  # Any: a JSON schema
-    "system": _TEXT,
-    "hotel": _TEXT,
-    "id": _TEXT,
-    "departure": _DATE,
-    "virtual": {"type": "object", "properties": _VIRTUAL},
-}
-_CARD: Final[dict[str, Any]] = {
-    "number": _TEXT,
-    **_EXPIRY,
-    "holder": _TEXT,
-    "security_code": _TEXT,
-    "product": _TEXT,
-    "booking": {"type": "object", "required": ["system"], "properties": _BOOKING},
-}
 _NO_BODY: Final = Secret(b"")
-_ONCE: Final[dict[str, Any]] = {"parameters": [PARAMETER]}
-
-
-def _body(properties: dict[str, Any], *required: str) -> dict[str, Any]:
-    schema = {"type": "object", "required": required, "properties": properties}
-    content = {"application/json": {"schema": schema}}
-    return {"requestBody": {"required": True, "content": content}, **_ONCE}
+_REPEATED: Final = (RequestInProgress, IdempotencyKeyReused)
+_OF_TOKEN: Final = (NoSuchToken, TokensGuessed, RecordDamaged)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,17 +98,23 @@ class CardCalls:
         self._in_flight = InFlight()
         self.router = APIRouter(prefix="/cards", tags=["cards"])
         add = self.router.add_api_route
-        expiry = tuple(_EXPIRY)
         add("", self.add, methods=["POST"], status_code=201, response_model=CardSummary,
-            summary="Add a card", openapi_extra=_body(_CARD, "number", *expiry))  # fmt: skip
-        add("", self.listed, methods=["GET"], summary="A booking's cards")
-        add("/{token}", self.one, methods=["GET"], summary="One card")
+            summary="Add a card", openapi_extra=ADD, responses=refusals(
+                CardNotKept, ProductUnknown, ProductNotPermitted, RecordDamaged,
+                *_REPEATED))  # fmt: skip
+        add("", self.listed, methods=["GET"], summary="A booking's cards",
+            responses=refusals(TokensGuessed, RecordDamaged))  # fmt: skip
+        add("/{token}", self.one, methods=["GET"], summary="One card",
+            responses=refusals(*_OF_TOKEN))  # fmt: skip
         add("/{token}", self.change, methods=["PATCH"], response_model=CardSummary,
-            summary="Change its expiry", openapi_extra=_body(_EXPIRY, *expiry))  # fmt: skip
+            summary="Change its expiry", openapi_extra=CHANGE,
+            responses=refusals(CardExists, *_OF_TOKEN, *_REPEATED))  # fmt: skip
         add("/{token}", self.forget, methods=["DELETE"], status_code=204,
-            summary="Forget it", openapi_extra=_ONCE)  # fmt: skip
+            summary="Forget it", openapi_extra=ONCE,
+            responses=refusals(*_OF_TOKEN, *_REPEATED))  # fmt: skip
         add("/{token}/bookings", self.forget_booking, methods=["DELETE"], status_code=204,
-            summary="Forget it for a booking", openapi_extra=_ONCE)  # fmt: skip
+            summary="Forget it for a booking", openapi_extra=ONCE,
+            responses=refusals(BookingUnknown, *_OF_TOKEN, *_REPEATED))  # fmt: skip
 
     async def add(self, caller: MayManage, request: Request) -> Response:
         """Keeps a card; its token, which is the same for the same card of the same product. A

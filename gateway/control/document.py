@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -22,7 +23,13 @@ from gateway.errors import (
 )
 from gateway.problem import MEDIA_TYPE
 
+Schema = dict[str, Any]  # JSON
 Responses = dict[int | str, dict[str, Any]]  # Any: as FastAPI takes it
+
+# As the forms read them.
+MONTH: Final = "^(0?[1-9]|1[0-2])$"
+YEAR: Final = "^([0-9]{2}|[0-9]{4})$"
+CODE: Final = "^[0-9]{3,4}$"
 
 # What any call may be answered.
 _EVERYWHERE: Final[tuple[type[GatewayError], ...]] = (
@@ -58,8 +65,15 @@ _PROBLEM: Final = {
     },
     "additionalProperties": False,
 }
+_PARAMETER: Final = re.compile(r"\{[a-z_]+\}")
 # FastAPI documents its own refusal of parameters, which nobody is answered here.
 _NEVER: Final = ("HTTPValidationError", "ValidationError")
+
+_CONTENT: Final = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+# Of a call that runs a message through the rules once more.
+STILL_REFUSED: Final[Responses] = {
+    "default": {"description": "Why the rules refuse it still.", "content": _CONTENT}
+}
 
 
 def refusals(*kinds: type[GatewayError]) -> Responses:
@@ -72,14 +86,24 @@ def only(*kinds: type[GatewayError]) -> Responses:
     codes: dict[int, set[str]] = {}
     for kind in kinds:
         codes.setdefault(kind.status, set()).add(kind.code)
-    content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
     return {
         status: {
             "description": ", ".join(f"`{code}`" for code in sorted(named)),
-            "content": content,
+            "content": _CONTENT,
         }
         for status, named in sorted(codes.items())
     }
+
+
+def closed(properties: Schema, *required: str) -> Schema:
+    """An object with these properties and no others."""
+    made = {"type": "object", "properties": properties, "additionalProperties": False}
+    return made | ({"required": list(required)} if required else {})
+
+
+def body(schema: Schema) -> Schema:
+    """For `openapi_extra`: a JSON body that is read by hand."""
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
 
 
 def install(app: FastAPI) -> None:
@@ -92,6 +116,17 @@ def install(app: FastAPI) -> None:
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]  # as FastAPI's documentation says
+
+
+def methods_at(app: FastAPI, path: str) -> str:
+    """What `path` takes, as the header Allow has it; empty where the document has no such path.
+    (Starlette knows of one route at a time.)
+    """
+    for template, operations in app.openapi()["paths"].items():
+        pattern = "[^/]+".join(re.escape(part) for part in _PARAMETER.split(template))
+        if re.fullmatch(pattern, path):
+            return ", ".join(sorted(method.upper() for method in operations))
+    return ""
 
 
 def _corrected(made: dict[str, Any]) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from gateway.audit import Action, Entry, Outcome
 from gateway.control import problems
 from gateway.control.caller import Caller, needs
+from gateway.control.document import STILL_REFUSED, Responses, refusals
 from gateway.control.handed import Handed
 from gateway.control.kept_exchange import KeptExchange
 from gateway.errors import (
@@ -31,6 +32,7 @@ from gateway.errors import (
     AnswerRefused,
     ExchangeUnknown,
     GatewayError,
+    RecordDamaged,
     ScopeMissing,
     VaultUnavailable,
 )
@@ -54,6 +56,14 @@ Time = Annotated[
     AwareDatetime, Field(ge=datetime(2000, 1, 1, tzinfo=UTC), lt=datetime(9000, 1, 1, tzinfo=UTC))
 ]
 Text = Annotated[str, Field(min_length=1, max_length=LONGEST)]
+
+
+_AS_SENT: Final[Responses] = {
+    "default": {
+        "description": "What the partner answered, and this gateway made of it: any status and type.",
+        "content": {"*/*": {}},
+    }
+}
 
 
 class Search(BaseModel):
@@ -108,22 +118,37 @@ class Exchanges:
         self._answers, self._replay, self._clock = answers, replay, clock
         self.router = APIRouter(prefix="/exchanges", tags=["exchanges"])
         add = self.router.add_api_route
-        add("", self.listed, methods=["GET"], summary="List")
-        add("/{id}", self.shown, methods=["GET"], summary="One exchange")
+        one = (ExchangeUnknown, AnswerOfAnother, AnswerRefused, RecordDamaged)
+        add("", self.listed, methods=["GET"], summary="List", responses=refusals())
+        add(
+            "/{id}",
+            self.shown,
+            methods=["GET"],
+            summary="One exchange",
+            responses=refusals(ExchangeUnknown),
+        )
         add(
             "/{id}/answer",
             self.answer,
             methods=["GET"],
             summary="Its answer, once more",
             response_class=Response,
+            responses=refusals(*one) | _AS_SENT,
         )
-        add("/{id}/acknowledge", self.acknowledge, methods=["POST"], summary="The client has it")
+        add(
+            "/{id}/acknowledge",
+            self.acknowledge,
+            methods=["POST"],
+            summary="The client has it",
+            responses=refusals(*one),
+        )
         add(
             "/{id}/replay",
             self.replay,
             methods=["POST"],
             summary="A refused one, by today's rules",
             response_model=Replayed,
+            responses=refusals(ExchangeUnknown, AnswerNotRefused, RecordDamaged) | STILL_REFUSED,
         )
 
     async def listed(

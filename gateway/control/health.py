@@ -4,13 +4,22 @@ does it do? No answer holds anything of the request (P16)."""
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Literal
 
 from fastapi import FastAPI
 from fastapi.responses import JSONResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from pydantic import BaseModel
 
 from gateway import __version__
 from gateway.errors import GatewayError
+
+
+class Ready(BaseModel):
+    """Of each check `ok`, or the code of its failure."""
+
+    status: Literal["ready", "not ready"]
+    checks: dict[str, str]
 
 
 def build(checks: dict[str, Callable[[], None]]) -> FastAPI:
@@ -21,11 +30,16 @@ def build(checks: dict[str, Callable[[], None]]) -> FastAPI:
     """
     app = _application("control", openapi_url="/openapi.json")
 
-    @app.get("/healthz")
+    @app.get("/healthz", summary="Whether the process is alive")
     async def healthz() -> dict[str, str]:
         return {"status": "ok"}
 
-    @app.get("/readyz")
+    @app.get(
+        "/readyz",
+        summary="Whether it may be sent traffic",
+        response_model=Ready,
+        responses={503: {"model": Ready, "description": "A check failed."}},
+    )
     def readyz() -> JSONResponse:  # a plain function: checks may block, so it runs in a thread
         results: dict[str, str] = {}
         for name, check in checks.items():

@@ -27,6 +27,9 @@ PARAMETER: Final = {
     " it is answered the same, and nothing is done again.",
 }
 
+# For the `openapi_extra` of a call that takes one.
+ONCE: Final = {"parameters": [PARAMETER]}
+
 
 class InFlight:
     """The requests with such a key that are being answered, in this process. (What another process

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
@@ -21,7 +21,7 @@ from gateway.access.clients import Access
 from gateway.audit import Action, Entry, Outcome
 from gateway.control.caller import Caller, needs
 from gateway.control.document import refusals
-from gateway.control.idempotency import PARAMETER, InFlight
+from gateway.control.idempotency import ONCE, InFlight
 from gateway.errors import (
     IdempotencyKeyReused,
     NoticeUnknown,
@@ -38,7 +38,6 @@ MOST: Final = 1000  # of one list
 
 MayRead = Annotated[Caller, Depends(needs("cards", "charges", "admin"))]
 _NO_BODY: Final = Secret(b"")
-_ONCE: Final[dict[str, Any]] = {"parameters": [PARAMETER]}  # Any: a JSON schema
 _OPEN: Final = (NoticeState.WAITING, NoticeState.SENDING, NoticeState.GIVEN_UP)
 
 
@@ -100,7 +99,7 @@ class NoticeCalls:
             RecordDamaged,
         )
         add("/{id}/redeliver", self.redeliver, methods=["POST"], response_model=ShownNotice,
-            summary="Send it once more", openapi_extra=_ONCE,
+            summary="Send it once more", openapi_extra=ONCE,
             responses=refusals(*again))  # fmt: skip
 
     async def listed(self, caller: MayRead, search: Annotated[Search, Query()]) -> ListedNotices:

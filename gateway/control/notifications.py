@@ -9,16 +9,39 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 from ipaddress import ip_address
+from typing import Final
 
 from fastapi import APIRouter, Request, Response
 
 from gateway.access.clients import Access
 from gateway.config_recapture import Notifications
-from gateway.errors import CallerNotAuthenticated
+from gateway.control.document import Schema, body, only
+from gateway.errors import (
+    BodyTooLarge,
+    CallerNotAuthenticated,
+    EventMalformed,
+    EventNotSupported,
+    InternalError,
+    MessageMalformed,
+    NetworkNotAllowed,
+    RecordDamaged,
+    VaultUnavailable,
+)
 from gateway.exchange import Peer
 from gateway.headers import Headers
 from gateway.recapture.parts import Parts
 from gateway.recapture.service import SYSTEM
+
+_LINE: Final[Schema] = {"type": "string"}
+_NAMES: Final = ("event_id", "event_time", "event_type", "itinerary_id")
+# What it needs; Expedia sends more, and may send what its documents do not name.
+_BODY: Final = body(
+    {"type": "object", "required": list(_NAMES), "properties": dict.fromkeys(_NAMES, _LINE)}
+)
+_REFUSED: Final = (
+    MessageMalformed, EventMalformed, CallerNotAuthenticated, NetworkNotAllowed, BodyTooLarge,
+    EventNotSupported, RecordDamaged, InternalError, VaultUnavailable,
+)  # fmt: skip
 
 
 class NotificationCalls:
@@ -41,6 +64,8 @@ class NotificationCalls:
                 methods=["POST"],
                 status_code=204,
                 include_in_schema="{" not in path,
+                openapi_extra=_BODY,
+                responses=only(*_REFUSED),
             )
 
     async def take(self, request: Request) -> Response:

@@ -11,6 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
+from gateway.control.document import methods_at
 from gateway.errors import (
     BodyTooLarge,
     CardNotKept,
@@ -58,13 +59,13 @@ async def _ours(_: Request, error: Exception) -> Response:
     return answer(said, said.errors if isinstance(said, RequestInvalid | CardNotKept) else ())
 
 
-async def _framework(_: Request, error: Exception) -> Response:
+async def _framework(request: Request, error: Exception) -> Response:
     """Its texts are not used, nor its headers, but what is allowed instead: both can hold input."""
     raised = cast("HTTPException", error)
     made = answer(_BY_STATUS.get(raised.status_code, RequestInvalid)())
     allowed = (raised.headers or {}).get("Allow")
     if allowed:
-        made.headers["Allow"] = allowed
+        made.headers["Allow"] = methods_at(request.app, request.url.path) or allowed
     return made
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from ipaddress import ip_address
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Final, Literal
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel
@@ -15,11 +15,38 @@ from gateway.access.admission import Admission
 from gateway.access.clients import Access
 from gateway.access.products import Product
 from gateway.control.caller import Caller, needs
+from gateway.control.document import CODE, MONTH, YEAR, Schema, body, closed, refusals
 from gateway.control.problems import answer
-from gateway.errors import ChangeRefused, NetworkNotAllowed
+from gateway.errors import (
+    CardIncomplete,
+    CardNotKept,
+    CardNotYetActive,
+    ChangeRefused,
+    ContactRequired,
+    CvcUnavailable,
+    LinkExpired,
+    LinkUnknown,
+    LiveHostForbidden,
+    NetworkNotAllowed,
+    ProductNotPermitted,
+    ProductUnknown,
+    RecaptureClosed,
+    RecaptureInProgress,
+    RecaptureUnknown,
+    RecordDamaged,
+    StandInForbidden,
+    TokenMalformed,
+    TokenUnknown,
+    UpstreamForbidden,
+    UpstreamInvalid,
+    UpstreamTimeout,
+    UpstreamUnreachable,
+    UpstreamUntrusted,
+    VirtualCardExcluded,
+)
 from gateway.headers import Headers
 from gateway.recapture.completion import Who
-from gateway.recapture.form import CardForm, read_form
+from gateway.recapture.form import ADDRESS, LONGEST, CardForm, read_form
 from gateway.recapture.parts import Parts
 from gateway.recapture.service import SYSTEM, shown_state
 from gateway.vault.recapture import Recapture
@@ -29,27 +56,39 @@ MayComplete = Annotated[Caller, Depends(needs("detokenize"))]
 State = Literal["pending", "expired", "sending", "unknown", "completed", "superseded"]
 
 # The body is read by hand: no model of a library ever holds a card.
-_TEXT: Final = {"type": "string"}
-_FIELDS: Final[dict[str, Any]] = {  # Any: a JSON schema
+_TEXT: Final[Schema] = {"type": "string"}
+_LINE: Final[Schema] = {"type": "string", "minLength": 1, "maxLength": LONGEST}
+_CODE: Final[Schema] = {"type": "string", "pattern": CODE}
+_NUMBER: Final[Schema] = {
+    "number": {"type": "string", "minLength": 12},
+    "expiration_month": {"type": "string", "pattern": MONTH},
+    "expiration_year": {"type": "string", "pattern": YEAR},
+    "security_code": _CODE,
+}
+_ADDRESS: Final[Schema] = dict.fromkeys(sorted(ADDRESS), _LINE) | {
+    "country_code": {"type": "string", "pattern": "^[A-Z]{2}$"}
+}
+_CONTACT: Final[Schema] = {
+    "given_name": _LINE,
+    "family_name": _LINE,
+    "address": closed(_ADDRESS, "line_1", "city", "country_code"),
+}
+_FIELDS: Final[Schema] = {
     "token": _TEXT,
-    "iduser": {"type": "integer"},
+    "iduser": {"type": ["integer", "string"]},
     "tokenuser": _TEXT,
-    "security_code": _TEXT,
-    "card": {
-        "type": "object",
-        "required": ["number", "expiration_month", "expiration_year", "security_code"],
-        "properties": dict.fromkeys(
-            ("number", "expiration_month", "expiration_year", "security_code", "holder"), _TEXT
-        ),
-    },
-    "billing_contact": {"type": "object"},
+    "security_code": _CODE,
+    "card": closed(_NUMBER | {"holder": _LINE}, *_NUMBER),
+    "billing_contact": closed(_CONTACT, *_CONTACT),
 }
-_BODY: Final[dict[str, Any]] = {
-    "requestBody": {
-        "required": True,
-        "content": {"application/json": {"schema": {"type": "object", "properties": _FIELDS}}},
-    }
-}
+_BODY: Final = body(closed(_FIELDS))
+_SENT: Final = (
+    RecaptureUnknown, RecaptureClosed, RecaptureInProgress, LinkUnknown, LinkExpired, TokenUnknown,
+    TokenMalformed, VirtualCardExcluded, CvcUnavailable, CardIncomplete, CardNotYetActive,
+    ContactRequired, CardNotKept, ChangeRefused, ProductUnknown, ProductNotPermitted,
+    LiveHostForbidden, StandInForbidden, UpstreamForbidden, UpstreamUnreachable, UpstreamUntrusted,
+    UpstreamTimeout, UpstreamInvalid, RecordDamaged,
+)  # fmt: skip
 
 
 class Notified(BaseModel):
@@ -105,14 +144,23 @@ class RecaptureCalls:
     def __init__(self, parts: Parts, access: Access, clock: Callable[[], datetime]) -> None:
         self._parts, self._access, self._clock = parts, access, clock
         self.router = APIRouter(prefix="/recaptures", tags=["recaptures"])
-        self.router.add_api_route("", self.listed, methods=["GET"], response_model=Listed)
-        self.router.add_api_route("/{id}", self.one, methods=["GET"], response_model=Shown)
+        self.router.add_api_route(
+            "", self.listed, methods=["GET"], response_model=Listed, responses=refusals()
+        )
+        self.router.add_api_route(
+            "/{id}",
+            self.one,
+            methods=["GET"],
+            response_model=Shown,
+            responses=refusals(RecaptureUnknown, RecordDamaged),
+        )
         self.router.add_api_route(
             "/{id}/card",
             self.complete,
             methods=["POST"],
             response_model=Completed,
             openapi_extra=_BODY,
+            responses=refusals(*_SENT),
         )
 
     async def listed(

@@ -25,11 +25,11 @@ from gateway.secret import Secret
 
 _CODE: Final = re.compile(r"[0-9]{3,4}")
 _COUNTRY: Final = re.compile(r"[A-Z]{2}")
-_LONGEST: Final = 60  # of a name or a line, as Rapid has it
+LONGEST: Final = 60  # of a name or a line, as Rapid has it
 _TOKEN: Final = {"token", "iduser", "tokenuser", "security_code", "billing_contact"}
 _CARD: Final = {"number", "expiration_month", "expiration_year", "security_code", "holder"}
 _CONTACT: Final = {"given_name", "family_name", "address"}
-_ADDRESS: Final = {
+ADDRESS: Final = {
     "line_1", "line_2", "line_3", "city", "state_province_code", "postal_code", "country_code",
 }  # fmt: skip
 _WANTED: Final = {"line_1", "city", "country_code"}
@@ -105,7 +105,7 @@ def _contact(said: Json) -> Json:
         raise RequestInvalid
     address = said["address"]
     _only(said, _CONTACT)
-    _only(address, _ADDRESS)
+    _only(address, ADDRESS)
     if not address.keys() >= _WANTED or not _COUNTRY.fullmatch(_text(address["country_code"])):
         raise RequestInvalid
     names = {name: _line(said.get(name)) for name in ("given_name", "family_name")}
@@ -125,7 +125,7 @@ def _code(value: Json) -> Secret[str]:
 
 def _line(value: Json) -> str:
     text = _text(value)
-    if not 1 <= len(text) <= _LONGEST or not text.isprintable():
+    if not 1 <= len(text) <= LONGEST or not text.isprintable():
         raise RequestInvalid
     return text
 

@@ -1,0 +1,41 @@
+"""What `/openapi.json` says of the calls about cards: `cards_form.py` reads the bodies by hand, for no
+model of a library ever holds a card.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from gateway.config_values import NAME
+from gateway.control.cards_form import LONGEST
+from gateway.control.document import CODE, MONTH, YEAR, Schema, body, closed
+from gateway.control.idempotency import ONCE
+
+LINE: Final[Schema] = {"type": "string", "minLength": 1, "maxLength": LONGEST}
+NAMED: Final[Schema] = {"type": "string", "pattern": f"^{NAME.pattern}$"}
+_DATE: Final[Schema] = {"type": "string", "format": "date"}
+_EXPIRY: Final[Schema] = {
+    "expiration_month": {"type": "string", "pattern": MONTH, "description": "`8` or `08`"},
+    "expiration_year": {"type": "string", "pattern": YEAR, "description": "`29` or `2029`"},
+}
+
+
+_VIRTUAL: Final = {"active_from": _DATE, "active_until": _DATE, "balance": LINE}
+_BOOKING: Final = {
+    "system": NAMED,
+    "hotel": LINE,
+    "id": LINE,
+    "departure": _DATE,
+    "virtual": closed(_VIRTUAL),
+}
+_CARD: Final = {
+    "number": {"type": "string", "minLength": 12, "description": "12 to 19 digits"},
+    **_EXPIRY,
+    "holder": LINE,
+    "security_code": {"type": "string", "pattern": CODE},
+    "product": NAMED,
+    "booking": closed(_BOOKING, "system"),
+}
+
+ADD: Final = ONCE | body(closed(_CARD, "number", *_EXPIRY))
+CHANGE: Final = ONCE | body(closed(_EXPIRY, *_EXPIRY))
