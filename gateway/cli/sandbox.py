@@ -133,7 +133,7 @@ A tentative booking, to be paid by card (then: docs/sandbox-bookingsync.md)
     -H 'Content-Type: application/vnd.api+json' \\
     -d '{{"bookings": [{{"start_at": "2030-05-01", "end_at": "2030-05-04", "booked": false}}]}}'
 A booking whose card fails (the calls: docs/sandbox-rapid.md)
-  {curl} {sandbox.url("rapid")}/_sandbox/book-link \
+  {curl} {sandbox.url("rapid")}/_sandbox/book-link \\
     -d '{{"checkin": "2030-05-01", "checkout": "2030-05-03"}}'
 A reservation with Octorate's token (then: docs/octorate.md)
   {curl} {sandbox.url("octorate")}/connect/rest/v1/reservation/10107/900101 \\

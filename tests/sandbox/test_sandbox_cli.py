@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import random
+import re
 import signal
 import socket
 import subprocess
@@ -15,6 +17,7 @@ import typer
 from typer.testing import CliRunner
 
 from gateway.cli.sandbox import register
+from tests.running import ROOT
 
 PROGRAM = (
     "import typer; from gateway.cli.sandbox import register; a = typer.Typer(); register(a); a()"
@@ -121,10 +124,28 @@ def test_pushes_that_fail(sandbox, run, tmp_path):
     assert run("push", "ota", "--to", "http://127.0.0.1:9/", *gone).exit_code == 2
 
 
-def test_what_it_prints_can_be_copied(sandbox, tmp_path):
+def printed_calls(told):
+    """Each call as it is printed, over as many lines as it has."""
+    call = r"  (?:curl|card-gateway) (?:.*\\\n)*.*"
+    return re.findall(rf"^{call}(?<=<<'XML')\n(?:.*\n)*?XML$|^{call}$", told, re.MULTILINE)
+
+
+def test_what_it_prints_can_be_copied_into_a_shell(sandbox, tmp_path):
     from gateway.cli.sandbox import _told
 
     told = _told(sandbox)
-    assert f"--cacert {sandbox.ca_file}" in told
-    assert sandbox.url("siteminder") in told
-    assert "sandbox push ota --to" in told
+    assert not re.search(r"\S {2,}-", told)  # an option of its own line stands on a line of its own
+    calls = printed_calls(told)
+    assert len(calls) == told.count("\n  curl ") + told.count("\n  card-gateway ") == 9
+    command = tmp_path / "card-gateway"
+    command.write_text(f"#!/bin/sh\nexec {sys.executable} -c '{PROGRAM}' \"$@\"\n")
+    command.chmod(0o755)
+    environment = os.environ | {"PATH": f"{tmp_path}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT)}
+    for call in calls:
+        done = subprocess.run(
+            ["bash", "-euc", call.replace("curl ", "curl -sS --fail --max-time 20 ", 1)],
+            env=environment, capture_output=True, text=True, timeout=40, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, (call, done.stdout, done.stderr)
+        assert done.stdout, call
+        assert not done.stderr, call
