@@ -21,13 +21,17 @@ from gateway.access.admission import Admission
 from gateway.access.clients import Access
 from gateway.audit import Action, Entry, Outcome
 from gateway.control.caller import Caller, needs
-from gateway.control.idempotency import PARAMETER, InFlight
+from gateway.control.document import body, refusals
+from gateway.control.idempotency import ONCE, InFlight
 from gateway.errors import (
+    IdempotencyKeyReused,
     MessageMalformed,
     NetworkNotAllowed,
     ProcessorUnknown,
     ProductNotPermitted,
     ProductUnknown,
+    RecordDamaged,
+    RequestInProgress,
     RequestInvalid,
 )
 from gateway.exchange import new_id
@@ -44,21 +48,13 @@ _LONGEST: Final = 4096  # characters of a credential
 MayRead = Annotated[Caller, Depends(needs("charges", "admin"))]
 MaySet = Annotated[Caller, Depends(needs("admin"))]
 ProductName = Annotated[str, Query(description="A product of gateway.yaml.", max_length=64)]
-_BODY: Final[dict[str, Any]] = {  # Any: a JSON schema
-    "parameters": [PARAMETER],
-    "requestBody": {
-        "required": True,
-        "content": {
-            "application/json": {
-                "schema": {
-                    "type": "object",
-                    "description": "Every credential that the processor's file names, and no other.",
-                    "additionalProperties": {"type": "string", "minLength": 1},
-                }
-            }
-        },
-    },
+_CREDENTIALS: Final[dict[str, Any]] = {  # Any: a JSON schema
+    "type": "object",
+    "description": "Every credential that the processor's file names, and no other.",
+    "additionalProperties": {"type": "string", "minLength": 1, "maxLength": _LONGEST},
 }
+_PRODUCT: Final = (ProductUnknown, ProductNotPermitted)
+_SET: Final = (ProcessorUnknown, *_PRODUCT, RequestInProgress, IdempotencyKeyReused, RecordDamaged)
 
 
 class ShownCredentials(BaseModel):
@@ -103,11 +99,13 @@ class ProcessorCalls:
         self._in_flight = InFlight()
         self.router = APIRouter(prefix="/processors", tags=["processors"])
         add = self.router.add_api_route
-        add("", self.listed, methods=["GET"], summary="The processors")
+        add("", self.listed, methods=["GET"], summary="The processors", responses=refusals())
         add("/{name}/credentials", self.shown, methods=["GET"],
-            summary="Which credentials are set")  # fmt: skip
+            summary="Which credentials are set",
+            responses=refusals(ProcessorUnknown, *_PRODUCT))  # fmt: skip
         add("/{name}/credentials", self.put, methods=["PUT"], response_model=ShownCredentials,
-            summary="Set a product's credentials", openapi_extra=_BODY)  # fmt: skip
+            summary="Set a product's credentials", openapi_extra=ONCE | body(_CREDENTIALS),
+            responses=refusals(*_SET))  # fmt: skip
 
     async def listed(self, caller: MayRead) -> ListedProcessors:
         """Every processor, with those of the key's products that use it or have credentials for it."""
@@ -140,7 +138,7 @@ class ProcessorCalls:
         values, said = read_credentials(await request.body(), rules.credentials)
         entry = self._entry(caller, request, product, rules.name)
         with self._in_flight.once(request, caller.client, self._products(caller), said) as once:
-            body = await self._credentials.put(
+            answer = await self._credentials.put(
                 product,
                 rules.name,
                 values,
@@ -148,7 +146,7 @@ class ProcessorCalls:
                 once=once,
                 answer=lambda row: _shown(row).model_dump_json().encode(),
             )
-        return Response(body, 200, media_type="application/json")
+        return Response(answer, 200, media_type="application/json")
 
     # --- inside -----------------------------------------------------------------------------------
 

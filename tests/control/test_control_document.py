@@ -1,9 +1,9 @@
 """What `/openapi.json` says is what the control port does: Schemathesis asks a whole gateway, by the
 document, for what fits it and for what does not.
 
-Not asked of five calls: that whatever fits the document is taken. No schema says which texts are one
-printable line, which digits are a card's number, which half of a token goes with which, or which events
-there are.
+Not asked of six calls: that whatever fits the document is taken. No schema says which texts are one
+printable line, which digits are a card's number, which half of a token goes with which, which events
+there are, or which credentials a processor's file names.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ READ_BY_HAND = (
     "DELETE /v1/cards/{token}/bookings",
     "POST /v1/recaptures/{id}/card",
     "POST /v1/notifications/expedia-rapid",
+    "PUT /v1/processors/{name}/credentials",
 )
 PANS = ("4539578763621486", "5555555555554444", "378282246310005")
 
@@ -89,6 +90,8 @@ def known(gateway):
         "POST /v1/exchanges/{id}/acknowledge": {"id": "acknowledged"},
         "POST /v1/exchanges/{id}/replay": {"id": "refused"},
         "POST /v1/notices/{id}/redeliver": {"id": notice},
+        "GET /v1/processors/{name}/credentials": {"name": "stripe", "product": "seaside"},
+        "PUT /v1/processors/{name}/credentials": {"name": "stripe", "product": "seaside"},
         "GET /v1/recaptures/{id}": {"id": recapture},
         "POST /v1/recaptures/{id}/card": {"id": recapture},
     }
@@ -99,8 +102,9 @@ def settings(parameters):
     said = []
     for name in sorted({*parameters, *READ_BY_HAND}):
         said.append(f'[[operations]]\ninclude-name = "{name}"')
-        values = parameters.get(name, {})
-        said += [f'parameters = {{ "{key}" = "{value}" }}' for key, value in values.items()]
+        values = [f'"{key}" = "{value}"' for key, value in parameters.get(name, {}).items()]
+        if values:
+            said.append(f"parameters = {{ {', '.join(values)} }}")
         if name in READ_BY_HAND:
             said.append("checks.positive_data_acceptance.enabled = false")
         elif name.startswith(("PATCH", "DELETE")) or "redeliver" in name:
