@@ -15,8 +15,8 @@ def sandbox(tmp_path_factory):
 
 def products(processor):
     return {
-        "seaside": {"merchant_code": "seaside01", "terminal": 1, "mode": "test", "processor": processor},
-        "hilltop": {"merchant_code": "hilltop01", "terminal": 1, "mode": "test", "processor": processor},
+        "seaside": {"merchant_code": "seaside01", "terminal": 1, "mode": "test", "processor": processor, "hold_cvc_minutes": 15},
+        "hilltop": {"merchant_code": "hilltop01", "terminal": 1, "mode": "test", "processor": processor, "hold_cvc_minutes": 15},
         "grand": {"merchant_code": "grand01", "terminal": 1, "mode": "live", "processor": processor},
     }  # fmt: skip
 
