@@ -13,7 +13,9 @@ from gateway.certificates import read
 from gateway.cli.output import DEFAULT_CONFIG, ConfigFile, complain_of, done, say
 from gateway.config import Config, TlsFiles, load_config, read_config
 from gateway.errors import ConfigurationError, Problem
+from gateway.processors.load import All, ProcessorFiles, used_in
 from gateway.rules.load import load_rules
+from gateway.rules.match import Matcher
 from gateway.rules.model import RuleSet
 from gateway.secret_file import readable_by_others
 
@@ -37,13 +39,27 @@ def check(config: ConfigFile = DEFAULT_CONFIG) -> None:
     rules, problems = _rules(settings)
     problems += _secrets(config)
     problems += _files(settings)
+    processors: All = {}
     if rules is not None:
         problems += _tunnels(settings, rules, config)
+        processors, wrong = _processors(settings, rules)
+        problems += wrong
     if problems:
         complain_of(ConfigurationError(problems))
         say(_count(problems) + ".")
         raise typer.Exit(1)
     _summary(settings, rules)
+    if processors:
+        used = used_in(settings)
+        charged = ", ".join(f"{product} by {name}" for product, name in used.items())
+        done(f"processors: {', '.join(processors)}; charged: {charged or 'no product'}")
+
+
+def _processors(config: Config, rules: RuleSet) -> tuple[All, list[Problem]]:
+    try:
+        return ProcessorFiles(config.rules, used_in(config), lambda: Matcher(rules)).current, []
+    except ConfigurationError as error:
+        return {}, error.problems
 
 
 def _rules(config: Config) -> tuple[RuleSet | None, list[Problem]]:

@@ -30,7 +30,7 @@ Exit codes: 0 fine, 1 found something, 2 wrong use.
 
 # In the order of the help.
 _COMMANDS: Final = (
-    "run", "demo", "check", "refused", "exchanges", "recaptures", "rules", "keys", "scan", "certs",
+    "run", "demo", "check", "refused", "exchanges", "recaptures", "rules", "processors", "keys", "scan", "certs",
     "sandbox",
 )  # fmt: skip
 

@@ -10,6 +10,7 @@ from typing import Final
 import watchfiles
 
 from gateway import strict_yaml
+from gateway.config import Config
 from gateway.errors import ConfigurationError, Problem
 from gateway.processors.compile import ProcessorCompiler
 from gateway.processors.fit import misfits
@@ -57,6 +58,15 @@ def load_processor_text(text: str, file: str) -> ProcessorRules:
     if compiler.problems:
         raise ConfigurationError(compiler.problems)
     return rules
+
+
+def used_in(config: Config) -> dict[str, str]:
+    """Product → the name of its processor."""
+    return {
+        name: product.processor
+        for name, product in config.products.items()
+        if product.processor is not None
+    }
 
 
 class ProcessorFiles:

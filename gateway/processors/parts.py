@@ -10,7 +10,7 @@ from gateway.exchange import Authority
 from gateway.own_exchange import Calls, OwnExchanges
 from gateway.pipeline import Pipeline
 from gateway.processors.customers import Customers
-from gateway.processors.load import ProcessorFiles
+from gateway.processors.load import ProcessorFiles, used_in
 from gateway.processors.processor import FileProcessor, Product
 from gateway.processors.values import Merchant
 from gateway.rules.watch import Rules
@@ -60,7 +60,7 @@ class Parts:
 def load(config: Config, rules: Rules) -> ProcessorFiles:
     """The files beside the packs. Raises ConfigurationError for a mistake in one, and where the packs
     have no route for one that a product uses."""
-    return ProcessorFiles(config.rules, _used(config), lambda: rules.matcher)
+    return ProcessorFiles(config.rules, used_in(config), lambda: rules.matcher)
 
 
 def build(
@@ -74,7 +74,7 @@ def build(
     wait_seconds: float,
 ) -> Parts:
     """`calls` makes the calls, `wait_seconds` is how long one may wait for another's."""
-    used, stand_ins = _used(config), _stand_ins(config)
+    used, stand_ins = used_in(config), _stand_ins(config)
     products = {
         name: (
             processor,
@@ -90,14 +90,6 @@ def build(
     customers = Customers(own=own, vault=vault, opening=opening, wait_seconds=wait_seconds)
     processors = ProductProcessors(files, products, own=own, customers=customers, vault=vault)
     return Parts(files, processors, used)
-
-
-def _used(config: Config) -> dict[str, str]:
-    return {
-        name: product.processor
-        for name, product in config.products.items()
-        if product.processor is not None
-    }
 
 
 def _stand_ins(config: Config) -> dict[str, Authority]:

@@ -8,6 +8,7 @@ import json
 import pytest
 
 from gateway.exchange import new_id
+from gateway.processors import parts
 from gateway.processors.model import Ended, Initiator, Operation
 from gateway.sandbox import processor_payments as numbers
 from tests.processors.orders import keep, order, run, set_credentials
@@ -345,3 +346,27 @@ def test_an_unforeseen_exception_is_a_result(gateway, monkeypatch):
     monkeypatch.setattr(pipeline, "answer", broken)
     done = run(gateway, "debit", order(token))
     assert (done.ended, done.code) == (UNKNOWN, "internal")
+
+
+def test_processes_that_need_it_at_once_ask_once(gateway):
+    """Another one's locks are its own: what is claimed in the vault is everybody's."""
+    token, made = keep(gateway, "4000056655665556"), gateway.worker.processors.processors
+    other = parts.build(
+        gateway.config,
+        gateway.worker.processors.files,
+        pipeline=gateway.worker._pipeline,
+        calls=made._own._calls,
+        vault=gateway.worker._vault,
+        opening=made._customers._opening,
+        wait_seconds=10,
+    ).processors
+
+    async def together():
+        works = [
+            one.of("seaside").run(Operation.DEBIT, order(token), new_id())
+            for one in (made, other, made, other)
+        ]
+        return await asyncio.gather(*works)
+
+    assert {one.ended for one in gateway.loop.call(together())} == {Ended.SUCCEEDED}
+    assert len(sent(gateway, "/v1/cards")) == 1
