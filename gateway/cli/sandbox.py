@@ -27,7 +27,7 @@ _AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts."
 
 
 _HELP = """Simulated partners on this machine: SiteMinder, Stripe, Adyen, PAYCOMET, Channex,
-BookingSync, Expedia Rapid, Octorate, and a PMS.
+BookingSync, Expedia Rapid, Octorate, a processor of its own, and a PMS.
 
 Examples:
 

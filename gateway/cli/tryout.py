@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from gateway.access.keys import NewKey, create, is_live, key_id
+from gateway.audit import COMMAND_LINE, Action, Entry, Outcome
 from gateway.cards.card import Card
 from gateway.cards.expiry import Expiry
 from gateway.config import Config
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 CLIENT: Final = "pms"
 PRODUCT: Final = "seaside"
 HOTEL: Final = "10107"
+_PROCESSOR: Final = "sandbox"
 _CARD: Final = "4111111111111111"  # published for testing
 
 
@@ -38,7 +40,7 @@ class Tryout:
 
 
 def prepare(config: Config) -> Tryout:
-    """Makes a key, a token and a request to try the sandbox with; what is there is kept.
+    """Makes a key, a token, a request and credentials to try the sandbox with; what is there is kept.
 
     The key lies in `state/try/key` (0600), so that a second start prints the same one.
     Raises `VaultUnavailable`, `ConfigurationError`, `OSError`.
@@ -49,6 +51,7 @@ def prepare(config: Config) -> Tryout:
     try:
         key = _key(vault, directory / "key")
         token = asyncio.run(_token(vault))
+        asyncio.run(_credentials(vault, config))
     finally:
         vault.close()
     pull = directory / "pull.xml"
@@ -77,6 +80,26 @@ async def _token(vault: Vault) -> str:
     card = Card(Secret(_CARD), expiry, Secret("Ada Lovelace"))
     (kept,) = await vault.keep([NewCard(PRODUCT, test=True, card=card)])
     return kept.token.alias
+
+
+async def _credentials(vault: Vault, config: Config) -> None:
+    """Those of the sandbox's processor, for the products that use it and have none."""
+    for product, settings in config.products.items():
+        if settings.processor != _PROCESSOR or await vault.credentials.read(product, _PROCESSOR):
+            continue
+        entry = Entry(
+            at=datetime.now(UTC),
+            exchange="",
+            action=Action.CREDENTIALS,
+            outcome=Outcome.INTENT,
+            origin=COMMAND_LINE,
+            product=product,
+            detail=_PROCESSOR,
+        )
+        values = {"key": Secret("sandbox")}
+        await vault.credentials.put(
+            product, _PROCESSOR, values, entry=entry, once=None, answer=lambda _: b""
+        )
 
 
 def told(what: Tryout, addresses: Addresses, config: Config) -> str:

@@ -32,6 +32,7 @@ ELSEWHERE = {
     "docs/octorate.md": "tests/sandbox/test_octorate_page.py",
     "docs/paycomet-clients.md": "tests/clients/test_paycomet_clients.py",
     "docs/paycomet-siteminder.md": "tests/e2e/test_paycomet_siteminder.py",
+    "docs/processors.md": "tests/processors/test_processors_docs.py",
     "docs/sandbox-rapid.md": "tests/sandbox/test_rapid_docs.py",
     "docs/webhooks.md": "tests/control/test_control_notices.py",
 }
