@@ -44,6 +44,7 @@ from gateway.errors import (
     RecordDamaged,
     RequestInProgress,
     RequestInvalid,
+    TokenBeingIssued,
     TokensGuessed,
 )
 from gateway.exchange import new_id
@@ -108,7 +109,7 @@ class CardCalls:
             responses=refusals(*_OF_TOKEN))  # fmt: skip
         add("/{token}", self.change, methods=["PATCH"], response_model=CardSummary,
             summary="Change its expiry", openapi_extra=CHANGE,
-            responses=refusals(CardExists, *_OF_TOKEN, *_REPEATED))  # fmt: skip
+            responses=refusals(CardExists, TokenBeingIssued, *_OF_TOKEN, *_REPEATED))  # fmt: skip
         add("/{token}", self.forget, methods=["DELETE"], status_code=204,
             summary="Forget it", openapi_extra=ONCE,
             responses=refusals(*_OF_TOKEN, *_REPEATED))  # fmt: skip
@@ -158,7 +159,7 @@ class CardCalls:
 
     async def change(self, caller: MayManage, request: Request, token: str) -> Response:
         """Gives the card another expiry: its token stays. 409 where the product has the card with
-        that expiry already, under another token.
+        that expiry already, under another token, and while a processor is asked for its own.
         """
         expiry, said = read_expiry(await request.body())
         entry = self._entry(caller, request, Action.CHANGE)

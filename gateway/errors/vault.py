@@ -31,6 +31,15 @@ class CardExists(GatewayError):
     action = "Add the card with that expiry to get the token, then forget this one."
 
 
+class TokenBeingIssued(GatewayError):
+    code, status = "token_being_issued", 409
+    text = (
+        "A processor is being asked for its own token for this card, with the expiry that it has."
+    )
+    action = "Send the change again when Retry-After says."
+    retry_after = 5
+
+
 class TokenMalformed(GatewayError):
     code, status = "token_malformed", 422
     text = "One half of the token is missing, or the two halves stand in different cards."

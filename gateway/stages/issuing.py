@@ -62,9 +62,11 @@ class ForeignTokens(Protocol):
         """Lets others ask."""
 
     async def keep_foreign(
-        self, iduser: int, product: str, processor: str, value: Secret[bytes]
+        self, iduser: int, product: str, processor: str, value: Secret[bytes], found: Found
     ) -> Secret[bytes]:
-        """Keeps it, durable, and ends the claim; answers with what was kept first."""
+        """Keeps it, durable, and ends the claim; answers with what was kept first. Raises
+        TokenNotIssued where the card has another expiry than `found` has.
+        """
 
     async def record(self, entries: Sequence[Entry]) -> None:
         """Writes audit entries, durable."""
@@ -132,7 +134,7 @@ class Issuing:
                     return kept
                 pair = await self._ask(exchange, route, need)
                 keeping = self._vault.keep_foreign(
-                    found.token.iduser, found.product, need.processor, pair.write()
+                    found.token.iduser, found.product, need.processor, pair.write(), found
                 )
                 return read_foreign(await self._opening.timed(exchange, "keep_foreign", keeping))
 

@@ -26,6 +26,7 @@ from gateway.errors import (
     CardExists,
     GatewayError,
     NoSuchToken,
+    TokenBeingIssued,
 )
 from gateway.secret import Secret
 from gateway.vault import entries as audit
@@ -56,6 +57,8 @@ _LINKS: Final = (
 _CHANGE: Final = "UPDATE card SET look_up = ?, sealed = ? WHERE iduser = ?"
 # What a processor keeps has the old expiry: it is asked for a token of its own again.
 _OUTDATED: Final = "DELETE FROM foreign_token WHERE iduser = ?"
+# Who is asking for one has the old expiry too, and would keep what it gets.
+_ISSUING: Final = "SELECT 1 FROM issuing WHERE iduser = ? AND until > ?"
 _FORGET: Final = "DELETE FROM card WHERE iduser = ?"
 _FORGET_LINK: Final = "DELETE FROM link WHERE iduser = ? AND booking_hash = ?"
 
@@ -119,15 +122,16 @@ class CardTable:
     ) -> bytes:
         """Gives the card another expiry, durable; what processors issued for it is forgotten.
 
-        Raises NoSuchToken, CardExists, IdempotencyKeyReused.
+        Raises NoSuchToken, CardExists, TokenBeingIssued, IdempotencyKeyReused.
         """
 
-        def do(connection: Connection, _: datetime) -> Done | GatewayError:
+        def do(connection: Connection, now: datetime) -> Done | GatewayError:
             row = self._permitted(wanted)
             if row is None:
                 return NoSuchToken()
-            if not self._change(connection, row, expiry):
-                return CardExists()
+            refusal = self._change(connection, row, expiry, now)
+            if refusal is not None:
+                return refusal
             self._did(connection, entry, row)
             changed = self._row(connection, row.iduser)
             return Done(row.product, answer(self._open(connection, changed)))
@@ -204,21 +208,24 @@ class CardTable:
         await self._record([replace(one, outcome=Outcome.DONE) for one in about])
         return shown
 
-    def _change(self, connection: Connection, row: CardRow, expiry: Expiry) -> bool:
-        """False: the product has the card with that expiry already."""
+    def _change(
+        self, connection: Connection, row: CardRow, expiry: Expiry, now: datetime
+    ) -> GatewayError | None:
         test, sealer = bool(row.test), self._keyring.sealer
         where = records.card_place(row.product, row.iduser, test=test)
         token, before = self._read(row)
         if before.expiry == expiry:
-            return True
+            return None
+        if connection.execute(_ISSUING, (row.iduser, stamp(now))).fetchone() is not None:
+            return TokenBeingIssued()
         card = Card(before.pan, expiry)
         look_up = records.look_up(self._keyring.look_up, row.product, card, test=test)
         if self._store.known([look_up]):
-            return False
+            return CardExists()
         sealed = sealer.seal(records.write_card(card, token), where)
         connection.execute(_CHANGE, (look_up, sealed, row.iduser))
         connection.execute(_OUTDATED, (row.iduser,))
-        return True
+        return None
 
     def _did(self, connection: Connection, entry: Entry, row: CardRow) -> None:
         done = replace(entry, outcome=Outcome.DONE, product=row.product, iduser=row.iduser)

@@ -10,13 +10,13 @@ import asyncio
 import hmac
 from typing import Final
 
-from gateway.errors import TokenUnknown
+from gateway.errors import TokenNotIssued, TokenUnknown
 from gateway.secret import Secret
 from gateway.vault.aside import Aside
 from gateway.vault.envelope import Sealer, place
 from gateway.vault.sqlite import Connection, Database, Step, no_step
 
-_MODE: Final = "SELECT test FROM card WHERE iduser = ? AND product = ?"
+_MODE: Final = "SELECT test, look_up FROM card WHERE iduser = ? AND product = ?"
 _READ: Final = (
     "SELECT card.test, foreign_token.sealed FROM foreign_token JOIN card USING (iduser)"
     " WHERE iduser = ? AND product = ? AND processor = ?"
@@ -82,16 +82,28 @@ class ForeignTable:
         await asyncio.wrap_future(self._database.write("foreign_release", work))
 
     async def keep(
-        self, iduser: int, product: str, processor: str, value: Secret[bytes], now: str
+        self,
+        iduser: int,
+        product: str,
+        processor: str,
+        value: Secret[bytes],
+        now: str,
+        *,
+        look_up: bytes | None = None,
     ) -> Secret[bytes]:
-        """What is kept from now on, durable: `value`, or what somebody else kept first. Raises
-        TokenUnknown when the product has no such card, RecordDamaged.
+        """What is kept from now on, durable: `value`, or what somebody else kept first. `look_up`: of
+        the card that it was issued for; where that is not the card any more, nothing is kept.
+
+        Raises TokenUnknown when the product has no such card, TokenNotIssued for another expiry,
+        RecordDamaged.
         """
 
         def work(connection: Connection) -> tuple[int, bytes]:
             mode = connection.execute(_MODE, (iduser, product)).fetchone()
             if mode is None:
                 raise TokenUnknown
+            if look_up not in {None, mode[1]}:
+                raise TokenNotIssued
             where = _place(iduser, product, processor, test=bool(mode[0]))
             sealed = self._sealer.seal(value.reveal(), where)
             connection.execute(_ADD, (iduser, processor, sealed, now))

@@ -27,7 +27,7 @@ from gateway.audit import Entry
 from gateway.errors import ConfigurationError, Problem, RecordDamaged, VaultUnavailable
 from gateway.secret import Secret
 from gateway.threads import IN_THREAD
-from gateway.vault import cvcs
+from gateway.vault import cvcs, records
 from gateway.vault import kek as keks
 from gateway.vault.answer import Answer, seal
 from gateway.vault.answers import AnswerTable
@@ -217,14 +217,27 @@ class Vault:
         return await self._foreign.read(iduser, product, processor)
 
     async def keep_foreign(
-        self, iduser: int, product: str, processor: str, value: Secret[bytes]
+        self,
+        iduser: int,
+        product: str,
+        processor: str,
+        value: Secret[bytes],
+        found: Found | None = None,
     ) -> Secret[bytes]:
         """Keeps, durable, what `processor` issued for the card. Gives what is kept from now on: of
         several that keep at once the first one's, which every other has to use instead of its own.
+        `found`: the card that the processor was sent.
 
-        Raises TokenUnknown when the product has no such card, VaultUnavailable, RecordDamaged.
+        Raises TokenUnknown when the product has no such card, TokenNotIssued when it has another
+        expiry than was sent, VaultUnavailable, RecordDamaged.
         """
-        return await self._foreign.keep(iduser, product, processor, value, stamp(self._clock()))
+        look_up = None
+        if found is not None:
+            test = found.token.test
+            look_up = records.look_up(self._keyring.look_up, product, found.card, test=test)
+        return await self._foreign.keep(
+            iduser, product, processor, value, stamp(self._clock()), look_up=look_up
+        )
 
     async def claim_foreign(
         self, iduser: int, product: str, processor: str, claim: str, seconds: float

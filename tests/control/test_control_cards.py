@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import random
+from datetime import timedelta
 
 import pytest
 
@@ -102,6 +103,31 @@ def test_another_expiry_keeps_the_token_and_forgets_what_processors_issued(cards
     assert cards.token(booked()) != alias  # and by the old one no more
     assert refused(cards.call("PATCH", f"/{alias}", json=same), 409, "card_exists")
     assert cards.get(f"/{alias}").json()["expiration_year"] == "2030"
+
+
+def test_an_expiry_is_not_changed_while_a_processor_is_asked_for_its_token(cards):
+    alias = cards.token(booked())
+    iduser = parse_alias(alias).iduser
+    claim = ("seaside", "paycomet", "claim-1")
+    assert asyncio.run(cards.vault.claim_foreign(iduser, *claim, seconds=60))
+    answered = cards.call("PATCH", f"/{alias}", json=MONTH, once="renewed")
+    assert refused(answered, 409, "token_being_issued")
+    assert int(answered.headers["Retry-After"]) > 0
+    assert cards.get(f"/{alias}").json()["expiration_year"] == "2029"
+    same = {"expiration_month": "08", "expiration_year": "2029"}
+    assert cards.call("PATCH", f"/{alias}", json=same).status_code == 200
+    asyncio.run(cards.vault.release_foreign(iduser, *claim[1:]))
+    answered = cards.call("PATCH", f"/{alias}", json=MONTH, once="renewed")
+    assert answered.json()["expiration_year"] == "2030"
+
+
+def test_a_claim_that_is_over_keeps_no_expiry_from_being_changed(cards):
+    alias = cards.token(booked())
+    claim = ("seaside", "paycomet", "claim-1")
+    iduser = parse_alias(alias).iduser
+    assert asyncio.run(cards.vault.claim_foreign(iduser, *claim, seconds=60))
+    cards.clock.now += timedelta(seconds=60)
+    assert cards.call("PATCH", f"/{alias}", json=MONTH).json()["expiration_year"] == "2030"
 
 
 def test_a_card_is_forgotten_with_all_that_hangs_on_it(cards):

@@ -67,6 +67,22 @@ BREAKAGES = (
         VAULT,
     ),
     Breakage(
+        "keep a processor's token for the old expiry",
+        "P25",
+        "gateway/vault/foreign.py",
+        "            if look_up not in {None, mode[1]}:",
+        "            if look_up == b'':",
+        ("tests/vault/test_vault_foreign.py",),
+    ),
+    Breakage(
+        "change an expiry while a processor is asked for its token",
+        "P25",
+        "gateway/vault/cards.py",
+        "        if connection.execute(_ISSUING, (row.iduser, stamp(now))).fetchone() is not None:",
+        "        if connection.execute(_ISSUING, (-row.iduser, stamp(now))).fetchone() is not None:",
+        CARDS,
+    ),
+    Breakage(
         "open a card that is shown before its intent is durable",
         "P36",
         "gateway/vault/cards.py",

@@ -10,13 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.errors import RecordDamaged, TokenUnknown, VaultUnavailable
+from gateway.cards.expiry import Expiry
+from gateway.errors import RecordDamaged, TokenNotIssued, TokenUnknown, VaultUnavailable
 from gateway.secret import Secret
 from gateway.vault.envelope import Sealer
 from gateway.vault.foreign import _place
+from gateway.vault.model import Wanted
 from gateway.vault.service import Vault
 from tests.children import run
-from tests.vault.makers import keep, new, open_vault, opened, pan, rows
+from tests.vault.makers import entry, find, keep, new, open_vault, opened, pan, rows
 from tests.vault.test_vault_secrecy import spellings
 
 ISSUED = b'{"idUser": 778123, "tokenUser": "Zq8830917264Kk"}'
@@ -65,6 +67,23 @@ def test_p06_a_foreign_token_is_kept_for_the_products_own_card_only(vault: Vault
         with pytest.raises(TokenUnknown):
             keep_foreign(vault, iduser, product=product)
         assert foreign(vault, iduser, product) is None
+
+
+def test_what_was_issued_for_another_expiry_is_not_kept(vault: Vault) -> None:
+    """The card was sent, its claim was over, and the expiry was changed before the answer came."""
+    (kept,) = keep(vault, new())
+    iduser, sent = kept.token.iduser, find(vault, kept.token)
+    assert sent is not None
+    change = vault.cards.change_expiry(
+        Wanted(kept.token, frozenset({"seaside"})), Expiry(2031, 2), entry(), None, lambda _: b""
+    )
+    asyncio.run(change)
+    with pytest.raises(TokenNotIssued):
+        asyncio.run(vault.keep_foreign(iduser, "seaside", "paycomet", Secret(ISSUED), sent))
+    assert foreign(vault, iduser) is None
+    now = find(vault, kept.token)
+    asyncio.run(vault.keep_foreign(iduser, "seaside", "paycomet", Secret(ISSUED), now))
+    assert foreign(vault, iduser) == ISSUED
 
 
 @pytest.mark.parametrize("processes", [1, 2])
