@@ -65,6 +65,11 @@ _NAMED: Final = WithJsonSchema(NAMED)
 System = Annotated[str, _NAMED, Query(description="The channel, as in gateway.yaml: siteminder")]
 Hotel = Annotated[str | None, _LINE, Query(description="The channel's code of the hotel.")]
 BookingId = Annotated[str, _LINE, Query(description="The booking's number.")]
+After = Annotated[
+    str | None,
+    WithJsonSchema({"type": "string"}),
+    Query(description="`next` of the page before: the cards that follow it."),
+]
 
 
 def _named(system: System, booking: BookingId, hotel: Hotel = None) -> Booking:
@@ -104,7 +109,7 @@ class CardCalls:
                 CardNotKept, ProductUnknown, ProductNotPermitted, RecordDamaged,
                 *_REPEATED))  # fmt: skip
         add("", self.listed, methods=["GET"], summary="A booking's cards",
-            responses=refusals(TokensGuessed, RecordDamaged))  # fmt: skip
+            responses=refusals(*_OF_TOKEN))  # fmt: skip
         add("/{token}", self.one, methods=["GET"], summary="One card",
             responses=refusals(*_OF_TOKEN))  # fmt: skip
         add("/{token}", self.change, methods=["PATCH"], response_model=CardSummary,
@@ -144,13 +149,21 @@ class CardCalls:
         return Response(body, 201, media_type="application/json")
 
     async def listed(
-        self, caller: MayManage, request: Request, booking: NamedBooking
+        self, caller: MayManage, request: Request, booking: NamedBooking, after: After = None
     ) -> ListedCards:
-        """The cards of one booking, of the products that the key may use."""
+        """The cards of one booking, of the products that the key may use; a thousand in one page."""
         self._check(caller)
-        entry = self._entry(caller, request, Action.SHOW)
-        found = await self._vault.cards.of_booking(booking, self._products(caller), entry)
-        return ListedCards(cards=[shown(card) for card in found])
+        last = None if after is None else parse_alias(after)
+        if after is not None and last is None:
+            raise NoSuchToken
+        page = await self._vault.cards.of_booking(
+            booking,
+            self._products(caller),
+            self._entry(caller, request, Action.SHOW),
+            after=None if last is None else last.iduser,
+        )
+        more = page.cards[-1].token.alias if page.more else None
+        return ListedCards(cards=[shown(card) for card in page.cards], next=more)
 
     async def one(self, caller: MayManage, request: Request, token: str) -> ShownCard:
         """All that is known of a card but its number."""

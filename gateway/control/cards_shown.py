@@ -71,9 +71,10 @@ class ShownCard(CardSummary):
 
 
 class ListedCards(BaseModel):
-    """The cards of a booking, the first linked first."""
+    """The cards of a booking, the first linked first. `next`: for `after`, where there is more."""
 
     cards: list[ShownCard]
+    next: str | None
 
 
 def summary(kept: KeptCard) -> bytes:

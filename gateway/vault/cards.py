@@ -12,6 +12,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -42,14 +43,16 @@ from gateway.vault.resolve import Resolver
 from gateway.vault.sqlite import Connection, Database
 from gateway.vault.store import SqliteStore
 
-MOST: Final = 1000  # cards of one booking that are listed
+MOST: Final = 1000  # cards of one page
 
 _CARD: Final = "product, test, look_up, card.iduser, tokenuser_hash, card.sealed, created"
 _BY_ID: Final = f"SELECT {_CARD} FROM card WHERE iduser = ?"
-_BY_BOOKING: Final = (
-    f"SELECT {_CARD} FROM link JOIN card USING (iduser) WHERE booking_hash = ?"
-    " ORDER BY link.id LIMIT ?"
+_OF_BOOKING: Final = (
+    "FROM link JOIN card USING (iduser) WHERE booking_hash = ?1"
+    " AND product IN (SELECT value FROM json_each(?2))"
 )
+_BY_BOOKING: Final = f"SELECT {_CARD} {_OF_BOOKING} AND link.id > ?3 ORDER BY link.id LIMIT ?4"
+_LINK: Final = f"SELECT link.id {_OF_BOOKING} AND iduser = ?3"
 _LINKS: Final = (
     "SELECT iduser, booking_hash, system, hotel, sealed, departure, seen FROM link"
     " WHERE iduser = ? ORDER BY id"
@@ -78,6 +81,14 @@ class KeptCard:
     def is_virtual(self) -> bool:
         """Whether one of its bookings says so."""
         return any(booking.virtual is not None for booking in self.bookings)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some cards of a booking; `more`: others follow the last of them."""
+
+    cards: list[KeptCard]
+    more: bool
 
 
 Answer = Callable[[KeptCard], bytes]
@@ -189,24 +200,41 @@ class CardTable:
         return shown
 
     async def of_booking(
-        self, booking: Booking, products: Collection[str], entry: Entry
-    ) -> list[KeptCard]:
-        """The cards of a booking that are among `products`, the first linked first."""
+        self,
+        booking: Booking,
+        products: Collection[str],
+        entry: Entry,
+        *,
+        after: int | None = None,
+    ) -> Page:
+        """The cards of a booking that are among `products`, the first linked first, up to `MOST`;
+        `after`: those that follow the card with this iduser. Raises NoSuchToken where it is none of
+        them.
+        """
         hashed = records.booking_hash(self._keyring.booking, booking)
+        wanted = (hashed, json.dumps(sorted(products)))
 
-        def find(connection: Connection) -> list[CardRow]:
-            found = connection.execute(_BY_BOOKING, (hashed, MOST)).fetchall()
-            rows = [CardRow(*values) for values in found]
-            return [row for row in rows if row.product in products]
+        def find(connection: Connection) -> list[CardRow] | None:
+            first: tuple[int] | None = (0,)
+            if after is not None:
+                first = connection.execute(_LINK, (*wanted, after)).fetchone()
+            if first is None:
+                return None
+            found = connection.execute(_BY_BOOKING, (*wanted, *first, MOST + 1)).fetchall()
+            return [CardRow(*values) for values in found]
 
-        rows = await self._aside.run(lambda: self._database.read(find))
+        found = await self._aside.run(lambda: self._database.read(find))
+        if found is None:
+            await self._record([refused(entry, NoSuchToken())])
+            raise NoSuchToken
+        rows = found[:MOST]
         about = [replace(entry, product=row.product, iduser=row.iduser) for row in rows] or [entry]
         await self._record([replace(one, outcome=Outcome.INTENT) for one in about])
         shown = await self._aside.run(
             lambda: self._database.read(lambda c: [self._open(c, row) for row in rows])
         )
         await self._record([replace(one, outcome=Outcome.DONE) for one in about])
-        return shown
+        return Page(shown, more=len(found) > len(rows))
 
     def _change(
         self, connection: Connection, row: CardRow, expiry: Expiry, now: datetime

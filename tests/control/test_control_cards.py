@@ -11,6 +11,7 @@ import pytest
 
 from gateway.cards.token import parse_alias
 from gateway.secret import Secret
+from gateway.vault import cards as table
 from gateway.vault.model import Wanted
 from tests.control.card_calls import (
     BOOKED,
@@ -84,7 +85,31 @@ def test_the_same_card_has_one_token_and_a_booking_lists_its_cards(cards):
     assert [one["id"] for one in listed[0]["bookings"]] == ["RES-1", "RES-2"]
     assert [one["brand"] for one in listed] == ["visa", "amex"]
     for query in ("system=siteminder&hotel=20207&booking=RES-1", "system=siteminder&booking=RES-1"):
-        assert cards.get(f"?{query}").json() == {"cards": []}
+        assert cards.get(f"?{query}").json() == {"cards": [], "next": None}
+
+
+def test_a_booking_of_many_cards_is_listed_in_pages(cards, monkeypatch):
+    monkeypatch.setattr(table, "MOST", 2)
+    digits = ("4539578763621486", "378282246310005", "5555555555554444", "6011111111111117")
+    tokens = [cards.token(booked() | {"number": number}) for number in digits]
+    elsewhere = cards.token(booked("RES-2") | {"number": "3530111333300000"})
+    first = cards.get(f"?{BOOKED}").json()
+    assert ([one["token"] for one in first["cards"]], first["next"]) == (tokens[:2], tokens[1])
+    second = cards.get(f"?{BOOKED}&after={first['next']}").json()
+    assert ([one["token"] for one in second["cards"]], second["next"]) == (tokens[2:], None)
+    for unknown in (elsewhere, "tok_test_1_x", "nonsense"):
+        assert refused(cards.get(f"?{BOOKED}&after={unknown}"), 404, "token_unknown")
+
+
+def test_p06_a_page_holds_the_keys_products_only(cards, monkeypatch):
+    """Another product's cards of the same booking take no place in it."""
+    monkeypatch.setattr(table, "MOST", 1)
+    said = {"system": "own", "id": "1"}
+    for product in ("seaside", "hilltop"):
+        cards.token(body(product=product, booking=said))
+    hilltop = cards.control.key("cards", products=("hilltop",))
+    listed = cards.get("?system=own&booking=1", hilltop).json()
+    assert ([one["product"] for one in listed["cards"]], listed["next"]) == (["hilltop"], None)
 
 
 def test_another_expiry_keeps_the_token_and_forgets_what_processors_issued(cards):
@@ -193,7 +218,7 @@ def test_p06_p28_a_token_of_another_product_or_mode_is_as_unknown_as_none(cards)
         answers.add(refusal(cards.get(f"/{alias}", key)))
     assert len(answers) == 1
     assert cards.get(f"/{mine}").json()["expiration_year"] == "2029"
-    assert cards.get(f"?{BOOKED}", hilltop).json() == {"cards": []}
+    assert cards.get(f"?{BOOKED}", hilltop).json() == {"cards": [], "next": None}
 
 
 def refusal(answered):

@@ -62,8 +62,8 @@ BREAKAGES = (
         "list a booking's cards of every product",
         "P06",
         "gateway/vault/cards.py",
-        "            return [row for row in rows if row.product in products]",
-        "            return [row for row in rows if row.product or products]",
+        '    " AND product IN (SELECT value FROM json_each(?2))"',
+        '    " AND ?2 IS NOT NULL"',
         VAULT,
     ),
     Breakage(
