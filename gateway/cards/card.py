@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, field
+from datetime import date, datetime
 from enum import StrEnum
 
 from gateway.cards.expiry import Expiry
@@ -36,11 +36,15 @@ class Card:
 
 @dataclass(frozen=True, slots=True)
 class Virtual:
-    """What a message says about a virtual card; None where it says nothing."""
+    """What a message says about a virtual card; None where it says nothing. `balance_at`: when it said
+    this balance for the first time; what was charged before is taken off it already.
+    """
 
     active_from: date | None = None
     active_until: date | None = None
-    balance: str | None = None
+    balance: str | None = None  # in units of its currency, as it was written
+    currency: str | None = None
+    balance_at: datetime | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from gateway.config_values import NAME
 from gateway.control.cards_form import LONGEST
 from gateway.control.document import CODE, MONTH, YEAR, Schema, body, closed
 from gateway.control.idempotency import ONCE
+from gateway.processors.currency import EXPONENTS
 
 LINE: Final[Schema] = {"type": "string", "minLength": 1, "maxLength": LONGEST}
 NAMED: Final[Schema] = {"type": "string", "pattern": f"^{NAME.pattern}$"}
@@ -18,9 +19,9 @@ _EXPIRY: Final[Schema] = {
     "expiration_month": {"type": "string", "pattern": MONTH, "description": "`8` or `08`"},
     "expiration_year": {"type": "string", "pattern": YEAR, "description": "`29` or `2029`"},
 }
+CURRENCY: Final[Schema] = {"type": "string", "enum": sorted(EXPONENTS), "description": "ISO 4217"}
 
-
-_VIRTUAL: Final = {"active_from": _DATE, "active_until": _DATE, "balance": LINE}
+_VIRTUAL: Final = {"active_from": _DATE, "active_until": _DATE, "balance": LINE, "currency": CURRENCY}
 _BOOKING: Final = {
     "system": NAMED,
     "hotel": LINE,

@@ -25,6 +25,7 @@ from gateway.cards.pan import digits_of
 from gateway.cards.scan import find_cards
 from gateway.config_values import parse_name
 from gateway.errors import MessageMalformed, RequestInvalid
+from gateway.processors.currency import EXPONENTS
 from gateway.recapture.reading import parse
 from gateway.secret import Secret
 
@@ -32,7 +33,7 @@ LONGEST: Final = 100  # characters of a name, a hotel, a booking number
 _EXPIRY: Final = ("expiration_month", "expiration_year")
 _CARD: Final = {"number", *_EXPIRY, "holder", "security_code", "product", "booking"}
 _BOOKING: Final = {"system", "hotel", "id", "departure", "virtual"}
-_VIRTUAL: Final = {"active_from", "active_until", "balance"}
+_VIRTUAL: Final = {"active_from", "active_until", "balance", "currency"}
 _CODE: Final = re.compile(r"[0-9]{3,4}")
 
 Json = Any  # what JSON may be
@@ -130,6 +131,10 @@ class Fields:
             self._note(path, "unknown_field")
         return said
 
+    def canonical(self) -> bytes:
+        """What an Idempotency-Key stands for: all that was sent."""
+        return json.dumps(dict(self._said), sort_keys=True).encode("ascii")
+
     def text(self, path: str) -> str:
         """A line of text without a card number in it: it is shown, and some of it is not sealed."""
         value = self._at(path)
@@ -152,6 +157,13 @@ class Fields:
             except ValueError:
                 self._note(path, "not_a_name")
         return ""
+
+    def currency(self, path: str) -> str:
+        """A currency's code, as ISO 4217 lists it."""
+        value = self.text(path)
+        if value and value not in EXPONENTS:
+            self._note(path, "not_a_currency")
+        return value
 
     def digits(self, path: str) -> str:
         """A card's number, by the rules of a number in a message."""
@@ -196,6 +208,7 @@ class Fields:
                 self._date("booking.virtual.active_from") if "active_from" in stated else None,
                 self._date("booking.virtual.active_until") if "active_until" in stated else None,
                 balance,
+                self.currency("booking.virtual.currency") if "currency" in stated else None,
             )
         booking = Booking(self.name("booking.system"), virtual=virtual)
         if "hotel" in said:

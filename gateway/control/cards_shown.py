@@ -18,6 +18,7 @@ class ShownVirtual(BaseModel):
     active_from: date | None
     active_until: date | None
     balance: str | None
+    currency: str | None
 
 
 class ShownBooking(BaseModel):
@@ -44,6 +45,7 @@ class ShownBooking(BaseModel):
                 active_from=virtual.active_from,
                 active_until=virtual.active_until,
                 balance=virtual.balance,
+                currency=virtual.currency,
             ),
         )
 

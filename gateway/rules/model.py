@@ -53,6 +53,8 @@ class VirtualPlace:
     active_from: Path | None = None
     active_until: Path | None = None
     balance: Path | None = None
+    currency: Path | None = None
+    decimals: Path | None = None  # of a balance that is written without its point
     holders: tuple[str, ...] = ()  # holder names that mean "virtual": `Bookingcom Agent`
 
 

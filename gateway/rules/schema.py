@@ -103,6 +103,8 @@ class VirtualEntry(Entry):
     active_from: Text | None = None
     active_until: Text | None = None
     balance: Text | None = None
+    currency: Text | None = None
+    decimals: Text | None = None
     holders: tuple[Text, ...] = ()
 
 

@@ -106,6 +106,8 @@ class _Compiler:
             active_from=self._card_path(entry.active_from, (*place, "active_from")),
             active_until=self._card_path(entry.active_until, (*place, "active_until")),
             balance=self._card_path(entry.balance, (*place, "balance")),
+            currency=self._card_path(entry.currency, (*place, "currency")),
+            decimals=self._card_path(entry.decimals, (*place, "decimals")),
             holders=entry.holders,
         )
 

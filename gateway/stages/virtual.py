@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import re
+from decimal import Decimal
+
 from gateway.cards.card import Virtual
 from gateway.codecs.document import Document
 from gateway.rules.model import VirtualPlace
 from gateway.stages.card_place import CardPlace
 from gateway.stages.select import date_of, first_text, text_of
 
+_CURRENCY = re.compile(r"[A-Z]{3}")
+_DIGITS = re.compile(r"[0-9]{1,15}")
+_DECIMALS = re.compile(r"[0-4]")
 _TRUE = frozenset({"1", "true", "yes", "y", "virtual_card"})
 
 
@@ -22,7 +28,18 @@ def read_virtual(document: Document, place: CardPlace) -> Virtual | None:
     if not (flag in _TRUE or active_from or active_until or _is_agent(document, place, rule)):
         return None
     balance = first_text(document, rule.balance, place.node) or None
-    return Virtual(active_from, active_until, balance)
+    currency = first_text(document, rule.currency, place.node).strip().upper()
+    if balance is not None:
+        balance = _pointed(balance, first_text(document, rule.decimals, place.node).strip())
+    known = currency if _CURRENCY.fullmatch(currency) else None
+    return Virtual(active_from, active_until, balance, known)
+
+
+def _pointed(balance: str, decimals: str) -> str:
+    """A balance in the smallest units of its currency, with its point put in: `6755`, `2` → `67.55`."""
+    if _DIGITS.fullmatch(balance.strip()) and _DECIMALS.fullmatch(decimals):
+        return str(Decimal(balance.strip()).scaleb(-int(decimals)))
+    return balance
 
 
 def _is_agent(document: Document, place: CardPlace, rule: VirtualPlace) -> bool:

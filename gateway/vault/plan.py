@@ -134,7 +134,8 @@ class Planner:
         for key, link in said.items():
             row = stand.get(key)
             if row is None:
-                added.append(self._link_row(key, link, records.write_link(link.content)))
+                content = records.dated(link.content, {}, self._now)
+                added.append(self._link_row(key, link, records.write_link(content)))
                 continue
             change = self._changed(key, link, row)
             if change is not None:
@@ -146,7 +147,8 @@ class Planner:
         stood = self._keyring.sealer.open(row.sealed, self._link_place(key, link))
         written = records.write_link(link.content)
         if written != stood:
-            written = records.write_link({**records.read_link(stood), **link.content})
+            content = records.dated(link.content, records.read_link(stood), self._now)
+            written = records.write_link(content)
         link.departure = link.departure or row.departure
         if written != stood or link.departure != row.departure:
             return LinkChange(self._link_row(key, link, written), row.sealed)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hmac
 import json
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, datetime
 from json.encoder import encode_basestring_ascii as _quoted
 from typing import Final, TypeAlias
 
@@ -122,7 +122,17 @@ def content_of(card: Card, booking: Booking | None) -> dict[str, str]:
             content["active_until"] = virtual.active_until.isoformat()
         if virtual.balance is not None:
             content["balance"] = virtual.balance
+        if virtual.currency is not None:
+            content["currency"] = virtual.currency
     return content
+
+
+def dated(content: Content, stood: Content, now: str) -> dict[str, str]:
+    """What `stood`, with what `content` adds to it; a balance that is another has its time."""
+    merged = {**stood, **content}
+    if merged.get("balance") != stood.get("balance"):
+        merged["balance_at"] = now
+    return merged
 
 
 def departure_of(booking: Booking | None) -> str | None:
@@ -160,8 +170,14 @@ def booking_of(row: LinkRow, content: Content) -> Booking | None:
             _date(content.get("active_from")),
             _date(content.get("active_until")),
             content.get("balance"),
+            content.get("currency"),
+            _time(content.get("balance_at")),
         )
     return Booking(row.system, row.hotel, content.get("booking_id"), _date(row.departure), virtual)
+
+
+def _time(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)
 
 
 def _date(text: str | None) -> date | None:

@@ -66,7 +66,12 @@ def test_a_card_gets_its_token_and_its_mask(cards):
                 "hotel": "10107",
                 "id": "RES-1",
                 "departure": "2026-04-01",
-                "virtual": {"active_from": "2026-03-30", "active_until": None, "balance": "90"},
+                "virtual": {
+                    "active_from": "2026-03-30",
+                    "active_until": None,
+                    "balance": "90",
+                    "currency": None,
+                },
             }
         ],
     }
