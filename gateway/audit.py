@@ -23,6 +23,12 @@ class Action(StrEnum):
     REDELIVER = "redeliver"  # what a client was told is sent once more
     BLOCK = "block"  # a client that tried too many unknown tokens
     CREDENTIALS = "credentials"  # what a product's processor asks of its callers is set
+    CHARGE = "charge"  # a processor is asked for money
+    CAPTURE = "capture"  # for what it holds
+    CANCEL = "cancel"  # to hold it no more
+    REFUND = "refund"  # to give it back
+    LOOK = "look"  # what became of a charge
+    DISPUTE = "dispute"  # a client says that the guest contests a charge
     KEY_CREATE = "key_create"
     KEY_REVOKE = "key_revoke"
 

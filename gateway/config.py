@@ -29,6 +29,7 @@ from gateway.config_values import (
     NetworkList,
     Size,
     TargetHost,
+    TimeZone,
     parse_bind,
     short_form,
 )
@@ -86,6 +87,7 @@ class ProductSettings(Section):
     # Held this long, for one authorisation; without it a CVC is dropped when it comes.
     hold_cvc_minutes: Annotated[int, Field(ge=1, le=60)] | None = None
     processor: Name | None = None  # which one charges its cards: rules/processors/
+    time_zone: TimeZone | None = None  # the hotel's: when the days of virtual cards begin
 
 
 class NetworkIsEnough(Section):
@@ -210,6 +212,13 @@ class InboxSettings(Section):
     quarantine_hours: Annotated[int, Field(ge=1, le=72)] = 24
 
 
+class ChargeSettings(Section):
+    """Charges over the control API."""
+
+    # A guest who has not authenticated by then is not waited for.
+    challenge_hours: Annotated[int, Field(ge=1, le=168)] = 24
+
+
 class LogSettings(Section):
     """JSON lines on standard error."""
 
@@ -236,6 +245,7 @@ class Config(Section):
     tunnel: tuple[TargetHost, ...] = ()  # pass blind: nothing is inspected
     limits: LimitSettings = LimitSettings()
     inbox: InboxSettings = InboxSettings()
+    charges: ChargeSettings = ChargeSettings()
     recaptures: Recaptures = Recaptures()
     b2b_bins: FilePath | None = None
     log: LogSettings = LogSettings()

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from ipaddress import IPv6Address
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, TypeVar
+from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BeforeValidator, PlainValidator, ValidationInfo
 
@@ -74,6 +75,17 @@ def normal_host(text: str) -> str:
         return normalize_host(text)
     except TargetAmbiguous:
         raise ValueError(f"`{text}` is not a host name") from None
+
+
+def parse_time_zone(text: str) -> str:
+    """A time zone of the IANA database. Raises ValueError."""
+    try:
+        ZoneInfo(text)
+    except (KeyError, ValueError, OSError):
+        pass
+    else:
+        return text
+    raise ValueError("no such time zone: name one as the IANA database has it, like Europe/Madrid")
 
 
 def parse_name(text: str) -> str:
@@ -221,6 +233,7 @@ else:
     FilePath = Annotated[object, PlainValidator(_beside_the_file)]
 
 Name = Annotated[str, AfterValidator(parse_name)]
+TimeZone = Annotated[str, AfterValidator(parse_time_zone)]
 HostName = Annotated[str, AfterValidator(normal_host)]
 HostPatternText = Annotated[str, AfterValidator(parse_host_pattern)]
 HeaderName = Annotated[str, AfterValidator(parse_header_name)]

@@ -28,6 +28,7 @@ from gateway.errors.charges import (
     ChargeNotAllowed,
     ChargeUnknown,
     NoChallenge,
+    ProcessorChanged,
     ProcessorNotConfigured,
     ReferenceTaken,
 )
@@ -176,6 +177,7 @@ __all__ = [
     "OrderIncomplete",
     "PathUnknown",
     "Problem",
+    "ProcessorChanged",
     "ProcessorNotConfigured",
     "ProcessorRefused",
     "ProcessorUnclear",

@@ -70,6 +70,12 @@ class BalanceInOtherCurrency(GatewayError):
     action = "Charge it in its own currency."
 
 
+class ProcessorChanged(GatewayError):
+    code, status = "processor_changed", 409
+    text = "The charge was made at another processor than the one that its product has now."
+    action = "Name that processor again in gateway.yaml, or do it at the processor itself."
+
+
 class NoChallenge(GatewayError):
     code, status = "no_challenge", 409
     text = "The guest has nothing to authenticate for this charge, or not any more."

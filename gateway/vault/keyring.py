@@ -29,6 +29,7 @@ class Purpose(StrEnum):
     REPEATED = "repeated"  # seals what such a request was answered
     NOTICE = "notice"  # seals what clients are told
     CREDENTIAL = "credential"  # seals what processors ask of their callers
+    CHARGE = "charge"  # seals who is charged, and what for
 
 
 class State(StrEnum):
@@ -66,6 +67,7 @@ class Keyring:
     repeated: Sealer
     notice: Sealer
     credential: Sealer
+    charge: Sealer
 
 
 def new_keys(
@@ -113,6 +115,7 @@ def unlock(rows: Sequence[WrappedKey], kek: Sealer) -> Keyring:
         repeated=Sealer(*keys(Purpose.REPEATED)),
         notice=Sealer(*keys(Purpose.NOTICE)),
         credential=Sealer(*keys(Purpose.CREDENTIAL)),
+        charge=Sealer(*keys(Purpose.CHARGE)),
     )
 
 

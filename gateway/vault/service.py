@@ -33,6 +33,7 @@ from gateway.vault.answer import Answer, seal
 from gateway.vault.answers import AnswerTable
 from gateway.vault.aside import Aside
 from gateway.vault.cards import CardTable
+from gateway.vault.charges import ChargeTable
 from gateway.vault.credentials import CredentialTable
 from gateway.vault.cvcs import CvcTable
 from gateway.vault.entries import stamp
@@ -87,6 +88,7 @@ class Vault:
     cards: CardTable
     notices: NoticeTable
     credentials: CredentialTable
+    charges: ChargeTable
 
     def __init__(
         self,
@@ -122,6 +124,10 @@ class Vault:
         self.credentials = CredentialTable(
             database, keyring.credential,
             once=self.idempotency, clock=clock, aside=self._aside, step=step,
+        )  # fmt: skip
+        self.charges = ChargeTable(
+            database, store, keyring, once=self.idempotency, notices=self.notices,
+            clock=clock, aside=self._aside, step=step,
         )  # fmt: skip
 
     @classmethod

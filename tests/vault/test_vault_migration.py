@@ -68,7 +68,7 @@ class Old:
 
 
 ALL = [purpose.value for purpose in Purpose]
-LATER = {"idempotency", "repeated", "notice", "credential"}  # the keys of versions 6 to 8
+LATER = {"idempotency", "repeated", "notice", "credential", "charge"}  # of versions 6 to 9
 FIRST = Old(1, 4, {"spool", "quarantine", "cvc", "foreign", "recapture"} | LATER)
 SECOND = Old(2, 5, {"recapture"} | LATER)
 THIRD = Old(3, 5, LATER)

@@ -1,0 +1,195 @@
+"""What is written of a charge when something is asked of its processor, and when that came out.
+
+Decided inside the transaction that writes it; what leads where is `states`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from gateway.audit import Entry, Outcome
+from gateway.cards.masking import without_cards
+from gateway.charges import content as contents
+from gateway.charges import states
+from gateway.charges.schedule import next_look
+from gateway.charges.telling import notice
+from gateway.errors import ChargeUnknown, GatewayError
+from gateway.processors.model import Ended, Operation, Result
+from gateway.secret import Secret
+from gateway.vault.charge import Charge, ChargeState, Event, OpenCharge
+from gateway.vault.charge_changes import Change, Decision, Refusal
+
+GATEWAY = "gateway"  # the actor of what nobody asked for
+_LONGEST = 200  # characters of a processor's reason
+
+Answering = Callable[[OpenCharge, Sequence[Event]], bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What is to be asked of a processor, by whom; `amount` None: all that there is."""
+
+    operation: Operation
+    amount: int | None
+    intent: Entry
+    actor: str
+
+
+@dataclass(frozen=True, slots=True)
+class Came:
+    """What came of it. `attempt` is the charge's when it was asked."""
+
+    operation: Operation
+    attempt: int
+    result: Result
+    actor: str
+    intent: Entry | None  # None: the gateway looked by itself
+    challenge_lasts: timedelta
+    answer: Answering | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Dispute:
+    """What a client says of a guest who contests a charge; `reason` in the bank's words."""
+
+    reason: str | None
+    intent: Entry
+    actor: str
+
+
+def asked(one: OpenCharge | None, ask: Ask, now: datetime) -> Decision:
+    """The charge, the operation being on its way; or why it is not asked for."""
+    if one is None:
+        return _refused(ask.intent, ChargeUnknown())
+    try:
+        row = states.asked(one.row, ask.operation, ask.amount, now)
+    except GatewayError as error:
+        return _refused(ask.intent, error)
+    said = Event(now, one.row.state, row.state, ask.operation.value, row.asked, ask.actor)
+    return Change(replace(one, row=row), [said], [ask.intent])
+
+
+def looked_for(one: OpenCharge | None, intent: Entry, now: datetime) -> Decision:
+    """The charge, which a client wants looked for. Who asked last and is gone is not waited for."""
+    if one is None:
+        return _refused(intent, ChargeUnknown())
+    gone = lost(one, now)
+    return replace(gone, entries=[intent]) if gone is not None else Change(one, entries=[intent])
+
+
+def came_out(one: OpenCharge | None, came: Came, now: datetime) -> Decision | None:
+    """The charge once the processor has answered. A look that tells nothing new writes no history."""
+    if one is None:
+        return None
+    result, before = came.result, one.row
+    answer = states.Answer(result.ended, result.processor_id, result.code)
+    row = states.came_out(before, came.operation, came.attempt, answer, now)
+    if came.operation is Operation.LOOK and row == before:
+        row = states.expired(row, now)
+    row, held = _with_content(one, row, came, now)
+    done = OpenCharge(_scheduled(before, row, now), held)
+    said = Event(
+        at=now,
+        before=before.state,
+        state=row.state,
+        operation=came.operation.value,
+        amount=before.asked or before.amount,
+        actor=came.actor if row.state is not ChargeState.EXPIRED else GATEWAY,
+        code=result.code,
+        decline=_reason(result.decline),
+    )
+    return Change(
+        charge=done,
+        events=[said] if _tells(came.operation, before, row) else [],
+        entries=[] if came.intent is None else [_ended(came.intent, result, row, now)],
+        notices=[notice(row, said)] if _moved(before, row) else [],
+        consumed=result.consumed,
+        answer=came.answer,
+    )
+
+
+def lost(one: OpenCharge | None, now: datetime) -> Change | None:
+    """The charge, if whoever asked for something was not heard of in time; None: nobody is missed."""
+    if one is None:
+        return None
+    row = states.lost(one.row, now)
+    if row == one.row:
+        return None
+    operation, amount = str(row.operation), row.asked
+    said = Event(now, one.row.state, row.state, operation, amount, GATEWAY, code="not_heard_of")
+    return Change(replace(one, row=row), [said], [], [notice(row, said)])
+
+
+def disputed(
+    one: OpenCharge | None, dispute: Dispute, answer: Answering, now: datetime
+) -> Decision:
+    """The charge, contested; or why it can not be."""
+    if one is None:
+        return _refused(dispute.intent, ChargeUnknown())
+    try:
+        row = states.disputed(one.row, now)
+    except GatewayError as error:
+        return _refused(dispute.intent, error)
+    amount = row.captured - row.refunded or row.amount
+    said = Event(
+        now, one.row.state, row.state, "dispute", amount, dispute.actor, decline=dispute.reason
+    )
+    entry = replace(dispute.intent, at=now, outcome=Outcome.DONE)
+    return Change(replace(one, row=row), [said], [entry], [notice(row, said)], answer=answer)
+
+
+def _refused(intent: Entry, error: GatewayError) -> Refusal:
+    return Refusal(error, [replace(intent, outcome=Outcome.REFUSED, detail=error.code)])
+
+
+def _with_content(
+    one: OpenCharge, row: Charge, came: Came, now: datetime
+) -> tuple[Charge, Secret[bytes]]:
+    """What the processor said besides: the networks' id, and what the guest has to pass."""
+    content, result = contents.read(one.held), came.result
+    if result.network_transaction_id is not None:
+        content = replace(content, network_id=result.network_transaction_id)
+        row = replace(row, has_network_id=True)
+    if row.state is not ChargeState.CHALLENGED:
+        return replace(row, challenge_ends=None), contents.write(replace(content, challenge=None))
+    if result.ended is Ended.CHALLENGED and result.challenge is not None:
+        content = replace(content, challenge=result.challenge)
+    if row.challenge_ends is None:
+        row = replace(row, challenge_ends=now + came.challenge_lasts)
+    return row, contents.write(content)
+
+
+def _scheduled(before: Charge, row: Charge, now: datetime) -> Charge:
+    if _moved(before, row) or before.lease is not None:
+        row = replace(row, look_tries=0)
+    return replace(row, look_due=next_look(row, now))
+
+
+def _moved(before: Charge, row: Charge) -> bool:
+    """Whether there is anything to tell."""
+    return (before.state, before.captured, before.refunded) != (
+        row.state, row.captured, row.refunded,
+    )  # fmt: skip
+
+
+def _tells(operation: Operation, before: Charge, row: Charge) -> bool:
+    """Whether it belongs into the history."""
+    if operation is not Operation.LOOK or _moved(before, row):
+        return True
+    return before.operation != row.operation
+
+
+def _ended(intent: Entry, result: Result, row: Charge, now: datetime) -> Entry:
+    outcome = {Ended.FAILED: Outcome.FAILED, Ended.UNKNOWN: Outcome.UNKNOWN}
+    detail = result.code or row.state.value
+    return replace(intent, at=now, outcome=outcome.get(result.ended, Outcome.DONE), detail=detail)
+
+
+def _reason(said: str | None) -> str | None:
+    """A processor's own words, without what has no business in them."""
+    if said is None:
+        return None
+    line = "".join(char if char.isprintable() else " " for char in said)
+    return without_cards(line)[:_LONGEST]  # not the other way round: half a number is none

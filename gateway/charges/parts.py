@@ -1,0 +1,45 @@
+"""Everything that charges are made of, wired."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from gateway.charges.jobs import Jobs
+from gateway.charges.service import Charges
+from gateway.config import Config
+from gateway.processors.model import Processors
+from gateway.vault.service import Vault
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What others use of it."""
+
+    charges: Charges
+    jobs: Jobs
+
+
+def build(
+    config: Config, *, vault: Vault, processors: Processors, clock: Callable[[], datetime]
+) -> Parts:
+    """Charges of all products; one without a processor is told so when it charges."""
+    wake = asyncio.Event()
+    zones = {
+        name: ZoneInfo(product.time_zone)
+        for name, product in config.products.items()
+        if product.time_zone is not None
+    }
+    charges = Charges(
+        vault=vault,
+        processors=processors,
+        zones=zones,
+        challenge_lasts=timedelta(hours=config.charges.challenge_hours),
+        clock=clock,
+        woken=wake.set,
+    )
+    jobs = Jobs(table=vault.charges, charges=charges, clock=clock, wake=wake)
+    return Parts(charges, jobs)

@@ -1,0 +1,336 @@
+"""Charges: begun, taken, given back, looked for.
+
+1. What is to be asked of a processor is written first, durable, with its intent in the audit; then it
+   is asked, once; then what came of it is written, durable; then it is answered.
+2. Whoever dies in between leaves a charge with a lease. When that is over the charge is `unknown`, and
+   is looked for by its reference. Nothing is ever sent twice.
+3. What was answered to a request that counts once is written with what came of it.
+4. A charge that is another client's, or of a product that the caller may not use, does not exist.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta, tzinfo
+
+from gateway.audit import Action, Entry, Outcome
+from gateway.charges import beginning, content, outcomes
+from gateway.charges.beginning import Form, New
+from gateway.charges.outcomes import Answering, Ask, Came, Dispute
+from gateway.errors import (
+    ChargeUnknown,
+    GatewayError,
+    NoChallenge,
+    OperationNotSupported,
+    ProcessorChanged,
+    ProcessorNotConfigured,
+    RequestInProgress,
+    TokenUnknown,
+)
+from gateway.exchange import new_id
+from gateway.processors.model import Challenge, Ended, Operation, Processor, Processors, Result
+from gateway.vault.charge import ChargeState, Event, OpenCharge
+from gateway.vault.charge_changes import Begin, Filter, Repeated
+from gateway.vault.idempotency import Once
+from gateway.vault.model import Wanted
+from gateway.vault.service import Vault
+
+ACTIONS: Mapping[Operation, Action] = {
+    Operation.AUTHORIZE: Action.CHARGE,
+    Operation.DEBIT: Action.CHARGE,
+    Operation.CAPTURE: Action.CAPTURE,
+    Operation.CANCEL: Action.CANCEL,
+    Operation.REFUND: Action.REFUND,
+    Operation.LOOK: Action.LOOK,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Who:
+    """Who asks, and which products they may use. `entry` says it to the audit; `sees_all`: other
+    clients' charges too.
+    """
+
+    client: str
+    key_id: str
+    products: frozenset[str]
+    entry: Entry
+    sees_all: bool = False
+
+    @property
+    def actor(self) -> str:
+        """As a charge's history names them."""
+        return f"{self.client}/{self.key_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """How a request is answered: by what `answer` makes of the charge, and `once` if it says so."""
+
+    once: Once | None
+    answer: Answering
+
+
+class Charges:
+    """`woken` is called when something became due. Every method raises VaultUnavailable,
+    RecordDamaged.
+    """
+
+    def __init__(
+        self,
+        *,
+        vault: Vault,
+        processors: Processors,
+        zones: Mapping[str, tzinfo],
+        challenge_lasts: timedelta,
+        clock: Callable[[], datetime],
+        woken: Callable[[], None],
+    ) -> None:
+        self._vault, self._table, self._processors = vault, vault.charges, processors
+        self._zones, self._lasts = zones, challenge_lasts
+        self._clock, self._woken = clock, woken
+
+    # --- what clients ask for ---------------------------------------------------------------------
+
+    async def create(self, who: Who, form: Form, reply: Reply) -> bytes:
+        """Charges a card, or holds the sum.
+
+        Raises TokenUnknown, ProcessorNotConfigured, OperationNotSupported, ReferenceTaken,
+        CardConsumed, CardNotYetActive, CardNoLongerActive, BalanceTooLow, BalanceInOtherCurrency,
+        IdempotencyKeyReused, RequestInProgress.
+        """
+        wanted = Wanted(form.token, who.products)
+        intent = self._intent(who, form.operation, iduser=form.token.iduser)
+        product = await self._table.product_of(wanted)
+        if product is None:
+            raise await self._refused(intent, TokenUnknown())
+        intent = replace(intent, product=product)
+        processor = self._processors.of(product)
+        if processor is None:
+            raise await self._refused(intent, ProcessorNotConfigured())
+        if form.operation not in processor.operations:
+            raise await self._refused(intent, OperationNotSupported())
+        new = New(
+            id=new_id(),
+            client=who.client,
+            product=product,
+            processor=processor.name,
+            form=form,
+            intent=intent,
+            actor=who.actor,
+            zone=self._zones.get(product),
+        )
+        begun = await self._table.begin(
+            Begin(wanted, form.booking, form.reference, processor.name),
+            lambda facts, now: beginning.begun(new, facts, now),
+            reply.once,
+            self._repeated(intent),
+        )
+        return await self._sent(begun, processor, form.operation, intent, reply)
+
+    async def ask(
+        self,
+        who: Who,
+        id: str,
+        operation: Operation,
+        amount: int | None,
+        reply: Reply,
+    ) -> bytes:
+        """Captures, cancels or refunds; `amount` None: all that there is.
+
+        Raises ChargeUnknown, ChargeInProgress, ChargeNotAllowed, AmountTooHigh, ProcessorChanged,
+        ProcessorNotConfigured, OperationNotSupported, IdempotencyKeyReused, RequestInProgress.
+        """
+        one = await self._of(who, id)
+        intent = self._intent(who, operation, one)
+        try:
+            processor = self._processor(one, operation)
+        except GatewayError as error:
+            raise await self._refused(intent, error) from None
+        asked = Ask(operation, amount, intent, who.actor)
+        begun = await self._table.change(
+            id,
+            lambda current, now: outcomes.asked(current, asked, now),
+            name="charge_ask",
+            once=reply.once,
+            repeated=self._repeated(intent),
+        )
+        if begun is None:  # it is asked for, or refused
+            raise ChargeUnknown
+        return await self._sent(begun, processor, operation, intent, reply)
+
+    async def look(self, who: Who, id: str, reply: Reply) -> bytes:
+        """Asks the processor what became of it. Raises as `ask` does."""
+        one = await self._of(who, id)
+        intent = self._intent(who, Operation.LOOK, one)
+        try:
+            processor = self._processor(one, Operation.LOOK)
+        except GatewayError as error:
+            raise await self._refused(intent, error) from None
+        begun = await self._table.change(
+            id,
+            lambda current, now: outcomes.looked_for(current, intent, now),
+            name="charge_ask",
+            once=reply.once,
+            repeated=self._repeated(intent),
+        )
+        if begun is None:
+            raise ChargeUnknown
+        return await self._sent(begun, processor, Operation.LOOK, intent, reply)
+
+    async def dispute(self, who: Who, id: str, reason: str | None, reply: Reply) -> bytes:
+        """Notes that the guest contests it. Raises ChargeUnknown, ChargeInProgress,
+        ChargeNotAllowed, IdempotencyKeyReused.
+        """
+        one = await self._of(who, id)
+        intent = replace(self._intent(who, Operation.LOOK, one), action=Action.DISPUTE)
+        said = Dispute(reason, intent, who.actor)
+        done = await self._table.change(
+            id,
+            lambda current, now: outcomes.disputed(current, said, reply.answer, now),
+            name="charge_ask",
+            once=reply.once,
+            repeated=self._repeated(intent),
+        )
+        if isinstance(done, Repeated):
+            return await self._again(done, reply)
+        return await self._shown(id, reply)
+
+    async def get(self, who: Who, id: str) -> tuple[OpenCharge, list[Event]]:
+        """One, with what happened to it. Raises ChargeUnknown."""
+        return await self._of(who, id), await self._table.history(id)
+
+    async def listed(self, wanted: Filter) -> list[tuple[int, OpenCharge]]:
+        """The newest first, each with the number by which the list goes on."""
+        return await self._table.listed(wanted)
+
+    # --- what the guest passes --------------------------------------------------------------------
+
+    async def challenge(self, id: str) -> tuple[OpenCharge, Challenge]:
+        """What the guest has to pass, for the page that leads through it.
+
+        Raises ChargeUnknown, NoChallenge.
+        """
+        one = await self._open(id)
+        passed, ends = content.read(one.held).challenge, one.row.challenge_ends
+        over = ends is not None and self._clock() >= ends
+        if one.row.state is not ChargeState.CHALLENGED or passed is None or over:
+            raise NoChallenge
+        return one, passed
+
+    async def returned(self, id: str) -> OpenCharge:
+        """The charge, once the guest is back from the bank, or may be: the processor is asked, what
+        the guest's browser says is not believed. Raises ChargeUnknown.
+        """
+        await self.check(id)
+        return await self._open(id)
+
+    # --- what is done by itself -------------------------------------------------------------------
+
+    async def check(self, id: str) -> None:
+        """Finds out what became of a charge. Whoever asked last and was not heard of in time has
+        left it `unknown`.
+        """
+        await self._table.change(id, outcomes.lost, name="charge_lost")
+        one = await self._table.open(id)
+        if one is None or one.row.lease is not None:
+            return
+        result = Result(Ended.UNKNOWN)
+        try:
+            processor: Processor | None = self._processor(one, Operation.LOOK)
+        except GatewayError as error:  # the challenge ends all the same
+            processor, result = None, replace(result, code=error.code)
+        if processor is not None:
+            order = content.order_of(one.row, content.read(one.held), Operation.LOOK)
+            result = await processor.run(Operation.LOOK, order, new_id())
+        came = Came(Operation.LOOK, one.row.attempt, result, one.row.processor, None, self._lasts)
+        await self._table.change(
+            id, lambda current, now: outcomes.came_out(current, came, now), name="charge_outcome"
+        )
+
+    # --- inside -----------------------------------------------------------------------------------
+
+    async def _sent(
+        self,
+        begun: OpenCharge | Repeated,
+        processor: Processor,
+        operation: Operation,
+        intent: Entry,
+        reply: Reply,
+    ) -> bytes:
+        """Asks the processor, for what is written; writes what came of it."""
+        if isinstance(begun, Repeated):
+            return await self._again(begun, reply)
+        self._woken()
+        row = begun.row
+        order = content.order_of(row, content.read(begun.held), operation)
+        result = await processor.run(operation, order, intent.exchange)
+        came = Came(
+            operation, row.attempt, result, processor.name, intent, self._lasts, reply.answer
+        )
+        await self._table.change(
+            row.id,
+            lambda current, now: outcomes.came_out(current, came, now),
+            name="charge_outcome",
+            once=reply.once,
+        )
+        self._woken()
+        return await self._shown(row.id, reply)
+
+    async def _again(self, repeated: Repeated, reply: Reply) -> bytes:
+        if repeated.answer is not None:
+            return repeated.answer
+        one = await self._open(str(repeated.charge))
+        lease = one.row.lease
+        if lease is not None and self._clock() < lease:
+            raise RequestInProgress
+        return await self._shown(one.row.id, reply)
+
+    async def _shown(self, id: str, reply: Reply) -> bytes:
+        return reply.answer(await self._open(id), await self._table.history(id))
+
+    async def _of(self, who: Who, id: str) -> OpenCharge:
+        one = await self._open(id)
+        mine = who.sees_all or one.row.client == who.client
+        if not mine or one.row.product not in who.products:
+            raise ChargeUnknown
+        return one
+
+    async def _open(self, id: str) -> OpenCharge:
+        one = await self._table.open(id)
+        if one is None:
+            raise ChargeUnknown
+        return one
+
+    def _processor(self, one: OpenCharge, operation: Operation) -> Processor:
+        processor = self._processors.of(one.row.product)
+        if processor is None:
+            raise ProcessorNotConfigured
+        if processor.name != one.row.processor:
+            raise ProcessorChanged
+        if operation not in processor.operations:
+            raise OperationNotSupported
+        return processor
+
+    def _intent(
+        self,
+        who: Who,
+        operation: Operation,
+        one: OpenCharge | None = None,
+        *,
+        iduser: int | None = None,
+    ) -> Entry:
+        said = replace(who.entry, action=ACTIONS[operation], outcome=Outcome.INTENT, iduser=iduser)
+        if one is None:
+            return said
+        return replace(said, product=one.row.product, iduser=one.row.iduser, detail=one.row.id)
+
+    def _repeated(self, intent: Entry) -> Entry:
+        return replace(intent, outcome=Outcome.DONE, detail="repeated")
+
+    async def _refused(self, intent: Entry, error: GatewayError) -> GatewayError:
+        """The refusal, once it is in the audit."""
+        refused = replace(intent, outcome=Outcome.REFUSED, detail=error.code)
+        await self._vault.record([refused])
+        return error

@@ -1,0 +1,106 @@
+"""Whether a virtual card may be charged now, and that much: pure decisions.
+
+1. A date begins when it begins at the hotel: the channel's dates are the hotel's. Where nobody said
+   in which time zone that is, a date begins when it begins anywhere, and ends when it has ended
+   everywhere: a charge that comes some hours early is declined by the card's bank and costs nothing,
+   one that is refused here on the last day may be lost.
+2. The last day counts.
+3. What was charged to the card since its balance was said is taken off it, and so is what may have
+   been charged. A balance that nobody can read is not known.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta, tzinfo
+from decimal import Decimal
+from typing import Final
+
+from gateway.cards.card import Booking, Virtual
+from gateway.errors import (
+    BalanceInOtherCurrency,
+    BalanceTooLow,
+    CardNoLongerActive,
+    CardNotYetActive,
+    GatewayError,
+)
+from gateway.processors.currency import EXPONENTS
+from gateway.vault.charge import Charge, ChargeState
+
+_FIRST: Final = timedelta(hours=14)  # ahead of UTC, where a day begins first
+_LAST: Final = timedelta(hours=12)  # behind it, where it ends last
+_BALANCE: Final = re.compile(
+    r"\s*(?:([A-Z]{3})\s*)?([0-9]{1,12}(?:\.[0-9]{1,4}|,[0-9]{1,2})?)\s*([A-Z]{3})?\s*"
+)
+_NOTHING: Final = frozenset({ChargeState.DECLINED, ChargeState.EXPIRED, ChargeState.CANCELLED})
+_TAKEN: Final = frozenset({ChargeState.SUCCEEDED, ChargeState.REFUNDED, ChargeState.DISPUTED})
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is to be charged, when; `zone` None: nobody said where the hotel is."""
+
+    amount: int
+    currency: str
+    now: datetime
+    zone: tzinfo | None
+
+
+def refusal(
+    bookings: Iterable[Booking], asked: Asked, earlier: Iterable[Charge]
+) -> type[GatewayError] | None:
+    """Why not; None: it may be charged. `earlier`: what was charged to the card."""
+    charges = tuple(earlier)
+    for booking in bookings:
+        if booking.virtual is not None:
+            found = _dates(booking.virtual, asked) or _balance(booking.virtual, asked, charges)
+            if found is not None:
+                return found
+    return None
+
+
+def _dates(virtual: Virtual, asked: Asked) -> type[GatewayError] | None:
+    latest, earliest = _days(asked)
+    if virtual.active_from is not None and latest < virtual.active_from:
+        return CardNotYetActive
+    if virtual.active_until is not None and earliest > virtual.active_until:
+        return CardNoLongerActive
+    return None
+
+
+def _days(asked: Asked) -> tuple[date, date]:
+    if asked.zone is not None:
+        today = asked.now.astimezone(asked.zone).date()
+        return today, today
+    return (asked.now + _FIRST).date(), (asked.now - _LAST).date()
+
+
+def _balance(
+    virtual: Virtual, asked: Asked, earlier: tuple[Charge, ...]
+) -> type[GatewayError] | None:
+    read = None if virtual.balance is None else _BALANCE.fullmatch(virtual.balance)
+    named = [read[1], read[3]] if read else []
+    currency = virtual.currency or next((code for code in named if code in EXPONENTS), None)
+    since = virtual.balance_at
+    counted = [one for one in earlier if since is None or one.created >= since]
+    if read is not None and currency is None:  # the first charge has told
+        currency = next((one.currency for one in counted if _used(one)), None)
+    if currency is not None and currency != asked.currency:
+        return BalanceInOtherCurrency
+    if read is None:
+        return None
+    good_for = int(Decimal(read[2].replace(",", ".")).scaleb(EXPONENTS[asked.currency]))
+    used = sum(_used(one) for one in counted if one.currency == asked.currency)
+    return BalanceTooLow if used + asked.amount > good_for else None
+
+
+def _used(charge: Charge) -> int:
+    """What it takes, or may take, from the card."""
+    stands = charge.state
+    if stands is ChargeState.UNKNOWN and charge.before is not None:
+        stands = charge.before
+    if stands in _NOTHING:
+        return 0
+    return charge.captured - charge.refunded if stands in _TAKEN else charge.amount

@@ -1,0 +1,271 @@
+"""`/v1/charges`: charge a card, capture, cancel, refund, look, and the register of it all.
+
+1. What is asked for is written before it is sent, and is sent once (`gateway.charges.service`).
+2. A token that is unknown, another product's or of the other mode: `token_unknown`. A client that
+   tries too many is blocked (`cards_guessing.py`). Another client's charge is `charge_unknown`.
+3. Whatever became of a charge, the answer is the charge: its `state` says what it is, not the status.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from datetime import datetime
+from ipaddress import ip_address
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+
+from gateway.access.admission import Admission
+from gateway.access.clients import Access
+from gateway.audit import Action, Entry, Outcome
+from gateway.cards.card import Booking
+from gateway.charges.service import Charges, Reply, Who
+from gateway.control.caller import Caller, needs
+from gateway.control.cards_form import read_booking
+from gateway.control.cards_guessing import Guessing
+from gateway.control.charges_form import (
+    EXEMPTIONS,
+    State,
+    read_amount,
+    read_charge,
+    read_cursor,
+    read_day,
+    read_nothing,
+    read_reason,
+    read_states,
+)
+from gateway.control.charges_shown import (
+    ChargeWithHistory,
+    ListedCharges,
+    answered,
+    shown,
+    with_history,
+)
+from gateway.control.idempotency import PARAMETER, InFlight
+from gateway.errors import NetworkNotAllowed, TokensGuessed, TokenUnknown
+from gateway.exchange import new_id
+from gateway.headers import Headers
+from gateway.metrics import Metrics
+from gateway.processors.model import Initiator, Operation
+from gateway.secret import Secret
+from gateway.vault.charge_changes import Filter
+from gateway.vault.idempotency import Once
+from gateway.vault.service import Vault
+
+ROUTE: Final = "control/charges"  # in the audit
+_PAGE: Final = 100
+
+MayCharge = Annotated[Caller, Depends(needs("charges"))]
+Text = Annotated[str | None, Query()]
+Day = Annotated[str | None, Query(description="A day, in UTC: 2026-01-31")]
+Cursor = Annotated[str | None, Query(description="`next` of the answer before.")]
+Limit = Annotated[int, Query(ge=1, le=_PAGE)]
+
+_TEXT: Final = {"type": "string"}
+_AMOUNT: Final = {"type": "integer", "minimum": 1, "description": "In minor units."}
+_CHARGE: Final[dict[str, Any]] = {  # Any: a JSON schema
+    "token": _TEXT,
+    "amount": _AMOUNT,
+    "currency": _TEXT | {"description": "ISO 4217"},
+    "booking": {
+        "type": "object",
+        "required": ["system"],
+        "properties": {"system": _TEXT, "hotel": _TEXT, "id": _TEXT},
+    },
+    "reference": _TEXT,
+    "initiator": _TEXT | {"enum": [one.value for one in Initiator]},
+    "network_transaction_id": _TEXT,
+    "exemption": _TEXT | {"enum": list(EXEMPTIONS)},
+    "capture": _TEXT | {"enum": ["now", "later"]},
+    "return_url": _TEXT | {"format": "uri"},
+    "extra": {"type": "object", "additionalProperties": _TEXT},
+}
+
+
+def _body(properties: dict[str, Any], *required: str) -> dict[str, Any]:
+    schema = {"type": "object", "required": list(required), "properties": properties}
+    content = {"application/json": {"schema": schema}}
+    return {
+        "requestBody": {"required": bool(required), "content": content},
+        "parameters": [PARAMETER],
+    }
+
+
+class ChargeCalls:
+    """Their router; for `gateway.control.api.mount`."""
+
+    def __init__(
+        self,
+        charges: Charges,
+        *,
+        vault: Vault,
+        access: Access,
+        guessing: Guessing,
+        metrics: Metrics,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._charges, self._vault, self._access = charges, vault, access
+        self._guessing, self._metrics, self._clock = guessing, metrics, clock
+        self._in_flight = InFlight()
+        self.router = APIRouter(prefix="/charges", tags=["charges"])
+        add = self.router.add_api_route
+        add("", self.create, methods=["POST"], status_code=201, response_model=ChargeWithHistory,
+            summary="Charge a card",
+            openapi_extra=_body(_CHARGE, "token", "amount", "currency"))  # fmt: skip
+        add("", self.listed, methods=["GET"], summary="The register")
+        add("/{id}", self.one, methods=["GET"], summary="One charge, with its history")
+        amount = _body({"amount": _AMOUNT})
+        for name, call, summary, body in (
+            ("capture", self.capture, "Take what is held", amount),
+            ("refund", self.refund, "Give back what was taken", amount),
+            ("cancel", self.cancel, "Hold it no more", _body({})),
+            ("look", self.look, "Ask the processor what became of it", _body({})),
+            ("dispute", self.dispute, "The guest contests it", _body({"reason": _TEXT})),
+        ):
+            add(f"/{{id}}/{name}", call, methods=["POST"], response_model=ChargeWithHistory,
+                summary=summary, openapi_extra=body)  # fmt: skip
+
+    async def create(self, caller: MayCharge, request: Request) -> Response:
+        """Charges a card, or with `capture: later` holds the sum."""
+        self._check(caller)
+        form, said = read_charge(await request.body())
+        who = self._who(caller, request)
+        if form is None:
+            raise await self._guessed(who, tell=True)
+        with self._once(request, who, said) as once:
+            try:
+                body = await self._charges.create(who, form, Reply(once, answered))
+            except TokenUnknown as error:
+                raise await self._guessed(who) from error
+        return _json(body, 201)
+
+    async def listed(
+        self,
+        caller: MayCharge,
+        request: Request,
+        *,
+        system: Text = None,
+        hotel: Text = None,
+        booking: Text = None,
+        reference: Text = None,
+        state: Annotated[list[State] | None, Query()] = None,
+        created_from: Day = None,
+        created_to: Day = None,
+        cursor: Cursor = None,
+        limit: Limit = _PAGE,
+    ) -> ListedCharges:
+        """A client's charges, the newest first. `state` may be repeated; both days are included."""
+        who = self._who(caller, request)
+        named: Booking | None = None
+        if (system, hotel, booking) != (None, None, None):
+            named = read_booking(system, hotel, booking)
+        wanted = Filter(
+            products=who.products,
+            client=None if who.sees_all else who.client,
+            booking=named,
+            reference=reference,
+            states=read_states(state),
+            since=read_day("created_from", created_from),
+            until=read_day("created_to", created_to, after=True),
+            before=read_cursor(cursor),
+            limit=limit + 1,
+        )
+        found = await self._charges.listed(wanted)
+        page = found[:limit]
+        more = str(page[-1][0]) if len(found) > limit else None
+        return ListedCharges(charges=[shown(one) for _, one in page], next=more)
+
+    async def one(self, caller: MayCharge, request: Request, id: str) -> ChargeWithHistory:
+        """All that is known of a charge."""
+        return with_history(*await self._charges.get(self._who(caller, request), id))
+
+    async def capture(self, caller: MayCharge, request: Request, id: str) -> Response:
+        """Takes what is held, or a part of it: the rest is held no more."""
+        return await self._asked(caller, request, id, Operation.CAPTURE)
+
+    async def refund(self, caller: MayCharge, request: Request, id: str) -> Response:
+        """Gives back what was taken and is left of it, or a part."""
+        return await self._asked(caller, request, id, Operation.REFUND)
+
+    async def cancel(self, caller: MayCharge, request: Request, id: str) -> Response:
+        """Holds the sum no more, or asks the guest no more to authenticate."""
+        return await self._asked(caller, request, id, Operation.CANCEL)
+
+    async def look(self, caller: MayCharge, request: Request, id: str) -> Response:
+        """Asks the processor what became of it. Changes nothing there."""
+        who, said = self._who(caller, request), read_nothing(await request.body())
+        with self._once(request, who, said) as once:
+            return _json(await self._charges.look(who, id, Reply(once, answered)))
+
+    async def dispute(self, caller: MayCharge, request: Request, id: str) -> Response:
+        """Notes that the guest contests it at the bank: nothing else tells the gateway."""
+        who = self._who(caller, request)
+        reason, said = read_reason(await request.body())
+        with self._once(request, who, said) as once:
+            return _json(await self._charges.dispute(who, id, reason, Reply(once, answered)))
+
+    # --- inside -----------------------------------------------------------------------------------
+
+    async def _asked(
+        self, caller: Caller, request: Request, id: str, operation: Operation
+    ) -> Response:
+        who, body = self._who(caller, request), await request.body()
+        amount: int | None = None
+        if operation is Operation.CANCEL:
+            said = read_nothing(body)
+        else:
+            amount, said = read_amount(body)
+        with self._once(request, who, said) as once:
+            return _json(await self._charges.ask(who, id, operation, amount, Reply(once, answered)))
+
+    def _once(self, request: Request, who: Who, said: bytes) -> AbstractContextManager[Once | None]:
+        return self._in_flight.once(request, who.client, who.products, Secret(said))
+
+    def _check(self, caller: Caller) -> None:
+        try:
+            self._guessing.check(caller.client)
+        except TokensGuessed as refusal:
+            self._metrics.refused.labels(refusal.code).inc()
+            raise
+
+    async def _guessed(self, who: Who, *, tell: bool = False) -> TokenUnknown:
+        """Counts an unknown token; what is raised. `tell`: nobody has written it down yet."""
+        tried = replace(
+            who.entry, action=Action.CHARGE, outcome=Outcome.REFUSED, detail=TokenUnknown.code
+        )
+        entries = [tried] if tell else []
+        if self._guessing.unknown(who.client):
+            blocked = replace(tried, action=Action.BLOCK, outcome=Outcome.DONE)
+            entries.append(replace(blocked, detail=TokensGuessed.code))
+        await self._vault.record(entries)
+        return TokenUnknown()
+
+    def _who(self, caller: Caller, request: Request) -> Who:
+        if request.client is None:
+            raise NetworkNotAllowed
+        address = ip_address(request.client.host)
+        origin = self._access.client_of(address, Headers(request.headers.raw))
+        admission = Admission(caller.client, caller.key_id, caller.scopes, caller.products)
+        entry = Entry(
+            at=self._clock(),
+            exchange=new_id(),
+            action=Action.CHARGE,
+            outcome=Outcome.INTENT,
+            client=caller.client,
+            key=caller.key_id,
+            origin=str(origin),
+            route=ROUTE,
+        )
+        return Who(
+            caller.client,
+            caller.key_id,
+            self._access.products_of(admission),
+            entry,
+            caller.is_admin,
+        )
+
+
+def _json(body: bytes, status: int = 200) -> Response:
+    return Response(body, status, media_type="application/json")

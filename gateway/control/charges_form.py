@@ -1,0 +1,224 @@
+"""The bodies and the query of the calls about charges, read strictly.
+
+What is wrong is told by the field's place, in words of ours, as of cards (`cards_form.py`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any, Final, Literal, cast
+from urllib.parse import urlsplit
+
+from gateway.cards.card import Booking
+from gateway.cards.scan import find_cards
+from gateway.cards.token import Token, parse_alias
+from gateway.charges.beginning import Form
+from gateway.control.cards_form import Fields
+from gateway.errors import RequestInvalid
+from gateway.exchange import new_id
+from gateway.processors.model import Initiator
+from gateway.vault.charge import ChargeState
+
+# Card numbers have twelve digits and more; no sum has.
+MOST: Final = 10**11 - 1
+_CHARGE: Final = {
+    "token", "amount", "currency", "booking", "reference", "initiator", "network_transaction_id",
+    "exemption", "capture", "return_url", "extra",
+}  # fmt: skip
+_BOOKING: Final = {"system", "hotel", "id"}
+EXEMPTIONS: Final = (
+    "low_value", "risk_analysis", "trusted_beneficiary", "secure_corporate", "delegated",
+    "merchant_initiated", "moto",
+)  # fmt: skip
+_REFERENCE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
+_KEY: Final = re.compile(r"[a-z][a-z0-9_]{0,40}")
+_MOST_FIELDS: Final = 40
+_LONGEST_URL: Final = 2048
+
+Json = Any  # what JSON may be
+
+
+class ChargeFields(Fields):
+    """What charges have and cards have not."""
+
+    def token(self) -> Token | None:
+        """A token; what is none is not told from one that nobody has."""
+        value = self._at("token")
+        if not isinstance(value, str):
+            self._note("token", "missing" if value is None else "not_a_text")
+            return None
+        return parse_alias(value)
+
+    def amount(self) -> int:
+        """A sum in minor units."""
+        value = self._at("amount")
+        if isinstance(value, bool) or not isinstance(value, int):
+            self._note("amount", "missing" if value is None else "not_minor_units")
+        elif not 1 <= value <= MOST:
+            self._note("amount", "out_of_range")
+        else:
+            return value
+        return 1
+
+    def choice(self, path: str, known: Sequence[str]) -> str:
+        """One of these words."""
+        value = self._at(path)
+        if isinstance(value, str) and value in known:
+            return value
+        self._note(path, "not_one_of_them")
+        return known[0]
+
+    def reference(self) -> str:
+        """What the processor files the charge under."""
+        value = self.text("reference")
+        if value and not _REFERENCE.fullmatch(value):
+            self._note("reference", "not_a_reference")
+        return value
+
+    def url(self, path: str) -> str:
+        """Where the guest goes on: an https URL, without a user."""
+        value = self._at(path)
+        if isinstance(value, str) and len(value) <= _LONGEST_URL and _is_url(value):
+            return value
+        self._note(path, "not_an_https_url")
+        return ""
+
+    def extra(self) -> Mapping[str, str]:
+        """Fields that a processor needs besides."""
+        said = self._at("extra")
+        if not isinstance(said, dict) or len(said) > _MOST_FIELDS:
+            self._note("extra", "not_an_object")
+            return {}
+        if not all(_KEY.fullmatch(name) for name in said):
+            self._note("extra", "unknown_field")
+            return {}
+        return {name: self.text(f"extra.{name}") for name in said}
+
+    def booked(self) -> Booking | None:
+        """The booking that it is charged for."""
+        said = self.of("booking", _BOOKING)
+        if not said:
+            return None
+        return Booking(
+            self.name("booking.system"),
+            self.text("booking.hotel") if "hotel" in said else None,
+            self.text("booking.id") if "id" in said else None,
+        )
+
+
+def read_charge(body: bytes) -> tuple[Form | None, bytes]:
+    """The body of POST, and what an Idempotency-Key stands for. None: its token has not the form of
+    one. Raises RequestInvalid.
+    """
+    fields = ChargeFields(body)
+    said = fields.of("", _CHARGE)
+    token = fields.token()
+    amount = fields.amount()
+    currency = fields.currency("currency")
+    reference = fields.reference() if "reference" in said else new_id()
+    initiator = Initiator.GUEST
+    if "initiator" in said:
+        initiator = Initiator(fields.choice("initiator", [one.value for one in Initiator]))
+    capture = fields.choice("capture", ("now", "later")) if "capture" in said else "now"
+    network = None
+    if "network_transaction_id" in said:
+        network = fields.text("network_transaction_id")
+    exemption = fields.choice("exemption", EXEMPTIONS) if "exemption" in said else None
+    return_url = fields.url("return_url") if "return_url" in said else None
+    extra = fields.extra() if "extra" in said else {}
+    booking = fields.booked() if "booking" in said else None
+    fields.check()
+    if token is None:
+        return None, fields.canonical()
+    form = Form(
+        token=token,
+        amount=amount,
+        currency=currency,
+        reference=reference,
+        initiator=initiator,
+        capture_now=capture == "now",
+        booking=booking,
+        network_transaction_id=network,
+        exemption=exemption,
+        return_url=return_url,
+        extra=extra,
+    )
+    return form, fields.canonical()
+
+
+def read_amount(body: bytes) -> tuple[int | None, bytes]:
+    """The body of a capture or a refund, which may be empty: all that there is. Raises
+    RequestInvalid.
+    """
+    fields = ChargeFields(body or b"{}")
+    said = fields.of("", {"amount"})
+    amount = fields.amount() if "amount" in said else None
+    fields.check()
+    return amount, fields.canonical()
+
+
+def read_reason(body: bytes) -> tuple[str | None, bytes]:
+    """The body of a dispute, which may be empty. Raises RequestInvalid."""
+    fields = ChargeFields(body or b"{}")
+    said = fields.of("", {"reason"})
+    reason = fields.text("reason") if "reason" in said else None
+    fields.check()
+    return reason, fields.canonical()
+
+
+def read_nothing(body: bytes) -> bytes:
+    """The body of a call that takes none. Raises RequestInvalid."""
+    fields = ChargeFields(body or b"{}")
+    fields.of("", set())
+    fields.check()
+    return fields.canonical()
+
+
+def read_day(name: str, text: str | None, *, after: bool = False) -> datetime | None:
+    """When a day of the query begins, or with `after` is over, in UTC. Raises RequestInvalid."""
+    if text is None:
+        return None
+    day = None
+    with contextlib.suppress(ValueError):
+        day = date.fromisoformat(text) if len(text) == len("2026-01-31") else None
+    if day is None or day == date.max:
+        raise RequestInvalid([{"in": "query", "name": name, "problem": "not_a_date"}])
+    start = datetime.combine(day, time(), UTC)
+    return start + timedelta(days=1) if after else start
+
+
+def read_cursor(text: str | None) -> int | None:
+    """Where a list goes on. Raises RequestInvalid."""
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) < 12):
+        raise RequestInvalid([{"in": "query", "name": "cursor", "problem": "not_a_cursor"}])
+    return int(text)
+
+
+State = Literal[
+    "pending", "challenged", "authorized", "succeeded", "declined", "expired", "cancelled",
+    "refunded", "disputed", "unknown",
+]  # fmt: skip
+
+
+def read_states(states: Sequence[State] | None) -> list[ChargeState] | None:
+    """Those that are listed; None: all."""
+    return None if states is None else [ChargeState(cast("str", state)) for state in states]
+
+
+def _is_url(value: str) -> bool:
+    if not value.isascii() or not value.isprintable() or set(value) & set(' "<>\\^`{|}'):
+        return False
+    if find_cards(value.encode()):
+        return False
+    try:
+        parts = urlsplit(value)
+        named = parts.hostname is not None and "@" not in parts.netloc
+        port = parts.port
+    except ValueError:
+        return False
+    return parts.scheme == "https" and named and port != 0
