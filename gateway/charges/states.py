@@ -27,9 +27,9 @@ from gateway.vault.charge import Charge, ChargeState
 LEASE: Final = timedelta(minutes=3)
 # Longer than anything stays on its way.
 SETTLED: Final = timedelta(minutes=15)
-# The code of a LOOK that ended FAILED because the processor has no such charge. Any other code says
-# that the looking failed, which says nothing of the charge.
-NOTHING_THERE: Final = "processor_has_none"
+# The code of a LOOK that ended FAILED because the processor says that it has no such charge. Any other
+# code says that the looking failed, which says nothing of the charge.
+NOTHING_THERE: Final = "processor_refused"
 
 S, E, O = ChargeState, Ended, Operation  # noqa: E741  # the tables below are read by these
 BEGINS: Final = frozenset({O.AUTHORIZE, O.DEBIT})

@@ -68,12 +68,12 @@ class World:
     def once(self, key, said=b"x"):
         return None if key is None else Once("pms", Secret(key), Secret(said), PRODUCTS)
 
-    async def charging(self, token, amount=1000, *, by=None, key=None, **more):
-        form = self.form(token, amount, **more)
+    async def charging(self, token, amount=1000, currency="EUR", *, by=None, key=None, **more):
+        form = self.form(token, amount, currency, **more)
         return await self.charges.create(by or who(), form, Reply(self.once(key), answered))
 
-    def charge(self, token, amount=1000, **more):
-        return json.loads(self.run(self.charging(token, amount, **more)))
+    def charge(self, token, *sum, **more):
+        return json.loads(self.run(self.charging(token, *sum, **more)))
 
     async def asking(self, id, operation, amount=None, *, by=None, key=None):
         reply = Reply(self.once(key), answered)
