@@ -16,10 +16,12 @@ from fastapi import APIRouter, FastAPI
 from gateway.access.clients import Access
 from gateway.cards.bins import Bins, load_bins
 from gateway.channels import paycomet
+from gateway.charges import parts as charges
 from gateway.config import Config
 from gateway.control import api
 from gateway.control.cards import CardCalls
 from gateway.control.cards_guessing import Guessing
+from gateway.control.charges import ChargeCalls
 from gateway.control.exchanges import Exchanges
 from gateway.control.notices import NoticeCalls
 from gateway.control.notifications import NotificationCalls
@@ -82,6 +84,7 @@ class Assembly:
     recaptures: recapture.Parts | None
     webhooks: Jobs | None
     processors: processors.Parts
+    charges: charges.Parts
 
     def mount_control(self, app: FastAPI) -> None:
         """Puts the control API into `app`."""
@@ -102,6 +105,16 @@ class Assembly:
             ProcessorCalls(self.processors, self.vault.credentials, self.access, clock).router,
             NoticeCalls(self.vault.notices, self.access, clock).router,
         ]
+        calls.append(
+            ChargeCalls(
+                self.charges.charges,
+                vault=self.vault,
+                access=self.access,
+                guessing=guessing,
+                metrics=self.metrics,
+                clock=clock,
+            ).router
+        )
         if self.recaptures is not None:
             calls.append(RecaptureCalls(self.recaptures, self.access, clock).router)
         return calls
@@ -153,6 +166,15 @@ def assemble(config: Config, clock: Clock) -> Assembly:
         )
     )
     engine = Engine(_engine_settings(config), pipeline, egress)
+    made = processors.build(
+        config,
+        files,
+        pipeline=pipeline,
+        calls=_own_calls(config, egress),
+        vault=vault,
+        opening=opening,
+        wait_seconds=limits.upstream_seconds,
+    )
     return Assembly(
         config=config,
         clock=clock,
@@ -188,15 +210,8 @@ def assemble(config: Config, clock: Clock) -> Assembly:
             metrics=metrics,
             clock=clock,
         ),
-        processors=processors.build(
-            config,
-            files,
-            pipeline=pipeline,
-            calls=_own_calls(config, egress),
-            vault=vault,
-            opening=opening,
-            wait_seconds=limits.upstream_seconds,
-        ),
+        processors=made,
+        charges=charges.build(config, vault=vault, processors=made.processors, clock=clock),
     )
 
 

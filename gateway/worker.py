@@ -66,7 +66,7 @@ class Worker:
         self._garbage, self._inbox, self._pipeline = made.garbage, made.inbox, made.pipeline
         self._replay, self._engine, self._upkeep = made.replay, made.engine, made.upkeep
         self.recaptures, self._webhooks = made.recaptures, made.webhooks
-        self.processors = made.processors
+        self.processors, self.charges = made.processors, made.charges
         self._tasks: list[asyncio.Task[None]] = []
         listen = config.listen
         app = health.build({"serving": self._check_serving, "vault": Probe(self._vault.check)})
@@ -104,6 +104,7 @@ class Worker:
         self._keep_running("housekeeping", self._upkeep.keep_house())
         self._keep_running("cvcs", self._upkeep.purge_cvcs())
         self._keep_running("answers", self._upkeep.purge_answers())
+        self._keep_running("charges", self.charges.jobs.run())
         if self._webhooks is not None:
             self._keep_running("webhooks", self._webhooks.run())
         if self.recaptures is not None:

@@ -30,8 +30,7 @@ _CHARGE: Final = {
 }  # fmt: skip
 _BOOKING: Final = {"system", "hotel", "id"}
 EXEMPTIONS: Final = (
-    "low_value", "risk_analysis", "trusted_beneficiary", "secure_corporate", "delegated",
-    "merchant_initiated", "moto",
+    "mit", "moto", "low_value", "risk_analysis", "trusted_beneficiary", "corporate", "delegated",
 )  # fmt: skip
 _REFERENCE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
 _KEY: Final = re.compile(r"[a-z][a-z0-9_]{0,40}")

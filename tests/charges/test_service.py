@@ -203,7 +203,7 @@ def test_a_request_that_counts_once_and_was_cut_off_is_never_sent_again(world):
     with pytest.raises(RequestInProgress):
         world.charge(token, reference="A", key="k")
     world.processor.say("look", "succeeded")
-    world.settle(minutes=5)
+    world.settle(minutes=6)
     again = world.charge(token, reference="A", key="k")
     assert (again["state"], again["captured"]) == ("succeeded", 1000)
     assert world.processor.sent() == [("debit", 1000)]

@@ -196,8 +196,11 @@ def test_that_nothing_is_there_is_believed_only_of_what_was_begun_and_has_settle
         done = states.came_out(one, Operation.LOOK, 1, none, at)
         believed = operation == "debit" and at == LATE
         assert told(done) == ("declined" if believed else told(one)), (state, operation, at)
-        failed = Answer(Ended.FAILED, code="upstream_unreachable")  # the looking failed
-        assert states.came_out(one, Operation.LOOK, 1, failed, at) == one
+        for failed in (  # the looking
+            Answer(Ended.FAILED, code="upstream_unreachable"),
+            Answer(Ended.FAILED, code=NOTHING_THERE, reason="rate_limit"),
+        ):
+            assert states.came_out(one, Operation.LOOK, 1, failed, at) == one
 
 
 @pytest.mark.parametrize("operation", [o for o in Operation if o is not Operation.LOOK])

@@ -175,7 +175,7 @@ def test_a_merchants_charge_names_the_cards_newest_that_the_guest_made(world):
     world.charge(token)  # declined: it gave none
     world.processor.say("debit", passed("N-3"))
     assert second["network_transaction_id"] == "N-2"
-    no_show = world.charge(token, initiator="no_show", exemption="merchant_initiated")
+    no_show = world.charge(token, initiator="no_show", exemption="mit")
     world.charge(token, initiator="deposit", network_transaction_id="MINE")
     world.charge(other, initiator="no_show")
     world.charge(token, initiator="no_show")  # what a merchant's charge was given is none of those
@@ -183,7 +183,7 @@ def test_a_merchants_charge_names_the_cards_newest_that_the_guest_made(world):
     orders = [order for _, order in world.processor.asked]
     named = [order.network_transaction_id for order in orders]
     assert named == [None] * 3 + ["N-2", "MINE", None, "N-2", None]
-    assert (orders[3].initiator, orders[3].exemption) == ("no_show", "merchant_initiated")
+    assert (orders[3].initiator, orders[3].exemption) == ("no_show", "mit")
     assert no_show["initiator"] == "no_show"
 
 
