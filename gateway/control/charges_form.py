@@ -33,7 +33,8 @@ EXEMPTIONS: Final = (
     "mit", "moto", "low_value", "risk_analysis", "trusted_beneficiary", "corporate", "delegated",
 )  # fmt: skip
 _REFERENCE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
-_KEY: Final = re.compile(r"[a-z][a-z0-9_]{0,40}")
+# No digits but a few at the end: a name is told when its value is wrong.
+_KEY: Final = re.compile(r"[a-z][a-z_]{0,38}[0-9]{0,2}")
 _MOST_FIELDS: Final = 40
 _LONGEST_URL: Final = 2048
 
