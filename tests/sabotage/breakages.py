@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.sabotage import (
     access,
     cards,
+    charges,
     clear_data,
     control,
     messages,
@@ -22,6 +23,7 @@ BREAKAGES: tuple[Breakage, ...] = (
     *access.BREAKAGES,
     *control.BREAKAGES,
     *cards.BREAKAGES,
+    *charges.BREAKAGES,
     *operating.BREAKAGES,
     *recapture.BREAKAGES,
     *webhooks.BREAKAGES,
