@@ -21,7 +21,12 @@ _EXPIRY: Final[Schema] = {
 }
 CURRENCY: Final[Schema] = {"type": "string", "enum": sorted(EXPONENTS), "description": "ISO 4217"}
 
-_VIRTUAL: Final = {"active_from": _DATE, "active_until": _DATE, "balance": LINE, "currency": CURRENCY}
+_VIRTUAL: Final = {
+    "active_from": _DATE,
+    "active_until": _DATE,
+    "balance": LINE,
+    "currency": CURRENCY,
+}
 _BOOKING: Final = {
     "system": NAMED,
     "hotel": LINE,
