@@ -26,7 +26,7 @@ from tests.recapture.world import ITINERARY, booking
 from tests.running import Running
 from tests.vault.makers import answer, quarantine
 
-SECONDS = 400  # on a machine that others use too; by itself it takes thirty. What is asked is bounded
+SECONDS = 400  # on a machine that others use too; what is asked is bounded
 READ_BY_HAND = (
     "GET /v1/cards",
     "POST /v1/cards",

@@ -10,6 +10,7 @@ from tests.sabotage import (
     control,
     messages,
     operating,
+    processors,
     recapture,
     vault,
     webhooks,
@@ -27,4 +28,5 @@ BREAKAGES: tuple[Breakage, ...] = (
     *operating.BREAKAGES,
     *recapture.BREAKAGES,
     *webhooks.BREAKAGES,
+    *processors.BREAKAGES,
 )
