@@ -92,6 +92,7 @@ class Page:
 
 
 Answer = Callable[[KeptCard], bytes]
+Also = Callable[[Connection, KeptCard], None]
 
 
 class CardTable:
@@ -112,8 +113,16 @@ class CardTable:
         self._requests, self._aside = requests, aside
         self._resolver = Resolver(store, keyring)
 
-    async def add(self, new: NewCard, entry: Entry, once: Once | None, answer: Answer) -> bytes:
+    async def add(
+        self,
+        new: NewCard,
+        entry: Entry,
+        once: Once | None,
+        answer: Answer,
+        also: Also | None = None,
+    ) -> bytes:
         """Keeps a card, durable; gives what `answer` makes of it, or made of it the first time.
+        `also` is done in the same transaction: what it raises is raised, and no card is kept.
 
         Raises IdempotencyKeyReused.
         """
@@ -123,8 +132,10 @@ class CardTable:
                 [new], [replace(entry, outcome=Outcome.DONE, product=new.product)]
             )
             self._store.apply(connection, plan.changes)
-            row = self._row(connection, plan.kept[0].token.iduser)
-            return Done(new.product, answer(self._open(connection, row)))
+            kept = self._open(connection, self._row(connection, plan.kept[0].token.iduser))
+            if also is not None:
+                also(connection, kept)
+            return Done(new.product, answer(kept))
 
         return await self._requests.write("card_add", entry, once, do)
 
