@@ -25,6 +25,7 @@ from gateway.control.charges import ChargeCalls
 from gateway.control.exchanges import Exchanges
 from gateway.control.notices import NoticeCalls
 from gateway.control.notifications import NotificationCalls
+from gateway.control.port import Port
 from gateway.control.processors import ProcessorCalls
 from gateway.control.recaptures import RecaptureCalls
 from gateway.egress import Egress, HostException, StandIn
@@ -34,6 +35,8 @@ from gateway.garbage import Garbage
 from gateway.log import event
 from gateway.metrics import Metrics
 from gateway.outgoing import Outgoing
+from gateway.pages import parts as pages
+from gateway.pages.app import Kind
 from gateway.pipeline import Pipeline, Stages
 from gateway.processors import parts as processors
 from gateway.recapture import parts as recapture
@@ -85,6 +88,7 @@ class Assembly:
     webhooks: Jobs | None
     processors: processors.Parts
     charges: charges.Parts
+    pages: pages.Parts | None
 
     def mount_control(self, app: FastAPI) -> None:
         """Puts the control API into `app`."""
@@ -94,6 +98,11 @@ class Assembly:
             # Apart from the API: whoever notifies holds no gateway key.
             calls = NotificationCalls(made, made.settings.notifications, self.access, self.clock)
             app.include_router(calls.router, prefix=api.PREFIX)
+
+    def pages_port(self) -> Port | None:
+        """The port of the pages, not open yet; None where no product has pages."""
+        kinds: list[Kind] = []
+        return None if self.pages is None else self.pages.port(*kinds)
 
     def _calls(self) -> list[APIRouter]:
         limits, clock = self.config.limits, self.clock
@@ -212,6 +221,7 @@ def assemble(config: Config, clock: Clock) -> Assembly:
         ),
         processors=made,
         charges=charges.build(config, vault=vault, processors=made.processors, clock=clock),
+        pages=pages.build(config, vault, access, clock),
     )
 
 

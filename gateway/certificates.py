@@ -71,6 +71,10 @@ def installed(config: Config, directory: Path | None = None) -> list[Seen]:
         if directory is None
         else authority / "endpoints-cert.pem",
     }
+    if config.has_pages:
+        files["pages"] = (
+            config.pages_tls.certificate if directory is None else authority / "pages-cert.pem"
+        )
     for name, listener in (("proxy", config.listen.proxy), ("control", config.listen.control)):
         if listener.tls is not None:
             files[name] = listener.tls.certificate

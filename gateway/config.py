@@ -14,6 +14,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from gateway import config_checks, strict_yaml
+from gateway.config_pages import PagesSettings, ProductPages
 from gateway.config_recapture import Recaptures
 from gateway.config_section import PlainSecret, SecretSource, Section
 from gateway.config_values import (
@@ -73,6 +74,10 @@ class Listen(Section):
     control: Annotated[Listener, short_form("address")] = Listener(
         address=parse_bind("127.0.0.1:8081")
     )
+    # Opened where a product has `pages:`, and always with TLS.
+    pages: Annotated[Listener, short_form("address")] = Listener(
+        address=parse_bind("127.0.0.1:8444")
+    )
     metrics: BindAddress = parse_bind("127.0.0.1:9108")
 
 
@@ -88,6 +93,7 @@ class ProductSettings(Section):
     hold_cvc_minutes: Annotated[int, Field(ge=1, le=60)] | None = None
     processor: Name | None = None  # which one charges its cards: rules/processors/
     time_zone: TimeZone | None = None  # the hotel's: when the days of virtual cards begin
+    pages: ProductPages | None = None  # without it the product has no pages
 
 
 class NetworkIsEnough(Section):
@@ -247,6 +253,7 @@ class Config(Section):
     inbox: InboxSettings = InboxSettings()
     charges: ChargeSettings = ChargeSettings()
     recaptures: Recaptures = Recaptures()
+    pages: PagesSettings = PagesSettings()
     b2b_bins: FilePath | None = None
     log: LogSettings = LogSettings()
     allow_python_3_11: bool = False  # beyond loopback
@@ -280,6 +287,19 @@ class Config(Section):
             key=self.authority / "endpoints-key.pem",
         )
         return self.listen.endpoints.tls or made
+
+    @property
+    def has_pages(self) -> bool:
+        """Whether a product has pages, so that their port is opened."""
+        return any(product.pages is not None for product in self.products.values())
+
+    @property
+    def pages_tls(self) -> TlsFiles:
+        """The pages' certificate: their own, or the one that `certs init` makes."""
+        made = TlsFiles(
+            certificate=self.authority / "pages-cert.pem", key=self.authority / "pages-key.pem"
+        )
+        return self.listen.pages.tls or made
 
 
 def read_config(path: Path, *, python: tuple[int, int] = sys.version_info[:2]) -> Config:

@@ -71,20 +71,24 @@ def _listeners(config: Config, located: Located, python: tuple[int, int]) -> Ite
         "proxy": listen.proxy,
         "endpoints": listen.endpoints,
         "control": listen.control,
-    }
+    } | ({"pages": listen.pages} if config.has_pages else {})
     for name, listener in listeners.items():
         place = ("listen", name)
         for network in listener.plain_text_networks:
             if not is_private(network):
                 message = f"`{network}` is not private, so nobody may speak plain text from there"
                 yield located.problem((*place, "plain_text_networks"), message, _PLAIN)
+        if name == "pages" and listener.plain_text_networks:
+            message = "`pages` speaks TLS to everyone: a card is typed there"
+            hint = "Leave out `plain_text_networks:`."
+            yield located.problem((*place, "plain_text_networks"), message, hint)
         if name == "control" and listener.tls is not None and listener.plain_text_networks:
             message = "`control` has TLS, so nobody may speak plain text to it"
             hint = "Leave out either `tls:` or `plain_text_networks:`."
             yield located.problem((*place, "plain_text_networks"), message, hint)
         if listener.address.host.is_loopback:
             continue
-        speaks_tls = name == "endpoints" or listener.tls is not None
+        speaks_tls = name in {"endpoints", "pages"} or listener.tls is not None
         if not speaks_tls and not listener.plain_text_networks:
             message = f"`{name}` listens beyond loopback ({listener.address}) without TLS"
             yield located.problem(place, message, _PLAIN)
@@ -103,7 +107,7 @@ def _same_ports(config: Config, located: Located) -> Iterator[Problem]:
         "endpoints": listen.endpoints.address,
         "control": listen.control.address,
         "metrics": listen.metrics,
-    }
+    } | ({"pages": listen.pages.address} if config.has_pages else {})
     names = list(binds)
     for place, name in enumerate(names):
         for other in names[:place]:

@@ -81,6 +81,7 @@ class Upkeep:
             await self._purge("answers", self._vault.answers.purge)
             await self._purge("idempotency_keys", self._vault.idempotency.purge)
             await self._purge("notices", self._vault.notices.purge)
+            await self._purge("page_links", self._vault.links.purge)
 
     async def _purge(self, what: str, purge: Callable[[datetime], int]) -> None:
         try:

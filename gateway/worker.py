@@ -41,15 +41,17 @@ class Addresses:
     endpoints: tuple[str, int]
     control: tuple[str, int]
     metrics: tuple[str, int]
+    pages: tuple[str, int] | None = None  # None: no product has pages
 
     def items(self) -> list[tuple[str, tuple[str, int]]]:
         """Listener and address, in the order of the ports' numbers in gateway.yaml."""
-        return [
+        found = [
             ("proxy", self.proxy),
             ("endpoints", self.endpoints),
             ("control", self.control),
             ("metrics", self.metrics),
         ]
+        return found if self.pages is None else [*found, ("pages", self.pages)]
 
 
 class Worker:
@@ -69,6 +71,7 @@ class Worker:
         self.processors, self.charges = made.processors, made.charges
         self._tasks: list[asyncio.Task[None]] = []
         listen = config.listen
+        self._pages, self._pages_port = made.pages, made.pages_port()
         app = health.build({"serving": self._check_serving, "vault": Probe(self._vault.check)})
         made.mount_control(app)
         self._control = Port(
@@ -91,6 +94,7 @@ class Worker:
             await self._engine.start()
             control = await self._claimed(self._control)
             metrics = await self._claimed(self._metrics_port)
+            pages = await self._open_pages()
         except BaseException:  # a cancellation too: what is open is closed
             await self.stop(0.0)
             raise
@@ -110,7 +114,7 @@ class Worker:
         if self.recaptures is not None:
             self._keep_running("recaptures", self.recaptures.jobs.run())
         engine = self._engine.addresses
-        addresses = Addresses(engine["proxy"], engine["endpoints"], control, metrics)
+        addresses = Addresses(engine["proxy"], engine["endpoints"], control, metrics, pages)
         listening = {name: f"{host}:{port}" for name, (host, port) in addresses.items()}
         event("started", version=__version__, listening=listening)
         return addresses
@@ -128,7 +132,8 @@ class Worker:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await asyncio.gather(self._control.close(), self._metrics_port.close())
+        ports = (self._control, self._metrics_port, self._pages_port)
+        await asyncio.gather(*(port.close() for port in ports if port is not None))
         if not self.failed.is_set():
             with contextlib.suppress(VaultUnavailable):
                 await self._inbox.flush()
@@ -152,6 +157,13 @@ class Worker:
         host, port = bound.getsockname()[:2]
         self._egress.claim(ip_address(host), port)
         return host, port
+
+    async def _open_pages(self) -> tuple[str, int] | None:
+        if self._pages is None or self._pages_port is None:
+            return None
+        opened = await self._claimed(self._pages_port)
+        self._pages.links.listens_on(opened[1])
+        return opened
 
     def _check_serving(self) -> None:
         if self._stopping:

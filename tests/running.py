@@ -120,6 +120,7 @@ def settings_for(sandbox, directory, **changes):
             "proxy": "127.0.0.1:0",
             "endpoints": "127.0.0.1:0",
             "control": "127.0.0.1:0",
+            "pages": "127.0.0.1:0",
             "metrics": "127.0.0.1:0",
         },
         "state": str(directory / "state"),

@@ -46,7 +46,8 @@ def init(
     ] = None,
     config: ConfigFile = DEFAULT_CONFIG,
 ) -> None:
-    """Make the development CA, the endpoints' certificate, and the secrets that callers: names.
+    """Make the development CA, the endpoints' and the pages' certificates, and the secrets that
+    callers: names.
 
     What is there is kept. Keys and secrets are readable by their owner alone (0600).
 
@@ -100,6 +101,11 @@ def initialise(config: Config, directory: Path, hostnames: list[str]) -> list[Pa
         made.append(directory / "mitmproxy-ca.pem")
     if make_leaf(directory, "endpoints", (*_LOCAL, *hostnames), now):
         made.append(directory / "endpoints-cert.pem")
+    if config.has_pages and config.listen.pages.tls is None:
+        url = config.pages.url
+        names = _LOCAL if url is None else (url.host, *_LOCAL)
+        if make_leaf(directory, "pages", names, now):
+            made.append(directory / "pages-cert.pem")
     for caller in config.callers.values():
         for method in caller.secrets().values():
             file, _ = method.source()

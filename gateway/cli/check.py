@@ -121,9 +121,10 @@ def _files(config: Config) -> Iterator[Problem]:
 
 def _tls(config: Config) -> dict[str, TlsFiles]:
     own = {"proxy": config.listen.proxy.tls, "control": config.listen.control.tls}
-    return {"endpoints": config.endpoints_tls} | {
-        name: files for name, files in own.items() if files is not None
-    }
+    made = {"endpoints": config.endpoints_tls}
+    if config.has_pages:
+        made["pages"] = config.pages_tls
+    return made | {name: files for name, files in own.items() if files is not None}
 
 
 def _named_files(config: Config) -> Iterator[Problem]:
@@ -166,6 +167,8 @@ def _summary(config: Config, rules: RuleSet | None) -> None:
         f"listens: proxy {listen.proxy.address}, endpoints {listen.endpoints.address}, "
         f"control {listen.control.address}, metrics {listen.metrics}"
     )
+    if config.has_pages:
+        done(f"pages: {listen.pages.address}")
     modes = [f"{name} ({product.mode})" for name, product in config.products.items()]
     done(f"products: {', '.join(modes)}")
     done(f"clients: {', '.join(config.clients)}; callers: {', '.join(config.callers) or 'none'}")

@@ -54,6 +54,11 @@ from gateway.errors.notices import (
     NoticeUnknown,
     WebhookMissing,
 )
+from gateway.errors.pages import (
+    PageLinkOver,
+    PageLinkUnknown,
+    PagesOff,
+)
 from gateway.errors.processors import (
     CredentialsMissing,
     OperationNotSupported,
@@ -175,6 +180,9 @@ __all__ = [
     "NoticeUnknown",
     "OperationNotSupported",
     "OrderIncomplete",
+    "PageLinkOver",
+    "PageLinkUnknown",
+    "PagesOff",
     "PathUnknown",
     "Problem",
     "ProcessorChanged",

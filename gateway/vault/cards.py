@@ -15,7 +15,6 @@ import asyncio
 import json
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import Final
 
 from gateway.audit import Entry, Outcome

@@ -30,6 +30,7 @@ class Purpose(StrEnum):
     NOTICE = "notice"  # seals what clients are told
     CREDENTIAL = "credential"  # seals what processors ask of their callers
     CHARGE = "charge"  # seals who is charged, and what for
+    PAGE_LINK = "page_link"  # seals what a link to one of our pages is for
 
 
 class State(StrEnum):
@@ -68,6 +69,7 @@ class Keyring:
     notice: Sealer
     credential: Sealer
     charge: Sealer
+    page_link: Sealer
 
 
 def new_keys(
@@ -116,6 +118,7 @@ def unlock(rows: Sequence[WrappedKey], kek: Sealer) -> Keyring:
         notice=Sealer(*keys(Purpose.NOTICE)),
         credential=Sealer(*keys(Purpose.CREDENTIAL)),
         charge=Sealer(*keys(Purpose.CHARGE)),
+        page_link=Sealer(*keys(Purpose.PAGE_LINK)),
     )
 
 

@@ -41,6 +41,7 @@ from gateway.vault.foreign import ForeignTable
 from gateway.vault.idempotency import IdempotencyTable
 from gateway.vault.keyring import Keyring, Purpose, WrappedKey, new_keys, unlock
 from gateway.vault.keys import KeyTable
+from gateway.vault.links import LinkTable
 from gateway.vault.model import (
     CvcRow,
     Found,
@@ -86,6 +87,7 @@ class Vault:
     recaptures: RecaptureTable
     idempotency: IdempotencyTable
     cards: CardTable
+    links: LinkTable
     notices: NoticeTable
     credentials: CredentialTable
     charges: ChargeTable
@@ -129,6 +131,7 @@ class Vault:
             database, store, keyring, once=self.idempotency, notices=self.notices,
             clock=clock, aside=self._aside, step=step,
         )  # fmt: skip
+        self.links = LinkTable(database, keyring.page_link, requests, clock, self._aside)
 
     @classmethod
     def open(

@@ -68,7 +68,14 @@ class Old:
 
 
 ALL = [purpose.value for purpose in Purpose]
-LATER = {"idempotency", "repeated", "notice", "credential", "charge"}  # of versions 6 to 9
+LATER = {
+    "idempotency",
+    "repeated",
+    "notice",
+    "credential",
+    "charge",
+    "page_link",
+}  # from version 6 on
 FIRST = Old(1, 4, {"spool", "quarantine", "cvc", "foreign", "recapture"} | LATER)
 SECOND = Old(2, 5, {"recapture"} | LATER)
 THIRD = Old(3, 5, LATER)

@@ -1,0 +1,77 @@
+"""The headers of every answer of the pages' port.
+
+1. Nothing is stored, and a page's address, which holds its secret, is in no Referer.
+2. A page runs our scripts and styles, shows our images, and loads and sends nothing else anywhere. A
+   form goes to the page itself; behind it a browser may be sent to where the link says, no further.
+3. Only the origins that the product lists may frame a page.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+_NOTHING: Final = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+_DENIED: Final = (
+    "accelerometer", "autoplay", "bluetooth", "browsing-topics", "camera", "clipboard-read",
+    "display-capture", "geolocation", "gyroscope", "hid", "microphone", "midi", "payment",
+    "publickey-credentials-get", "screen-wake-lock", "serial", "usb", "xr-spatial-tracking",
+)  # fmt: skip
+FIXED: Final = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": _NOTHING,
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": ", ".join(f"{name}=()" for name in _DENIED),
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Robots-Tag": "noindex, nofollow",
+}
+HSTS: Final = "max-age=31536000"
+
+
+def policy(frame: Sequence[str], *, then: str | None = None) -> dict[str, str]:
+    """The headers of one page. `frame`: the origins that may frame it; `then`: the origin that a
+    browser is sent to behind its form.
+    """
+    forms = "'self'" if then is None else f"'self' {then}"
+    directives = (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self'",
+        f"form-action {forms}",
+        "base-uri 'none'",
+        f"frame-ancestors {' '.join(frame) or chr(39) + 'none' + chr(39)}",
+        "require-trusted-types-for 'script'",
+        "trusted-types 'none'",
+    )
+    headers = {"Content-Security-Policy": "; ".join(directives)}
+    if frame:  # a site that isolates itself may frame it too
+        return headers | {"Cross-Origin-Resource-Policy": "cross-origin"}
+    return headers | {"X-Frame-Options": "DENY"}
+
+
+def fixed(*, hsts: bool) -> dict[str, str]:
+    """What every answer has. `hsts`: the pages have a host name of their own."""
+    return FIXED | ({"Strict-Transport-Security": HSTS} if hsts else {})
+
+
+class Guarded:
+    """An ASGI middleware: gives every answer the headers that it has not itself."""
+
+    def __init__(self, app: ASGIApp, headers: Mapping[str, str]) -> None:
+        self._app, self._headers = app, headers
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def marked(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in self._headers.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        await self._app(scope, receive, marked)

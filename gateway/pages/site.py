@@ -1,0 +1,127 @@
+"""How pages look: templates, words, each product's name and logo. One way from values to a page."""
+
+from __future__ import annotations
+
+import hmac
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from gateway.config import Config
+from gateway.config_pages import ProductPages
+from gateway.errors import VaultUnavailable
+from gateway.pages.about import About
+from gateway.pages.assets import Assets
+from gateway.pages.headers import policy
+from gateway.pages.links import held
+from gateway.pages.locales import Locales, Texts
+from gateway.secret import Secret
+from gateway.vault.link import OpenLink
+
+DIRECTORY: Final = Path(__file__).parent / "templates"
+_TOKEN_LABEL: Final = b"card-gateway form 1\0"
+
+Json = Any  # what JSON may be
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """A browser at the page of a link that is open."""
+
+    link: OpenLink
+    secret: Secret[str]
+    texts: Texts
+    origin: str  # the browser's address
+    about: About
+    more: dict[str, Json] = field(repr=False)
+
+    @property
+    def form_token(self) -> str:
+        """What the page's form sends back: bound to this link, and known to whoever got the page."""
+        message = _TOKEN_LABEL + self.link.row.id.encode()
+        return hmac.digest(self.secret.reveal().encode(), message, "sha256").hex()
+
+
+class Site:
+    """The pages' common part."""
+
+    def __init__(self, config: Config, locales: Locales, assets: Assets) -> None:
+        self.locales, self.assets = locales, assets
+        self._faces: dict[str, ProductPages] = {
+            name: product.pages
+            for name, product in config.products.items()
+            if product.pages is not None
+        }
+        self._templates = Environment(
+            loader=FileSystemLoader(DIRECTORY),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self._templates.globals["asset"] = assets.named
+
+    def visit(self, link: OpenLink, secret: Secret[str], request: Request, origin: str) -> Visit:
+        """What a page's code is given."""
+        about, more = held(link)
+        face = self._faces.get(link.row.product)
+        wanted = (link.row.language, None if face is None else face.language)
+        texts = self.locales.choose(wanted, request.headers.get("accept-language", ""))
+        return Visit(link, secret, texts, origin, about, more)
+
+    def page(
+        self,
+        visit: Visit,
+        template: str,
+        *,
+        status: int = 200,
+        then: str | None = None,
+        **values: object,
+    ) -> Response:
+        """A page of the product. `then`: the origin that a browser is sent to behind the form."""
+        product = visit.link.row.product
+        face, amount = self._faces[product], visit.about.amount
+        common = {
+            "hotel": face.name,
+            "logo": self.assets.logo(product),
+            "about": visit.about,
+            "amount": None if amount is None else amount.written(visit.texts),
+            "form_token": visit.form_token,
+        }
+        html = self._render(template, visit.texts, common | values)
+        return HTMLResponse(html, status, policy(self._frame(product), then=then))
+
+    def over(self, request: Request, link: OpenLink | None = None) -> Response:
+        """The one answer to a link that opens nothing: unknown, used, expired, withdrawn. It tells
+        nothing of the hotel. Only who may frame it differs: whoever sent a real link's secret gets it
+        where the page itself would have stood.
+        """
+        frame = () if link is None else self._frame(link.row.product)
+        return self._plain(request, "over.html", 404, frame)
+
+    def failed(self, request: Request, error: Exception) -> Response:
+        """A page could not be shown, or what it sent could not be taken: nothing was done."""
+        later = isinstance(error, VaultUnavailable)
+        status = getattr(error, "status", 500)
+        link: OpenLink | None = getattr(request.state, "link", None)
+        frame = () if link is None else self._frame(link.row.product)
+        return self._plain(request, "failed.html", status, frame, later=later)
+
+    def _plain(
+        self, request: Request, template: str, status: int, frame: tuple[str, ...], **values: object
+    ) -> Response:
+        texts = self.locales.choose((), request.headers.get("accept-language", ""))
+        return HTMLResponse(self._render(template, texts, values), status, policy(frame))
+
+    def _render(self, template: str, texts: Texts, values: dict[str, object]) -> str:
+        return self._templates.get_template(template).render(
+            t=texts, language=texts.language, **values
+        )
+
+    def _frame(self, product: str) -> tuple[str, ...]:
+        face = self._faces.get(product)
+        return () if face is None else tuple(one.base for one in face.origins)
