@@ -15,6 +15,7 @@ import asyncio
 import json
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Final
 
 from gateway.audit import Entry, Outcome

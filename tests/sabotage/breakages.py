@@ -10,6 +10,7 @@ from tests.sabotage import (
     control,
     messages,
     operating,
+    pages,
     processors,
     recapture,
     vault,
@@ -29,4 +30,5 @@ BREAKAGES: tuple[Breakage, ...] = (
     *recapture.BREAKAGES,
     *webhooks.BREAKAGES,
     *processors.BREAKAGES,
+    *pages.BREAKAGES,
 )

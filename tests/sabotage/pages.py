@@ -1,0 +1,85 @@
+"""Pages in a browser: what links, headers and forms promise."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from tests.sabotage.breakage import Breakage
+
+PAGES: Final = ("tests/pages/test_pages.py",)
+LINKS: Final = ("tests/vault/test_vault_links.py",)
+
+BREAKAGES: Final = [
+    Breakage(
+        "keep a link's secret in clear",
+        "P35",
+        "gateway/vault/links.py",
+        '    return hashlib.sha256(_LABEL + secret.reveal().encode("utf-8", "surrogatepass")).digest()',
+        '    return hashlib.sha256(_LABEL).digest() + secret.reveal().encode("utf-8", "surrogatepass")',
+        LINKS,
+    ),
+    Breakage(
+        "do what a link is for, and leave it open",
+        "P35",
+        "gateway/vault/links.py",
+        "        self._put(connection, replace(link, held=held), LinkState.USED)",
+        "        self._put(connection, replace(link, held=held), LinkState.OPEN)",
+        LINKS,
+    ),
+    Breakage(
+        "use a link after its end",
+        "P35",
+        "gateway/vault/links.py",
+        "        if link is None or link.row.state_at(self._clock()) is not LinkState.OPEN:",
+        "        if link is None or link.row.state is not LinkState.OPEN:",
+        LINKS,
+    ),
+    Breakage(
+        "show the page of a link that is not open",
+        "P35",
+        "gateway/pages/app.py",
+        "        if link.row.state_at(self._clock()) is not LinkState.OPEN:",
+        "        if link.row.state_at(self._clock()) is LinkState.REVOKED:",
+        PAGES,
+    ),
+    Breakage(
+        "let browsers store pages",
+        "P35",
+        "gateway/pages/headers.py",
+        '    "Cache-Control": "no-store",\n',
+        "",
+        PAGES,
+    ),
+    Breakage(
+        "let any site frame a page",
+        "P35",
+        "gateway/pages/headers.py",
+        """        f"frame-ancestors {' '.join(frame) or chr(39) + 'none' + chr(39)}",""",
+        """        f"frame-ancestors {'*' if frame else chr(39) + 'none' + chr(39)}",""",
+        PAGES,
+    ),
+    Breakage(
+        "take a form that another site sends",
+        "P35",
+        "gateway/pages/app.py",
+        '_OUR_OWN: Final = {"same-origin", "none"}',
+        '_OUR_OWN: Final = {"same-origin", "none", "same-site", "cross-site"}',
+        PAGES,
+    ),
+    Breakage(
+        "take a form without the page's token",
+        "P35",
+        "gateway/pages/app.py",
+        "        if not hmac.compare_digest(form.text(TOKEN_FIELD).encode(), visit.form_token.encode()):",
+        "        if len(form.text(TOKEN_FIELD)) != len(visit.form_token) and form.text(TOKEN_FIELD) == 'x':",
+        PAGES,
+    ),
+    Breakage(
+        "give a page's address to the sites that it leads to",
+        "P35",
+        "gateway/pages/headers.py",
+        '    "Referrer-Policy": "no-referrer",\n',
+        "",
+        PAGES,
+    ),
+]
