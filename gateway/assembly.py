@@ -19,6 +19,7 @@ from gateway.channels import paycomet
 from gateway.charges import parts as charges
 from gateway.config import Config
 from gateway.control import api
+from gateway.control.captures import CaptureCalls
 from gateway.control.cards import CardCalls
 from gateway.control.cards_guessing import Guessing
 from gateway.control.charges import ChargeCalls
@@ -37,6 +38,7 @@ from gateway.metrics import Metrics
 from gateway.outgoing import Outgoing
 from gateway.pages import parts as pages
 from gateway.pages.app import Kind
+from gateway.pages.capture import Capture
 from gateway.pipeline import Pipeline, Stages
 from gateway.processors import parts as processors
 from gateway.recapture import parts as recapture
@@ -101,16 +103,28 @@ class Assembly:
 
     def pages_port(self) -> Port | None:
         """The port of the pages, not open yet; None where no product has pages."""
-        kinds: list[Kind] = []
-        return None if self.pages is None else self.pages.port(*kinds)
+        if self.pages is None:
+            return None
+        completion = None if self.recaptures is None else self.recaptures.completion
+        kinds: list[Kind] = [
+            Capture(
+                site=self.pages.site,
+                vault=self.vault,
+                access=self.access,
+                completion=completion,
+                clock=self.clock,
+            )
+        ]
+        return self.pages.port(*kinds)
 
     def _calls(self) -> list[APIRouter]:
         limits, clock = self.config.limits, self.clock
         window = timedelta(minutes=limits.unknown_tokens_minutes)
         guessing = Guessing(limits.unknown_tokens, window, clock)
+        cards = CardCalls(self.vault, self.access, guessing, self.metrics, clock)
         calls = [
             Exchanges(self.vault.answers, self.replay, clock).router,
-            CardCalls(self.vault, self.access, guessing, self.metrics, clock).router,
+            cards.router,
             ProcessorCalls(self.processors, self.vault.credentials, self.access, clock).router,
             NoticeCalls(self.vault.notices, self.access, clock).router,
         ]
@@ -124,8 +138,19 @@ class Assembly:
                 clock=clock,
             ).router
         )
-        if self.recaptures is not None:
-            calls.append(RecaptureCalls(self.recaptures, self.access, clock).router)
+        made = self.recaptures
+        if made is not None:
+            calls.append(RecaptureCalls(made, self.access, clock).router)
+        if self.pages is not None:
+            captures = CaptureCalls(
+                links=self.pages.links,
+                locales=self.pages.site.locales,
+                access=self.access,
+                cards=cards,
+                recaptures=None if made is None else made.recaptures,
+                clock=clock,
+            )
+            calls.append(captures.router)
         return calls
 
 

@@ -29,7 +29,9 @@ class Action(StrEnum):
     REFUND = "refund"  # to give it back
     LOOK = "look"  # what became of a charge
     DISPUTE = "dispute"  # a client says that the guest contests a charge
+    HOLD = "hold"  # a security code that a guest typed, for minutes
     LINK_CREATE = "link_create"  # a link to one of our pages; the exchange is its id
+    LINK_USE = "link_use"  # its page did what it was for
     LINK_REVOKE = "link_revoke"
     KEY_CREATE = "key_create"
     KEY_REVOKE = "key_revoke"

@@ -195,6 +195,10 @@ class Access:
             admission.products, route=route, named=named, system=system, hotel=hotel
         )
 
+    def product_named(self, name: str) -> Product:
+        """The product of a name, as it is now. Raises ProductUnknown."""
+        return self._products.named(name)
+
     def holds_cvcs(self, products: frozenset[str]) -> bool:
         """Whether one of these products holds security codes for minutes."""
         return self._products.holds_cvcs(products)

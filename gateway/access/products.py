@@ -82,6 +82,10 @@ class Products:
         """Whether one of these products holds security codes."""
         return any(self._products[name].hold_cvc is not None for name in names)
 
+    def named(self, name: str) -> Product:
+        """The product of a name. Raises ProductUnknown."""
+        return self._permitted(name, None)
+
     def by_terminal(
         self, permitted: frozenset[str] | None, merchant_code: str, terminal: int
     ) -> str:

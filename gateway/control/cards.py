@@ -51,6 +51,7 @@ from gateway.exchange import new_id
 from gateway.headers import Headers
 from gateway.metrics import Metrics
 from gateway.secret import Secret
+from gateway.vault.cards import KeptCard
 from gateway.vault.idempotency import Once
 from gateway.vault.model import NewCard, Wanted
 from gateway.vault.service import Vault
@@ -206,6 +207,10 @@ class CardCalls:
                 lambda want, named: self._vault.cards.forget_booking(want, booking, named, once),
             )  # fmt: skip
         return Response(status_code=204)
+
+    async def shown_to(self, caller: Caller, alias: str, entry: Entry) -> KeptCard:
+        """A card that another call names by its token. Raises NoSuchToken, TokensGuessed."""
+        return await self._known(caller, alias, entry, self._vault.cards.show)
 
     # --- inside -----------------------------------------------------------------------------------
 

@@ -55,9 +55,11 @@ from gateway.errors.notices import (
     WebhookMissing,
 )
 from gateway.errors.pages import (
+    CvcNotHeld,
     PageLinkOver,
     PageLinkUnknown,
     PagesOff,
+    TooManyTries,
 )
 from gateway.errors.processors import (
     CredentialsMissing,
@@ -154,6 +156,7 @@ __all__ = [
     "ConfigurationError",
     "ContactRequired",
     "CredentialsMissing",
+    "CvcNotHeld",
     "CvcUnavailable",
     "EventMalformed",
     "EventNotSupported",
@@ -213,6 +216,7 @@ __all__ = [
     "TokenNotIssued",
     "TokenUnknown",
     "TokensGuessed",
+    "TooManyTries",
     "UpstreamForbidden",
     "UpstreamInvalid",
     "UpstreamTimeout",

@@ -23,3 +23,15 @@ class PageLinkOver(GatewayError):
     code, status = "page_link_over", 409
     text = "The link is open no more: it was used, has expired or was withdrawn."
     action = "Look at its state; make another link if one is needed."
+
+
+class TooManyTries(GatewayError):
+    code, status = "too_many_tries", 429
+    text = "The page was sent too often."
+    action = "Wait ten minutes."
+
+
+class CvcNotHeld(GatewayError):
+    code, status = "cvc_not_held", 422
+    text = "The product holds no security codes, so that a link can not ask for one."
+    action = "Give it hold_cvc_minutes in gateway.yaml, or ask for the whole card."

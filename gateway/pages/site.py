@@ -13,7 +13,6 @@ from starlette.responses import HTMLResponse, Response
 
 from gateway.config import Config
 from gateway.config_pages import ProductPages
-from gateway.errors import VaultUnavailable
 from gateway.pages.about import About
 from gateway.pages.assets import Assets
 from gateway.pages.headers import policy
@@ -24,6 +23,9 @@ from gateway.vault.link import OpenLink
 
 DIRECTORY: Final = Path(__file__).parent / "templates"
 _TOKEN_LABEL: Final = b"card-gateway form 1\0"
+
+# What a visitor is told to do, by the status of what went wrong.
+_TEXTS: Final = {503: "failed.later", 429: "failed.wait"}
 
 Json = Any  # what JSON may be
 
@@ -105,11 +107,11 @@ class Site:
 
     def failed(self, request: Request, error: Exception) -> Response:
         """A page could not be shown, or what it sent could not be taken: nothing was done."""
-        later = isinstance(error, VaultUnavailable)
         status = getattr(error, "status", 500)
+        text = _TEXTS.get(status, "failed.again")
         link: OpenLink | None = getattr(request.state, "link", None)
         frame = () if link is None else self._frame(link.row.product)
-        return self._plain(request, "failed.html", status, frame, later=later)
+        return self._plain(request, "failed.html", status, frame, text=text)
 
     def _plain(
         self, request: Request, template: str, status: int, frame: tuple[str, ...], **values: object

@@ -149,6 +149,19 @@ class LinkTable:
             raise PageLinkOver
         self._put(connection, replace(link, held=held), LinkState.USED)
 
+    async def used(self, entry: Entry, finish: Callable[[Connection], None]) -> None:
+        """Does `finish`, which uses a link up, in a transaction of its own with its audit entry.
+
+        Raises what `finish` raises.
+        """
+
+        def do(connection: Connection, _: datetime) -> Done:
+            finish(connection)
+            audit.append(connection, [replace(entry, outcome=Outcome.DONE)])
+            return Done(entry.product, b"")
+
+        await self._requests.write("link_use", entry, None, do)
+
     def purge(self, now: datetime) -> int:
         """Erases links long after their end; how many. Blocks. Raises VaultUnavailable."""
         before = (stamp(now - KEPT),)

@@ -34,6 +34,7 @@ from gateway.vault.answers import AnswerTable
 from gateway.vault.aside import Aside
 from gateway.vault.cards import CardTable
 from gateway.vault.charges import ChargeTable
+from gateway.vault.codes import CodeTable
 from gateway.vault.credentials import CredentialTable
 from gateway.vault.cvcs import CvcTable
 from gateway.vault.entries import stamp
@@ -91,6 +92,7 @@ class Vault:
     notices: NoticeTable
     credentials: CredentialTable
     charges: ChargeTable
+    codes: CodeTable
 
     def __init__(
         self,
@@ -132,6 +134,7 @@ class Vault:
             clock=clock, aside=self._aside, step=step,
         )  # fmt: skip
         self.links = LinkTable(database, keyring.page_link, requests, clock, self._aside)
+        self.codes = CodeTable(store, keyring, requests)
 
     @classmethod
     def open(

@@ -7,6 +7,7 @@ from typing import Final
 from tests.sabotage.breakage import Breakage
 
 PAGES: Final = ("tests/pages/test_pages.py",)
+CAPTURE: Final = ("tests/pages/test_capture.py",)
 LINKS: Final = ("tests/vault/test_vault_links.py",)
 
 BREAKAGES: Final = [
@@ -81,5 +82,45 @@ BREAKAGES: Final = [
         '    "Referrer-Policy": "no-referrer",\n',
         "",
         PAGES,
+    ),
+    Breakage(
+        "keep a guest's card and leave its link open",
+        "P24",
+        "gateway/pages/capture.py",
+        "        self._vault.links.use(connection, row.id, held)\n",
+        "",
+        CAPTURE,
+    ),
+    Breakage(
+        "send a guest back to any site that a link names",
+        "P35",
+        "gateway/control/captures.py",
+        "            raise origin_not_listed()",
+        "            origin_not_listed()",
+        CAPTURE,
+    ),
+    Breakage(
+        "show a guest's card number in the page again",
+        "P16",
+        "gateway/pages/capture_form.py",
+        '    sent = form.secret("number").reveal()\n',
+        '    sent = typed.values["number"] = form.secret("number").reveal()\n',
+        CAPTURE,
+    ),
+    Breakage(
+        "let a page be sent as often as anyone likes",
+        "P35",
+        "gateway/pages/tries.py",
+        "            raise TooManyTries",
+        "            tried.clear()",
+        CAPTURE,
+    ),
+    Breakage(
+        "give a capture link to any client that asks",
+        "P06",
+        "gateway/vault/links.py",
+        "            or self.client not in {None, link.row.client}\n",
+        "",
+        (*CAPTURE, *LINKS),
     ),
 ]
