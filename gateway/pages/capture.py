@@ -26,7 +26,7 @@ from gateway.errors import GatewayError, NoSuchToken, PageLinkOver, ProductUnkno
 from gateway.log import event
 from gateway.pages.capture_form import Typed, read_typed
 from gateway.pages.capture_order import Order, Profile, result_of
-from gateway.pages.capture_recapture import send, wrong_field
+from gateway.pages.capture_recapture import NOT_TAKEN, send, wrong_field
 from gateway.pages.countries import CODES
 from gateway.pages.form import Form
 from gateway.pages.links import hold
@@ -158,7 +158,9 @@ class Capture:
         name, text = found
         if name is not None:
             typed.wrong[name] = text
-        return self._form(visit, order, typed, error.status, alert=text)
+        # The whole card may be meant; a line of an address is told at its field.
+        alert = None if name is not None and text != NOT_TAKEN else text
+        return self._form(visit, order, typed, error.status, alert=alert)
 
     async def _used(
         self, visit: Visit, order: Order, token: Token, result: dict[str, Json], typed: Typed

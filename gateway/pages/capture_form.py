@@ -116,7 +116,7 @@ def _contact(form: Form, typed: Typed, given: str, family: str) -> dict[str, obj
     }
     country = typed.values["country_code"] = form.text("country_code")[:2]
     if country not in CODES:
-        typed.wrong["country_code"] = "wrong.country"
+        typed.wrong["country_code"] = "wrong.country_code"
     address = {name: text for name, text in lines.items() if text} | {"country_code": country}
     return {"given_name": given, "family_name": family, "address": address}
 

@@ -21,6 +21,7 @@ from gateway.pages.site import Visit
 from gateway.recapture.completion import Completion, Who
 from gateway.recapture.form import CardForm
 
+NOT_TAKEN: Final = "wrong.not_taken"
 _OVER: Final = (LinkExpired, LinkUnknown, RecaptureClosed, RecaptureUnknown)
 # Which of the page's fields a word of Rapid's is about: `payments.number.invalid`.
 _FIELDS: Final = {
@@ -29,6 +30,7 @@ _FIELDS: Final = {
     "line_1": "line_1", "line_2": "line_2", "city": "city", "country_code": "country_code",
     "state_province_code": "state_province_code", "postal_code": "postal_code",
 }  # fmt: skip
+_OF_THE_CARD: Final = {"number", "expiry", "security_code"}
 
 
 async def send(
@@ -48,8 +50,8 @@ def wrong_field(error: GatewayError) -> tuple[str | None, str] | None:
         return None
     if isinstance(error, ChangeRefused):
         parts = [part for kind in error.types for part in kind.split(".")]
-        named = [_FIELDS[part] for part in parts if part in _FIELDS]
-        return (named[0] if named else "number", "wrong.not_taken")
+        name = next((_FIELDS[part] for part in parts if part in _FIELDS), "number")
+        return name, NOT_TAKEN if name in _OF_THE_CARD else f"wrong.{name}"
     if isinstance(error, CardNotKept):
         return "number", "wrong.number_test"
     if isinstance(error, RecaptureInProgress):

@@ -61,6 +61,7 @@ class Site:
         self._templates = Environment(
             loader=FileSystemLoader(DIRECTORY),
             autoescape=True,
+            auto_reload=False,  # templates are those that the process started with
             undefined=StrictUndefined,
             trim_blocks=True,
             lstrip_blocks=True,

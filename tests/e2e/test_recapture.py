@@ -27,7 +27,7 @@ def partner(sandbox):
 def start(own_gateway, sandbox, tmp_path):
     """A gateway with recaptures; `webhook` is the PMS's path, `changes` are of the settings."""
 
-    def start(webhook="/rapid", *, caller=None, **changes):
+    def start(webhook="/rapid", *, caller=None, gateway=None, **changes):
         for name, text in {
             "rapid-key": "sandbox-key",
             "rapid-secret": "sandbox-secret",
@@ -49,6 +49,7 @@ def start(own_gateway, sandbox, tmp_path):
             },
         }
         return own_gateway(
+            **(gateway or {}),
             callers={"expedia": caller or {"networks": ["127.0.0.0/8"]}},
             recaptures={
                 "expedia-rapid": {k: v for k, v in (settings | changes).items() if v is not None}

@@ -45,7 +45,7 @@
       const fits = new RegExp(brand() ? (amex ? "^\\d{4}$" : "^\\d{3}$") : "^\\d{3,4}$").test(input.value.trim());
       return fits ? "" : (amex ? said.codeAmex : said.code);
     },
-    country_code: (input) => (input.value ? "" : said.country),
+    country_code: (input) => (input.value ? "" : said.countryCode),
   };
   const missing = { holder: said.holder, given_name: said.givenName, family_name: said.familyName, line_1: said["line-1"], city: said.city };
   for (const name of Object.keys(missing)) {
@@ -77,6 +77,8 @@
     input.setSelectionRange(caret, caret);
     const found = brandOf(number);
     document.getElementById("brand").textContent = names[found] || found.charAt(0).toUpperCase() + found.slice(1);
+    const hint = document.getElementById("security_code-hint");
+    if (hint) hint.textContent = found === "amex" ? said.hintAmex : said.hint;
   };
   const slash = (input, event) => {
     if (event.inputType && event.inputType.startsWith("delete")) return;
@@ -84,6 +86,12 @@
     if (/^[2-9]$/.test(number)) input.value = "0" + number + "/";
     else if (/^\d{2,}$/.test(input.value)) input.value = number.slice(0, 2) + "/" + number.slice(2, 6);
   };
+
+  // While the button is pressed no line appears above it: it would move away from under the finger.
+  const button = form.querySelector("button");
+  let pressed = false;
+  button.addEventListener("pointerdown", () => { pressed = true; });
+  for (const name of ["pointerup", "pointercancel"]) window.addEventListener(name, () => { pressed = false; });
 
   const inputs = [...form.elements].filter((input) => document.getElementById(input.name + "-wrong"));
   for (const input of inputs) {
@@ -94,7 +102,7 @@
       if (full || input.hasAttribute("aria-invalid")) check(input);
     });
     input.addEventListener("blur", () => {
-      if (input.value) check(input);
+      if (input.value && !pressed) check(input);
     });
   }
   form.addEventListener("submit", (event) => {
@@ -104,7 +112,6 @@
       wrong[0].focus();
       return;
     }
-    const button = form.querySelector("button");
     button.disabled = true;
     button.textContent = said.sending;
   });
