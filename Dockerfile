@@ -18,7 +18,7 @@ WORKDIR /var/lib/card-gateway
 # gateway.yaml is yours: mount it at /etc/card-gateway/gateway.yaml, with `state: /var/lib/card-gateway`
 # on a volume and `listen:` beyond loopback (TLS, or the container network named as private).
 VOLUME /var/lib/card-gateway
-EXPOSE 8080 8443
+EXPOSE 8080 8443 8444
 # /readyz answers on the control port, which stays on the container's loopback.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=20s \
   CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8081/readyz', timeout=4)"]

@@ -30,6 +30,7 @@ ELSEWHERE = {
     "docs/cards.md": "tests/control/test_control_cards_docs.py",
     "docs/compatibility.md": "tests/clients/test_clients.py",
     "docs/octorate.md": "tests/sandbox/test_octorate_page.py",
+    "docs/pages.md": "tests/pages/test_pages_docs.py",
     "docs/paycomet-clients.md": "tests/clients/test_paycomet_clients.py",
     "docs/paycomet-siteminder.md": "tests/e2e/test_paycomet_siteminder.py",
     "docs/processors.md": "tests/processors/test_processors_docs.py",
