@@ -23,13 +23,29 @@ from gateway.audit import Action, Entry, Outcome
 from gateway.cards.card import Booking
 from gateway.cards.pan import brand_of, mask
 from gateway.control.caller import Caller, needs
+from gateway.control.captures_document import MAKE
 from gateway.control.captures_form import CaptureForm, origin_not_listed, read_capture
 from gateway.control.cards import CardCalls
-from gateway.control.idempotency import PARAMETER, InFlight
-from gateway.errors import CvcNotHeld, RecaptureUnknown, RequestInvalid
+from gateway.control.document import refusals
+from gateway.control.idempotency import ONCE, InFlight
+from gateway.errors import (
+    CvcNotHeld,
+    IdempotencyKeyReused,
+    NoSuchToken,
+    PageLinkOver,
+    PageLinkUnknown,
+    PagesOff,
+    ProductNotPermitted,
+    ProductUnknown,
+    RecaptureUnknown,
+    RecordDamaged,
+    RequestInProgress,
+    RequestInvalid,
+    TokensGuessed,
+)
 from gateway.exchange import new_id
 from gateway.pages.about import About
-from gateway.pages.capture_order import KnownCard, Order, Profile
+from gateway.pages.capture_order import KnownCard, Order
 from gateway.pages.links import Links, NewLink, held
 from gateway.pages.locales import Locales
 from gateway.recapture.service import SYSTEM, Recaptures
@@ -38,43 +54,12 @@ from gateway.vault.link import LinkKind, OpenLink
 from gateway.vault.links import Whose
 
 ROUTE: Final = "control/capture-links"  # in the audit
-_TEXT: Final = {"type": "string"}
-_PROPERTIES: Final[dict[str, Any]] = {  # Any: a JSON schema
-    "profile": {"type": "string", "enum": [one.value for one in Profile]},
-    "product": _TEXT,
-    "booking": {
-        "type": "object",
-        "required": ["system"],
-        "properties": {
-            "system": _TEXT,
-            "hotel": _TEXT,
-            "id": _TEXT,
-            "departure": {"type": "string", "format": "date"},
-        },
-    },
-    "language": _TEXT,
-    "purpose": _TEXT,
-    "amount": {
-        "type": "object",
-        "required": ["value", "currency"],
-        "properties": {"value": {"type": "integer"}, "currency": _TEXT},
-    },
-    "return_url": {"type": "string", "format": "uri"},
-    "expires_in_minutes": {"type": "integer"},
-    "token": _TEXT,
-    "recapture": _TEXT,
-}
-_BODY: Final[dict[str, Any]] = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "application/json": {
-                "schema": {"type": "object", "required": ["profile"], "properties": _PROPERTIES}
-            }
-        },
-    },
-    "parameters": [PARAMETER],
-}
+_REPEATED: Final = (RequestInProgress, IdempotencyKeyReused)
+_OF_LINK: Final = (PageLinkUnknown, RecordDamaged)
+_MAKING: Final = (
+    CvcNotHeld, NoSuchToken, PagesOff, ProductNotPermitted, ProductUnknown, RecaptureUnknown,
+    RecordDamaged, TokensGuessed,
+)  # fmt: skip
 
 MayManage = Annotated[Caller, Depends(needs("cards"))]
 
@@ -149,10 +134,13 @@ class CaptureCalls:
         self.router = APIRouter(prefix="/capture-links", tags=["capture links"])
         add = self.router.add_api_route
         add("", self.make, methods=["POST"], status_code=201, response_model=ShownCapture,
-            summary="Make a capture link", openapi_extra=_BODY)  # fmt: skip
-        add("/{id}", self.one, methods=["GET"], response_model=ShownCapture, summary="One link")
-        add("/{id}", self.revoke, methods=["DELETE"], status_code=204,
-            summary="Withdraw it", openapi_extra={"parameters": [PARAMETER]})  # fmt: skip
+            summary="Make a capture link", openapi_extra=MAKE,
+            responses=refusals(*_MAKING, *_REPEATED))  # fmt: skip
+        add("/{id}", self.one, methods=["GET"], response_model=ShownCapture, summary="One link",
+            responses=refusals(*_OF_LINK))  # fmt: skip
+        add("/{id}", self.revoke, methods=["DELETE"], status_code=204, summary="Withdraw it",
+            openapi_extra=ONCE,
+            responses=refusals(PageLinkOver, *_OF_LINK, *_REPEATED))  # fmt: skip
 
     async def make(self, caller: MayManage, request: Request) -> Response:
         """Makes a link. Its page asks for what the profile names; the token of the card comes in a

@@ -29,7 +29,7 @@ _KNOWN: Final = {
     "expires_in_minutes", "token", "recapture",
 }  # fmt: skip
 _CURRENCY: Final = re.compile(r"[A-Z]{3}")
-_LARGEST: Final = 10**10  # minor units; card numbers have more digits
+LARGEST: Final = 10**10  # minor units; card numbers have more digits
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class CaptureForm:
 
 class _Fields(Fields):
     def optional_text(self, name: str) -> str | None:
-        return self.text(name) if self._at(name) is not None else None
+        return self.text(name) if name in self._said else None
 
     def one_of(self, name: str, known: Collection[str]) -> str:
         value = self._at(name)
@@ -74,7 +74,7 @@ class _Fields(Fields):
         if not isinstance(currency, str) or not _CURRENCY.fullmatch(currency):
             self._note("amount.currency", "not_a_currency")
             currency = ""
-        return Amount(self.whole("amount.value", 1, _LARGEST), currency)
+        return Amount(self.whole("amount.value", 1, LARGEST), currency)
 
     def url(self, name: str) -> Https | None:
         value = self._at(name)

@@ -14,7 +14,7 @@ from gateway.processors.currency import EXPONENTS
 
 LINE: Final[Schema] = {"type": "string", "minLength": 1, "maxLength": LONGEST}
 NAMED: Final[Schema] = {"type": "string", "pattern": f"^{NAME.pattern}$"}
-_DATE: Final[Schema] = {"type": "string", "format": "date"}
+DATE: Final[Schema] = {"type": "string", "format": "date"}
 _EXPIRY: Final[Schema] = {
     "expiration_month": {"type": "string", "pattern": MONTH, "description": "`8` or `08`"},
     "expiration_year": {"type": "string", "pattern": YEAR, "description": "`29` or `2029`"},
@@ -22,8 +22,8 @@ _EXPIRY: Final[Schema] = {
 CURRENCY: Final[Schema] = {"type": "string", "enum": sorted(EXPONENTS), "description": "ISO 4217"}
 
 _VIRTUAL: Final = {
-    "active_from": _DATE,
-    "active_until": _DATE,
+    "active_from": DATE,
+    "active_until": DATE,
     "balance": LINE,
     "currency": CURRENCY,
 }
@@ -31,7 +31,7 @@ _BOOKING: Final = {
     "system": NAMED,
     "hotel": LINE,
     "id": LINE,
-    "departure": _DATE,
+    "departure": DATE,
     "virtual": closed(_VIRTUAL),
 }
 _CARD: Final = {
