@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Final
 
 from gateway.control.captures_form import LARGEST, MOST_MINUTES
-from gateway.control.cards_document import DATE, LINE, NAMED
+from gateway.control.cards_document import CURRENCY, DATE, LINE, NAMED
 from gateway.control.document import Schema, body, closed
 from gateway.control.idempotency import ONCE
 from gateway.pages.capture_order import Profile
 
 _AMOUNT: Final[Schema] = {
     "value": {"type": "integer", "minimum": 1, "maximum": LARGEST, "description": "minor units"},
-    "currency": {"type": "string", "pattern": "^[A-Z]{3}$"},
+    "currency": CURRENCY,
 }
 _BOOKING: Final[Schema] = {"system": NAMED, "hotel": LINE, "id": LINE, "departure": DATE}
 _LINK: Final[Schema] = {

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
@@ -20,6 +19,7 @@ from gateway.control.cards_form import Fields
 from gateway.errors import RequestInvalid
 from gateway.pages.about import Amount
 from gateway.pages.capture_order import Profile
+from gateway.processors.currency import EXPONENTS
 from gateway.secret import Secret
 
 MINUTES: Final = 24 * 60
@@ -28,7 +28,6 @@ _KNOWN: Final = {
     "profile", "product", "booking", "language", "purpose", "amount", "return_url",
     "expires_in_minutes", "token", "recapture",
 }  # fmt: skip
-_CURRENCY: Final = re.compile(r"[A-Z]{3}")
 LARGEST: Final = 10**10  # minor units; card numbers have more digits
 
 
@@ -71,7 +70,7 @@ class _Fields(Fields):
     def amount(self) -> Amount:
         self.of("amount", {"value", "currency"})
         currency = self._at("amount.currency")
-        if not isinstance(currency, str) or not _CURRENCY.fullmatch(currency):
+        if not isinstance(currency, str) or currency not in EXPONENTS:
             self._note("amount.currency", "not_a_currency")
             currency = ""
         return Amount(self.whole("amount.value", 1, LARGEST), currency)

@@ -4,18 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from gateway.cards.card import Booking
 from gateway.pages.locales import Texts
-
-# ISO 4217: how many digits a currency's minor unit has, where it is not two.
-_MINOR: Final = {
-    **dict.fromkeys(
-        ("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "UYI", "VND",
-         "VUV", "XAF", "XOF", "XPF"), 0),
-    **dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3),
-}  # fmt: skip
+from gateway.processors.currency import EXPONENTS
 
 Json = Any  # what JSON may be
 
@@ -29,7 +22,7 @@ class Amount:
 
     def written(self, texts: Texts) -> str:
         """`1.234,50 EUR`, as the language has it."""
-        digits = _MINOR.get(self.currency, 2)
+        digits = EXPONENTS[self.currency]
         whole, rest = divmod(self.value, 10**digits)
         text = f"{whole:,}".replace(",", texts("number.thousands"))
         if digits:
