@@ -33,6 +33,14 @@ class Action(StrEnum):
     LINK_CREATE = "link_create"  # a link to one of our pages; the exchange is its id
     LINK_USE = "link_use"  # its page did what it was for
     LINK_REVOKE = "link_revoke"
+    REVEAL = "reveal"  # a card's number, to a viewer; the exchange is the link's id
+    VIEWER_INVITE = "viewer_invite"
+    VIEWER_CHOOSE = "viewer_choose"  # a secret code, by its own person
+    VIEWER_CODE = "viewer_code"  # a secret code was tried
+    VIEWER_LOCK = "viewer_lock"  # by another person, or by five wrong codes
+    VIEWER_UNLOCK = "viewer_unlock"  # by another person
+    VIEWER_RESET = "viewer_reset"  # by another person: a new code is to be chosen
+    VIEWER_DISABLE = "viewer_disable"
     KEY_CREATE = "key_create"
     KEY_REVOKE = "key_revoke"
 
@@ -60,10 +68,11 @@ class Entry:
     action: Action
     outcome: Outcome
     client: str = ""  # the client's name, or the caller's of a push
-    key: str = ""  # the key's id, never the key
+    key: str = ""  # the key's id, never the key; the viewer's whose secret code it was
     origin: str = ""  # the client's address
     route: str = ""
     product: str = ""
     iduser: int | None = None
     booking: str = ""
     detail: str = ""  # a stable code, never free text
+    subject: str = ""  # the id of what it is about, where that is no card: a viewer, a link

@@ -127,6 +127,15 @@ from gateway.errors.vault import (
     VaultBusy,
     VaultUnavailable,
 )
+from gateway.errors.viewers import (
+    CodesBusy,
+    CodeWrong,
+    SecondPersonRequired,
+    ViewerExists,
+    ViewerLocked,
+    ViewerNotReady,
+    ViewerUnknown,
+)
 
 __all__ = [
     "AmountTooHigh",
@@ -152,6 +161,8 @@ __all__ = [
     "ChargeNotAllowed",
     "ChargeUnknown",
     "ClientGone",
+    "CodeWrong",
+    "CodesBusy",
     "CodingNotSupported",
     "ConfigurationError",
     "ContactRequired",
@@ -207,6 +218,7 @@ __all__ = [
     "RequestTimeout",
     "RouteUnknown",
     "ScopeMissing",
+    "SecondPersonRequired",
     "StandInForbidden",
     "Stopping",
     "TargetAmbiguous",
@@ -225,6 +237,10 @@ __all__ = [
     "UpstreamUntrusted",
     "VaultBusy",
     "VaultUnavailable",
+    "ViewerExists",
+    "ViewerLocked",
+    "ViewerNotReady",
+    "ViewerUnknown",
     "VirtualCardExcluded",
     "WebhookMissing",
 ]

@@ -12,11 +12,11 @@ from gateway.vault.sqlite import Connection
 
 _INSERT: Final = (
     "INSERT INTO audit (at, exchange, action, outcome, client, key, origin, route, product, iduser,"
-    " booking, detail) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    " booking, detail, subject) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 _READ: Final = (
     "SELECT id, at, exchange, action, outcome, client, key, origin, route, product, iduser,"
-    " booking, detail FROM audit WHERE id > ? ORDER BY id LIMIT ?"
+    " booking, detail, subject FROM audit WHERE id > ? ORDER BY id LIMIT ?"
 )
 
 
@@ -44,7 +44,7 @@ def append(
         row = (
             at, entry.exchange, entry.action.value, entry.outcome.value, entry.client, entry.key,
             entry.origin, entry.route, entry.product, entry.iduser if named is None else named,
-            entry.booking, entry.detail,
+            entry.booking, entry.detail, entry.subject,
         )  # fmt: skip
         rows.append(row)
     connection.executemany(_INSERT, rows)

@@ -31,6 +31,7 @@ class Purpose(StrEnum):
     CREDENTIAL = "credential"  # seals what processors ask of their callers
     CHARGE = "charge"  # seals who is charged, and what for
     PAGE_LINK = "page_link"  # seals what a link to one of our pages is for
+    VIEWER = "viewer"  # seals hashes of viewers' codes, and secrets of their one-time passwords
 
 
 class State(StrEnum):
@@ -70,6 +71,7 @@ class Keyring:
     credential: Sealer
     charge: Sealer
     page_link: Sealer
+    viewer: Sealer
 
 
 def new_keys(
@@ -119,6 +121,7 @@ def unlock(rows: Sequence[WrappedKey], kek: Sealer) -> Keyring:
         credential=Sealer(*keys(Purpose.CREDENTIAL)),
         charge=Sealer(*keys(Purpose.CHARGE)),
         page_link=Sealer(*keys(Purpose.PAGE_LINK)),
+        viewer=Sealer(*keys(Purpose.VIEWER)),
     )
 
 

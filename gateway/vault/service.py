@@ -61,6 +61,8 @@ from gateway.vault.requests import Requests
 from gateway.vault.resolve import Resolver
 from gateway.vault.sqlite import Database, Step, no_step
 from gateway.vault.store import SqliteStore
+from gateway.vault.viewer_codes import ViewerCodeTable
+from gateway.vault.viewers import ViewerTable
 
 # Few cards are planned on the writer's thread, and a small answer is rewritten there: waking another
 # one costs more than they do. The rest is done beside it, so that others are written meanwhile.
@@ -93,6 +95,8 @@ class Vault:
     credentials: CredentialTable
     charges: ChargeTable
     codes: CodeTable
+    viewers: ViewerTable
+    viewer_codes: ViewerCodeTable
 
     def __init__(
         self,
@@ -135,6 +139,8 @@ class Vault:
         )  # fmt: skip
         self.links = LinkTable(database, keyring.page_link, requests, clock, self._aside)
         self.codes = CodeTable(store, keyring, requests)
+        self.viewers = ViewerTable(database, requests, self._aside)
+        self.viewer_codes = ViewerCodeTable(database, keyring.viewer, clock, step)
 
     @classmethod
     def open(

@@ -75,6 +75,7 @@ LATER = {
     "credential",
     "charge",
     "page_link",
+    "viewer",
 }  # from version 6 on
 FIRST = Old(1, 4, {"spool", "quarantine", "cvc", "foreign", "recapture"} | LATER)
 SECOND = Old(2, 5, {"recapture"} | LATER)
