@@ -29,6 +29,9 @@ from gateway.control.notifications import NotificationCalls
 from gateway.control.port import Port
 from gateway.control.processors import ProcessorCalls
 from gateway.control.recaptures import RecaptureCalls
+from gateway.control.reveal_links import RevealCalls
+from gateway.control.viewer_links import ViewerLinks
+from gateway.control.viewers import ViewerCalls
 from gateway.egress import Egress, HostException, StandIn
 from gateway.engine.master import Engine
 from gateway.engine.settings import EngineSettings, Limits, ListenerSettings
@@ -37,6 +40,7 @@ from gateway.log import event
 from gateway.metrics import Metrics
 from gateway.outgoing import Outgoing
 from gateway.pages import parts as pages
+from gateway.pages import viewing
 from gateway.pages.app import Kind
 from gateway.pages.capture import Capture
 from gateway.pipeline import Pipeline, Stages
@@ -59,6 +63,7 @@ from gateway.stages.swap import Swap
 from gateway.stages.turns import Turns
 from gateway.upkeep import Upkeep
 from gateway.vault.service import Vault
+from gateway.viewers.codes import Codes
 from gateway.webhooks import parts as webhooks
 from gateway.webhooks.jobs import Jobs
 
@@ -91,6 +96,7 @@ class Assembly:
     processors: processors.Parts
     charges: charges.Parts
     pages: pages.Parts | None
+    codes: Codes
 
     def mount_control(self, app: FastAPI) -> None:
         """Puts the control API into `app`."""
@@ -113,7 +119,8 @@ class Assembly:
                 access=self.access,
                 completion=completion,
                 clock=self.clock,
-            )
+            ),
+            *viewing.build(self.pages.site, self.vault, self.codes, self.clock),
         ]
         return self.pages.port(*kinds)
 
@@ -151,6 +158,11 @@ class Assembly:
                 clock=clock,
             )
             calls.append(captures.router)
+            links = self.pages.links
+            calls += [
+                ViewerCalls(self.vault, ViewerLinks(links, clock), self.access, clock).router,
+                RevealCalls(self.vault, links, self.access, guessing, clock).router,
+            ]
         return calls
 
 
@@ -247,6 +259,7 @@ def assemble(config: Config, clock: Clock) -> Assembly:
         processors=made,
         charges=charges.build(config, vault=vault, processors=made.processors, clock=clock),
         pages=pages.build(config, vault, access, clock),
+        codes=Codes(),
     )
 
 

@@ -65,6 +65,7 @@ class Worker:
         made = assemble(config, clock)
         self._clock, self.metrics, self._rules = clock, made.metrics, made.rules
         self._vault, self._access, self._egress = made.vault, made.access, made.egress
+        self._codes = made.codes
         self._garbage, self._inbox, self._pipeline = made.garbage, made.inbox, made.pipeline
         self._replay, self._engine, self._upkeep = made.replay, made.engine, made.upkeep
         self.recaptures, self._webhooks = made.recaptures, made.webhooks
@@ -147,6 +148,7 @@ class Worker:
                 with contextlib.suppress(VaultUnavailable):  # the log says so already
                     self._upkeep.flush()
         finally:
+            self._codes.close()
             self._vault.close()
 
     # --- ports of our own -----------------------------------------------------------------------

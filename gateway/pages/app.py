@@ -22,7 +22,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.access.clients import Access
-from gateway.errors import GatewayError, NetworkNotAllowed, RequestInvalid
+from gateway.errors import GatewayError, NetworkNotAllowed, PageLinkOver, RequestInvalid
 from gateway.headers import Headers
 from gateway.pages.assets import PREFIX
 from gateway.pages.form import Form, read_form
@@ -96,6 +96,8 @@ class _Pages:
         return self._site.over(request)
 
     async def refused(self, request: Request, error: Exception) -> Response:
+        if isinstance(error, PageLinkOver):  # meanwhile
+            return self._site.over(request, request.state.link)
         answer = self._site.failed(request, error)
         # What nobody foresaw is answered outside of every middleware.
         for name, value in self._headers.items():

@@ -21,10 +21,16 @@ from gateway.pages.about import About
 from gateway.secret import Secret
 from gateway.vault.idempotency import Once
 from gateway.vault.link import LinkKind, LinkState, OpenLink, PageLink
-from gateway.vault.links import LinkTable, new_secret
+from gateway.vault.links import Guard, LinkTable, new_secret
 
 # The first segment of a page's path; the second is the secret.
-PATHS: Final = {LinkKind.CAPTURE: "c", LinkKind.REVEAL: "r", LinkKind.CHALLENGE: "s"}
+PATHS: Final = {
+    LinkKind.CAPTURE: "c",
+    LinkKind.REVEAL: "r",
+    LinkKind.CHALLENGE: "s",
+    LinkKind.SETUP: "v",
+    LinkKind.APPROVE: "a",
+}
 
 Json = Any  # what JSON may be
 
@@ -90,9 +96,16 @@ class Links:
         url = f"{self.base}/{PATHS[new.kind]}/{secret.reveal()}"
         return Made(OpenLink(row, hold(new.about, new.more)), secret, Secret(url))
 
-    async def create(self, made: Made, entry: Entry, once: Once | None, answer: bytes) -> bytes:
+    async def create(
+        self,
+        made: Made,
+        entry: Entry,
+        once: Once | None,
+        answer: bytes,
+        guard: Guard | None = None,
+    ) -> bytes:
         """Keeps it, durable: see `LinkTable.create`."""
-        return await self.table.create(made.link, made.secret, entry, once, answer)
+        return await self.table.create(made.link, made.secret, entry, once, answer, guard)
 
 
 def hold(about: About, more: Mapping[str, Json]) -> Secret[bytes]:

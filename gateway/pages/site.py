@@ -98,6 +98,10 @@ class Site:
         html = self._render(template, visit.texts, common | values)
         return HTMLResponse(html, status, policy(self._frame(product), then=then))
 
+    def name(self, product: str) -> str:
+        """How guests know the hotel."""
+        return self._faces[product].name
+
     def over(self, request: Request, link: OpenLink | None = None) -> Response:
         """The one answer to a link that opens nothing: unknown, used, expired, withdrawn. It tells
         nothing of the hotel. Only who may frame it differs: whoever sent a real link's secret gets it

@@ -198,6 +198,14 @@ class CardTable:
     async def show(self, wanted: Wanted, entry: Entry) -> KeptCard:
         """One card. Raises NoSuchToken."""
         await self._record([replace(entry, outcome=Outcome.INTENT)])
+        return await self.opened(wanted, entry)
+
+    def is_known(self, wanted: Wanted) -> bool:
+        """Whether there is such a card; for a transaction of others."""
+        return self._permitted(wanted) is not None
+
+    async def opened(self, wanted: Wanted, entry: Entry) -> KeptCard:
+        """One card, the intent of which is in the audit already. Raises NoSuchToken."""
 
         def work() -> KeptCard | None:
             row = self._permitted(wanted)

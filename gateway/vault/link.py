@@ -29,6 +29,8 @@ class LinkKind(StrEnum):
     CAPTURE = "capture"  # takes a card
     REVEAL = "reveal"  # shows one
     CHALLENGE = "challenge"  # has the guest authenticate
+    SETUP = "setup"  # a viewer chooses its secret code
+    APPROVE = "approve"  # a viewer says yes to what is done with another
 
 
 class LinkState(StrEnum):

@@ -19,7 +19,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from gateway.audit import Entry, Outcome
-from gateway.errors import PageLinkOver, PageLinkUnknown
+from gateway.errors import GatewayError, PageLinkOver, PageLinkUnknown
 from gateway.secret import Secret
 from gateway.vault import entries as audit
 from gateway.vault.aside import Aside
@@ -29,6 +29,8 @@ from gateway.vault.idempotency import Once
 from gateway.vault.link import COLUMNS, LinkKind, LinkState, OpenLink, seal, unseal
 from gateway.vault.requests import Done, Requests
 from gateway.vault.sqlite import Connection, Database
+
+Guard = Callable[[Connection], GatewayError | None]
 
 KEPT: Final = timedelta(days=30)  # after its end, so that its client can look what became of it
 _SECRET_BYTES: Final = 24
@@ -82,14 +84,25 @@ class LinkTable:
         self._database, self._sealer, self._requests = database, sealer, requests
         self._clock, self._aside = clock, aside
 
-    async def create(
-        self, link: OpenLink, secret: Secret[str], entry: Entry, once: Once | None, answer: bytes
+    async def create(  # noqa: PLR0917  # a link, and all that goes with a request
+        self,
+        link: OpenLink,
+        secret: Secret[str],
+        entry: Entry,
+        once: Once | None,
+        answer: bytes,
+        guard: Guard | None = None,
     ) -> bytes:
         """Keeps a new link, durable; gives `answer`, or what the same request was answered before: then
-        no link was made. Raises IdempotencyKeyReused.
+        no link was made. `guard` looks in the same transaction whether it may be.
+
+        Raises what `guard` says, IdempotencyKeyReused.
         """
 
-        def do(connection: Connection, _: datetime) -> Done:
+        def do(connection: Connection, _: datetime) -> Done | GatewayError:
+            refusal = None if guard is None else guard(connection)
+            if refusal is not None:
+                return refusal
             self.insert(connection, link, secret, entry)
             return Done(link.row.product, answer)
 
@@ -139,6 +152,12 @@ class LinkTable:
         await self._requests.write("link_revoke", entry, once, do)
 
     # --- in the transaction of what the page does -------------------------------------------------
+
+    def check(self, connection: Connection, id: str) -> PageLinkOver | None:
+        """Whether the link is open still; None: it is."""
+        link = self._one(connection, _BY_ID, id)
+        is_open = link is not None and link.row.state_at(self._clock()) is LinkState.OPEN
+        return None if is_open else PageLinkOver()
 
     def use(self, connection: Connection, id: str, held: Secret[bytes]) -> None:
         """Uses the link up; from now on it holds `held`: what came of it. Raises PageLinkOver where

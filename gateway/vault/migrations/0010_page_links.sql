@@ -3,7 +3,7 @@
 CREATE TABLE page_link (
     number INTEGER PRIMARY KEY,
     id TEXT NOT NULL UNIQUE,
-    kind TEXT NOT NULL CHECK (kind IN ('capture', 'reveal', 'challenge')),
+    kind TEXT NOT NULL CHECK (kind IN ('capture', 'reveal', 'challenge', 'setup', 'approve')),
     client TEXT NOT NULL,
     product TEXT NOT NULL,
     language TEXT,
