@@ -11,9 +11,9 @@ from tests.sabotage import (
     messages,
     operating,
     pages,
-    processors,
     recapture,
     vault,
+    viewers,
     webhooks,
 )
 from tests.sabotage.breakage import Breakage
@@ -29,6 +29,6 @@ BREAKAGES: tuple[Breakage, ...] = (
     *operating.BREAKAGES,
     *recapture.BREAKAGES,
     *webhooks.BREAKAGES,
-    *processors.BREAKAGES,
     *pages.BREAKAGES,
+    *viewers.BREAKAGES,
 )
