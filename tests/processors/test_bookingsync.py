@@ -148,6 +148,26 @@ def test_a_security_code_is_used_once(gateway):
     assert run(gateway, "debit", asked).code == "cvc_unavailable"
 
 
+def test_p21_a_security_code_that_was_not_sent_is_held_again(gateway, monkeypatch):
+    asked = prepared(gateway, pan="4222222222222")
+    stand_ins = gateway.worker._egress._stand_ins
+    (key,) = (key for key in stand_ins if key[0] == "secure.bookingsync.sandbox.test")
+    monkeypatch.setitem(stand_ins, key, replace(stand_ins[key], address=ip_address("127.0.0.2")))
+    done = run(gateway, "debit", asked)
+    assert (done.ended, done.code) == (Ended.FAILED, "upstream_unreachable")
+    monkeypatch.undo()
+    assert run(gateway, "debit", asked).ended is Ended.AUTHORIZED
+
+
+def test_p06_another_products_card_is_not_put_in(gateway, sandbox):
+    asked = prepared(gateway)
+    theirs = keep(gateway, "4111111111111111", product="hilltop", cvc="123")
+    sandbox.received.clear()
+    done = run(gateway, "debit", order(theirs, extra=asked.extra))
+    assert (done.ended, done.code) == (Ended.FAILED, "token_unknown")
+    assert not sandbox.received.requests("bookingsync")
+
+
 def test_what_it_can_not_do(gateway):
     done = run(gateway, "refund", prepared(gateway))
     assert (done.ended, done.code) == (Ended.FAILED, "operation_not_supported")
