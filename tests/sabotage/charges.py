@@ -8,7 +8,6 @@ STATES = ("tests/charges/test_states.py",)
 SERVICE = ("tests/charges/test_service.py",)
 DOUBT = ("tests/charges/test_doubt.py",)
 VIRTUAL = ("tests/charges/test_virtual.py",)
-KILLED = ("tests/charges/test_killed.py",)
 CALLS = ("tests/control/test_control_charges.py",)
 
 BREAKAGES = (
@@ -50,7 +49,7 @@ BREAKAGES = (
         "gateway/charges/beginning.py",
         "    return Change(charge, [said], [new.intent], [notice(row, said)])",
         "    return Change(charge, [said], [], [notice(row, said)])",
-        KILLED,
+        SERVICE,
     ),
     Breakage(
         "send a charge again that was cut off, when its request is repeated",
@@ -58,7 +57,7 @@ BREAKAGES = (
         "gateway/vault/charges.py",
         "            return Repeated(None, answered.removeprefix(_STANDS_FOR).decode())",
         "            return None",
-        KILLED,
+        SERVICE,
     ),
     Breakage(
         "forget that whoever asked may have been killed",
