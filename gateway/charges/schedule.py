@@ -30,7 +30,8 @@ def next_look(row: Charge, now: datetime) -> datetime | None:
     if row.state is ChargeState.CHALLENGED:
         pause = _CHALLENGE[min(row.look_tries, len(_CHALLENGE) - 1)]
         at = now + timedelta(seconds=pause)
-        return at if row.challenge_ends is None else min(at, max(row.challenge_ends, now))
+        ends = row.challenge_ends
+        return min(at, ends) if ends is not None and now < ends else at
     if row.state is ChargeState.EXPIRED:
         return _after(_EXPIRED, row.look_tries, now)
     if _is_in_doubt(row):

@@ -260,6 +260,24 @@ def test_one_that_was_paid_in_the_last_moment_says_so(world):
     assert world.notices()[-2:] == ["charge.expired", "charge.succeeded"]
 
 
+def test_a_challenge_whose_cancelling_is_in_doubt_outlasts_its_end_and_is_not_looked_for_all_the_time(
+    world,
+):
+    world.processor.say("debit", CHALLENGED)
+    world.processor.say("look", "unknown")
+    world.processor.say("cancel", "pending")
+    charge = world.charge(world.token())
+    assert world.ask(charge["id"], "cancel")["in_progress"] == "cancel"
+    world.settle(hours=24)
+    before = len(world.processor.sent("look"))
+    world.settle(hours=1)
+    assert world.state(charge["id"]) == "challenged+"
+    assert len(world.processor.sent("look")) - before <= 13
+    world.processor.say("look", "cancelled")
+    world.settle(minutes=10)
+    assert world.state(charge["id"]) == "cancelled"
+
+
 def test_the_last_look_comes_before_the_end(world):
     world.processor.say("debit", CHALLENGED)
     charge = world.charge(world.token())
