@@ -22,11 +22,16 @@ from gateway.cards.card import Booking
 from gateway.cards.token import Token, parse_alias
 from gateway.control.caller import Caller, needs
 from gateway.control.cards_guessing import Guessing
+from gateway.control.document import refusals
 from gateway.control.idempotency import PARAMETER, InFlight
 from gateway.control.viewers_form import ViewerFields, is_id
 from gateway.errors import (
     GatewayError,
+    IdempotencyKeyReused,
     NoSuchToken,
+    PageLinkOver,
+    PageLinkUnknown,
+    RequestInProgress,
     TokensGuessed,
     TokenUnknown,
     ViewerNotReady,
@@ -80,6 +85,7 @@ _BODY: Final[dict[str, Any]] = {
     },
     **_ONCE,
 }  # fmt: skip
+_REPEATED: Final = (IdempotencyKeyReused, RequestInProgress)
 _LANGUAGE: Final = re.compile(r"[a-z]{2,3}(-[A-Z]{2})?")
 _BOOKING: Final = {"system", "hotel", "id"}
 
@@ -155,10 +161,13 @@ class RevealCalls:
         self.router = APIRouter(prefix="/reveal-links", tags=["reveal links"])
         add = self.router.add_api_route
         add("", self.create, methods=["POST"], status_code=201, response_model=NewRevealLink,
-            summary="Make a link that shows a card", openapi_extra=_BODY)  # fmt: skip
-        add("/{id}", self.one, methods=["GET"], summary="One link")
+            summary="Make a link that shows a card", openapi_extra=_BODY, responses=refusals(
+                TokenUnknown, TokensGuessed, ViewerUnknown, ViewerNotReady, *_REPEATED))  # fmt: skip
+        add("/{id}", self.one, methods=["GET"], summary="One link",
+            responses=refusals(PageLinkUnknown))  # fmt: skip
         add("/{id}", self.revoke, methods=["DELETE"], status_code=204,
-            summary="Withdraw it", openapi_extra=_ONCE)  # fmt: skip
+            summary="Withdraw it", openapi_extra=_ONCE,
+            responses=refusals(PageLinkUnknown, PageLinkOver, *_REPEATED))  # fmt: skip
 
     async def create(self, caller: MayReveal, request: Request) -> Response:
         """A link for one viewer of the card's product, which opens a page that asks for its secret

@@ -21,10 +21,21 @@ from gateway.access.clients import Access
 from gateway.access.products import Product
 from gateway.audit import Action, Entry, Outcome
 from gateway.control.caller import Caller, needs
+from gateway.control.document import refusals
 from gateway.control.idempotency import PARAMETER, InFlight
 from gateway.control.viewer_links import Change, MadeLink, ViewerLinks, made_link
 from gateway.control.viewers_form import is_id, read_invitation, read_second
-from gateway.errors import ViewerUnknown
+from gateway.errors import (
+    IdempotencyKeyReused,
+    PagesOff,
+    ProductNotPermitted,
+    ProductUnknown,
+    RequestInProgress,
+    SecondPersonRequired,
+    ViewerExists,
+    ViewerNotReady,
+    ViewerUnknown,
+)
 from gateway.exchange import new_id
 from gateway.secret import Secret
 from gateway.vault.idempotency import Once
@@ -47,6 +58,8 @@ _INVITATION: Final[dict[str, Any]] = {  # Any: a JSON schema
     "may_copy": _FLAG,
     "totp": _FLAG,
 }
+_REPEATED: Final = (IdempotencyKeyReused, RequestInProgress)
+_CHANGE: Final = (ViewerUnknown, ViewerNotReady, *_REPEATED)
 _NO_BODY: Final = Secret(b"")
 _ONCE: Final[dict[str, Any]] = {"parameters": [PARAMETER]}
 
@@ -102,22 +115,28 @@ class ViewerCalls:
         self.router = APIRouter(prefix="/viewers", tags=["viewers"])
         add = self.router.add_api_route
         add("", self.invite, methods=["POST"], status_code=201, response_model=InvitedViewer,
-            summary="Invite a viewer", openapi_extra=_body(_INVITATION, "name", "role"))  # fmt: skip
-        add("", self.listed, methods=["GET"], summary="The viewers of a product")
-        add("/{id}", self.one, methods=["GET"], summary="One viewer")
+            summary="Invite a viewer", openapi_extra=_body(_INVITATION, "name", "role"),
+            responses=refusals(ViewerExists, PagesOff, ProductUnknown, ProductNotPermitted, *_REPEATED))  # fmt: skip
+        add("", self.listed, methods=["GET"], summary="The viewers of a product",
+            responses=refusals())  # fmt: skip
+        add("/{id}", self.one, methods=["GET"], summary="One viewer",
+            responses=refusals(ViewerUnknown))  # fmt: skip
         add("/{id}", self.disable, methods=["DELETE"], response_model=ShownViewer,
-            summary="Disable one who has left", openapi_extra=_ONCE)  # fmt: skip
+            summary="Disable one who has left", openapi_extra=_ONCE, responses=refusals(*_CHANGE))  # fmt: skip
         add("/{id}/lock", self.lock, methods=["POST"], response_model=ShownViewer,
-            summary="Lock one", openapi_extra=_body({"by": _TEXT}, "by"))  # fmt: skip
+            summary="Lock one", openapi_extra=_body({"by": _TEXT}, "by"),
+            responses=refusals(SecondPersonRequired, *_CHANGE))  # fmt: skip
         add("/{id}/unlock", self.unlock, methods=["POST"], status_code=201,
             response_model=MadeLink, summary="A link to unlock one",
-            openapi_extra=_body({"by": _TEXT}, "by"))  # fmt: skip
+            openapi_extra=_body({"by": _TEXT}, "by"),
+            responses=refusals(SecondPersonRequired, *_CHANGE))  # fmt: skip
         add("/{id}/reset", self.reset, methods=["POST"], status_code=201,
             response_model=MadeLink, summary="A link to take one's code",
-            openapi_extra=_body({"by": _TEXT}, "by"))  # fmt: skip
+            openapi_extra=_body({"by": _TEXT}, "by"),
+            responses=refusals(SecondPersonRequired, *_CHANGE))  # fmt: skip
         add("/{id}/setup", self.setup, methods=["POST"], status_code=201,
             response_model=MadeLink, summary="Another link to choose a code",
-            openapi_extra=_ONCE)  # fmt: skip
+            openapi_extra=_ONCE, responses=refusals(*_CHANGE))  # fmt: skip
 
     async def invite(self, caller: MayReveal, request: Request) -> Response:
         """Adds a person, who sees nothing until it has chosen a secret code, over the link that comes
