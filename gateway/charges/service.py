@@ -23,7 +23,7 @@ from gateway.errors import (
     GatewayError,
     NoChallenge,
     OperationNotSupported,
-    ProcessorChanged,
+    ProcessorGone,
     ProcessorNotConfigured,
     RequestInProgress,
     TokenUnknown,
@@ -139,8 +139,8 @@ class Charges:
     ) -> bytes:
         """Captures, cancels or refunds; `amount` None: all that there is.
 
-        Raises ChargeUnknown, ChargeInProgress, ChargeNotAllowed, AmountTooHigh, ProcessorChanged,
-        ProcessorNotConfigured, OperationNotSupported, IdempotencyKeyReused, RequestInProgress.
+        Raises ChargeUnknown, ChargeInProgress, ChargeNotAllowed, AmountTooHigh, ProcessorGone,
+        OperationNotSupported, IdempotencyKeyReused, RequestInProgress.
         """
         one = await self._of(who, id)
         intent = self._intent(who, operation, one)
@@ -304,11 +304,10 @@ class Charges:
         return one
 
     def _processor(self, one: OpenCharge, operation: Operation) -> Processor:
-        processor = self._processors.of(one.row.product)
+        """The one that charged, whichever the product has now: the money is there."""
+        processor = self._processors.named(one.row.product, one.row.processor)
         if processor is None:
-            raise ProcessorNotConfigured
-        if processor.name != one.row.processor:
-            raise ProcessorChanged
+            raise ProcessorGone
         if operation not in processor.operations:
             raise OperationNotSupported
         return processor

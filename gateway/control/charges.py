@@ -13,9 +13,10 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import datetime
 from ipaddress import ip_address
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Query, Request, Response
+from pydantic import WithJsonSchema
 
 from gateway.access.admission import Admission
 from gateway.access.clients import Access
@@ -23,10 +24,23 @@ from gateway.audit import Action, Entry, Outcome
 from gateway.cards.card import Booking
 from gateway.charges.service import Charges, Reply, Who
 from gateway.control.caller import Caller, needs
+from gateway.control.cards_document import LINE, NAMED
 from gateway.control.cards_form import read_booking
 from gateway.control.cards_guessing import Guessing
+from gateway.control.charges_document import (
+    AMOUNT,
+    ASKED,
+    CREATE,
+    CREATED,
+    DISPUTED,
+    LISTED,
+    LOOKED,
+    NOTHING,
+    REASON,
+    SHOWN,
+)
 from gateway.control.charges_form import (
-    EXEMPTIONS,
+    REFERENCE,
     State,
     read_amount,
     read_charge,
@@ -43,12 +57,12 @@ from gateway.control.charges_shown import (
     shown,
     with_history,
 )
-from gateway.control.idempotency import PARAMETER, InFlight
+from gateway.control.idempotency import InFlight
 from gateway.errors import NetworkNotAllowed, TokensGuessed, TokenUnknown
 from gateway.exchange import new_id
 from gateway.headers import Headers
 from gateway.metrics import Metrics
-from gateway.processors.model import Initiator, Operation
+from gateway.processors.model import Operation
 from gateway.secret import Secret
 from gateway.vault.charge_changes import Filter
 from gateway.vault.idempotency import Once
@@ -58,39 +72,20 @@ ROUTE: Final = "control/charges"  # in the audit
 _PAGE: Final = 100
 
 MayCharge = Annotated[Caller, Depends(needs("charges"))]
-Text = Annotated[str | None, Query()]
-Day = Annotated[str | None, Query(description="A day, in UTC: 2026-01-31")]
-Cursor = Annotated[str | None, Query(description="`next` of the answer before.")]
+# Only described here: what is wrong is told by `charges_form.py`.
+Named = Annotated[str | None, WithJsonSchema(NAMED), Query()]
+Text = Annotated[str | None, WithJsonSchema(LINE), Query()]
+Day = Annotated[
+    str | None,
+    WithJsonSchema({"type": "string", "format": "date"}),
+    Query(description="A day, in UTC: 2026-01-31"),
+]
+Cursor = Annotated[
+    str | None,
+    WithJsonSchema({"type": "string", "pattern": "^[0-9]{1,11}$"}),
+    Query(description="`next` of the answer before."),
+]
 Limit = Annotated[int, Query(ge=1, le=_PAGE)]
-
-_TEXT: Final = {"type": "string"}
-_AMOUNT: Final = {"type": "integer", "minimum": 1, "description": "In minor units."}
-_CHARGE: Final[dict[str, Any]] = {  # Any: a JSON schema
-    "token": _TEXT,
-    "amount": _AMOUNT,
-    "currency": _TEXT | {"description": "ISO 4217"},
-    "booking": {
-        "type": "object",
-        "required": ["system"],
-        "properties": {"system": _TEXT, "hotel": _TEXT, "id": _TEXT},
-    },
-    "reference": _TEXT,
-    "initiator": _TEXT | {"enum": [one.value for one in Initiator]},
-    "network_transaction_id": _TEXT,
-    "exemption": _TEXT | {"enum": list(EXEMPTIONS)},
-    "capture": _TEXT | {"enum": ["now", "later"]},
-    "return_url": _TEXT | {"format": "uri"},
-    "extra": {"type": "object", "additionalProperties": _TEXT},
-}
-
-
-def _body(properties: dict[str, Any], *required: str) -> dict[str, Any]:
-    schema = {"type": "object", "required": list(required), "properties": properties}
-    content = {"application/json": {"schema": schema}}
-    return {
-        "requestBody": {"required": bool(required), "content": content},
-        "parameters": [PARAMETER],
-    }
 
 
 class ChargeCalls:
@@ -112,20 +107,19 @@ class ChargeCalls:
         self.router = APIRouter(prefix="/charges", tags=["charges"])
         add = self.router.add_api_route
         add("", self.create, methods=["POST"], status_code=201, response_model=ChargeWithHistory,
-            summary="Charge a card",
-            openapi_extra=_body(_CHARGE, "token", "amount", "currency"))  # fmt: skip
-        add("", self.listed, methods=["GET"], summary="The register")
-        add("/{id}", self.one, methods=["GET"], summary="One charge, with its history")
-        amount = _body({"amount": _AMOUNT})
-        for name, call, summary, body in (
-            ("capture", self.capture, "Take what is held", amount),
-            ("refund", self.refund, "Give back what was taken", amount),
-            ("cancel", self.cancel, "Hold it no more", _body({})),
-            ("look", self.look, "Ask the processor what became of it", _body({})),
-            ("dispute", self.dispute, "The guest contests it", _body({"reason": _TEXT})),
+            summary="Charge a card", openapi_extra=CREATE, responses=CREATED)  # fmt: skip
+        add("", self.listed, methods=["GET"], summary="The register", responses=LISTED)
+        add("/{id}", self.one, methods=["GET"], summary="One charge, with its history",
+            responses=SHOWN)  # fmt: skip
+        for name, call, summary, body, responses in (
+            ("capture", self.capture, "Take what is held", AMOUNT, ASKED),
+            ("refund", self.refund, "Give back what was taken", AMOUNT, ASKED),
+            ("cancel", self.cancel, "Hold it no more", NOTHING, ASKED),
+            ("look", self.look, "Ask the processor what became of it", NOTHING, LOOKED),
+            ("dispute", self.dispute, "The guest contests it", REASON, DISPUTED),
         ):
             add(f"/{{id}}/{name}", call, methods=["POST"], response_model=ChargeWithHistory,
-                summary=summary, openapi_extra=body)  # fmt: skip
+                summary=summary, openapi_extra=body, responses=responses)  # fmt: skip
 
     async def create(self, caller: MayCharge, request: Request) -> Response:
         """Charges a card, or with `capture: later` holds the sum."""
@@ -146,10 +140,10 @@ class ChargeCalls:
         caller: MayCharge,
         request: Request,
         *,
-        system: Text = None,
+        system: Named = None,
         hotel: Text = None,
         booking: Text = None,
-        reference: Text = None,
+        reference: Annotated[str | None, Query(pattern=f"^{REFERENCE}$")] = None,
         state: Annotated[list[State] | None, Query()] = None,
         created_from: Day = None,
         created_to: Day = None,

@@ -32,11 +32,11 @@ _BOOKING: Final = {"system", "hotel", "id"}
 EXEMPTIONS: Final = (
     "mit", "moto", "low_value", "risk_analysis", "trusted_beneficiary", "corporate", "delegated",
 )  # fmt: skip
-_REFERENCE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
+REFERENCE: Final = r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}"
 # No digits but a few at the end: a name is told when its value is wrong.
 _KEY: Final = re.compile(r"[a-z][a-z_]{0,38}[0-9]{0,2}")
-_MOST_FIELDS: Final = 40
-_LONGEST_URL: Final = 2048
+MOST_FIELDS: Final = 40
+LONGEST_URL: Final = 2048
 
 Json = Any  # what JSON may be
 
@@ -74,14 +74,14 @@ class ChargeFields(Fields):
     def reference(self) -> str:
         """What the processor files the charge under."""
         value = self.text("reference")
-        if value and not _REFERENCE.fullmatch(value):
+        if value and not re.fullmatch(REFERENCE, value):
             self._note("reference", "not_a_reference")
         return value
 
     def url(self, path: str) -> str:
         """Where the guest goes on: an https URL, without a user."""
         value = self._at(path)
-        if isinstance(value, str) and len(value) <= _LONGEST_URL and _is_url(value):
+        if isinstance(value, str) and len(value) <= LONGEST_URL and _is_url(value):
             return value
         self._note(path, "not_an_https_url")
         return ""
@@ -89,7 +89,7 @@ class ChargeFields(Fields):
     def extra(self) -> Mapping[str, str]:
         """Fields that a processor needs besides."""
         said = self._at("extra")
-        if not isinstance(said, dict) or len(said) > _MOST_FIELDS:
+        if not isinstance(said, dict) or len(said) > MOST_FIELDS:
             self._note("extra", "not_an_object")
             return {}
         if not all(_KEY.fullmatch(name) for name in said):

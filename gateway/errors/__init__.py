@@ -28,7 +28,7 @@ from gateway.errors.charges import (
     ChargeNotAllowed,
     ChargeUnknown,
     NoChallenge,
-    ProcessorChanged,
+    ProcessorGone,
     ProcessorNotConfigured,
     ReferenceTaken,
 )
@@ -199,7 +199,7 @@ __all__ = [
     "PagesOff",
     "PathUnknown",
     "Problem",
-    "ProcessorChanged",
+    "ProcessorGone",
     "ProcessorNotConfigured",
     "ProcessorRefused",
     "ProcessorUnclear",

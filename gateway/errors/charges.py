@@ -70,10 +70,10 @@ class BalanceInOtherCurrency(GatewayError):
     action = "Charge it in its own currency."
 
 
-class ProcessorChanged(GatewayError):
-    code, status = "processor_changed", 409
-    text = "The charge was made at another processor than the one that its product has now."
-    action = "Name that processor again in gateway.yaml, or do it at the processor itself."
+class ProcessorGone(GatewayError):
+    code, status = "processor_gone", 409
+    text = "The charge was made at a processor that has no file any more."
+    action = "Put its file back into rules/processors/, or do it at the processor itself."
 
 
 class NoChallenge(GatewayError):

@@ -116,3 +116,7 @@ class Processors(Protocol):
     def of(self, product: str) -> Processor | None:
         """The product's, or None where gateway.yaml names none."""
         ...
+
+    def named(self, product: str, name: str) -> Processor | None:
+        """One that the product has now or had before; None where there is no file for it."""
+        ...

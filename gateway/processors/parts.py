@@ -24,19 +24,24 @@ class ProductProcessors:
     def __init__(
         self,
         files: ProcessorFiles,
-        products: Mapping[str, tuple[str, Product]],
+        used: Mapping[str, str],
+        products: Mapping[str, Product],
         *,
         own: OwnExchanges,
         customers: Customers,
         vault: Vault,
     ) -> None:
-        self._files, self._products = files, products
+        self._files, self._used, self._products = files, used, products
         self._own, self._customers, self._vault = own, customers, vault
 
     def of(self, product: str) -> FileProcessor | None:
         """The product's, or None where gateway.yaml names none."""
-        name, known = self._products.get(product, ("", None))
-        rules = self._files.current.get(name)
+        name = self._used.get(product)
+        return None if name is None else self.named(product, name)
+
+    def named(self, product: str, name: str) -> FileProcessor | None:
+        """One that the product has now or had before; None where there is no file for it."""
+        known, rules = self._products.get(product), self._files.current.get(name)
         if known is None or rules is None:
             return None
         return FileProcessor(
@@ -76,19 +81,16 @@ def build(
     """`calls` makes the calls, `wait_seconds` is how long one may wait for another's."""
     used, stand_ins = used_in(config), _stand_ins(config)
     products = {
-        name: (
-            processor,
-            Product(
-                name,
-                Merchant(config.products[name].merchant_code, config.products[name].terminal),
-                stand_ins if config.products[name].mode == "test" else {},
-            ),
+        name: Product(
+            name,
+            Merchant(product.merchant_code, product.terminal),
+            stand_ins if product.mode == "test" else {},
         )
-        for name, processor in used.items()
+        for name, product in config.products.items()
     }
     own = OwnExchanges(pipeline, calls)
     customers = Customers(own=own, vault=vault, opening=opening, wait_seconds=wait_seconds)
-    processors = ProductProcessors(files, products, own=own, customers=customers, vault=vault)
+    processors = ProductProcessors(files, used, products, own=own, customers=customers, vault=vault)
     return Parts(files, processors, used)
 
 

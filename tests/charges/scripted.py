@@ -61,10 +61,14 @@ class Scripted:
 
 
 class Only:
-    """`Processors` with one for these products."""
+    """`Processors` with one for these products; `before` are those that they had."""
 
-    def __init__(self, processor, products=("seaside",)):
+    def __init__(self, processor, products=("seaside",), before=()):
         self.processor, self.products = processor, set(products)
+        self.known = {one.name: one for one in (*before, processor)}
 
     def of(self, product):
         return self.processor if product in self.products else None
+
+    def named(self, product, name):
+        return self.known.get(name) if product in self.products else None

@@ -12,7 +12,7 @@ from gateway.errors import (
     ChargeUnknown,
     IdempotencyKeyReused,
     OperationNotSupported,
-    ProcessorChanged,
+    ProcessorGone,
     ProcessorNotConfigured,
     ReferenceTaken,
     RequestInProgress,
@@ -137,8 +137,22 @@ def test_a_product_without_a_processor_or_one_that_can_not_do_it(world):
     assert [row[1] for row in world.audit()] == ["refused"] * 2 + ["intent", "done", "refused"]
     world.processors = Only(Scripted("another"))
     world.restart()
-    with pytest.raises(ProcessorChanged):
+    with pytest.raises(ProcessorGone):
         world.ask(charge["id"], "refund")
+
+
+def test_what_was_charged_before_is_given_back_where_it_was_charged(world):
+    """A hotel leaves its processor by changing one line; the money is still there."""
+    token, before = world.token(), world.processor
+    charge = world.charge(token)
+    before.say("refund", "refunded")
+    after = Scripted("another")
+    world.processors = Only(after, before=[before])
+    world.restart()
+    assert world.ask(charge["id"], "refund")["state"] == "refunded"
+    assert world.charge(token)["processor"] == "another"
+    assert [operation for operation, _ in before.sent()] == ["debit", "refund"]
+    assert [operation for operation, _ in after.sent()] == ["debit"]
 
 
 def test_a_reference_is_used_once_in_a_product(world):

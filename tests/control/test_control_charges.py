@@ -297,6 +297,7 @@ def test_the_register_is_filtered_and_paged(charges):
         ("limit=0", "limit", "greater_than_equal"),
         ("limit=101", "limit", "less_than_equal"),
         ("booking=RES-1", "system", "missing"),
+        (f"reference=a+{CARD}", "reference", "string_pattern_mismatch"),
         (f"system=siteminder&booking={CARD}", "booking", "card_number"),
     ],
 )

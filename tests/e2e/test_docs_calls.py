@@ -28,6 +28,7 @@ FENCE = re.compile(r"^( *)```(\w+)\n(.*?)^\1```", re.MULTILINE | re.DOTALL)
 # Documents whose blocks another test runs.
 ELSEWHERE = {
     "docs/cards.md": "tests/control/test_control_cards_docs.py",
+    "docs/charges.md": "tests/control/test_control_charges_docs.py",
     "docs/compatibility.md": "tests/clients/test_clients.py",
     "docs/octorate.md": "tests/sandbox/test_octorate_page.py",
     "docs/pages.md": "tests/pages/test_pages_docs.py",
@@ -35,6 +36,7 @@ ELSEWHERE = {
     "docs/paycomet-siteminder.md": "tests/e2e/test_paycomet_siteminder.py",
     "docs/processors.md": "tests/processors/test_processors_docs.py",
     "docs/sandbox-rapid.md": "tests/sandbox/test_rapid_docs.py",
+    "docs/viewers.md": "tests/viewers/test_viewers_docs.py",
     "docs/webhooks.md": "tests/control/test_control_notices.py",
 }
 # Of this one, the blocks without a gateway.
