@@ -16,10 +16,10 @@ from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
+from tests.pages.browser import why_not
+
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
-needs_browser = pytest.mark.skipif(
-    not (CHROMIUM and DRIVER), reason="no Chromium: apt-get install chromium chromium-driver"
-)
+needs_browser = pytest.mark.skipif(bool(why_not()), reason=why_not() or "there is one")
 PHONE, FRAME = (390, 780), (820, 900)
 
 
