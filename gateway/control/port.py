@@ -87,11 +87,18 @@ class Port:
         return bound
 
     async def close(self) -> None:
-        """Stops listening; what is being answered has two seconds."""
-        if self._open:
-            self._open = False
-            self._server.should_exit = True
-            await self._server.shutdown()
+        """Stops listening; what is being answered has two seconds. Then nothing is open any more: a
+        client that keeps its connection would have TLS wait half a minute for its farewell.
+        """
+        if not self._open:
+            return
+        self._open = False
+        self._server.should_exit = True
+        await self._server.shutdown()
+        known = cast("set[Any]", self._server.server_state.connections)  # of the class below
+        for one in list(known):
+            one.transport.abort()
+        await asyncio.sleep(0)  # they are told on the loop's next turn
 
 
 def _protocol(welcome: Welcome, seconds: float) -> type[asyncio.Protocol]:

@@ -109,7 +109,9 @@ class Links:
 
 
 def hold(about: About, more: Mapping[str, Json]) -> Secret[bytes]:
-    """What is sealed of a link."""
+    """What is sealed of a link. Raises ValueError where `more` has an `about` of its own."""
+    if "about" in more:
+        raise ValueError("a link has one `about`")
     return Secret(json.dumps({"about": about.json(), **more}).encode("ascii"))
 
 

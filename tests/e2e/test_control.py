@@ -7,6 +7,7 @@ import gc
 import json
 import resource
 import socket
+import ssl
 import sys
 import threading
 import time
@@ -28,6 +29,7 @@ from gateway.errors import ConfigurationError
 from gateway.garbage import Garbage
 from gateway.worker import Worker
 from tests.e2e.process import Site, free_port, until
+from tests.pki import Authority
 from tests.running import LoopThread, settings_for
 
 CANARY = "4539578763621486"
@@ -178,6 +180,26 @@ def test_p38_a_certificate_that_is_missing_leaves_no_port_open(loop, tmp_path):
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", number), 5).close()
     del kept
+
+
+def test_p40_a_port_that_is_closed_leaves_no_connection_open(loop, tmp_path):
+    """A client that keeps its connection says no farewell: TLS would wait for one half a minute."""
+    authority = Authority(tmp_path)
+    leaf = authority.issue("localhost")
+    files = TlsFiles(certificate=leaf.certificate, key=leaf.key)
+    made = Port(health.build({}), parse_bind("127.0.0.1:0"), tls=files)
+    address = loop.call(made.open()).getsockname()
+    context = ssl.create_default_context(cafile=authority.certificate)
+    with socket.create_connection(address, 10) as plain:
+        kept = context.wrap_socket(plain, server_hostname="localhost")
+        kept.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert kept.recv(1000).startswith(b"HTTP/1.1 200")
+        assert len(made._server.server_state.connections) == 1
+        began = time.monotonic()
+        loop.call(made.close())
+        assert time.monotonic() - began < 10
+        assert not made._server.server_state.connections
+        kept.close()
 
 
 # --- the worker's own tasks -----------------------------------------------------------------------
