@@ -40,7 +40,7 @@ class World:
 
     def __init__(self, ca, upstream, **limits):
         self.ca, self.upstream = ca, upstream
-        self.limits = {"connect_seconds": 2.0, "seconds": 4.0} | limits
+        self.limits = {"connect_seconds": 10.0, "seconds": 20.0} | limits
         self.resolved = []
 
     async def resolve(self, host, port):

@@ -33,7 +33,7 @@ def gateway(sandbox, tmp_path_factory):
         tmp_path_factory.mktemp("charges"),
         sandbox,
         products=PRODUCTS,
-        limits={"upstream_seconds": 2},
+        limits={"upstream_seconds": 5},
     )
     assert set_credentials(made, "seaside", "sandbox").status_code == 200
     yield made

@@ -135,7 +135,7 @@ def test_p16_what_was_refused_is_kept_without_anything_like_a_card(gateway, path
     masked = "".join("*" if sign.isdigit() else sign for sign in path)
 
     def written():
-        gateway.worker._refusals.flush()  # as every two seconds
+        gateway.worker._upkeep.flush()  # as every two seconds
         return [row.path for row in gateway.worker._vault.refusals.all()]
 
     assert until(5, lambda: masked in written())

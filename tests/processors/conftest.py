@@ -30,7 +30,7 @@ def gateways(sandbox, tmp_path_factory):
         if processor not in started:
             directory = tmp_path_factory.mktemp(processor)
             made = Gateway(
-                directory, sandbox, products=products(processor), limits={"upstream_seconds": 3}
+                directory, sandbox, products=products(processor), limits={"upstream_seconds": 8}
             )
             started[processor] = made
             assert set_credentials(made, "seaside", processor).status_code == 200

@@ -59,7 +59,7 @@ def gateway(sandbox, faulty, tmp_path_factory):
         rules=str(directory / "rules"),
         products={"seaside": product},
         test_hosts={f"faulty.sandbox.test:{faulty.port}": entry},
-        limits={"upstream_seconds": 2},
+        limits={"upstream_seconds": 5},
     )
     set_credentials(made, "seaside", "sandbox")
     made.place = f"sandbox https://faulty.sandbox.test:{faulty.port}"

@@ -72,7 +72,8 @@ def test_a_gateway_failure_did_nothing(gateway):
     assert (done.ended, done.code, done.decline) == (FAILED, "processor_refused", "gateway_failure")
 
 
-def test_a_card_that_is_consumed_there(gateway):
+def test_a_card_that_is_consumed_there(gateway, sandbox):
+    sandbox.processor.payments._used.clear()  # another test may have used it
     token = keep(gateway, numbers.CONSUMED)
     first, second = (run(gateway, "debit", order(token)) for _ in range(2))
     assert (first.ended, first.consumed) == (Ended.SUCCEEDED, True)
