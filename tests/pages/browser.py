@@ -72,7 +72,7 @@ class Browser:
         return self
 
     def wrong(self, name):
-        return self.driver.find_element("id", f"{name}-wrong").text
+        return self._read("id", f"{name}-wrong")
 
     def send(self):
         self.driver.find_element("css selector", "form button").click()
@@ -80,11 +80,21 @@ class Browser:
 
     @property
     def text(self):
-        return self.driver.find_element("tag name", "body").text
+        return self._read("tag name", "body")
 
     @property
     def heading(self):
-        return self.driver.find_element("tag name", "h1").text
+        return self._read("tag name", "h1")
+
+    def _read(self, by, what):
+        """The text of an element, once more where the page is exchanged while it is read."""
+        from selenium.common.exceptions import StaleElementReferenceException
+        from selenium.webdriver.support.ui import WebDriverWait
+
+        wait = WebDriverWait(
+            self.driver, 30, 0.05, ignored_exceptions=[StaleElementReferenceException]
+        )
+        return wait.until(lambda driver: (driver.find_element(by, what).text,))[0]
 
     @property
     def focused(self):

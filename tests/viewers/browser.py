@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from selenium import webdriver
+from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
@@ -48,8 +49,11 @@ class Browser:
     def text(self):
         return self.driver.find_element(By.TAG_NAME, "body").text
 
-    def until(self, seen, seconds=15):
-        return WebDriverWait(self.driver, seconds, 0.05).until(lambda _: seen())
+    def until(self, seen, seconds=30):
+        """Waits; a page may be exchanged while it is looked at."""
+        meanwhile = (NoSuchElementException, StaleElementReferenceException)
+        wait = WebDriverWait(self.driver, seconds, 0.05, ignored_exceptions=meanwhile)
+        return wait.until(lambda _: seen())
 
     def run(self, script):
         return self.driver.execute_script(script)

@@ -26,7 +26,7 @@ def step(name):
 clock = Clock()
 vault = open_vault(pathlib.Path(directory), step=step, told=("pms",), clock=clock)
 stand_in = StandIn("pms.test", int(port), "pms.example", LOOPBACK, pathlib.Path(ca))
-outgoing = Outgoing(Egress(stand_ins=[stand_in], private=(), own=()), connect_seconds=2, seconds=5)
+outgoing = Outgoing(Egress(stand_ins=[stand_in], private=(), own=()), connect_seconds=20, seconds=30)
 class Sender:
     async def call(self, call):
         answer = await outgoing.call(call)
