@@ -102,7 +102,10 @@ class LoopThread:
 
     def stop(self):
         async def rest():
+            until = self.loop.time() + 2
             await asyncio.sleep(0.05)  # transports that were closed get their last callbacks
+            while self._open_transports() and self.loop.time() < until:  # noqa: ASYNC110  # it tells nobody
+                await asyncio.sleep(0.05)  # later on a busy machine; what nobody closed stays open
             await self.loop.shutdown_asyncgens()
             await self.loop.shutdown_default_executor()
 
@@ -110,6 +113,11 @@ class LoopThread:
         self.loop.call_soon_threadsafe(self.loop.stop)
         self.thread.join(10)
         self.loop.close()
+
+    def _open_transports(self):
+        """Whether a socket of asyncio's own loop is open still. uvloop closes its own by itself."""
+        transports = getattr(self.loop, "_transports", {})
+        return any(one._sock is not None for one in list(transports.values()))
 
 
 def settings_for(sandbox, directory, **changes):

@@ -23,7 +23,7 @@ def _stop(world, grace: float) -> threading.Thread:
 
 
 def test_p40_running_exchanges_finish_and_say_close(any_world):
-    any_world.upstream("a.test", Upstream(delay=0.6))
+    any_world.upstream("a.test", Upstream(delay=2.5))
     any_world.start()
     idle = any_world.tunnel("a.test")
     wires = [any_world.tunnel("a.test") for _ in range(4)]
