@@ -10,15 +10,19 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import datetime
 from ipaddress import ip_address
 from typing import Annotated, Final, cast
 
 from fastapi import Depends, FastAPI, Request
 from fastapi.security import APIKeyHeader, HTTPBearer
 
+from gateway.access.admission import Admission
 from gateway.access.clients import Access
 from gateway.access.keys import SCOPES
+from gateway.audit import Action, Entry, Outcome
 from gateway.errors import NetworkNotAllowed, ScopeMissing
+from gateway.exchange import new_id
 from gateway.headers import Headers
 
 # For the OpenAPI document; the headers are read below, all of them.
@@ -40,6 +44,31 @@ class Caller:
     def is_admin(self) -> bool:
         """Whether it may see what is not its client's."""
         return "admin" in self.scopes
+
+    @property
+    def admission(self) -> Admission:
+        """As whoever knows of products has it."""
+        return Admission(self.client, self.key_id, self.scopes, self.products)
+
+    def intends(self, action: Action, route: str, at: datetime) -> Entry:
+        """The audit's entry of what it is about to do over the API."""
+        return Entry(
+            at=at,
+            exchange=new_id(),
+            action=action,
+            outcome=Outcome.INTENT,
+            client=self.client,
+            key=self.key_id,
+            origin=self.origin,
+            route=route,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class NoRoute:
+    """A call of the API has no route that could name a product."""
+
+    product: str | None = None
 
 
 def admit_by(app: FastAPI, access: Access) -> None:

@@ -9,20 +9,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel
 
-from gateway.access.admission import Admission
 from gateway.access.clients import Access
 from gateway.access.products import Product
-from gateway.audit import Action, Entry, Outcome
+from gateway.audit import Action, Entry
 from gateway.cards.card import Booking
 from gateway.cards.pan import brand_of, mask
-from gateway.control.caller import Caller, needs
+from gateway.control.caller import Caller, NoRoute, needs
 from gateway.control.captures_document import MAKE
 from gateway.control.captures_form import CaptureForm, origin_not_listed, read_capture
 from gateway.control.cards import CardCalls
@@ -43,7 +42,6 @@ from gateway.errors import (
     RequestInvalid,
     TokensGuessed,
 )
-from gateway.exchange import new_id
 from gateway.pages.about import About
 from gateway.pages.capture_order import KnownCard, Order
 from gateway.pages.links import Links, NewLink, held
@@ -108,11 +106,6 @@ class ShownCapture(BaseModel):
     changed_at: datetime
     result: Captured | None = None
     billing_contact: dict[str, Any] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _NoRoute:
-    product: str | None = None
 
 
 class CaptureCalls:
@@ -206,8 +199,8 @@ class CaptureCalls:
                 raise CvcNotHeld
         else:
             product = self._access.product(
-                admission=_admission(caller),
-                route=_NoRoute(),
+                admission=caller.admission,
+                route=NoRoute(),
                 named=form.product,
                 system="" if booking is None else booking.system,
                 hotel=None if booking is None else booking.hotel,
@@ -234,19 +227,10 @@ class CaptureCalls:
         return Whose(LinkKind.CAPTURE, client, self._products(caller))
 
     def _products(self, caller: Caller) -> frozenset[str]:
-        return self._access.products_of(_admission(caller))
+        return self._access.products_of(caller.admission)
 
     def _entry(self, caller: Caller, action: Action) -> Entry:
-        return Entry(
-            at=self._clock(),
-            exchange=new_id(),
-            action=action,
-            outcome=Outcome.INTENT,
-            client=caller.client,
-            key=caller.key_id,
-            origin=caller.origin,
-            route=ROUTE,
-        )
+        return caller.intends(action, ROUTE, self._clock())
 
 
 def shown(link: OpenLink, now: datetime, url: Secret[str] | None = None) -> ShownCapture:
@@ -275,7 +259,3 @@ def shown(link: OpenLink, now: datetime, url: Secret[str] | None = None) -> Show
 
 def _number(booking: Booking | None) -> str:
     return "" if booking is None else booking.booking_id or ""
-
-
-def _admission(caller: Caller) -> Admission:
-    return Admission(caller.client, caller.key_id, caller.scopes, caller.products)

@@ -11,21 +11,19 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
-from ipaddress import ip_address
 from typing import Annotated, Final, TypeVar
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import WithJsonSchema
 
-from gateway.access.admission import Admission
 from gateway.access.clients import Access
 from gateway.access.products import Product
 from gateway.audit import Action, Entry, Outcome
 from gateway.cards.card import Booking
 from gateway.cards.token import parse_alias
-from gateway.control.caller import Caller, needs
+from gateway.control.caller import Caller, NoRoute, needs
 from gateway.control.cards_document import ADD, CHANGE, LINE, NAMED
 from gateway.control.cards_form import CardForm, read_booking, read_card, read_expiry
 from gateway.control.cards_guessing import Guessing
@@ -37,7 +35,6 @@ from gateway.errors import (
     CardExists,
     CardNotKept,
     IdempotencyKeyReused,
-    NetworkNotAllowed,
     NoSuchToken,
     ProductNotPermitted,
     ProductUnknown,
@@ -47,8 +44,6 @@ from gateway.errors import (
     TokenBeingIssued,
     TokensGuessed,
 )
-from gateway.exchange import new_id
-from gateway.headers import Headers
 from gateway.metrics import Metrics
 from gateway.secret import Secret
 from gateway.vault.cards import KeptCard
@@ -82,11 +77,6 @@ NamedBooking = Annotated[Booking, Depends(_named)]
 _NO_BODY: Final = Secret(b"")
 _REPEATED: Final = (RequestInProgress, IdempotencyKeyReused)
 _OF_TOKEN: Final = (NoSuchToken, TokensGuessed, RecordDamaged)
-
-
-@dataclass(frozen=True, slots=True)
-class _NoRoute:
-    product: str | None = None
 
 
 class CardCalls:
@@ -142,7 +132,7 @@ class CardCalls:
             None if until is None else form.card.cvc,
             until,
         )
-        entry = self._entry(caller, request, Action.TOKENIZE)
+        entry = self._entry(caller, Action.TOKENIZE)
         said = Secret(form.request.reveal() + b"\n" + product.name.encode())
         with self._once(request, caller, said) as once:
             body = await self._vault.cards.add(new, entry, once, summary)
@@ -150,7 +140,7 @@ class CardCalls:
         return Response(body, 201, media_type="application/json")
 
     async def listed(
-        self, caller: MayManage, request: Request, booking: NamedBooking, after: After = None
+        self, caller: MayManage, booking: NamedBooking, after: After = None
     ) -> ListedCards:
         """The cards of one booking, of the products that the key may use; a thousand in one page."""
         self._check(caller)
@@ -160,15 +150,15 @@ class CardCalls:
         page = await self._vault.cards.of_booking(
             booking,
             self._products(caller),
-            self._entry(caller, request, Action.SHOW),
+            self._entry(caller, Action.SHOW),
             after=None if last is None else last.iduser,
         )
         more = page.cards[-1].token.alias if page.more else None
         return ListedCards(cards=[shown(card) for card in page.cards], next=more)
 
-    async def one(self, caller: MayManage, request: Request, token: str) -> ShownCard:
+    async def one(self, caller: MayManage, token: str) -> ShownCard:
         """All that is known of a card but its number."""
-        entry = self._entry(caller, request, Action.SHOW)
+        entry = self._entry(caller, Action.SHOW)
         return shown(await self._known(caller, token, entry, self._vault.cards.show))
 
     async def change(self, caller: MayManage, request: Request, token: str) -> Response:
@@ -176,7 +166,7 @@ class CardCalls:
         that expiry already, under another token, and while a processor is asked for its own.
         """
         expiry, said = read_expiry(await request.body())
-        entry = self._entry(caller, request, Action.CHANGE)
+        entry = self._entry(caller, Action.CHANGE)
         with self._once(request, caller, said) as once:
             body = await self._known(
                 caller, token, entry,
@@ -188,7 +178,7 @@ class CardCalls:
 
     async def forget(self, caller: MayManage, request: Request, token: str) -> Response:
         """Erases the card, for all its bookings."""
-        entry = self._entry(caller, request, Action.FORGET)
+        entry = self._entry(caller, Action.FORGET)
         with self._once(request, caller) as once:
             await self._known(
                 caller, token, entry,
@@ -200,7 +190,7 @@ class CardCalls:
         self, caller: MayManage, request: Request, token: str, booking: NamedBooking
     ) -> Response:
         """Erases what ties the card to one booking; with its last booking the card goes."""
-        entry = self._entry(caller, request, Action.FORGET)
+        entry = self._entry(caller, Action.FORGET)
         with self._once(request, caller) as once:
             await self._known(
                 caller, token, entry,
@@ -251,8 +241,8 @@ class CardCalls:
     def _product(self, caller: Caller, form: CardForm) -> Product:
         booking = form.booking
         product = self._access.product(
-            admission=_admission(caller),
-            route=_NoRoute(),
+            admission=caller.admission,
+            route=NoRoute(),
             named=form.product,
             system="" if booking is None else booking.system,
             hotel=None if booking is None else booking.hotel,
@@ -263,24 +253,7 @@ class CardCalls:
         return product
 
     def _products(self, caller: Caller) -> frozenset[str]:
-        return self._access.products_of(_admission(caller))
+        return self._access.products_of(caller.admission)
 
-    def _entry(self, caller: Caller, request: Request, action: Action) -> Entry:
-        if request.client is None:
-            raise NetworkNotAllowed
-        address = ip_address(request.client.host)
-        origin = self._access.client_of(address, Headers(request.headers.raw))
-        return Entry(
-            at=self._clock(),
-            exchange=new_id(),
-            action=action,
-            outcome=Outcome.INTENT,
-            client=caller.client,
-            key=caller.key_id,
-            origin=str(origin),
-            route=ROUTE,
-        )
-
-
-def _admission(caller: Caller) -> Admission:
-    return Admission(caller.client, caller.key_id, caller.scopes, caller.products)
+    def _entry(self, caller: Caller, action: Action) -> Entry:
+        return caller.intends(action, ROUTE, self._clock())

@@ -12,15 +12,13 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import datetime
-from ipaddress import ip_address
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import WithJsonSchema
 
-from gateway.access.admission import Admission
 from gateway.access.clients import Access
-from gateway.audit import Action, Entry, Outcome
+from gateway.audit import Action, Outcome
 from gateway.cards.card import Booking
 from gateway.charges.service import Charges, Reply, Who
 from gateway.control.caller import Caller, needs
@@ -58,9 +56,7 @@ from gateway.control.charges_shown import (
     with_history,
 )
 from gateway.control.idempotency import InFlight
-from gateway.errors import NetworkNotAllowed, TokensGuessed, TokenUnknown
-from gateway.exchange import new_id
-from gateway.headers import Headers
+from gateway.errors import TokensGuessed, TokenUnknown
 from gateway.metrics import Metrics
 from gateway.processors.model import Operation
 from gateway.secret import Secret
@@ -125,7 +121,7 @@ class ChargeCalls:
         """Charges a card, or with `capture: later` holds the sum."""
         self._check(caller)
         form, said = read_charge(await request.body())
-        who = self._who(caller, request)
+        who = self._who(caller)
         if form is None:
             raise await self._guessed(who, tell=True)
         with self._once(request, who, said) as once:
@@ -138,7 +134,6 @@ class ChargeCalls:
     async def listed(
         self,
         caller: MayCharge,
-        request: Request,
         *,
         system: Named = None,
         hotel: Text = None,
@@ -151,7 +146,7 @@ class ChargeCalls:
         limit: Limit = _PAGE,
     ) -> ListedCharges:
         """A client's charges, the newest first. `state` may be repeated; both days are included."""
-        who = self._who(caller, request)
+        who = self._who(caller)
         named: Booking | None = None
         if (system, hotel, booking) != (None, None, None):
             named = read_booking(system, hotel, booking)
@@ -171,9 +166,9 @@ class ChargeCalls:
         more = str(page[-1][0]) if len(found) > limit else None
         return ListedCharges(charges=[shown(one) for _, one in page], next=more)
 
-    async def one(self, caller: MayCharge, request: Request, id: str) -> ChargeWithHistory:
+    async def one(self, caller: MayCharge, id: str) -> ChargeWithHistory:
         """All that is known of a charge."""
-        return with_history(*await self._charges.get(self._who(caller, request), id))
+        return with_history(*await self._charges.get(self._who(caller), id))
 
     async def capture(self, caller: MayCharge, request: Request, id: str) -> Response:
         """Takes what is held, or a part of it: the rest is held no more."""
@@ -189,13 +184,13 @@ class ChargeCalls:
 
     async def look(self, caller: MayCharge, request: Request, id: str) -> Response:
         """Asks the processor what became of it. Changes nothing there."""
-        who, said = self._who(caller, request), read_nothing(await request.body())
+        who, said = self._who(caller), read_nothing(await request.body())
         with self._once(request, who, said) as once:
             return _json(await self._charges.look(who, id, Reply(once, answered)))
 
     async def dispute(self, caller: MayCharge, request: Request, id: str) -> Response:
         """Notes that the guest contests it at the bank: nothing else tells the gateway."""
-        who = self._who(caller, request)
+        who = self._who(caller)
         reason, said = read_reason(await request.body())
         with self._once(request, who, said) as once:
             return _json(await self._charges.dispute(who, id, reason, Reply(once, answered)))
@@ -205,7 +200,7 @@ class ChargeCalls:
     async def _asked(
         self, caller: Caller, request: Request, id: str, operation: Operation
     ) -> Response:
-        who, body = self._who(caller, request), await request.body()
+        who, body = self._who(caller), await request.body()
         amount: int | None = None
         if operation is Operation.CANCEL:
             said = read_nothing(body)
@@ -236,22 +231,9 @@ class ChargeCalls:
         await self._vault.record(entries)
         return TokenUnknown()
 
-    def _who(self, caller: Caller, request: Request) -> Who:
-        if request.client is None:
-            raise NetworkNotAllowed
-        address = ip_address(request.client.host)
-        origin = self._access.client_of(address, Headers(request.headers.raw))
-        admission = Admission(caller.client, caller.key_id, caller.scopes, caller.products)
-        entry = Entry(
-            at=self._clock(),
-            exchange=new_id(),
-            action=Action.CHARGE,
-            outcome=Outcome.INTENT,
-            client=caller.client,
-            key=caller.key_id,
-            origin=str(origin),
-            route=ROUTE,
-        )
+    def _who(self, caller: Caller) -> Who:
+        admission = caller.admission
+        entry = caller.intends(Action.CHARGE, ROUTE, self._clock())
         return Who(
             caller.client,
             caller.key_id,

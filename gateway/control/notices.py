@@ -16,9 +16,8 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from gateway.access.admission import Admission
 from gateway.access.clients import Access
-from gateway.audit import Action, Entry, Outcome
+from gateway.audit import Action
 from gateway.control.caller import Caller, needs
 from gateway.control.document import refusals
 from gateway.control.idempotency import ONCE, InFlight
@@ -29,7 +28,6 @@ from gateway.errors import (
     RequestInProgress,
     WebhookMissing,
 )
-from gateway.exchange import new_id
 from gateway.secret import Secret
 from gateway.vault.notices import Notice, NoticeState, NoticeTable, Whose
 
@@ -117,23 +115,14 @@ class NoticeCalls:
     async def redeliver(self, caller: MayRead, request: Request, id: str) -> Response:
         """Sends a notice once more, now and with all its attempts, under the id that it had."""
         whose = self._whose(caller)
-        entry = Entry(
-            at=self._clock(),
-            exchange=new_id(),
-            action=Action.REDELIVER,
-            outcome=Outcome.INTENT,
-            client=caller.client,
-            key=caller.key_id,
-            origin=caller.origin,
-            route=ROUTE,
-        )
+        entry = caller.intends(Action.REDELIVER, ROUTE, self._clock())
         products = whose.products | {""}  # a notice may be of none
         with self._in_flight.once(request, caller.client, products, _NO_BODY) as once:
             body = await self._table.redeliver(id, whose, entry, once, _answer)
         return Response(body, 200, media_type="application/json")
 
     def _whose(self, caller: Caller) -> Whose:
-        admission = Admission(caller.client, caller.key_id, caller.scopes, caller.products)
+        admission = caller.admission
         client = None if caller.is_admin else caller.client
         return Whose(client, self._access.products_of(admission))
 

@@ -10,23 +10,21 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from datetime import datetime
-from ipaddress import ip_address
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel
 
-from gateway.access.admission import Admission
 from gateway.access.clients import Access
-from gateway.audit import Action, Entry, Outcome
+from gateway.audit import Action, Entry
 from gateway.control.caller import Caller, needs
 from gateway.control.document import body, refusals
 from gateway.control.idempotency import ONCE, InFlight
 from gateway.errors import (
     IdempotencyKeyReused,
     MessageMalformed,
-    NetworkNotAllowed,
     ProcessorUnknown,
     ProductNotPermitted,
     ProductUnknown,
@@ -34,8 +32,6 @@ from gateway.errors import (
     RequestInProgress,
     RequestInvalid,
 )
-from gateway.exchange import new_id
-from gateway.headers import Headers
 from gateway.processors.parts import Parts
 from gateway.processors.rules import ProcessorRules
 from gateway.recapture.reading import parse
@@ -136,7 +132,7 @@ class ProcessorCalls:
         rules = self._rules(name)
         self._check_product(caller, product)
         values, said = read_credentials(await request.body(), rules.credentials)
-        entry = self._entry(caller, request, product, rules.name)
+        entry = self._entry(caller, product, rules.name)
         with self._in_flight.once(request, caller.client, self._products(caller), said) as once:
             answer = await self._credentials.put(
                 product,
@@ -170,9 +166,7 @@ class ProcessorCalls:
         return rules
 
     def _products(self, caller: Caller) -> frozenset[str]:
-        return self._access.products_of(
-            Admission(caller.client, caller.key_id, caller.scopes, caller.products)
-        )
+        return self._access.products_of(caller.admission)
 
     def _check_product(self, caller: Caller, product: str) -> None:
         if product in self._products(caller):
@@ -180,20 +174,9 @@ class ProcessorCalls:
         # A key for some products is not told which others there are.
         raise ProductUnknown if caller.products is None else ProductNotPermitted
 
-    def _entry(self, caller: Caller, request: Request, product: str, processor: str) -> Entry:
-        if request.client is None:
-            raise NetworkNotAllowed
-        address = ip_address(request.client.host)
-        origin = self._access.client_of(address, Headers(request.headers.raw))
-        return Entry(
-            at=self._clock(),
-            exchange=new_id(),
-            action=Action.CREDENTIALS,
-            outcome=Outcome.INTENT,
-            client=caller.client,
-            key=caller.key_id,
-            origin=str(origin),
-            route=ROUTE,
+    def _entry(self, caller: Caller, product: str, processor: str) -> Entry:
+        return replace(
+            caller.intends(Action.CREDENTIALS, ROUTE, self._clock()),
             product=product,
             detail=processor,
         )

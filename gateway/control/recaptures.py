@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from ipaddress import ip_address
 from typing import Annotated, Final, Literal
@@ -11,10 +10,9 @@ from typing import Annotated, Final, Literal
 from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel
 
-from gateway.access.admission import Admission
 from gateway.access.clients import Access
 from gateway.access.products import Product
-from gateway.control.caller import Caller, needs
+from gateway.control.caller import Caller, NoRoute, needs
 from gateway.control.document import CODE, MONTH, YEAR, Schema, body, closed, refusals
 from gateway.control.problems import answer
 from gateway.errors import (
@@ -133,11 +131,6 @@ class Completed(BaseModel):
     token: str
 
 
-@dataclass(frozen=True, slots=True)
-class _NoRoute:
-    product: str | None = None
-
-
 class RecaptureCalls:
     """Their router; for `gateway.control.api.mount`."""
 
@@ -187,7 +180,7 @@ class RecaptureCalls:
         return Response(done.model_dump_json(), media_type="application/json")
 
     def _who(self, caller: Caller, request: Request, form: CardForm) -> Who:
-        admission = Admission(caller.client, caller.key_id, caller.scopes, caller.products)
+        admission = caller.admission
         products, named = (
             self._access.products_of(admission),
             request.headers.get("X-Gateway-Product"),
@@ -197,7 +190,7 @@ class RecaptureCalls:
         product: Product | None = None
         if form.card is not None:
             product = self._access.product(
-                admission=admission, route=_NoRoute(), named=named, system=SYSTEM, hotel=None
+                admission=admission, route=NoRoute(), named=named, system=SYSTEM, hotel=None
             )
         if request.client is None:
             raise NetworkNotAllowed

@@ -15,7 +15,6 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel
 
-from gateway.access.admission import Admission
 from gateway.access.clients import Access
 from gateway.audit import Action, Entry, Outcome
 from gateway.cards.card import Booking
@@ -37,7 +36,6 @@ from gateway.errors import (
     ViewerNotReady,
     ViewerUnknown,
 )
-from gateway.exchange import new_id
 from gateway.pages.about import About
 from gateway.pages.links import Links, Made, NewLink, held
 from gateway.secret import Secret
@@ -248,20 +246,10 @@ class RevealCalls:
         return Whose(LinkKind.REVEAL, caller.client, self._products(caller))
 
     def _products(self, caller: Caller) -> frozenset[str]:
-        admission = Admission(caller.client, caller.key_id, caller.scopes, caller.products)
-        return self._access.products_of(admission)
+        return self._access.products_of(caller.admission)
 
     def _entry(self, caller: Caller, action: Action) -> Entry:
-        return Entry(
-            at=self._clock(),
-            exchange=new_id(),
-            action=action,
-            outcome=Outcome.INTENT,
-            client=caller.client,
-            key=caller.key_id,
-            origin=caller.origin,
-            route=ROUTE,
-        )
+        return caller.intends(action, ROUTE, self._clock())
 
 
 def _shown(link: OpenLink, now: datetime) -> dict[str, object]:

@@ -9,18 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel
 
-from gateway.access.admission import Admission
 from gateway.access.clients import Access
 from gateway.access.products import Product
-from gateway.audit import Action, Entry, Outcome
-from gateway.control.caller import Caller, needs
+from gateway.audit import Action, Entry
+from gateway.control.caller import Caller, NoRoute, needs
 from gateway.control.document import refusals
 from gateway.control.idempotency import PARAMETER, InFlight
 from gateway.control.viewer_links import Change, MadeLink, ViewerLinks, made_link
@@ -96,11 +94,6 @@ class ListedViewers(BaseModel):
     """The first invited first."""
 
     viewers: list[ShownViewer]
-
-
-@dataclass(frozen=True, slots=True)
-class _NoRoute:
-    product: str | None = None
 
 
 class ViewerCalls:
@@ -225,25 +218,16 @@ class ViewerCalls:
         return self._in_flight.once(request, caller.client, self._products(caller), said)
 
     def _asked(self, caller: Caller, action: Action, once: Once | None) -> Asked:
-        entry = Entry(
-            at=self._clock(),
-            exchange=new_id(),
-            action=action,
-            outcome=Outcome.INTENT,
-            client=caller.client,
-            key=caller.key_id,
-            origin=caller.origin,
-            route=ROUTE,
-        )
+        entry = caller.intends(action, ROUTE, self._clock())
         return Asked(self._products(caller), entry, once)
 
     def _product(self, caller: Caller, named: str | None) -> Product:
         return self._access.product(
-            admission=_admission(caller), route=_NoRoute(), named=named, system="", hotel=None
+            admission=caller.admission, route=NoRoute(), named=named, system="", hotel=None
         )
 
     def _products(self, caller: Caller) -> frozenset[str]:
-        return self._access.products_of(_admission(caller))
+        return self._access.products_of(caller.admission)
 
 
 def shown(viewer: Viewer) -> ShownViewer:
@@ -272,7 +256,3 @@ def _id(text: str) -> str:
     if not is_id(text):
         raise ViewerUnknown
     return text
-
-
-def _admission(caller: Caller) -> Admission:
-    return Admission(caller.client, caller.key_id, caller.scopes, caller.products)
