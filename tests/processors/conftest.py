@@ -23,18 +23,20 @@ def products(processor):
 
 @pytest.fixture(scope="session")
 def gateways(sandbox, tmp_path_factory):
-    """A gateway by the name of its products' processor."""
+    """A gateway by the name of its products' processor, and by how long it waits for an answer."""
     started = {}
 
-    def of(processor):
-        if processor not in started:
-            directory = tmp_path_factory.mktemp(processor)
+    def of(processor, *, seconds=30):
+        if (processor, seconds) not in started:
             made = Gateway(
-                directory, sandbox, products=products(processor), limits={"upstream_seconds": 8}
+                tmp_path_factory.mktemp(processor),
+                sandbox,
+                products=products(processor),
+                limits={"upstream_seconds": seconds},
             )
-            started[processor] = made
+            started[processor, seconds] = made
             assert set_credentials(made, "seaside", processor).status_code == 200
-        return started[processor]
+        return started[processor, seconds]
 
     yield of
     for gateway in started.values():

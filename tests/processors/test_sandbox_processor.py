@@ -120,12 +120,19 @@ def test_a_merchants_own_charge_is_not_challenged(gateway):
 @pytest.mark.parametrize(
     ("number", "code"),
     [
-        (numbers.TIMEOUT, "upstream_timeout"),
         (numbers.DROPPED, "upstream_invalid"),
         (numbers.GARBAGE, "upstream_invalid"),
     ],
 )
-def test_no_answer_is_unknown_sent_once_and_found_by_its_reference(gateway, number, code):
+def test_a_wrong_answer_is_unknown_sent_once_and_found_by_its_reference(gateway, number, code):
+    _is_unknown_and_found(gateway, number, code)
+
+
+def test_no_answer_is_unknown_sent_once_and_found_by_its_reference(gateways):
+    _is_unknown_and_found(gateways("sandbox", seconds=3), numbers.TIMEOUT, "upstream_timeout")
+
+
+def _is_unknown_and_found(gateway, number, code):
     asked = order(keep(gateway, number))
     done = run(gateway, "debit", asked)
     assert (done.ended, done.code, done.processor_id) == (UNKNOWN, code, None)

@@ -176,8 +176,8 @@ BREAKAGES = (
         "give a viewer another code over a link from before",
         "P35",
         "gateway/pages/setup.py",
-        '        if viewer.state is not State.INVITED or stamp(viewer.changed) != visit.more["since"]:',
-        "        if viewer.state is not State.INVITED:",
+        '            if stamp(now.changed) != visit.more["since"]:\n',
+        "            if now.state is not State.INVITED:\n",
         SETUP,
     ),
 )

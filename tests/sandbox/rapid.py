@@ -10,6 +10,8 @@ from datetime import UTC, datetime, timedelta
 
 import httpx
 
+from gateway.exchange import new_id
+
 GOOD, OTHER, BAD = "4111111111111111", "5555555555554444", "4000000000000002"
 BILLING = {
     "given_name": "John",
@@ -46,7 +48,7 @@ def payment(number=GOOD, **changes):
 
 def booking(number=GOOD, **changes):
     made = {
-        "affiliate_reference_id": f"R-{time.monotonic_ns()}"[:28],
+        "affiliate_reference_id": f"R-{new_id()}",
         "hold": False,
         "email": "john@example.com",
         "phone": {"country_code": "1", "area_code": "487", "number": "5550077"},

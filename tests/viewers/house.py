@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import contextmanager
 from datetime import timedelta
 
@@ -35,7 +36,7 @@ class House:
     def __init__(self, pages, control, codes):
         self.pages, self.control, self.clock = pages, control, pages.clock
         self.vault = pages.vault
-        self.people = People(pages.vault, pages.clock, codes)
+        self.people, self.codes = People(pages.vault, pages.clock, codes), codes
         self.key = control.key("reveal", products=())
 
     def call(self, method, path, key=None, once=None, **more):
@@ -78,6 +79,19 @@ class House:
         """Every byte of the vault's files, and what was put into the audit."""
         files = (self.pages.directory / "state").iterdir()
         return b"".join(path.read_bytes() for path in files if path.is_file())
+
+
+def meanwhile(monkeypatch, of, method, happens):
+    """Lets `happens` come between the end of the next `of.method(…)` and what its caller does then."""
+    whole, left = getattr(of, method), [happens]
+
+    async def interrupted(*args):
+        answer = await whole(*args)
+        while left:
+            await asyncio.to_thread(left.pop())
+        return answer
+
+    monkeypatch.setattr(of, method, interrupted)
 
 
 @contextmanager

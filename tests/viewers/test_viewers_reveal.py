@@ -14,7 +14,7 @@ import pytest
 from tests.control.serving import refused
 from tests.pages.serving import policy_of
 from tests.vault.makers import rows
-from tests.viewers.house import CANARY, GROUPED, HOLDER, MASKED, house
+from tests.viewers.house import CANARY, GROUPED, HOLDER, MASKED, house, meanwhile
 from tests.viewers.people import CODE, OTHER, WRONG
 
 LEFT = re.compile(r"Tries left: (\d)")
@@ -236,6 +236,22 @@ def test_p35_a_link_ends_after_five_minutes_or_as_said_and_can_be_withdrawn(home
     for seconds in (29, 901, "60", True):
         answered = home.ask(token, viewer, expires_in=seconds)
         assert refused(answered, 400, "request_invalid")
+
+
+@pytest.mark.parametrize("code", [CODE, WRONG])
+def test_p35_no_code_is_tried_over_a_link_that_is_withdrawn_just_then(home, monkeypatch, code):
+    """It would tell whether the code is right, and five would lock the viewer."""
+    ana = home.active()
+    made = home.ask(home.token(), ana).json()
+    form = home.pages.token(home.pages.get(made["url"]).text)
+
+    def withdrawn():
+        assert home.call("DELETE", f"/reveal-links/{made['id']}").status_code == 204
+
+    meanwhile(monkeypatch, home.vault.links, "by_secret", withdrawn)
+    assert over(home.pages.post(made["url"], {"code": code}, token=form))
+    tried = [one for one in home.audit() if one[:2] == ("viewer_code", "intent")]
+    assert tried == []
 
 
 def test_p35_only_the_products_origins_may_frame_the_page_and_its_answer(home):

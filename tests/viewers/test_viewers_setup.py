@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from tests.control.serving import refused
-from tests.viewers.house import GROUPED, house
+from tests.viewers.house import GROUPED, house, meanwhile
 from tests.viewers.people import CODE, OTHER, WRONG
 from tests.viewers.test_viewers_reveal import over
 
@@ -100,6 +100,27 @@ def test_p35_a_set_up_link_counts_for_the_viewer_as_it_was(home):
     shown = home.link(viewer=id)
     assert "Tries left: 4" in home.type(shown, CODE).text
     assert GROUPED in home.type(shown, NEW).text
+
+
+def test_p35_a_set_up_link_from_before_counts_for_nothing_while_its_code_is_hashed(
+    home, monkeypatch
+):
+    """The viewer chose over another link, and another person took that code: it is invited anew."""
+    said, ben = home.invite().json(), home.active("Bruno Verdi", OTHER)
+    first, id = said["setup"]["url"], said["id"]
+    second = home.call("POST", f"/viewers/{id}/setup").json()["url"]
+
+    def invited_anew():
+        assert choose(home, second).status_code == 200
+        approved = change(home, "reset", id, ben).json()["url"]
+        home.clock.now += timedelta(minutes=1)
+        assert home.type(approved, OTHER).status_code == 200
+        assert state(home, id) == "invited"
+
+    form = opened(home, first)
+    meanwhile(monkeypatch, home.codes, "hash", invited_anew)
+    assert over(choose(home, first, NEW, token=form))
+    assert state(home, id) == "invited"
 
 
 def test_p35_a_set_up_link_ends_after_a_day_and_with_the_viewer(home):
