@@ -23,6 +23,7 @@ class Action(StrEnum):
     REDELIVER = "redeliver"  # what a client was told is sent once more
     BLOCK = "block"  # a client that tried too many unknown tokens
     CREDENTIALS = "credentials"  # what a product's processor asks of its callers is set
+    CREDENTIALS_ERASE = "credentials_erase"
     CHARGE = "charge"  # a processor is asked for money
     CAPTURE = "capture"  # for what it holds
     CANCEL = "cancel"  # to hold it no more

@@ -2,7 +2,7 @@
 
 1. A credential comes in and never goes out: answers have its name, when it was set, by which key.
 2. All of a product's credentials for a processor are set at once: no call sees half of them.
-3. Setting them is in the audit by the transaction that sets them.
+3. Setting and erasing them is in the audit by the transaction that does it.
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ from gateway.secret import Secret
 from gateway.vault.credentials import CredentialTable, SetCredentials
 
 ROUTE: Final = "control/processors"  # in the audit
+_NOTHING: Final = Secret(b"")
 _LONGEST: Final = 4096  # characters of a credential
 
 MayRead = Annotated[Caller, Depends(needs("charges", "admin"))]
@@ -102,6 +103,9 @@ class ProcessorCalls:
         add("/{name}/credentials", self.put, methods=["PUT"], response_model=ShownCredentials,
             summary="Set a product's credentials", openapi_extra=ONCE | body(_CREDENTIALS),
             responses=refusals(*_SET))  # fmt: skip
+        add("/{name}/credentials", self.erase, methods=["DELETE"], status_code=204,
+            summary="Erase a product's credentials", openapi_extra=ONCE,
+            responses=refusals(*_SET))  # fmt: skip
 
     async def listed(self, caller: MayRead) -> ListedProcessors:
         """Every processor, with those of the key's products that use it or have credentials for it."""
@@ -144,6 +148,20 @@ class ProcessorCalls:
             )
         return Response(answer, 200, media_type="application/json")
 
+    async def erase(
+        self, caller: MaySet, request: Request, name: str, product: ProductName
+    ) -> Response:
+        """Erases all of them: nothing is charged, captured or given back there any more. Those of a
+        processor that has no file any more, too.
+        """
+        self._check_product(caller, product)
+        if name not in self._parts.files.current and not await self._has(name, product):
+            raise ProcessorUnknown
+        entry = replace(self._entry(caller, product, name), action=Action.CREDENTIALS_ERASE)
+        with self._in_flight.once(request, caller.client, self._products(caller), _NOTHING) as once:
+            await self._credentials.erase(product, name, entry, once)
+        return Response(status_code=204)
+
     # --- inside -----------------------------------------------------------------------------------
 
     def _processor(
@@ -164,6 +182,9 @@ class ProcessorCalls:
         if rules is None:
             raise ProcessorUnknown
         return rules
+
+    async def _has(self, name: str, product: str) -> bool:
+        return any(row.processor == name for row in await self._credentials.listed({product}))
 
     def _products(self, caller: Caller) -> frozenset[str]:
         return self._access.products_of(caller.admission)

@@ -1,7 +1,7 @@
 """What a product's processor asks of its callers: secret keys, user names, passwords.
 
 1. Sealed under a key that seals nothing else, bound to product and processor.
-2. Replaced as a whole, by the transaction that writes the audit entry and, where the request counts
+2. Replaced or erased as a whole, by the transaction that writes the audit entry and, where the request counts
    once, its answer. Who read them before goes on with what he read; whoever reads next, in whichever
    process, has the new ones.
 3. Nothing but `read` gives a value out, and that only to a call that is about to be made.
@@ -9,7 +9,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
@@ -17,13 +16,13 @@ from datetime import datetime
 from typing import Final
 
 from gateway.audit import Entry, Outcome
-from gateway.errors import IdempotencyKeyReused
 from gateway.secret import Secret
 from gateway.vault.aside import Aside
 from gateway.vault.entries import append, stamp, unstamp
 from gateway.vault.envelope import Sealer, place
-from gateway.vault.idempotency import IdempotencyTable, Once
-from gateway.vault.sqlite import Connection, Database, Step, no_step
+from gateway.vault.idempotency import Once
+from gateway.vault.requests import Done, Requests
+from gateway.vault.sqlite import Connection, Database
 
 _READ: Final = "SELECT sealed FROM processor_credential WHERE product = ? AND processor = ?"
 _LIST: Final = (
@@ -36,6 +35,7 @@ _PUT: Final = (
     " names = excluded.names, sealed = excluded.sealed, set_at = excluded.set_at,"
     " set_by = excluded.set_by"
 )
+_ERASE: Final = "DELETE FROM processor_credential WHERE product = ? AND processor = ?"
 _STEP: Final = 256  # bytes: how long a secret is, is not told by its ciphertext
 
 
@@ -58,13 +58,11 @@ class CredentialTable:
         database: Database,
         sealer: Sealer,
         *,
-        once: IdempotencyTable,
-        clock: Callable[[], datetime],
+        requests: Requests,
         aside: Aside,
-        step: Step = no_step,
     ) -> None:
-        self._database, self._sealer, self._once = database, sealer, once
-        self._clock, self._aside, self._step = clock, aside, step
+        self._database, self._sealer = database, sealer
+        self._requests, self._aside = requests, aside
 
     async def read(self, product: str, processor: str) -> dict[str, Secret[str]]:
         """Name → value; empty where none are set. Raises RecordDamaged."""
@@ -92,30 +90,25 @@ class CredentialTable:
         made of it the first time. Raises IdempotencyKeyReused, RecordDamaged.
         """
 
-        def work(connection: Connection) -> bytes | IdempotencyKeyReused:
-            now = self._clock()
-            try:
-                before = None if once is None else self._once.answered(connection, once, now)
-            except IdempotencyKeyReused as refusal:
-                refused = replace(entry, outcome=Outcome.REFUSED, detail=refusal.code)
-                append(connection, [refused])
-                return IdempotencyKeyReused()
-            if before is not None:
-                append(connection, [replace(entry, outcome=Outcome.DONE, detail="repeated")])
-                return before
+        def do(connection: Connection, now: datetime) -> Done:
             made = SetCredentials(product, processor, tuple(sorted(values)), now, entry.key)
             self._write(connection, made, values)
             append(connection, [replace(entry, outcome=Outcome.DONE, product=product)])
-            self._step("credential:row")
-            body = answer(made)
-            if once is not None:
-                self._once.remember(connection, once, product, body, now)
-            return body
+            return Done(product, answer(made))
 
-        outcome = await asyncio.wrap_future(self._database.write("credential", work))
-        if isinstance(outcome, IdempotencyKeyReused):
-            raise outcome
-        return outcome
+        return await self._requests.write("credential", entry, once, do)
+
+    async def erase(self, product: str, processor: str, entry: Entry, once: Once | None) -> None:
+        """Erases all of them, durable; where none are set, they are none after it as well. Raises
+        IdempotencyKeyReused, RecordDamaged.
+        """
+
+        def do(connection: Connection, _: datetime) -> Done:
+            connection.execute(_ERASE, (product, processor))
+            append(connection, [replace(entry, outcome=Outcome.DONE, product=product)])
+            return Done(product, b"")
+
+        await self._requests.write("credential_erase", entry, once, do)
 
     async def listed(self, products: Collection[str]) -> list[SetCredentials]:
         """Those of these products; nothing sealed is opened."""

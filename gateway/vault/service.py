@@ -130,9 +130,8 @@ class Vault:
             told=told, requests=requests, clock=clock, aside=self._aside, step=step,
         )  # fmt: skip
         self.credentials = CredentialTable(
-            database, keyring.credential,
-            once=self.idempotency, clock=clock, aside=self._aside, step=step,
-        )  # fmt: skip
+            database, keyring.credential, requests=requests, aside=self._aside
+        )
         self.charges = ChargeTable(
             database, store, keyring, once=self.idempotency, notices=self.notices,
             clock=clock, aside=self._aside, step=step,

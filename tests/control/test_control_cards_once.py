@@ -26,6 +26,8 @@ def test_a_request_that_is_repeated_is_answered_the_same_and_done_once(cards):
     assert (again.status_code, again.content) == (201, first.content)
     assert again.headers["Content-Type"] == first.headers["Content-Type"]
     assert cards.count("card") == 1
+    counted = cards.metrics.cards.labels("control/cards", "tokenize", "done")
+    assert counted._value.get() == 1
     other = cards.add(booked() | {"security_code": CODE}, once="k")  # a code is no part of it
     assert other.content == first.content
     for said in (booked("RES-2"), booked() | {"number": "378282246310005"}, body()):

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 
 import pytest
 
+from gateway.errors import RecordDamaged
+from gateway.processors.model import Ended
 from gateway.vault.credentials import CredentialTable
-from tests.processors.orders import set_credentials
+from tests.processors.orders import keep, order, run, set_credentials
 
 PATH = "/v1/processors/sandbox/credentials"
 VALUE = "sandbox-canary-0417"
@@ -24,10 +27,19 @@ def put(gateway, key, body, *, product="seaside", path=PATH, **headers):
     return gateway.api("PUT", f"{path}?product={product}", key, data=text, headers=named)
 
 
+def erase(gateway, key, *, product="seaside", path=PATH, **headers):
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return gateway.api("DELETE", f"{path}?product={product}", key, headers=named)
+
+
+def code_of(answer):
+    return answer.status_code, answer.json()["code"]
+
+
 def entries(gateway):
     return gateway.rows(
         "select outcome, client, product, route, detail from audit"
-        " where action = 'credentials' order by id"
+        " where action like 'credentials%' order by id"
     )
 
 
@@ -126,11 +138,51 @@ def test_the_same_request_again_is_answered_the_same_and_sets_nothing(gateway, a
     set_credentials(gateway, "seaside", "sandbox")
 
 
+def test_they_are_erased_for_good(gateway, admin):
+    put(gateway, admin, {"key": VALUE})
+    set_credentials(gateway, "hilltop", "sandbox")
+    for once in ("erase-1", "erase-1", "erase-2"):  # again, and where none are left
+        assert erase(gateway, admin, Idempotency_Key=once).status_code == 204
+    assert gateway.api("GET", f"{PATH}?product=seaside", admin).json()["names"] == []
+    left = gateway.rows("select product from processor_credential where processor = 'sandbox'")
+    assert left == [("hilltop",)]
+    (first, repeated, second) = entries(gateway)[-3:]
+    assert first == second == ("done", "pms", "seaside", "control/processors", "sandbox")
+    assert repeated[-1] == "repeated"
+    refused = run(gateway, "debit", order(keep(gateway)))
+    assert (refused.ended, refused.code) == (Ended.FAILED, "credentials_missing")
+    set_credentials(gateway, "seaside", "sandbox")
+    assert run(gateway, "debit", order(keep(gateway))).ended is Ended.SUCCEEDED
+
+
+def test_p28_only_an_administrator_of_the_product_erases_them(gateway, admin):
+    charges = gateway.key(scopes=("charges",), products=("seaside",))
+    assert code_of(erase(gateway, charges)) == (403, "scope_missing")
+    assert code_of(erase(gateway, admin, product="hilltop")) == (403, "product_not_permitted")
+    nobody = erase(gateway, admin, path="/v1/processors/nobody/credentials")
+    assert code_of(nobody) == (404, "processor_unknown")
+    assert gateway.api("GET", f"{PATH}?product=seaside", admin).json()["names"] == ["key"]
+
+
+def test_those_of_a_processor_without_a_file_are_erased_as_well(gateway, admin):
+    database = sqlite3.connect(gateway.config.database)
+    with database:
+        database.execute(
+            "insert into processor_credential select product, 'gone', names, sealed, set_at,"
+            " set_by from processor_credential where product = 'seaside' and processor = 'sandbox'"
+        )
+    database.close()
+    gone = "/v1/processors/gone/credentials"
+    hilltop = gateway.key(scopes=("admin",), products=("hilltop",))
+    assert code_of(erase(gateway, hilltop, product="hilltop", path=gone)) == (
+        404, "processor_unknown",
+    )  # fmt: skip
+    assert erase(gateway, admin, path=gone).status_code == 204
+    assert code_of(erase(gateway, admin, path=gone)) == (404, "processor_unknown")
+    assert gateway.rows("select * from processor_credential where processor = 'gone'") == []
+
+
 def test_p17_credentials_that_were_moved_to_another_product_do_not_open(gateway):
-    import sqlite3
-
-    from gateway.errors import RecordDamaged
-
     set_credentials(gateway, "seaside", "stripe")
     database = sqlite3.connect(gateway.config.database)
     with database:

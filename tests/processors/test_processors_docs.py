@@ -42,7 +42,7 @@ def test_the_example_is_a_pack_and_a_processor_that_fit():
 
 def test_the_calls_work(gateway):
     commands = blocks("sh")
-    assert len(commands) == 2
+    assert len(commands) == 3
     environment = os.environ | {
         "CONTROL": "http://{}:{}".format(*gateway.addresses.control),
         "KEY": gateway.key(scopes=("admin",), products=("seaside",)),
@@ -54,9 +54,13 @@ def test_the_calls_work(gateway):
             ["bash", "-euc", command.replace("curl ", "curl --max-time 20 ")],
             env=environment, capture_output=True, check=True, text=True, timeout=30,
         )  # fmt: skip
-        said.append(json.loads(done.stdout))
-    assert said[0] == said[1]
-    assert said[0]["names"] == ["key"]
+        said.append(done.stdout)
+    assert json.loads(said[0]) == json.loads(said[1])
+    assert json.loads(said[0])["names"] == ["key"]
+    assert said[2] == ""
+    assert not gateway.rows(
+        "select * from processor_credential where product = 'seaside' and processor = 'sandbox'"
+    )
     set_credentials(gateway, "seaside", "sandbox")
 
 

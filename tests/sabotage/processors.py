@@ -133,9 +133,18 @@ BREAKAGES = (
         "set credentials without an audit entry",
         "P36",
         "gateway/vault/credentials.py",
-        "            append(connection, [replace(entry, outcome=Outcome.DONE, product=product)])\n",
-        "",
+        "            append(connection, [replace(entry, outcome=Outcome.DONE, product=product)])\n"
+        "            return Done(product, answer(made))\n",
+        "            return Done(product, answer(made))\n",
         (f"{CREDENTIALS}::test_they_are_set_and_never_shown",),
+    ),
+    Breakage(
+        "erase another product's credentials",
+        "P28",
+        "gateway/vault/credentials.py",
+        "DELETE FROM processor_credential WHERE product = ? AND processor = ?",
+        "DELETE FROM processor_credential WHERE (?1 <> '') AND processor = ?2",
+        (f"{CREDENTIALS}::test_they_are_erased_for_good",),
     ),
     Breakage(
         "set another product's credentials",
