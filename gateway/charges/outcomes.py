@@ -84,7 +84,7 @@ def came_out(one: OpenCharge | None, came: Came, now: datetime) -> Decision | No
     if one is None:
         return None
     result, before = came.result, one.row
-    answer = states.Answer(result.ended, result.processor_id, result.code, result.decline)
+    answer = states.Answer(result.ended, result.processor_id, result.code)
     row = states.came_out(before, came.operation, came.attempt, answer, now)
     if came.operation is Operation.LOOK and row == before:
         row = states.expired(row, now)

@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
-from gateway.errors import AmountTooHigh, ChargeInProgress, ChargeNotAllowed, ProcessorRefused
+from gateway.errors import AmountTooHigh, ChargeInProgress, ChargeNotAllowed, ProcessorHasNone
 from gateway.processors.model import Ended, Operation
 from gateway.vault.charge import Charge, ChargeState
 
@@ -28,9 +28,8 @@ LEASE: Final = timedelta(minutes=5)
 # Longer than anything stays on its way.
 SETTLED: Final = timedelta(minutes=15)
 # The code of a LOOK that ended FAILED because the processor says that it has no such charge. Any other
-# code says that the looking failed, which says nothing of the charge, and so does a reason beside it:
-# a key that was refused, too many calls.
-NOTHING_THERE: Final = ProcessorRefused.code
+# says that the looking failed, which says nothing of the charge.
+NOTHING_THERE: Final = ProcessorHasNone.code
 
 S, E, O = ChargeState, Ended, Operation  # noqa: E741  # the tables below are read by these
 BEGINS: Final = frozenset({O.AUTHORIZE, O.DEBIT})
@@ -133,7 +132,6 @@ class Answer:
     ended: Ended
     processor_id: str | None = None
     code: str | None = None
-    reason: str | None = None  # the processor's
 
 
 def asked(charge: Charge, operation: Operation, amount: int | None, now: datetime) -> Charge:
@@ -228,7 +226,7 @@ def _looked(charge: Charge, answer: Answer, now: datetime) -> Charge:
 
 def _not_there(charge: Charge, answer: Answer, now: datetime) -> Charge:
     begun = charge.operation is not None and O(charge.operation) in BEGINS
-    nothing = answer.code == NOTHING_THERE and answer.reason is None
+    nothing = answer.code == NOTHING_THERE
     if begun and nothing and is_settled(charge, now):
         return _at(charge, S.DECLINED, now)
     return charge

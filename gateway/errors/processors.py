@@ -35,6 +35,12 @@ class ProcessorRefused(GatewayError):
     action = "Its own reason is under decline. Mend it, then try again."
 
 
+class ProcessorHasNone(GatewayError):
+    code, status = "processor_has_none", 404
+    text = "The processor says that it has no such charge."
+    action = "Wait until nothing can be on its way any more, then charge again."
+
+
 class ProcessorUnclear(GatewayError):
     code, status = "processor_unclear", 502
     text = "The processor's answer says nothing that its file knows, so nobody knows whether it was done."

@@ -54,6 +54,9 @@ class AnswerCompiler:
                 )
                 hint = f"It ends as {', '.join(sorted(one.value for one in may))}."
                 self._notes.add(place, message, hint)
+        if operation is not Operation.LOOK and any(end.absent for end in answer.ends):
+            message = f"`{operation.value}` can not end as `absent`, as `{name}` says"
+            self._notes.add(place, message, "It is what `look` may find.")
         if not may & _MAY_END[operation] & {end.ended for end in answer.ends}:
             self._notes.add(place, f"nothing in `{name}` says that `{operation.value}` went well")
         return answer
@@ -121,7 +124,10 @@ class AnswerCompiler:
 
     def _end(self, entry: EndEntry, format: Format, place: Place) -> End:
         where = self.where(entry.where, format, (*place, "where"))
-        return End(frozenset(several(entry.http)), where, entry.as_, entry.consumed)
+        statuses = frozenset(several(entry.http))
+        if entry.as_ == "absent":
+            return End(statuses, where, Ended.FAILED, entry.consumed, absent=True)
+        return End(statuses, where, entry.as_, entry.consumed)
 
     def where(self, entry: Mapping[str, Sequence[str]], format: Format, place: Place) -> Where:
         """Places and their texts."""

@@ -17,6 +17,7 @@ from gateway.errors import (
     GatewayError,
     InternalError,
     OperationNotSupported,
+    ProcessorHasNone,
     ProcessorRefused,
     VaultUnavailable,
 )
@@ -139,7 +140,8 @@ class FileProcessor:
         if kept is not None and customer is not None and any(map(reader.says, customer.gone)):
             await self._customers.forget(sending, customer, kept)
         result = reader.result()
-        if not exchange.sent and result.ended not in _NOT_DONE:
+        absent = result.code == ProcessorHasNone.code
+        if not exchange.sent and (absent or result.ended not in _NOT_DONE):  # our own words
             return Result(Ended.FAILED, code=ProcessorRefused.code)
         if result.processor_id is None and chosen.request.known_as is not None:
             return replace(result, processor_id=chosen.request.known_as.fill(values))

@@ -23,6 +23,7 @@ from gateway.errors import (
     CodingNotSupported,
     MessageForbidden,
     MessageMalformed,
+    ProcessorHasNone,
     ProcessorRefused,
     ProcessorUnclear,
 )
@@ -94,7 +95,8 @@ class Reader:
         reason = next(
             (text for path in answer.declines if (text := self._matching(path, _REASON))), None
         )
-        code = {Ended.FAILED: ProcessorRefused.code, Ended.UNKNOWN: ProcessorUnclear.code}
+        refused = ProcessorHasNone.code if end.absent else ProcessorRefused.code
+        code = {Ended.FAILED: refused, Ended.UNKNOWN: ProcessorUnclear.code}
         return Result(
             ended=end.ended,
             processor_id=self._matching(answer.id, _ID),
@@ -109,7 +111,7 @@ class Reader:
         if end.statuses and self._status not in end.statuses:
             return False
         if not self.readable:
-            return not end.where and end.ended in _WITHOUT_A_BODY
+            return not end.where and not end.absent and end.ended in _WITHOUT_A_BODY
         return self._fits(end.where)
 
     def _fits(self, where: Where) -> bool:

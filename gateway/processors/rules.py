@@ -21,12 +21,13 @@ Where = tuple[tuple[Path, frozenset[str]], ...]
 @dataclass(frozen=True, slots=True)
 class End:
     """What an answer means that has one of these statuses (none: any), and these texts in these
-    places, all of them."""
+    places, all of them. `absent`: that there is no such charge; it ends FAILED."""
 
     statuses: frozenset[int]
     where: Where
     ended: Ended
     consumed: bool
+    absent: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,12 +57,13 @@ def several(value: T | tuple[T, ...] | None) -> tuple[T, ...]:
 class EndEntry(Entry):
     """What an answer means that has one of these statuses and these texts in these places.
 
-    `where`: place → texts; `"*"` is any text but none, `""` is none.
+    `where`: place → texts; `"*"` is any text but none, `""` is none. `as: absent`: the processor has no
+    such charge.
     """
 
     http: Statuses | None = None
     where: dict[Text, Texts] = Field(default_factory=dict)
-    as_: Ended = Field(alias="as")
+    as_: Ended | Literal["absent"] = Field(alias="as")
     consumed: bool = False
 
     @model_validator(mode="after")

@@ -23,7 +23,7 @@ from tests.vault.makers import NOON, opened
 
 PASS = Challenge("redirect", "https://bank.example/pass", {}, None)
 CHALLENGED = Result(Ended.CHALLENGED, "P-1", challenge=PASS)
-NONE = Result(Ended.FAILED, code="processor_refused")
+NONE = Result(Ended.FAILED, code="processor_has_none")
 
 
 def states(world, id):

@@ -105,7 +105,7 @@ def test_p24_p36_killed_at_each_step_nothing_is_lost_and_nothing_sent_twice(
     truth = took
     if reached < SENT:
         truth = (
-            "authorized" if what == "capture" else Result(Ended.FAILED, code="processor_refused")
+            "authorized" if what == "capture" else Result(Ended.FAILED, code="processor_has_none")
         )
     processor = Scripted(file=tmp_path / "sent", look=truth)
     with make(tmp_path, processor) as world:

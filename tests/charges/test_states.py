@@ -198,7 +198,7 @@ def test_that_nothing_is_there_is_believed_only_of_what_was_begun_and_has_settle
         assert told(done) == ("declined" if believed else told(one)), (state, operation, at)
         for failed in (  # the looking
             Answer(Ended.FAILED, code="upstream_unreachable"),
-            Answer(Ended.FAILED, code=NOTHING_THERE, reason="rate_limit"),
+            Answer(Ended.FAILED, code="processor_refused"),
         ):
             assert states.came_out(one, Operation.LOOK, 1, failed, at) == one
 

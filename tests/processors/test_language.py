@@ -78,6 +78,7 @@ def test_it_is_read():
         ('"{booking}"', '"no {amount:number}"', "a number is the whole value"),
         ("as: succeeded", "as: success", "simple.yaml:15: `as` must be"),
         ("as: succeeded", "as: refunded", "simple.yaml:10: `debit` can not end as `refunded`"),
+        ("as: succeeded }", "as: absent }", "simple.yaml:10: `debit` can not end as `absent`"),
         ("as: succeeded", "as: declined", "nothing in `paid` says that `debit` went well"),
         ("http: 200, where: { status: ok }, ", "", "say when it is so"),
         ("status: ok", "'status[': ok", "is not a path in json"),

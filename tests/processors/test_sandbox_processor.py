@@ -150,7 +150,8 @@ def test_two_answers_are_none(gateway):
 
 
 def test_what_never_came_there_is_certainly_not_done(gateway):
-    assert run(gateway, "look", order(keep(gateway))).ended is FAILED
+    looked = run(gateway, "look", order(keep(gateway)))
+    assert (looked.ended, looked.code) == (FAILED, "processor_has_none")
 
 
 def test_a_reference_is_charged_once(gateway):
