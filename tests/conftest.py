@@ -1,4 +1,5 @@
-"""What holds for every run: which file is first, and what the garbage collector need not look at.
+"""What holds for every run: which file is first, what the garbage collector need not look at, and the
+one browser.
 
 Time says nothing about a property on a machine that others use too: hypothesis has no deadline.
 """
@@ -8,7 +9,12 @@ from __future__ import annotations
 import gc
 from collections import Counter
 
+import pytest
 from hypothesis import settings
+
+from tests.browser import Browser, why_not
+from tests.framing import Framing
+from tests.pki import Authority
 
 settings.register_profile("tests", deadline=None)
 settings.load_profile("tests")
@@ -30,3 +36,26 @@ def pytest_collection_finish():
     at everything there is: a quarter of a second each time."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(scope="session")
+def framing(tmp_path_factory):
+    """The site of a PMS, and of a stranger."""
+    authority = Authority(tmp_path_factory.mktemp("framing"))
+    with Framing(authority.server_context("pms.example")) as site:
+        yield site
+
+
+@pytest.fixture(scope="session")
+def chromium(framing):
+    if why_not():
+        pytest.skip(why_not())
+    with Browser(framing.port) as started:
+        yield started
+
+
+@pytest.fixture
+def browser(chromium):
+    """A browser in which nothing was opened, as wide as a desk's screen."""
+    chromium.fresh()
+    return chromium

@@ -1,12 +1,6 @@
-"""A whole gateway with pages, a PMS that uses its API, and a site that frames its pages."""
+"""A whole gateway with pages, and a PMS that uses its API."""
 
 from __future__ import annotations
-
-import html
-import ssl
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from urllib.parse import parse_qs, urlsplit
 
 import requests
 
@@ -18,60 +12,6 @@ LOGO = b"""<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 120 40">
 <path d="M10 28q8-10 16 0t16 0 16 0" fill="none" stroke="#ffd166" stroke-width="4"/>
 <text x="66" y="27" font-family="sans-serif" font-size="18" fill="#fff">Sea</text></svg>"""
 SECRET = "webhook-secret-of-the-tests"
-
-
-class Framing(ThreadingHTTPServer):
-    """A site with TLS: `/?url=…` frames that URL, `/back` is where a guest is sent back to."""
-
-    daemon_threads = True
-
-    def __init__(self, context):
-        super().__init__(("127.0.0.1", 0), _Page)
-        self.socket = context.wrap_socket(self.socket, server_side=True)
-        self.seen = []
-        threading.Thread(target=self.serve_forever, daemon=True).start()
-
-    @property
-    def origin(self):
-        return f"https://localhost:{self.server_address[1]}"
-
-    @property
-    def foreign(self):
-        """The same site by another name: another origin."""
-        return f"https://127.0.0.1:{self.server_address[1]}"
-
-    def handle_error(self, request, client_address):
-        """A browser that goes away is no news."""
-
-
-class _Page(BaseHTTPRequestHandler):
-    def do_GET(self):
-        path = urlsplit(self.path)
-        self.server.seen.append((self.path, self.headers.get("Referer")))
-        framed = parse_qs(path.query).get("url", [""])[0]
-        if path.path == "/back":
-            body = f"<!doctype html><title>Back</title><h1>Back at the hotel</h1><p>{html.escape(path.query)}"
-        else:
-            body = (
-                "<!doctype html><title>PMS</title><h1>Front desk</h1>"
-                f'<iframe id=card src="{html.escape(framed)}" width=420 height=760></iframe>'
-            )
-        body = body.encode()
-        self.send_response(200)
-        self.send_header("Content-Type", "text/html; charset=utf-8")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_):
-        """Nothing."""
-
-
-def tls(directory):
-    """A server's TLS with the certificate that a gateway made."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(directory / "endpoints-cert.pem", directory / "endpoints-key.pem")
-    return context
 
 
 class Hotel:

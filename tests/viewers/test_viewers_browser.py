@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
-import time
+from urllib.parse import quote
 
 import pytest
 
-from tests.viewers.browser import PHONE, browsing, needs_browser
+from tests.browser import ENTER, PHONE
 from tests.viewers.house import CANARY, MASKED, house
 from tests.viewers.people import CODE, OTHER, WRONG
 
-pytestmark = [needs_browser, pytest.mark.slow]
+pytestmark = pytest.mark.slow
 SELECTED = """
 const range = document.createRange();
 range.selectNodeContents(document.body);
@@ -27,70 +27,70 @@ return [document.cookie, JSON.stringify(localStorage), JSON.stringify(sessionSto
 
 @pytest.fixture
 def home(tmp_path):
-    with house(tmp_path / "home", seconds=4) as running:
+    with house(tmp_path) as running:
         yield running
 
 
 @pytest.fixture
-def browser(home, tmp_path):
-    with browsing(home.pages.config.authority, tmp_path) as opened:
-        yield opened
+def brief(tmp_path):
+    """One that shows a card for as long as a busy browser needs to look at it."""
+    with house(tmp_path, seconds=6) as running:
+        yield running
 
 
-@pytest.fixture(autouse=True)
-def _directory(tmp_path):
-    (tmp_path / "home").mkdir(exist_ok=True)
+def framed(browser, origin, url):
+    """A site that frames the page; the browser is inside the frame then."""
+    browser.open(f"{origin}/?url={quote(url)}").into(browser.find("iframe"))
 
 
 def digits(text):
     return re.sub(r"\D", "", text)
 
 
-def test_p35_inside_the_pms_page_a_card_is_shown_and_hidden_again(home, browser, tmp_path):
-    url = home.link(purpose="Late arrival", booking={"system": "own", "id": "RES-1"})
-    browser.frame("pms.example", url)
+def test_p35_inside_the_pms_page_a_card_is_shown_and_hidden_again(brief, browser, framing):
+    url = brief.link(purpose="Late arrival", booking={"system": "own", "id": "RES-1"})
+    framed(browser, framing.origin, url)
     browser.until(lambda: browser.find("#code"))
-    browser.shoot(tmp_path, "reveal-asks")
-    browser.type("#code", WRONG, enter=True)
+    browser.shoot("reveal-asks")
+    browser.type(code=WRONG + ENTER)
     browser.until(lambda: browser.find("#wrong"))
-    assert "Tries left: 4" in browser.text()
-    browser.shoot(tmp_path, "reveal-wrong-code")
-    browser.type("#code", CODE, enter=True)
+    assert "Tries left: 4" in browser.text
+    browser.shoot("reveal-wrong-code")
+    browser.type(code=CODE + ENTER)
     browser.until(lambda: browser.find("#card"))
     assert CANARY in digits(browser.find(".pan").text)
-    assert int(browser.find("#seconds").text) <= 4
+    assert int(browser.find("#seconds").text) <= 6
     assert not browser.find("#hidden").is_displayed()
-    browser.shoot(tmp_path, "reveal-shows")
+    browser.shoot("reveal-shows")
     browser.until(lambda: browser.find("#card") is None)
     assert browser.find("#hidden").is_displayed()
     assert CANARY not in digits(browser.driver.page_source)
-    browser.shoot(tmp_path, "reveal-hidden")
+    browser.shoot("reveal-hidden")
     assert browser.run(STORED) == ",{},{}"
     assert [text for text in browser.complaints() if "Content Security" in text] == []
 
 
-def test_p35_a_site_that_the_product_does_not_list_gets_no_page(home, browser, tmp_path):
+def test_p35_a_site_that_the_product_does_not_list_gets_no_page(home, browser, framing):
     url = home.link()
-    browser.frame("evil.example", url)
-    time.sleep(0.5)
+    framed(browser, framing.foreign, url)
+    browser.until(lambda: any("frame-ancestors" in text for text in browser.complaints()))
     assert browser.find("#code") is None
-    assert any("frame-ancestors" in text for text in browser.complaints())
     browser.driver.switch_to.default_content()
-    browser.shoot(tmp_path, "reveal-foreign-frame")
-    browser.frame("pms.example", url)
+    browser.shoot("reveal-foreign-frame")
+    framed(browser, framing.origin, url)
     browser.until(lambda: browser.find("#code"))
 
 
-def test_p35_the_back_button_shows_nothing(home, browser, tmp_path):
+def test_p35_the_back_button_shows_nothing(home, browser, framing):
     browser.open(home.link())
-    browser.type("#code", CODE, enter=True)
+    browser.type(code=CODE + ENTER)
     browser.until(lambda: browser.find("#card"))
-    browser.open("https://pms.example/")
+    browser.open(framing.origin)
     browser.driver.back()
     browser.until(lambda: "PMS" not in browser.driver.title)
     assert CANARY not in digits(browser.driver.page_source)
     assert browser.find("#card") is None
-    browser.shoot(tmp_path, "reveal-back")
+    browser.shoot("reveal-back")
     browser.driver.refresh()
     assert CANARY not in digits(browser.driver.page_source)
 
@@ -98,7 +98,7 @@ def test_p35_the_back_button_shows_nothing(home, browser, tmp_path):
 def test_p35_the_number_is_marked_only_by_who_may_copy(home, browser):
     for name, may_copy in (("Maria Rossi", False), ("Bruno Verdi", True)):
         browser.open(home.link(viewer=home.active(name, may_copy=may_copy)))
-        browser.type("#code", CODE, enter=True)
+        browser.type(code=CODE + ENTER)
         browser.until(lambda: browser.find("#card"))
         assert (CANARY in browser.run(SELECTED)) == may_copy
         assert browser.run("return !document.dispatchEvent(new Event('copy', {cancelable: true}))") == (
@@ -108,7 +108,7 @@ def test_p35_the_number_is_marked_only_by_who_may_copy(home, browser):
 
 def test_p35_it_can_be_hidden_at_once(home, browser):
     browser.open(home.link(viewer=home.active(role="masked")))
-    browser.type("#code", CODE, enter=True)
+    browser.type(code=CODE + ENTER)
     browser.until(lambda: browser.find("#card"))
     assert browser.find(".pan").text.replace(" ", "") == MASKED
     assert CANARY not in digits(browser.driver.page_source)
@@ -117,45 +117,45 @@ def test_p35_it_can_be_hidden_at_once(home, browser):
     assert browser.find("#hidden").is_displayed()
 
 
-def test_p35_without_scripts_the_browser_leaves_the_card(home, tmp_path):
-    url = home.link()
-    with browsing(home.pages.config.authority, tmp_path, scripts=False) as browser:
-        browser.open(url)
-        browser.type("#code", CODE, enter=True)
-        browser.until(lambda: browser.find("#card"))
-        assert CANARY in digits(browser.find(".pan").text)
-        browser.until(lambda: browser.find("#card") is None)
-        assert browser.driver.current_url == f"{url}?"
-        assert CANARY not in digits(browser.driver.page_source)
-        browser.shoot(tmp_path, "reveal-left-without-scripts")
+def test_p35_without_scripts_the_browser_leaves_the_card(brief, browser):
+    url = brief.link()
+    browser.scripts(on=False)
+    browser.open(url)
+    browser.type(code=CODE + ENTER)
+    browser.until(lambda: browser.find("#card"))
+    assert CANARY in digits(browser.find(".pan").text)
+    browser.until(lambda: browser.find("#card") is None)
+    assert browser.driver.current_url == f"{url}?"
+    assert CANARY not in digits(browser.driver.page_source)
+    browser.shoot("reveal-left-without-scripts")
 
 
-def test_p35_on_a_phone_a_code_is_chosen_and_five_wrong_ones_lock(home, tmp_path):
+def test_p35_on_a_phone_a_code_is_chosen_and_five_wrong_ones_lock(home, browser):
+    browser.size(*PHONE)
     said = home.invite(totp=True).json()
-    with browsing(home.pages.config.authority, tmp_path, size=PHONE) as browser:
-        browser.open(said["setup"]["url"])
-        browser.shoot(tmp_path, "setup-asks")
-        browser.type("#code", "maria-rossi-2026")
-        browser.type("#again", "maria-rossi-2026", enter=True)
-        browser.until(lambda: browser.find("#wrong"))
-        browser.shoot(tmp_path, "setup-guessable")
-        browser.type("#code", CODE)
-        browser.type("#again", CODE, enter=True)
-        browser.until(lambda: browser.find(".key"))
-        browser.shoot(tmp_path, "setup-chosen")
-        assert browser.run("return document.documentElement.scrollWidth <= innerWidth")
-        ana = said["id"]
-        browser.open(home.link(viewer=ana))
-        for left in ("4", "3", "2", "1", None):
-            browser.type("#code", WRONG)
-            browser.type("#password", "000000", enter=True)
-            gone = "Tries left: " + left if left else "You can not see cards now"
-            browser.until(lambda gone=gone: gone in browser.text())
-        browser.shoot(tmp_path, "reveal-locked")
-        ben = home.active("Bruno Verdi", OTHER)
-        answered = home.call("POST", f"/viewers/{ana}/unlock", json={"by": ben})
-        browser.open(answered.json()["url"])
-        browser.shoot(tmp_path, "approve-asks")
-        browser.type("#code", OTHER, enter=True)
-        browser.until(lambda: "may see cards again" in browser.text())
-        browser.shoot(tmp_path, "approve-done")
+    browser.open(said["setup"]["url"])
+    browser.shoot("setup-asks")
+    browser.type(code="maria-rossi-2026")
+    browser.type(again="maria-rossi-2026" + ENTER)
+    browser.until(lambda: browser.find("#wrong"))
+    browser.shoot("setup-guessable")
+    browser.type(code=CODE)
+    browser.type(again=CODE + ENTER)
+    browser.until(lambda: browser.find(".key"))
+    browser.shoot("setup-chosen")
+    assert browser.run("return document.documentElement.scrollWidth <= innerWidth")
+    ana = said["id"]
+    browser.open(home.link(viewer=ana))
+    for left in ("4", "3", "2", "1", None):
+        browser.type(code=WRONG)
+        browser.type(password="000000" + ENTER)
+        gone = "Tries left: " + left if left else "You can not see cards now"
+        browser.until(lambda gone=gone: gone in browser.text)
+    browser.shoot("reveal-locked")
+    ben = home.active("Bruno Verdi", OTHER)
+    answered = home.call("POST", f"/viewers/{ana}/unlock", json={"by": ben})
+    browser.open(answered.json()["url"])
+    browser.shoot("approve-asks")
+    browser.type(code=OTHER + ENTER)
+    browser.until(lambda: "may see cards again" in browser.text)
+    browser.shoot("approve-done")
