@@ -8,13 +8,15 @@
 
 What forks has done nothing but import: it has opened nothing and has one thread. The child is a
 process like any other, with its own memory, files and signals; only importing, 0.3 seconds for the
-vault and 2 for a gateway, is done once for all of them.
+vault, 2 for a gateway and 3 for what serves pages, is done once for all of them.
 """
 
 from __future__ import annotations
 
+import ast
 import atexit
 import functools
+import gc
 import importlib
 import json
 import os
@@ -30,8 +32,7 @@ import traceback
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-# Scripts import from modules of tests. A module that is started must not be imported before.
-VAULT = ("pytest", "tests.vault.makers")
+# A module that is started must not be imported before.
 GATEWAY = ("gateway.worker", "gateway.cli.run", "gateway.cli.output", "uvloop")
 _SECONDS = 60
 _STATUS = struct.Struct("i")
@@ -40,13 +41,13 @@ _STATUS = struct.Struct("i")
 def run(script, *arguments):
     """Runs a script with these arguments; its `subprocess.CompletedProcess`, output as bytes."""
     said = {"script": script, "words": [str(one) for one in arguments]}
-    return _ended(VAULT, said | {"seconds": _SECONDS})
+    return _ended(_for_script(script), said | {"seconds": _SECONDS})
 
 
 def command(*words):
     """Runs the gateway's command; its `subprocess.CompletedProcess`, output as bytes."""
     said = {"module": "gateway.cli.main", "words": [str(one) for one in words]}
-    return _ended(GATEWAY, said | {"seconds": _SECONDS})
+    return _ended(_parent(GATEWAY), said | {"seconds": _SECONDS})
 
 
 def start(module, *words, env=None, stdout=None, stderr):
@@ -64,9 +65,9 @@ def start(module, *words, env=None, stdout=None, stderr):
     return child
 
 
-def _ended(modules, said):
+def _ended(parent, said):
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-        code = _parent(modules).child(said, out.fileno(), err.fileno()).wait()
+        code = parent.child(said, out.fileno(), err.fileno()).wait()
         out.seek(0)
         err.seek(0)
         return subprocess.CompletedProcess(said["words"], code, out.read(), err.read())
@@ -109,17 +110,33 @@ def _parent(modules):
     return _Parent(modules)
 
 
+_SCRIPTS = []  # what forks for scripts: one, as the tests of a file have the same imports
+
+
+def _for_script(script):
+    """What has imported the modules of tests that a script imports, and what those import."""
+    tree = ast.walk(ast.parse(script))
+    imported = {one.module for one in tree if isinstance(one, ast.ImportFrom)}
+    needed = {name for name in imported if name.startswith("tests.")}
+    if not (_SCRIPTS and needed <= set(_SCRIPTS[0].modules)):
+        while _SCRIPTS:
+            _SCRIPTS.pop().end()
+        _SCRIPTS.append(_Parent(("pytest", *sorted(needed or {"tests.vault.makers"}))))
+    return _SCRIPTS[0]
+
+
 class _Parent:
     """The process that forks, seen from the tests."""
 
     def __init__(self, modules) -> None:
+        self.modules = modules
         self._ours, theirs = socket.socketpair()
         with theirs:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "tests.children", str(theirs.fileno()), *modules],
                 pass_fds=[theirs.fileno()], env=os.environ | {"PYTHONPATH": str(ROOT)},
             )  # fmt: skip
-        atexit.register(self._end)
+        atexit.register(self.end)
 
     def child(self, said, out, err):
         """One more; `out` and `err` are file descriptors."""
@@ -132,7 +149,9 @@ class _Parent:
         pid = _STATUS.unpack(status.recv(_STATUS.size, socket.MSG_WAITALL))[0]
         return Child(pid, status)
 
-    def _end(self):
+    def end(self):
+        """Ends it, once. No child of it runs: `run` waits for each, and a fixture for what it starts."""
+        atexit.unregister(self.end)
         self._ours.close()
         self._process.wait()
 
@@ -141,6 +160,9 @@ def _serve(inherited, modules):
     """What the parent does: a fork for each message that comes in, and each child's exit code."""
     for module in modules:
         importlib.import_module(module)
+    if len(list(Path("/proc/self/task").iterdir())) > 1:
+        raise RuntimeError(f"one of {modules} starts a thread, and a fork would lose it")
+    gc.freeze()  # no child looks through what is there to stay
     ours = socket.socket(fileno=inherited)
     running = {}  # pidfd → (pid, where its status goes)
     while True:

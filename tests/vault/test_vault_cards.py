@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import subprocess
-import sys
 from dataclasses import replace
 from datetime import timedelta
 
@@ -23,6 +21,7 @@ from gateway.errors import (
 from gateway.secret import Secret
 from gateway.vault.idempotency import KEPT, Once
 from gateway.vault.model import Wanted
+from tests.children import run
 from tests.vault.makers import NOON, Clock, booking, find, keep, new, opened, pan, rows
 
 ASKED = Entry(NOON, "exchange-1", Action.TOKENIZE, Outcome.INTENT, client="pms", key="k1")
@@ -77,9 +76,7 @@ STEPS = {
 def test_p24_killed_at_each_step_what_was_asked_and_its_answer_are_there_or_neither(
     tmp_path, at, durable
 ) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", KILLED, tmp_path, at], capture_output=True, check=False, timeout=60
-    )
+    done = run(KILLED, tmp_path, at)
     assert done.returncode == -signal.SIGKILL, done.stderr
     with rows(tmp_path) as connection:
         assert connection.execute("PRAGMA foreign_key_check").fetchall() == []

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import subprocess
-import sys
 from datetime import timedelta
 from pathlib import Path
 
@@ -13,6 +11,7 @@ import pytest
 
 from gateway.errors import TokenUnknown
 from gateway.vault.service import Vault
+from tests.children import run
 from tests.vault.makers import Clock, keep, new, opened, pan, rows
 from tests.vault.test_vault_foreign import foreign, keep_foreign
 
@@ -121,7 +120,7 @@ keep_foreign(vault, iduser)
     ],
 )  # fmt: skip
 def test_p24_killed_at_each_step_a_claim_is_there_or_not(tmp_path, at, claimed) -> None:
-    done = subprocess.run([sys.executable, "-c", KILLED, tmp_path, at], check=False, timeout=60)
+    done = run(KILLED, tmp_path, at)
     assert done.returncode == -signal.SIGKILL
     with rows(tmp_path) as connection:
         found = connection.execute("SELECT claim FROM issuing").fetchall()

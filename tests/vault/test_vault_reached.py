@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import signal
-import subprocess
-import sys
 
 import pytest
 
+from tests.children import run
 from tests.vault.makers import listed, opened
 
 KILLED = """
@@ -27,7 +26,7 @@ asyncio.run(
 
 @pytest.mark.parametrize("at", ["reached:written", "reached:committed"])
 def test_p24_killed_while_it_is_acknowledged_both_are_written_or_neither(tmp_path, at):
-    done = subprocess.run([sys.executable, "-c", KILLED, tmp_path, at], check=False, timeout=60)
+    done = run(KILLED, tmp_path, at)
     assert done.returncode == -signal.SIGKILL
     durable = at == "reached:committed"
     with opened(tmp_path) as vault:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import signal
-import subprocess
-import sys
 
 import pytest
 
 from gateway.vault.answer import AnswerState
 from gateway.vault.model import AnswerCameOut
 from gateway.vault.service import Vault
+from tests.children import run
 from tests.vault.makers import answer, entry, get, keep, listed, mark, new, opened, quarantine
 
 UNDELIVERED, REFUSED, REPLAYED = (
@@ -93,7 +92,7 @@ replay(vault, "new")
     ],
 )
 def test_p24_killed_at_each_step_it_comes_out_once(tmp_path, at, durable) -> None:
-    done = subprocess.run([sys.executable, "-c", KILLED, tmp_path, at], check=False, timeout=60)
+    done = run(KILLED, tmp_path, at)
     assert done.returncode == -signal.SIGKILL
     before = {"refused": REFUSED}
     after = {"refused": REPLAYED, "new": UNDELIVERED}

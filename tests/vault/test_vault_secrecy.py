@@ -6,8 +6,6 @@ import asyncio
 import base64
 import re
 import stat
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -18,6 +16,7 @@ from gateway.vault.envelope import Sealer
 from gateway.vault.model import NewCard, Wanted
 from gateway.vault.records import tokenuser_parts
 from gateway.vault.service import Vault
+from tests.children import run
 from tests.vault.makers import (
     booking,
     entry,
@@ -206,7 +205,7 @@ def test_p16_p21_no_card_stands_in_any_file_after_a_kill(tmp_path: Path) -> None
         "    if name == 'keep:committed': os.kill(os.getpid(), signal.SIGKILL)\n"
         "keep(open_vault(pathlib.Path(sys.argv[1]), step=step), canary(), entries=[entry()])\n"
     )
-    done = subprocess.run([sys.executable, "-c", script, tmp_path], check=False, timeout=60)
+    done = run(script, tmp_path)
     assert done.returncode == -9
     assert (tmp_path / "state" / "vault.db-wal").stat().st_size > 0
     assert_nothing_in_clear(tmp_path, "x" * 13)

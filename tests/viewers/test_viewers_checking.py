@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -28,6 +26,7 @@ from gateway.vault.viewer_codes import Passed
 from gateway.viewers import totp
 from gateway.viewers.checking import Checking, Typed
 from gateway.viewers.codes import Codes
+from tests.children import run
 from tests.vault.makers import opened, rows
 from tests.viewers.people import (
     CODE,
@@ -146,8 +145,7 @@ def test_p35_p24_whoever_kills_us_while_we_compare_has_no_try_more(tmp_path, at)
     with people(tmp_path) as site:
         id = site.person()
     for left in (4, 3):
-        command = [sys.executable, "-c", KILLED, str(tmp_path), at, WRONG]
-        ended = subprocess.run(command, capture_output=True, check=False, timeout=60)
+        ended = run(KILLED, tmp_path, at, WRONG)
         assert ended.returncode == -signal.SIGKILL, ended.stderr
         with people(tmp_path) as site:
             assert site.get(id).left == left
@@ -161,8 +159,7 @@ def test_p36_p24_killed_before_its_commit_nothing_was_done(tmp_path, at):
     with people(tmp_path) as site:
         site.person()
         skip = len(site.audit())
-    command = [sys.executable, "-c", KILLED, str(tmp_path), at, CODE]
-    ended = subprocess.run(command, capture_output=True, check=False, timeout=60)
+    ended = run(KILLED, tmp_path, at, CODE)
     assert ended.returncode == -signal.SIGKILL, ended.stderr
     assert ended.stdout == b""
     with people(tmp_path) as site:

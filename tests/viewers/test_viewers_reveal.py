@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 import signal
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
 
+from tests.children import run
 from tests.control.serving import refused
 from tests.pages.serving import policy_of
 from tests.vault.makers import rows
@@ -331,10 +330,7 @@ STEPS = {
 
 @pytest.mark.parametrize(("at", "durable"), STEPS.items())
 def test_p36_p24_killed_at_each_step_no_card_was_shown_without_its_entry(tmp_path, at, durable):
-    ended = subprocess.run(
-        [sys.executable, "-c", REVEAL, str(tmp_path), at],
-        capture_output=True, check=False, timeout=60,
-    )  # fmt: skip
+    ended = run(REVEAL, tmp_path, at)
     assert ended.returncode == -signal.SIGKILL, ended.stderr
     assert GROUPED.encode() not in ended.stdout
     with rows(tmp_path) as connection:
