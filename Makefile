@@ -11,6 +11,9 @@ TESTS ?= tests
 PYTEST_ARGS ?=
 PROCESSES ?= 2
 
+# Without compiled files each process of the tests compiles the gateway anew, and pytest its asserts.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help setup run test suite lint demo bench sabotage torture leaks clean
 
 help: ## this list
