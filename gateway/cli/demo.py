@@ -19,6 +19,7 @@ import typer
 from gateway.cli import (
     demo_bookingsync,
     demo_charges,
+    demo_guest,
     demo_inbox,
     demo_octorate,
     demo_operations,
@@ -59,6 +60,8 @@ _CHAPTERS: Final[tuple[Callable[[Scene], None], ...]] = (
     demo_rapid.recapture,
     demo_octorate.reservations,
     demo_octorate.by_hand,
+    demo_guest.looks,
+    demo_guest.types,
     demo_refusals.callers,
     demo_refusals.partners,
     demo_refusals.allowed,

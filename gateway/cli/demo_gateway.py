@@ -33,7 +33,9 @@ PACKS: Final = (
     "bookingsync",
     "expedia-rapid",
     "octorate",
+    "sandbox",
 )
+_PROCESSORS: Final = ("sandbox",)
 _HOTELS: Final = (  # of the first product
     "10107",
     "CVC",
@@ -43,6 +45,7 @@ _HOTELS: Final = (  # of the first product
     "SLOW",
     "BULK-300",
 )
+_LISTENERS: Final = 5
 _START_SECONDS: Final = 30.0
 _STOP_SECONDS: Final = 25.0
 _ADDRESS: Final = re.compile(r"^(\w+) +([0-9.]+:[0-9]+)$", re.MULTILINE)
@@ -54,11 +57,17 @@ listen:
   endpoints: 127.0.0.1:0
   control: 127.0.0.1:0
   metrics: 127.0.0.1:0
+  pages: 127.0.0.1:0
 state: state
 rules: rules
 drafts: [octorate]
 products:
-  seaside: {{ merchant_code: seaside01, terminal: 1, mode: test }}
+  seaside:
+    merchant_code: seaside01
+    terminal: 1
+    mode: test
+    processor: sandbox
+    pages: {{ name: Hotel Seaside, origins: ["https://pms.example"] }}
   hilltop: {{ merchant_code: hilltop01, terminal: 1, mode: test }}
   lakeside: {{ merchant_code: lakeside01, terminal: 1, mode: test, hold_cvc_minutes: 15 }}
 clients:
@@ -138,7 +147,7 @@ class DemoGateway:
         until = time.monotonic() + _START_SECONDS
         while time.monotonic() < until:
             found = dict(_ADDRESS.findall(self._told_file.read_text(encoding="utf-8")))
-            if len(found) == 4:
+            if len(found) == _LISTENERS:
                 self.addresses = found
                 return
             if self._process.poll() is not None:
@@ -245,13 +254,21 @@ def _event(line: str) -> dict[str, Any]:
 
 def _copied(rules: Path, to: Path) -> dict[str, bytes]:
     """Copies the packs of the story; name and content of each. Raises PacksMissing."""
-    missing = [name for name in PACKS if not (rules / f"{name}.yaml").is_file()]
+    names = [f"{name}.yaml" for name in PACKS]
+    names += [f"processors/{name}.yaml" for name in _PROCESSORS]
+    missing = [name for name in names if not (rules / name).is_file()]
     if missing:
-        raise PacksMissing(f"{rules}: there is no {', '.join(f'{m}.yaml' for m in missing)}")
-    to.mkdir()
-    for name in PACKS:
-        shutil.copyfile(rules / f"{name}.yaml", to / f"{name}.yaml")
-    return {path.name: path.read_bytes() for path in to.iterdir()}
+        raise PacksMissing(f"{rules}: there is no {', '.join(missing)}")
+    (to / "processors").mkdir(parents=True)
+    for name in names:
+        shutil.copyfile(rules / name, to / name)
+    return packs_in(to)
+
+
+def packs_in(rules: Path) -> dict[str, bytes]:
+    """Path below `rules` and content of each file there."""
+    files = (path for path in rules.rglob("*") if path.is_file())
+    return {str(path.relative_to(rules)): path.read_bytes() for path in files}
 
 
 def _settings(sandbox: Sandbox) -> str:

@@ -8,15 +8,16 @@ from typing import Final
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
-from gateway.cli.demo_gateway import wait_for
+from gateway.cli.demo_gateway import packs_in, wait_for
 from gateway.cli.demo_inbox import CARDS
 from gateway.cli.demo_pms import Answer, tokens
 from gateway.cli.demo_scan import Looked, finds_a_decoy, look
 from gateway.cli.demo_scene import Scene
 from gateway.sandbox.cards import AMEX, MASTERCARD, VISA, VISA_TWO, generated
+from gateway.sandbox.processor_payments import CHALLENGED
 
 _PLAYED: Final = frozenset(
-    {VISA, VISA_TWO, MASTERCARD, AMEX, *(generated(number) for number in range(CARDS))}
+    {VISA, VISA_TWO, MASTERCARD, AMEX, CHALLENGED, *(generated(number) for number in range(CARDS))}
 )
 _PREFIX: Final = "card_gateway_"
 _PAID: Final = {  # how many cards each route was to put in
@@ -148,5 +149,5 @@ def _search(scene: Scene, wanted: tuple[str, ...]) -> None:
     story.check("the log and the vault are among them", set(wanted) <= set(looked.files))
     story.check("files that could not be read", list(looked.unreadable), [])
     story.check("clear card numbers found", list(looked.clear), [])
-    packs = {path.name: path.read_bytes() for path in gateway.rules.iterdir()}
-    story.check("the rules are as the operator saved them", packs == gateway.packs)
+    saved = packs_in(gateway.rules)
+    story.check("the rules are as the operator saved them", saved == gateway.packs)

@@ -101,10 +101,10 @@ class Pms:
 
     def __init__(self, gateway: DemoGateway, sandbox: Sandbox, key: Secret[str]) -> None:
         self.gateway, self.sandbox, self.key = gateway, sandbox, key
-        self._verify = _context(gateway.ca_file)
+        self._verify = context(gateway.ca_file)
         self._proxied = self._client(proxy=f"http://{gateway.addresses['proxy']}")
         self._direct = httpx.Client(
-            verify=_context(sandbox.ca_file), trust_env=False, timeout=_TIMEOUT
+            verify=context(sandbox.ca_file), trust_env=False, timeout=_TIMEOUT
         )
         self._endpoint = self._client()
         # The partners' keys go in X-API-Key, too: for those ours goes with the CONNECT.
@@ -269,7 +269,8 @@ def _head(stream: socket.socket) -> Answer:
     return Answer(int(first.split(" ")[1]), "", headers)
 
 
-def _context(ca: Path) -> ssl.SSLContext:
+def context(ca: Path) -> ssl.SSLContext:
+    """Trusts what this authority signed, and nothing else."""
     return ssl.create_default_context(cafile=ca)
 
 

@@ -97,7 +97,7 @@ def test_the_whole_story_is_as_told(tmp_path):
     running = process("--keep", keep)
     out, err = running.communicate(timeout=120)
     assert running.returncode == 0, out + err
-    assert "27. " in out
+    assert "29. " in out
     assert "\n   ✗" not in out
     assert "are as told" in out
     assert "\x1b" not in out  # a pipe
@@ -248,7 +248,7 @@ def test_stopped_half_way_it_leaves_nothing_running(tmp_path, number):
             running.kill()
             running.communicate()
     assert running.returncode == 130
-    assert len((keep / "gateway/gateway.out").read_text().splitlines()) == 4  # it had started
+    assert len((keep / "gateway/gateway.out").read_text().splitlines()) == 5  # it had started
     assert named_by_a_process(keep) == []
 
 
