@@ -212,6 +212,7 @@ def assemble(config: Config, clock: Clock) -> Assembly:
         )
     )
     engine = Engine(_engine_settings(config), pipeline, egress)
+    shown = pages.build(config, vault, access, clock)
     made = processors.build(
         config,
         files,
@@ -257,8 +258,14 @@ def assemble(config: Config, clock: Clock) -> Assembly:
             clock=clock,
         ),
         processors=made,
-        charges=charges.build(config, vault=vault, processors=made.processors, clock=clock),
-        pages=pages.build(config, vault, access, clock),
+        charges=charges.build(
+            config,
+            vault=vault,
+            processors=made.processors,
+            pages=None if shown is None else shown.links,
+            clock=clock,
+        ),
+        pages=shown,
         codes=Codes(),
     )
 

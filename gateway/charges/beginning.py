@@ -24,6 +24,7 @@ from gateway.charges.states import LEASE
 from gateway.charges.telling import notice
 from gateway.errors import CardConsumed, GatewayError, ReferenceTaken, TokenUnknown
 from gateway.processors.model import Initiator, Operation
+from gateway.secret import Secret
 from gateway.vault.charge import Charge, ChargeState, Event, OpenCharge
 from gateway.vault.charge_changes import Change, Decision, Facts, Refusal
 
@@ -42,6 +43,8 @@ class Form:
     network_transaction_id: str | None = None
     exemption: str | None = None
     return_url: str | None = None
+    language: str | None = None  # of the page on which the guest may have to authenticate
+    purpose: str | None = None  # what it is for, as that page says
     extra: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @property
@@ -52,7 +55,9 @@ class Form:
 
 @dataclass(frozen=True, slots=True)
 class New:
-    """A charge that is to begin: whose, at which processor, and who asks (`intent`, `actor`)."""
+    """A charge that is to begin: whose, at which processor, and who asks (`intent`, `actor`). `page`:
+    the URL of the page on which the guest would authenticate, where the product has pages.
+    """
 
     id: str
     client: str
@@ -62,6 +67,7 @@ class New:
     intent: Entry
     actor: str
     zone: tzinfo | None
+    page: Secret[str] | None = None
 
 
 def begun(new: New, facts: Facts, now: datetime) -> Decision:
@@ -101,10 +107,13 @@ def begun(new: New, facts: Facts, now: datetime) -> Decision:
         return_url=form.return_url,
         extra=form.extra,
         named_network_id=form.network_transaction_id or _earlier(form, facts),
+        page=None if new.page is None else new.page.reveal(),
+        language=form.language,
+        purpose=form.purpose,
     )
     said = Event(now, None, row.state, form.operation.value, form.amount, new.actor)
     charge = OpenCharge(row, contents.write(content))
-    return Change(charge, [said], [new.intent], [notice(row, said)])
+    return Change(charge, [said], [new.intent], [notice(row, content, said)])
 
 
 def _refusal(new: New, facts: Facts, now: datetime) -> type[GatewayError] | None:

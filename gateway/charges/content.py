@@ -1,4 +1,6 @@
-"""What is sealed of a charge: whose card, for which booking, with which fields, and the challenge."""
+"""What is sealed of a charge: whose card, for which booking, with which fields, the challenge and the
+URL of its page.
+"""
 
 from __future__ import annotations
 
@@ -15,12 +17,16 @@ from gateway.vault.charge import Charge
 
 _BOOKING: Final = ("system", "hotel", "booking_id")
 _CHALLENGE: Final = ("kind", "url", "fields", "html")
+_TEXTS: Final = (
+    "return_url", "named_network_id", "network_id", "page", "language", "purpose",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Content:
     """`network_id` is the networks' id of this charge; `named_network_id` the one that it named, of
-    an earlier charge.
+    an earlier charge. `page`: the URL of the page on which the guest would authenticate, whoever has
+    it is the guest; `language` and `purpose` are the page's.
     """
 
     tokenuser: str = field(repr=False)
@@ -30,12 +36,15 @@ class Content:
     named_network_id: str | None = None
     network_id: str | None = None
     challenge: Challenge | None = None
+    page: str | None = field(default=None, repr=False)
+    language: str | None = None
+    purpose: str | None = None
 
 
 def write(content: Content) -> Secret[bytes]:
     """As it is sealed."""
     said: dict[str, Any] = {"tokenuser": content.tokenuser, "extra": dict(content.extra)}  # JSON
-    for name in ("return_url", "named_network_id", "network_id"):
+    for name in _TEXTS:
         value = getattr(content, name)
         if value is not None:
             said[name] = value
@@ -54,17 +63,18 @@ def read(held: Secret[bytes]) -> Content:
     return Content(
         tokenuser=said["tokenuser"],
         booking=None if booking is None else Booking(**booking),
-        return_url=said.get("return_url"),
         extra=said["extra"],
-        named_network_id=said.get("named_network_id"),
-        network_id=said.get("network_id"),
         challenge=None if challenge is None else Challenge(**challenge),
+        **{name: said.get(name) for name in _TEXTS},
     )
 
 
-def order_of(row: Charge, content: Content, operation: Operation) -> Order:
+def order_of(
+    row: Charge, content: Content, operation: Operation, return_url: str | None = None
+) -> Order:
     """What a processor is given. The id is another for each operation that changes something: two
-    refunds of one charge are not one request that came twice.
+    refunds of one charge are not one request that came twice. `return_url`: where the bank sends the
+    guest back to.
     """
     attempt = 1 if operation is Operation.LOOK else row.attempt
     return Order(
@@ -79,7 +89,7 @@ def order_of(row: Charge, content: Content, operation: Operation) -> Order:
         initiator=Initiator(row.initiator),
         network_transaction_id=content.named_network_id,
         exemption=row.exemption,
-        return_url=content.return_url,
+        return_url=return_url,
         extra=content.extra,
         processor_id=row.processor_id,
     )

@@ -12,12 +12,12 @@ from datetime import datetime, timedelta
 from gateway.audit import Entry, Outcome
 from gateway.cards.masking import without_cards
 from gateway.charges import content as contents
-from gateway.charges import states
+from gateway.charges import page, states
+from gateway.charges.content import Content
 from gateway.charges.schedule import next_look
 from gateway.charges.telling import notice
 from gateway.errors import ChargeUnknown, GatewayError
 from gateway.processors.model import Ended, Operation, Result
-from gateway.secret import Secret
 from gateway.vault.charge import Charge, ChargeState, Event, OpenCharge
 from gateway.vault.charge_changes import Change, Decision, Refusal
 
@@ -88,8 +88,9 @@ def came_out(one: OpenCharge | None, came: Came, now: datetime) -> Decision | No
     row = states.came_out(before, came.operation, came.attempt, answer, now)
     if came.operation is Operation.LOOK and row == before:
         row = states.expired(row, now)
-    row, held = _with_content(one, row, came, now)
-    done = OpenCharge(_scheduled(before, row, now), held)
+    row, content = _with_content(one, row, came, now)
+    done = OpenCharge(_scheduled(before, row, now), contents.write(content))
+    ends = row.challenge_ends
     said = Event(
         at=now,
         before=before.state,
@@ -104,7 +105,11 @@ def came_out(one: OpenCharge | None, came: Came, now: datetime) -> Decision | No
         charge=done,
         events=[said] if _tells(came.operation, before, row) else [],
         entries=[] if came.intent is None else [_ended(came.intent, result, row, now)],
-        notices=[notice(row, said)] if _moved(before, row) else [],
+        notices=[notice(row, content, said)] if _moved(before, row) else [],
+        opens=page.link_to(row, content, ends, now)
+        if ends is not None and before.challenge_ends is None
+        else None,
+        closes=page.ended_as(before, row, content),
         consumed=result.consumed,
         answer=came.answer,
     )
@@ -119,7 +124,8 @@ def lost(one: OpenCharge | None, now: datetime) -> Change | None:
         return None
     operation, amount = str(row.operation), row.asked
     said = Event(now, one.row.state, row.state, operation, amount, GATEWAY, code="not_heard_of")
-    return Change(replace(one, row=row), [said], [], [notice(row, said)])
+    told = notice(row, contents.read(one.held), said)
+    return Change(replace(one, row=row), [said], [], [told])
 
 
 def disputed(
@@ -137,7 +143,8 @@ def disputed(
         now, one.row.state, row.state, "dispute", amount, dispute.actor, decline=dispute.reason
     )
     entry = replace(dispute.intent, at=now, outcome=Outcome.DONE)
-    return Change(replace(one, row=row), [said], [entry], [notice(row, said)], answer=answer)
+    told = notice(row, contents.read(one.held), said)
+    return Change(replace(one, row=row), [said], [entry], [told], answer=answer)
 
 
 def _refused(intent: Entry, error: GatewayError) -> Refusal:
@@ -146,19 +153,22 @@ def _refused(intent: Entry, error: GatewayError) -> Refusal:
 
 def _with_content(
     one: OpenCharge, row: Charge, came: Came, now: datetime
-) -> tuple[Charge, Secret[bytes]]:
-    """What the processor said besides: the networks' id, and what the guest has to pass."""
+) -> tuple[Charge, Content]:
+    """What the processor said besides: the networks' id, and what the guest has to pass. While a
+    cancelling is in doubt the challenge is kept: the guest may have to pass it after all.
+    """
     content, result = contents.read(one.held), came.result
     if result.network_transaction_id is not None:
         content = replace(content, network_id=result.network_transaction_id)
         row = replace(row, has_network_id=True)
-    if row.state is not ChargeState.CHALLENGED:
-        return replace(row, challenge_ends=None), contents.write(replace(content, challenge=None))
+    in_doubt = row.state is ChargeState.UNKNOWN and row.before is ChargeState.CHALLENGED
+    if row.state is not ChargeState.CHALLENGED and not in_doubt:
+        return replace(row, challenge_ends=None), replace(content, challenge=None)
     if result.ended is Ended.CHALLENGED and result.challenge is not None:
         content = replace(content, challenge=result.challenge)
     if row.challenge_ends is None:
         row = replace(row, challenge_ends=now + came.challenge_lasts)
-    return row, contents.write(content)
+    return row, content
 
 
 def _scheduled(before: Charge, row: Charge, now: datetime) -> Charge:

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from gateway.charges.jobs import Jobs
 from gateway.charges.service import Charges
 from gateway.config import Config
+from gateway.pages.links import Links
 from gateway.processors.model import Processors
 from gateway.vault.service import Vault
 
@@ -24,9 +25,16 @@ class Parts:
 
 
 def build(
-    config: Config, *, vault: Vault, processors: Processors, clock: Callable[[], datetime]
+    config: Config,
+    *,
+    vault: Vault,
+    processors: Processors,
+    pages: Links | None,
+    clock: Callable[[], datetime],
 ) -> Parts:
-    """Charges of all products; one without a processor is told so when it charges."""
+    """Charges of all products; one without a processor is told so when it charges. `pages` None: no
+    product has any.
+    """
     wake = asyncio.Event()
     zones = {
         name: ZoneInfo(product.time_zone)
@@ -38,6 +46,7 @@ def build(
         processors=processors,
         zones=zones,
         challenge_lasts=timedelta(hours=config.charges.challenge_hours),
+        pages=pages,
         clock=clock,
         woken=wake.set,
     )

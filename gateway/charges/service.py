@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, tzinfo
 
 from gateway.audit import Action, Entry, Outcome
-from gateway.charges import beginning, content, outcomes
+from gateway.charges import beginning, content, outcomes, page
 from gateway.charges.beginning import Form, New
 from gateway.charges.outcomes import Answering, Ask, Came, Dispute
 from gateway.errors import (
@@ -29,10 +29,14 @@ from gateway.errors import (
     TokenUnknown,
 )
 from gateway.exchange import new_id
+from gateway.pages.links import Links
 from gateway.processors.model import Challenge, Ended, Operation, Processor, Processors, Result
+from gateway.secret import Secret
 from gateway.vault.charge import ChargeState, Event, OpenCharge
 from gateway.vault.charge_changes import Begin, Filter, Repeated
 from gateway.vault.idempotency import Once
+from gateway.vault.link import LinkKind
+from gateway.vault.links import new_secret
 from gateway.vault.model import Wanted
 from gateway.vault.service import Vault
 
@@ -73,8 +77,8 @@ class Reply:
 
 
 class Charges:
-    """`woken` is called when something became due. Every method raises VaultUnavailable,
-    RecordDamaged.
+    """`pages` makes the URLs of the pages that guests pass, where there are pages; `woken` is called
+    when something became due. Every method raises VaultUnavailable, RecordDamaged.
     """
 
     def __init__(
@@ -84,11 +88,12 @@ class Charges:
         processors: Processors,
         zones: Mapping[str, tzinfo],
         challenge_lasts: timedelta,
+        pages: Links | None,
         clock: Callable[[], datetime],
         woken: Callable[[], None],
     ) -> None:
         self._vault, self._table, self._processors = vault, vault.charges, processors
-        self._zones, self._lasts = zones, challenge_lasts
+        self._zones, self._lasts, self._pages = zones, challenge_lasts, pages
         self._clock, self._woken = clock, woken
 
     # --- what clients ask for ---------------------------------------------------------------------
@@ -120,6 +125,7 @@ class Charges:
             intent=intent,
             actor=who.actor,
             zone=self._zones.get(product),
+            page=self._page(product),
         )
         begun = await self._table.begin(
             Begin(wanted, form.booking, form.reference, processor.name),
@@ -263,8 +269,8 @@ class Charges:
         if isinstance(begun, Repeated):
             return await self._again(begun, reply)
         self._woken()
-        row = begun.row
-        order = content.order_of(row, content.read(begun.held), operation)
+        row, held = begun.row, content.read(begun.held)
+        order = content.order_of(row, held, operation, page.way_back(held))
         result = await processor.run(operation, order, intent.exchange)
         came = Came(
             operation, row.attempt, result, processor.name, intent, self._lasts, reply.answer
@@ -311,6 +317,11 @@ class Charges:
         if operation not in processor.operations:
             raise OperationNotSupported
         return processor
+
+    def _page(self, product: str) -> Secret[str] | None:
+        if self._pages is None or not self._pages.has(product):
+            return None
+        return self._pages.address(LinkKind.CHALLENGE, new_secret())
 
     def _intent(
         self,

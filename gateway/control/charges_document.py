@@ -5,7 +5,14 @@ from __future__ import annotations
 from typing import Final
 
 from gateway.control.cards_document import CURRENCY, LINE, NAMED
-from gateway.control.charges_form import EXEMPTIONS, LONGEST_URL, MOST, MOST_FIELDS, REFERENCE
+from gateway.control.charges_form import (
+    EXEMPTIONS,
+    LANGUAGE,
+    LONGEST_URL,
+    MOST,
+    MOST_FIELDS,
+    REFERENCE,
+)
 from gateway.control.document import Responses, Schema, body, closed, refusals
 from gateway.control.idempotency import ONCE
 from gateway.errors import (
@@ -45,6 +52,8 @@ _CHARGE: Final[Schema] = {
     "exemption": {"type": "string", "enum": list(EXEMPTIONS)},
     "capture": {"type": "string", "enum": ["now", "later"]},
     "return_url": {"type": "string", "format": "uri", "maxLength": LONGEST_URL},
+    "language": {"type": "string", "pattern": f"^{LANGUAGE}$"},
+    "purpose": LINE,
     "extra": {
         "type": "object",
         "maxProperties": MOST_FIELDS,

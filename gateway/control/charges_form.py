@@ -26,13 +26,14 @@ from gateway.vault.charge import ChargeState
 MOST: Final = 10**11 - 1
 _CHARGE: Final = {
     "token", "amount", "currency", "booking", "reference", "initiator", "network_transaction_id",
-    "exemption", "capture", "return_url", "extra",
+    "exemption", "capture", "return_url", "language", "purpose", "extra",
 }  # fmt: skip
 _BOOKING: Final = {"system", "hotel", "id"}
 EXEMPTIONS: Final = (
     "mit", "moto", "low_value", "risk_analysis", "trusted_beneficiary", "corporate", "delegated",
 )  # fmt: skip
 REFERENCE: Final = r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}"
+LANGUAGE: Final = r"[a-z]{2,3}(-[A-Z]{2})?"
 # No digits but a few at the end: a name is told when its value is wrong.
 _KEY: Final = re.compile(r"[a-z][a-z_]{0,38}[0-9]{0,2}")
 MOST_FIELDS: Final = 40
@@ -86,6 +87,13 @@ class ChargeFields(Fields):
         self._note(path, "not_an_https_url")
         return ""
 
+    def language(self) -> str:
+        """A language's code. One that no page has is as good as none."""
+        value = self.text("language")
+        if value and not re.fullmatch(LANGUAGE, value):
+            self._note("language", "not_a_language")
+        return value
+
     def extra(self) -> Mapping[str, str]:
         """Fields that a processor needs besides."""
         said = self._at("extra")
@@ -128,6 +136,8 @@ def read_charge(body: bytes) -> tuple[Form | None, bytes]:
         network = fields.text("network_transaction_id")
     exemption = fields.choice("exemption", EXEMPTIONS) if "exemption" in said else None
     return_url = fields.url("return_url") if "return_url" in said else None
+    language = fields.language() if "language" in said else None
+    purpose = fields.text("purpose") if "purpose" in said else None
     extra = fields.extra() if "extra" in said else {}
     booking = fields.booked() if "booking" in said else None
     fields.check()
@@ -144,6 +154,8 @@ def read_charge(body: bytes) -> tuple[Form | None, bytes]:
         network_transaction_id=network,
         exemption=exemption,
         return_url=return_url,
+        language=language,
+        purpose=purpose,
         extra=extra,
     )
     return form, fields.canonical()

@@ -1,4 +1,6 @@
-"""A charge as the control API shows it: never a card, never the challenge or what was sent besides."""
+"""A charge as the control API shows it: never a card, never the processor's challenge or what was sent
+besides, but the page that leads the guest through it.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,7 @@ from datetime import datetime
 from pydantic import BaseModel
 
 from gateway.cards.token import Token
-from gateway.charges import content
+from gateway.charges import content, page
 from gateway.vault.charge import Event, OpenCharge
 
 
@@ -18,6 +20,13 @@ class ShownBooking(BaseModel):
     system: str
     hotel: str | None
     id: str | None
+
+
+class ShownChallenge(BaseModel):
+    """Where the guest authenticates: whoever has `url` is the guest."""
+
+    url: str
+    expires_at: datetime
 
 
 class ShownEvent(BaseModel):
@@ -35,7 +44,7 @@ class ShownEvent(BaseModel):
 
 class ShownCharge(BaseModel):
     """A charge. Amounts in minor units. `in_progress`: what was asked of the processor, while nobody
-    knows how it ended.
+    knows how it ended. `challenge`: the page that the guest has to pass, where the product has pages.
     """
 
     id: str
@@ -57,6 +66,7 @@ class ShownCharge(BaseModel):
     processor: str
     processor_id: str | None
     challenge_expires_at: datetime | None
+    challenge: ShownChallenge | None
     created_at: datetime
     changed_at: datetime
 
@@ -104,7 +114,7 @@ def answered(one: OpenCharge, history: Sequence[Event]) -> bytes:
 
 def _said(one: OpenCharge) -> dict[str, object]:
     row, held = one.row, content.read(one.held)
-    booking = held.booking
+    booking, url, ends = held.booking, page.url_of(row, held), row.challenge_ends
     return {
         "id": row.id,
         "token": Token(row.iduser, held.tokenuser, row.test).alias,
@@ -126,7 +136,10 @@ def _said(one: OpenCharge) -> dict[str, object]:
         "network_transaction_id": held.network_id or held.named_network_id,
         "processor": row.processor,
         "processor_id": row.processor_id,
-        "challenge_expires_at": row.challenge_ends,
+        "challenge_expires_at": ends,
+        "challenge": None
+        if url is None or ends is None
+        else ShownChallenge(url=url, expires_at=ends),
         "created_at": row.created,
         "changed_at": row.changed,
     }

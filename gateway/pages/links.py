@@ -78,23 +78,31 @@ class Links:
         """Where the pages' port is, for links without a public address."""
         self._base = self._base or f"https://localhost:{port}"
 
+    def has(self, product: str) -> bool:
+        """Whether the product has pages."""
+        return product in self._products
+
+    def address(self, kind: LinkKind, secret: Secret[str]) -> Secret[str]:
+        """The URL of a link with this secret, whether it is kept already or not."""
+        return Secret(f"{self.base}/{PATHS[kind]}/{secret.reveal()}")
+
     def origins(self, product: str) -> frozenset[str]:
         """The origins that the product lists. Raises PagesOff."""
-        if product not in self._products:
+        if not self.has(product):
             raise PagesOff
         return frozenset(one.base for one in self._products[product].origins)
 
     def make(self, new: NewLink) -> Made:
         """A link, with a new id and a new secret. Raises PagesOff."""
-        if new.product not in self._products:
+        if not self.has(new.product):
             raise PagesOff
         now, secret = self._clock(), new_secret()
         row = PageLink(
             new_id(), new.kind, new.client, new.product, new.language, LinkState.OPEN, now,
             new.expires, now,
         )  # fmt: skip
-        url = f"{self.base}/{PATHS[new.kind]}/{secret.reveal()}"
-        return Made(OpenLink(row, hold(new.about, new.more)), secret, Secret(url))
+        held = hold(new.about, new.more)
+        return Made(OpenLink(row, held), secret, self.address(new.kind, secret))
 
     async def create(
         self,

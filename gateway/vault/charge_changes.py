@@ -9,7 +9,9 @@ from datetime import datetime
 from gateway.audit import Entry
 from gateway.cards.card import Booking
 from gateway.errors import GatewayError
+from gateway.secret import Secret
 from gateway.vault.charge import Charge, ChargeState, Event, OpenCharge
+from gateway.vault.link import LinkState, OpenLink
 from gateway.vault.model import Wanted
 from gateway.vault.notices import NewNotice
 
@@ -28,15 +30,27 @@ class Facts:
 
 
 @dataclass(frozen=True, slots=True)
+class NewLink:
+    """A link to the charge's page that is to be kept, and what the audit says of it."""
+
+    link: OpenLink
+    secret: Secret[str]
+    entry: Entry
+
+
+@dataclass(frozen=True, slots=True)
 class Change:
-    """What a decision makes of a charge; all of it is written, or nothing. `answer` makes what the
-    request is answered, from the charge and its history.
+    """What a decision makes of a charge; all of it is written, or nothing. `opens`, `closes`: the link
+    to its page, and how that ends. `answer` makes what the request is answered, from the charge and
+    its history.
     """
 
     charge: OpenCharge
     events: Sequence[Event] = ()
     entries: Sequence[Entry] = ()
     notices: Sequence[NewNotice] = ()
+    opens: NewLink | None = None
+    closes: LinkState | None = None
     consumed: bool = False
     answer: Callable[[OpenCharge, Sequence[Event]], bytes] | None = None
 

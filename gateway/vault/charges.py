@@ -3,7 +3,8 @@
 What becomes of one is decided by `gateway.charges`, inside the transaction that reads it and writes
 it: two who ask something of the same one never see the same state. In one transaction, or not at all:
 
-1. the charge, its history, the audit and the notice that tells of it (P24, P36);
+1. the charge, its history, the audit, the notice that tells of it (P24, P36), and the link to the page
+   that its guest has to pass;
 2. the answer to a request that counts once. While the processor is asked, the charge's id stands for
    the answer: whoever sends the request again, after a crash too, gets what became of that charge.
 """
@@ -44,6 +45,7 @@ from gateway.vault.charge_facts import FactReader
 from gateway.vault.entries import stamp, unstamp
 from gateway.vault.idempotency import IdempotencyTable, Once
 from gateway.vault.keyring import Keyring
+from gateway.vault.links import LinkTable
 from gateway.vault.model import Taken, Wanted
 from gateway.vault.notices import NoticeTable
 from gateway.vault.sqlite import Connection, Database, Step, no_step
@@ -96,12 +98,13 @@ class ChargeTable:
         *,
         once: IdempotencyTable,
         notices: NoticeTable,
+        links: LinkTable,
         clock: Callable[[], datetime],
         aside: Aside,
         step: Step = no_step,
     ) -> None:
         self._database, self._sealer = database, keyring.charge
-        self._once, self._notices, self._clock = once, notices, clock
+        self._once, self._notices, self._links, self._clock = once, notices, links, clock
         self._aside, self._step = aside, step
         self._facts = FactReader(store, keyring)
 
@@ -244,6 +247,12 @@ class ChargeTable:
             consumed = (row.booking, row.processor, stamp(now), row.iduser)
             connection.execute(_CONSUME, consumed)
         audit.append(connection, change.entries)
+        if change.opens is not None:
+            new = change.opens
+            self._links.insert(connection, new.link, new.secret, new.entry)
+            self._step("charge:link")
+        if change.closes is not None:
+            self._links.close(connection, row.id, change.closes)
         self._notices.insert(connection, change.notices, now)
         if once is not None:
             answer = _STANDS_FOR + row.id.encode()

@@ -168,6 +168,12 @@ class LinkTable:
             raise PageLinkOver
         self._put(connection, replace(link, held=held), LinkState.USED)
 
+    def close(self, connection: Connection, id: str, state: LinkState) -> None:
+        """Ends a link that is stored as open, also one that is over by its time; none is no matter."""
+        link = self._one(connection, _BY_ID, id)
+        if link is not None and link.row.state is LinkState.OPEN:
+            self._put(connection, link, state)
+
     async def used(self, entry: Entry, finish: Callable[[Connection], None]) -> None:
         """Does `finish`, which uses a link up, in a transaction of its own with its audit entry.
 

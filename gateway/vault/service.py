@@ -132,11 +132,11 @@ class Vault:
         self.credentials = CredentialTable(
             database, keyring.credential, requests=requests, aside=self._aside
         )
-        self.charges = ChargeTable(
-            database, store, keyring, once=self.idempotency, notices=self.notices,
-            clock=clock, aside=self._aside, step=step,
-        )  # fmt: skip
         self.links = LinkTable(database, keyring.page_link, requests, clock, self._aside)
+        self.charges = ChargeTable(
+            database, store, keyring,
+            once=self.idempotency, notices=self.notices, links=self.links, clock=clock, aside=self._aside, step=step,
+        )  # fmt: skip
         self.codes = CodeTable(store, keyring, requests)
         self.viewers = ViewerTable(database, requests, self._aside)
         self.viewer_codes = ViewerCodeTable(database, keyring.viewer, clock, step)

@@ -162,7 +162,11 @@ def test_two_processes_that_ask_at_once_send_once(tmp_path):
             from gateway.charges import parts
 
             other = parts.build(
-                world.config, vault=second, processors=world.processors, clock=world.clock
+                world.config,
+                vault=second,
+                processors=world.processors,
+                pages=None,
+                clock=world.clock,
             ).charges
             ours = world.charges
 

@@ -14,6 +14,7 @@ from gateway.charges.beginning import Form
 from gateway.charges.service import Reply, Who
 from gateway.config import Config
 from gateway.control.charges_shown import answered
+from gateway.pages.links import Links
 from gateway.processors.model import Initiator, Operation
 from gateway.secret import Secret
 from gateway.vault.idempotency import Once
@@ -42,8 +43,9 @@ class World:
 
     def restart(self):
         """Another process's parts, on the same vault."""
+        pages = Links(self.config, self.vault.links, self.clock) if self.config.has_pages else None
         made = parts.build(
-            self.config, vault=self.vault, processors=self.processors, clock=self.clock
+            self.config, vault=self.vault, processors=self.processors, pages=pages, clock=self.clock
         )
         self.charges, self.jobs = made.charges, made.jobs
 

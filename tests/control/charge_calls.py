@@ -74,7 +74,9 @@ def site(directory, processor=None, products=("seaside", "hilltop")):
     processor = processor or Scripted()
     with opened(directory, clock=clock) as vault:
         access = Access(config, Table(), clock)
-        made = parts.build(config, vault=vault, processors=Only(processor, products), clock=clock)
+        made = parts.build(
+            config, vault=vault, processors=Only(processor, products), pages=None, clock=clock
+        )
         calls = ChargeCalls(
             made.charges, vault=vault, access=access, guessing=Guessing(20, WINDOW, clock),
             metrics=Metrics(), clock=clock,

@@ -7,6 +7,7 @@ from tests.sabotage.breakage import Breakage
 STATES = ("tests/charges/test_states.py",)
 SERVICE = ("tests/charges/test_service.py",)
 DOUBT = ("tests/charges/test_doubt.py",)
+PAGE = ("tests/charges/test_page.py",)
 VIRTUAL = ("tests/charges/test_virtual.py",)
 CALLS = ("tests/control/test_control_charges.py",)
 
@@ -47,8 +48,8 @@ BREAKAGES = (
         "send a charge before its intent is written",
         "P36",
         "gateway/charges/beginning.py",
-        "    return Change(charge, [said], [new.intent], [notice(row, said)])",
-        "    return Change(charge, [said], [], [notice(row, said)])",
+        "    return Change(charge, [said], [new.intent], [notice(row, content, said)])",
+        "    return Change(charge, [said], [], [notice(row, content, said)])",
         SERVICE,
     ),
     Breakage(
@@ -146,5 +147,21 @@ BREAKAGES = (
         "        row = states.expired(row, now)",
         "        row = states.expired(row, row.created)",
         DOUBT,
+    ),
+    Breakage(
+        "leave the page of a challenge that is over open",
+        "P35",
+        "gateway/vault/charges.py",
+        "        if change.closes is not None:",
+        "        if change.closes is change.opens:",
+        PAGE,
+    ),
+    Breakage(
+        "tell a client of a page before its link is kept",
+        "P24",
+        "gateway/vault/charges.py",
+        "            self._links.insert(connection, new.link, new.secret, new.entry)",
+        "            self._links.check(connection, new.link.row.id)",
+        PAGE,
     ),
 )
