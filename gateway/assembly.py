@@ -43,6 +43,7 @@ from gateway.pages import parts as pages
 from gateway.pages import viewing
 from gateway.pages.app import Kind
 from gateway.pages.capture import Capture
+from gateway.pages.challenge import ChallengePage
 from gateway.pipeline import Pipeline, Stages
 from gateway.processors import parts as processors
 from gateway.recapture import parts as recapture
@@ -120,6 +121,7 @@ class Assembly:
                 completion=completion,
                 clock=self.clock,
             ),
+            ChallengePage(self.pages.site, self.charges.passing, self.clock),
             *viewing.build(self.pages.site, self.vault, self.codes, self.clock),
         ]
         return self.pages.port(*kinds)

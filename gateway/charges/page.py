@@ -13,11 +13,14 @@ from datetime import datetime
 from typing import Final
 
 from gateway.audit import Action, Entry, Outcome
+from gateway.charges import content as contents
 from gateway.charges.content import Content
+from gateway.errors import NoChallenge
 from gateway.pages.about import About, Amount
 from gateway.pages.links import hold
+from gateway.processors.model import Challenge
 from gateway.secret import Secret
-from gateway.vault.charge import Charge, ChargeState
+from gateway.vault.charge import Charge, ChargeState, OpenCharge
 from gateway.vault.charge_changes import NewLink
 from gateway.vault.link import LinkKind, LinkState, OpenLink, PageLink
 
@@ -74,3 +77,19 @@ def ended_as(before: Charge, row: Charge, content: Content) -> LinkState | None:
     if not over or content.page is None or row.state is ChargeState.EXPIRED:
         return None  # that one is over by its time
     return LinkState.REVOKED if row.state is ChargeState.CANCELLED else LinkState.USED
+
+
+def passable(one: OpenCharge, now: datetime) -> Challenge:
+    """What the guest of this charge has to pass now. Raises NoChallenge, also while it is asked to be
+    cancelled.
+    """
+    row, passed = one.row, contents.read(one.held).challenge
+    over = row.challenge_ends is not None and now >= row.challenge_ends
+    if (
+        row.state is not ChargeState.CHALLENGED
+        or row.operation is not None
+        or passed is None
+        or over
+    ):
+        raise NoChallenge
+    return passed

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from gateway.charges.jobs import Jobs
+from gateway.charges.passing import Passing
 from gateway.charges.service import Charges
 from gateway.config import Config
 from gateway.pages.links import Links
@@ -21,6 +22,7 @@ class Parts:
     """What others use of it."""
 
     charges: Charges
+    passing: Passing
     jobs: Jobs
 
 
@@ -51,4 +53,4 @@ def build(
         woken=wake.set,
     )
     jobs = Jobs(table=vault.charges, charges=charges, clock=clock, wake=wake)
-    return Parts(charges, jobs)
+    return Parts(charges, Passing(charges, vault.charges, clock, wake.set), jobs)

@@ -21,7 +21,6 @@ from gateway.charges.outcomes import Answering, Ask, Came, Dispute
 from gateway.errors import (
     ChargeUnknown,
     GatewayError,
-    NoChallenge,
     OperationNotSupported,
     ProcessorGone,
     ProcessorNotConfigured,
@@ -32,7 +31,7 @@ from gateway.exchange import new_id
 from gateway.pages.links import Links
 from gateway.processors.model import Challenge, Ended, Operation, Processor, Processors, Result
 from gateway.secret import Secret
-from gateway.vault.charge import ChargeState, Event, OpenCharge
+from gateway.vault.charge import Event, OpenCharge
 from gateway.vault.charge_changes import Begin, Filter, Repeated
 from gateway.vault.idempotency import Once
 from gateway.vault.link import LinkKind
@@ -219,11 +218,7 @@ class Charges:
         Raises ChargeUnknown, NoChallenge.
         """
         one = await self._open(id)
-        passed, ends = content.read(one.held).challenge, one.row.challenge_ends
-        over = ends is not None and self._clock() >= ends
-        if one.row.state is not ChargeState.CHALLENGED or passed is None or over:
-            raise NoChallenge
-        return one, passed
+        return one, page.passable(one, self._clock())
 
     async def returned(self, id: str) -> OpenCharge:
         """The charge, once the guest is back from the bank, or may be: the processor is asked, what

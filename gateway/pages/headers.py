@@ -45,7 +45,7 @@ def policy(frame: Sequence[str], *, then: str | None = None) -> dict[str, str]:
         "img-src 'self'",
         f"form-action {forms}",
         "base-uri 'none'",
-        f"frame-ancestors {' '.join(frame) or chr(39) + 'none' + chr(39)}",
+        _framed_by(frame),
         "require-trusted-types-for 'script'",
         "trusted-types 'none'",
     )
@@ -53,6 +53,29 @@ def policy(frame: Sequence[str], *, then: str | None = None) -> dict[str, str]:
     if frame:  # a site that isolates itself may frame it too
         return headers | {"Cross-Origin-Resource-Policy": "cross-origin"}
     return headers | {"X-Frame-Options": "DENY"}
+
+
+def foreign(frame: Sequence[str]) -> dict[str, str]:
+    """The headers of HTML that is not ours. It gets an origin of its own, which nothing else has: no
+    cookie or storage of ours, no look at the page around it, nothing asked of us in our name. Its
+    scripts run, for such a page sends its form by one; they reach nobody, and what they can do is what
+    the page is for: send its form away, by https.
+    """
+    directives = (
+        "sandbox allow-forms allow-scripts",
+        "default-src 'none'",
+        "script-src 'unsafe-inline'",
+        "style-src 'unsafe-inline'",
+        "img-src data:",
+        "form-action https:",
+        "base-uri 'none'",
+        _framed_by(frame),
+    )
+    return policy(frame) | {"Content-Security-Policy": "; ".join(directives)}
+
+
+def _framed_by(frame: Sequence[str]) -> str:
+    return f"frame-ancestors {' '.join(frame) or chr(39) + 'none' + chr(39)}"
 
 
 def fixed(*, hsts: bool) -> dict[str, str]:

@@ -15,7 +15,7 @@ from gateway.config import Config
 from gateway.config_pages import ProductPages
 from gateway.pages.about import About
 from gateway.pages.assets import Assets
-from gateway.pages.headers import policy
+from gateway.pages.headers import foreign, policy
 from gateway.pages.links import held
 from gateway.pages.locales import Locales, Texts
 from gateway.secret import Secret
@@ -97,6 +97,10 @@ class Site:
         }
         html = self._render(template, visit.texts, common | values)
         return HTMLResponse(html, status, policy(self._frame(product), then=then))
+
+    def foreign(self, visit: Visit, html: str) -> Response:
+        """A page that is not ours, shut away from whatever is."""
+        return HTMLResponse(html, headers=foreign(self._frame(visit.link.row.product)))
 
     def name(self, product: str) -> str:
         """How guests know the hotel."""

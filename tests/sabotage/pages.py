@@ -8,6 +8,7 @@ from tests.sabotage.breakage import Breakage
 
 PAGES: Final = ("tests/pages/test_pages.py",)
 CAPTURE: Final = ("tests/pages/test_capture.py",)
+CHALLENGE: Final = ("tests/pages/test_challenge.py",)
 LINKS: Final = ("tests/vault/test_vault_links.py",)
 
 BREAKAGES: Final = [
@@ -55,8 +56,8 @@ BREAKAGES: Final = [
         "let any site frame a page",
         "P35",
         "gateway/pages/headers.py",
-        """        f"frame-ancestors {' '.join(frame) or chr(39) + 'none' + chr(39)}",""",
-        """        f"frame-ancestors {'*' if frame else chr(39) + 'none' + chr(39)}",""",
+        """    return f"frame-ancestors {' '.join(frame) or chr(39) + 'none' + chr(39)}\"""",
+        """    return f"frame-ancestors {'*' if frame else chr(39) + 'none' + chr(39)}\"""",
         PAGES,
     ),
     Breakage(
@@ -114,6 +115,65 @@ BREAKAGES: Final = [
         "            raise TooManyTries",
         "            tried.clear()",
         CAPTURE,
+    ),
+    Breakage(
+        "show a bank's HTML as a page of ours",
+        "P35",
+        "gateway/pages/headers.py",
+        '        "sandbox allow-forms allow-scripts",\n',
+        '        "sandbox allow-forms allow-scripts allow-same-origin",\n',
+        CHALLENGE,
+    ),
+    Breakage(
+        "send a guest to whatever address a processor says",
+        "P35",
+        "gateway/pages/bank.py",
+        '_URL: Final = re.compile(r"https://([^/?#@\\\\]+)((?:[/?#][!-~]*)?)")',
+        '_URL: Final = re.compile(r"[a-z]+:/*(?:.*@)?([^/?#@]+)((?:.*)?)")',
+        CHALLENGE,
+    ),
+    Breakage(
+        "believe what a guest's browser says when it comes back",
+        "P35",
+        "gateway/pages/challenge.py",
+        "        return self._told(visit, await self._passing.seen(id, look=look), _seen(request))",
+        "        told = await self._passing.seen(id, look=look)\n"
+        '        if "succeeded" in str(request.url):\n'
+        "            told = Seen(Ending.DONE, told.passable, told.return_url)\n"
+        "        return self._told(visit, told, _seen(request))",
+        CHALLENGE,
+    ),
+    Breakage(
+        "lead a guest to the bank when the page is opened",
+        "P35",
+        "gateway/pages/challenge.py",
+        '        return self._site.page(visit, "challenge.html")',
+        "        return await self.submit(visit, Form({}))",
+        CHALLENGE,
+    ),
+    Breakage(
+        "lead a guest to the bank without a line in the audit",
+        "P36",
+        "gateway/charges/passing.py",
+        "look_due=next_look(row, now))), entries=[entry])",
+        "look_due=next_look(row, now))), entries=[])",
+        CHALLENGE,
+    ),
+    Breakage(
+        "lead a guest to a challenge that is over",
+        "P35",
+        "gateway/charges/page.py",
+        "    over = row.challenge_ends is not None and now >= row.challenge_ends",
+        "    over = row.challenge_ends is None",
+        ("tests/charges/test_doubt.py",),
+    ),
+    Breakage(
+        "ask the processor as often as a browser comes back",
+        "P33",
+        "gateway/pages/challenge.py",
+        "            look = False",
+        "            look = True",
+        CHALLENGE,
     ),
     Breakage(
         "give a capture link to any client that asks",
