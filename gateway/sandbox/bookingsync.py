@@ -7,7 +7,8 @@ body is *authorised and queued*; 202 asks for one of three authentications; 422 
 
 Tokens are `sandbox` and, with the scope `public` alone, `sandbox-public`. Rentals, each with its
 gateway: `bookingsync_records.RENTALS`. 4111111111111111 is approved, …1112 declined, …1113 a gateway
-failure; any other number that ends in its check digit is approved.
+failure; any other number that ends in its check digit is approved. The three challenges lead to
+/challenge/{uuid}, where the traveller agrees or does not.
 
 From this machine only, by address: GET /_sandbox/received; POST /_sandbox/capture captures now what
 is queued; POST /_sandbox/challenges/{uuid} ends a challenge, with `{"passed": false}` badly; PATCH
@@ -26,6 +27,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from gateway.sandbox import bank
 from gateway.sandbox.bookingsync_account import FAILURES, BookingSyncAccount, BookingSyncSettings
 from gateway.sandbox.bookingsync_card import BookingRefused
 from gateway.sandbox.bookingsync_forms import ApiRefused, read_resource
@@ -69,6 +71,7 @@ class BookingSync:
                 Route("/_sandbox/capture", self._capture, methods=["POST"]),
                 Route("/_sandbox/challenges/{uuid}", self._authenticate, methods=["POST"]),
                 Route("/_sandbox/settings", self._change, methods=["PATCH"]),
+                Route("/challenge/{uuid}", self._challenge, methods=["GET", "POST"]),
                 Route("/api/bookingsync/instant_bookings", self._execute, methods=["POST"]),
                 Route(f"{v3}/rentals/{{id:int}}/bookings", self._new_booking, methods=["POST"]),
                 Route(f"{v3}/bookings/{{id:int}}/payments", self._new_payment, methods=["POST"]),
@@ -91,10 +94,19 @@ class BookingSync:
 
     async def _execute(self, request: Request) -> Response:
         _check_host(request, secure=True)
+        self.account.base = bank.here(request)
         challenge = self.account.execute(await _read(request, _JSON))
         if challenge is None:
             return Response(status_code=200)
         return JSONResponse(challenge, 202)
+
+    async def _challenge(self, request: Request) -> Response:
+        """The bank's page; behind it is BookingSync's own, which sends nobody on."""
+        agreed = await bank.answered(request)
+        if agreed is None:
+            return bank.asks()
+        self.account.authenticate(request.path_params["uuid"], passed=agreed)
+        return bank.says("BookingSync: thank you" if agreed else "BookingSync: payment failed")
 
     # --- www.bookingsync.com --------------------------------------------------------------------
 

@@ -50,6 +50,7 @@ class BookingSyncAccount:
 
     def __init__(self, records: Records) -> None:
         self._records = records
+        self.base = ""  # where browsers reach it
         self.now: Callable[[], datetime] = _utc_now
         self.reset()
 
@@ -130,7 +131,8 @@ class BookingSyncAccount:
         if gateway in CHALLENGES and self.settings.challenges:
             payment.challenge = new_uuid()
             stamp = int(self.now().timestamp())
-            return CHALLENGES[gateway](payment.challenge, payment.order_id, stamp)
+            bank = f"{self.base}/challenge/{payment.challenge}"
+            return CHALLENGES[gateway](payment.challenge, payment.order_id, stamp, bank)
         self._authorize(payment)
         return None
 

@@ -7,6 +7,8 @@ import secrets
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from gateway.sandbox.bank import form
+
 Json = dict[str, Any]
 
 
@@ -18,11 +20,11 @@ def new_uuid() -> str:
     )
 
 
-def _booking_pay(uuid: str, order_id: str, stamp: int) -> Json:
+def _booking_pay(uuid: str, order_id: str, stamp: int, bank: str) -> Json:
     del stamp
     return {
         "enrollmentId": f"sandbox_enrollment_{uuid[:8]}",
-        "acsURL": "https://threedsecure.bookingpay.sandbox.test/acs",
+        "acsURL": bank,
         "paReq": base64.b64encode(f"paReq of {uuid[:8]}".encode()).decode(),
         "gateway_name": "booking_pay",
         "uuid": uuid,
@@ -30,35 +32,32 @@ def _booking_pay(uuid: str, order_id: str, stamp: int) -> Json:
     }
 
 
-def _ogone(uuid: str, order_id: str, stamp: int) -> Json:
+def _ogone(uuid: str, order_id: str, stamp: int, bank: str) -> Json:
     del order_id, stamp
-    form = (
-        '<form name="downloadform3D" method="post" action="https://ogone.sandbox.test/acs">'
-        f'<input type="hidden" name="MD" value="{uuid[:8]}"/></form>'
-    )
     return {
         "gateway_name": "ogone",
-        "HTML_ANSWER": base64.b64encode(form.encode()).decode(),
+        "HTML_ANSWER": base64.b64encode(form(bank, {"MD": uuid[:8]}).encode()).decode(),
         "uuid": uuid,
     }
 
 
-def _stripe(uuid: str, order_id: str, stamp: int) -> Json:
+def _stripe(uuid: str, order_id: str, stamp: int, bank: str) -> Json:
     return {
         "gateway_name": "stripe",
         "uuid": uuid,
         "next_action": {
             "redirect_to_url": {
                 "return_url": f"https://bookingsync.com?order_id={order_id}-{stamp}",
-                "url": f"https://hooks.stripe.sandbox.test/redirect/{uuid[:8]}",
+                "url": bank,
             },
             "type": "redirect_to_url",
         },
     }
 
 
-# A gateway's name → its challenge, from the challenge's uuid, the order's id and the Unix time.
-CHALLENGES: Final[Mapping[str, Callable[[str, str, int], Json]]] = {
+# A gateway's name → its challenge, from the challenge's uuid, the order's id, the Unix time and the
+# address of the bank's page.
+CHALLENGES: Final[Mapping[str, Callable[[str, str, int, str], Json]]] = {
     "booking_pay": _booking_pay,
     "ogone": _ogone,
     "stripe": _stripe,

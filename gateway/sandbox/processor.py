@@ -4,8 +4,8 @@ Bearer `sandbox` (or any that begins with `sandbox-`). POST /v1/cards keeps a ca
 pays with it; POST /v1/payments/{id}/capture, …/refund, …/cancel; GET /v1/payments/{id} and GET
 /v1/payments?reference=… tell. Fields: `_FORMS`. What a card's number stands for: docs/processors.md.
 
-A challenge's page is GET /challenge/{id}: it agrees, or with `?outcome=ko` does not, and goes on to
-`return_url`. GET /_sandbox/received shows the cards that came in; POST /_sandbox/forget {"card": id}
+A challenge's page is /challenge/{id}: the guest agrees there or does not, and goes on to `return_url`; with
+`?outcome=ok` or `?outcome=ko` GET does it. GET /_sandbox/received shows the cards that came in; POST /_sandbox/forget {"card": id}
 forgets a card; both from this machine only.
 """
 
@@ -15,14 +15,14 @@ import base64
 import json
 import re
 from collections.abc import Callable, Mapping
-from html import escape
 from typing import Any, Final
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from gateway.sandbox import bank
 from gateway.sandbox.cards import luhn_fits
 from gateway.sandbox.faults import FAULTS
 from gateway.sandbox.processor_payments import (
@@ -73,7 +73,7 @@ class Processor:
         self.app = Starlette(
             routes=[
                 Route("/_sandbox/{action}", self._control, methods=["GET", "POST"]),
-                Route("/challenge/{id}", self._challenge, methods=["GET"]),
+                Route("/challenge/{id}", self._challenge, methods=["GET", "POST"]),
                 Route("/v1/cards", self._keep, methods=["POST"]),
                 Route("/v1/payments", self._pay, methods=["POST"]),
                 Route("/v1/payments", self._find, methods=["GET"]),
@@ -97,19 +97,17 @@ class Processor:
         payment, known = self.payments.pay(await _read(request, "payments"))
         if not known and payment.card.number in BEFALLS:
             return FaultResponse(FAULTS[BEFALLS[payment.card.number]], payment.card.number)
-        base = str(request.base_url).rstrip("/")
-        return JSONResponse(_shown(payment, base), 200 if known else 201)
+        return JSONResponse(_shown(payment, bank.here(request)), 200 if known else 201)
 
     async def _find(self, request: Request) -> Response:
         _check_bearer(request)
         found = self.payments.of(request.query_params.get("reference", ""))
-        base = str(request.base_url).rstrip("/")
-        return JSONResponse({"payments": [_shown(one, base) for one in found]})
+        return JSONResponse({"payments": [_shown(one, bank.here(request)) for one in found]})
 
     async def _show(self, request: Request) -> Response:
         _check_bearer(request)
         payment = self.payments.one(request.path_params["id"])
-        return JSONResponse(_shown(payment, str(request.base_url).rstrip("/")))
+        return JSONResponse(_shown(payment, bank.here(request)))
 
     async def _act(self, request: Request) -> Response:
         act, id = request.path_params["act"], request.path_params["id"]
@@ -123,11 +121,18 @@ class Processor:
         return JSONResponse(acts[act](await _read(request, act)).shown())
 
     async def _challenge(self, request: Request) -> Response:
-        agreed = request.query_params.get("outcome", "ok") == "ok"
+        agreed = {"ok": True, "ko": False}.get(request.query_params.get("outcome", ""))
+        if request.method == "POST":
+            agreed = await bank.answered(request)
+        if agreed is None:
+            return bank.asks()
         payment = self.payments.answer_challenge(request.path_params["id"], agreed=agreed)
-        if payment.return_url:
-            return RedirectResponse(payment.return_url, 302)
-        return PlainTextResponse("Authenticated." if agreed else "Refused.")
+        if not payment.return_url:
+            return bank.says("Authenticated." if agreed else "Refused.")
+        if CHALLENGES[payment.card.number] == "form" and request.method == "POST":
+            said = base64.b64encode(f"PaRes of {payment.id}".encode()).decode()
+            return bank.posts_on(payment.return_url, {"PaRes": said})
+        return bank.sends_on(payment.return_url)
 
     async def _control(self, request: Request) -> Response:
         action = (request.method, request.path_params["action"])
@@ -157,7 +162,7 @@ def _challenge(payment: Payment, url: str) -> Json:
         return {"url": url}
     if kind == "form":
         return {"acs_url": url, "pa_req": base64.b64encode(payment.id.encode()).decode()}
-    page = f'<form method="get" action="{escape(url)}"><button>Go on</button></form>'
+    page = bank.form(url, {"MD": payment.id})
     return {"page": base64.b64encode(page.encode()).decode()}
 
 

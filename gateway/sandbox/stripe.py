@@ -4,6 +4,8 @@ POST /v1/tokens, /v1/payment_methods, /v1/customers, /v1/payment_intents (and /{
 /cancel), /v1/refunds, /v1/charges; GET /v1/payment_intents/{id} and the like, /v1/payment_intents/search. Bearer (or Basic user) `sk_test_…`. Idempotency-Key as
 Stripe honours it. Test numbers as published: `stripe_cards.DECLINES`, `NEEDS_ACTION`.
 
+A `next_action` leads to /3ds/{id}, where the guest agrees or does not, and goes on to `return_url`.
+
 `metadata[echo]=number` makes the answer carry the full card number in `card.number`, and the
 description `echo` makes it come back in the description: a processor that leaks, to try what
 stands before it. GET /_sandbox/received shows the cards that came in.
@@ -23,6 +25,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from gateway.sandbox import bank
 from gateway.sandbox.form import FormWrong, Node, Schema, check, level_at, read_form
 from gateway.sandbox.records import Records
 from gateway.sandbox.stripe_account import StripeAccount, new_id
@@ -70,6 +73,7 @@ class Stripe:
         self.app = Starlette(
             routes=[
                 Route("/_sandbox/received", self._received, methods=["GET"]),
+                Route("/3ds/{id}", self._challenge, methods=["GET", "POST"]),
                 Route("/{path:path}", self._serve, methods=["GET", "POST", "DELETE", "PUT"]),
             ]
         )
@@ -82,7 +86,19 @@ class Stripe:
     async def _received(self, request: Request) -> Response:
         return received_cards(request, self.records, "stripe")
 
+    async def _challenge(self, request: Request) -> Response:
+        """The bank's page of a `next_action`."""
+        agreed = await bank.answered(request)
+        if agreed is None:
+            return bank.asks()
+        try:
+            intent = self.account.known(request.path_params["id"])
+            return bank.sends_on(self.account.authenticate(intent, agreed=agreed))
+        except StripeError as error:
+            return bank.says(error.error["message"], error.status)
+
     async def _serve(self, request: Request) -> Response:
+        self.account.base = bank.here(request)
         headers = {"request-id": new_id("req")}
         for name in ("stripe-version", "idempotency-key"):
             if name in request.headers:

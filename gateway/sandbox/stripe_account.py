@@ -35,6 +35,7 @@ class StripeAccount:
     def __init__(self, records: Records) -> None:
         self._records = records
         self.objects: dict[str, Json] = {}
+        self.base = ""  # where browsers reach it
         self._cards: dict[str, StripeCard] = {}
 
     def reset(self) -> None:
@@ -158,7 +159,7 @@ class StripeAccount:
         exempt = level_at(form, "payment_method_options", "card", "mit_exemption") is not None
         if card.number in NEEDS_ACTION and not away:
             back = text_at(form, "return_url")
-            url = f"https://hooks.stripe.sandbox.test/3ds/{intent['id']}"
+            url = f"{self.base}/3ds/{intent['id']}"
             intent["status"] = "requires_action"
             intent["next_action"] = (
                 {"type": "redirect_to_url", "redirect_to_url": {"return_url": back, "url": url}}
@@ -179,6 +180,9 @@ class StripeAccount:
             self.objects[intent["id"]] = intent
             error.error["payment_intent"] = dict(intent)
             raise
+        self._paid(intent, card)
+
+    def _paid(self, intent: Json, card: StripeCard) -> None:
         manual = intent["capture_method"] == "manual"
         intent["status"] = "requires_capture" if manual else "succeeded"
         intent["amount_received"] = 0 if manual else intent["amount"]
@@ -186,6 +190,25 @@ class StripeAccount:
         self.objects[charge["id"]] = charge
         intent["latest_charge"] = charge["id"]
         _leak(intent, card, "payment_method_card")
+
+    def authenticate(self, intent: Json, *, agreed: bool) -> str:
+        """The guest has answered at the bank; where they go on to, as Stripe writes it. Raises
+        StripeError where nobody is waited for.
+        """
+        if intent["status"] != "requires_action" or intent["next_action"] is None:
+            raise invalid("This PaymentIntent waits for nobody.", status=404)
+        back: str = intent["next_action"]["redirect_to_url"]["return_url"]
+        card = self._cards[intent["payment_method"]]
+        intent["next_action"] = None
+        if agreed:
+            self._paid(intent, card)
+        else:
+            code = "payment_intent_authentication_failure"
+            intent["status"], intent["payment_method"] = "requires_payment_method", None
+            intent["last_payment_error"] = {"type": "invalid_request_error", "code": code}
+        mark = "&" if "?" in back else "?"
+        status = "succeeded" if agreed else "failed"
+        return f"{back}{mark}payment_intent={intent['id']}&redirect_status={status}"
 
     def customer(self, form: dict[str, Node]) -> Json:
         """POST /v1/customers."""

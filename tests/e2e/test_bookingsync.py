@@ -247,7 +247,9 @@ def test_a_challenge_whose_reference_looks_like_a_card(own_gateway, monkeypatch,
     stripe = CHALLENGES["stripe"]
     looks = "BS-412345-1562440007"
     assert find_cards(looks.encode())
-    monkeypatch.setitem(CHALLENGES, "stripe", lambda uuid, *_: stripe(uuid, looks[:9], looks[10:]))
+    monkeypatch.setitem(
+        CHALLENGES, "stripe", lambda uuid, *more: stripe(uuid, looks[:9], looks[10:], more[-1])
+    )
     rules = shutil.copytree(ROOT / "rules", tmp_path / "rules")
     if not named:
         pack = rules / "bookingsync.yaml"

@@ -86,7 +86,7 @@ def test_the_three_challenges(gateway, sandbox, rental, kind, passed):
     assert (done.ended, done.challenge.kind) == (Ended.CHALLENGED, kind)
     assert done.processor_id == asked.extra["tentative_payment_id"]
     if kind == "form":
-        assert done.challenge.url == "https://threedsecure.bookingpay.sandbox.test/acs"
+        assert done.challenge.url.startswith(sandbox.url("bookingsync") + "/challenge/")
         assert set(done.challenge.fields) == {"PaReq"}
     if kind == "html":
         assert 'name="downloadform3D"' in done.challenge.html

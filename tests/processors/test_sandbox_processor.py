@@ -100,7 +100,7 @@ def test_a_challenge(gateway, sandbox, number, kind):
     assert bool(challenge.url) == (kind != "html")
     assert bool(challenge.fields.get("PaReq")) == (kind == "form")
     assert (challenge.html or "").startswith("<form") == (kind == "html")
-    page = f"{sandbox.url('processor')}/challenge/{done.processor_id}"
+    page = f"{sandbox.url('processor')}/challenge/{done.processor_id}?outcome=ok"
     with gateway.direct() as session:
         answer = session.get(page, allow_redirects=False, timeout=10)
     assert answer.headers["location"] == "https://pms.example/back"

@@ -87,10 +87,10 @@ def test_a_card_that_stripe_does_not_take_is_declined_before_any_charge(gateway)
     assert not sent(gateway)
 
 
-def test_a_challenge(gateway):
+def test_a_challenge(gateway, sandbox):
     done = run(gateway, "debit", order(keep(gateway, ASKS)))
     assert (done.ended, done.challenge.kind) == (Ended.CHALLENGED, "redirect")
-    assert done.challenge.url.startswith("https://hooks.stripe.sandbox.test/3ds/pi_")
+    assert done.challenge.url.startswith(sandbox.url("stripe") + "/3ds/pi_")
     assert done.processor_id.startswith("pi_")
 
 
