@@ -62,6 +62,7 @@ _CHAPTERS: Final[tuple[Callable[[Scene], None], ...]] = (
     demo_octorate.by_hand,
     demo_guest.looks,
     demo_guest.types,
+    demo_guest.pays,
     demo_refusals.callers,
     demo_refusals.partners,
     demo_refusals.allowed,
@@ -140,11 +141,13 @@ def tell(story: Story, directory: Path, rules: Path) -> None:
         narrow = gateway.key("seaside-only", ["seaside"])
         scopes = ["cards", "proxy", "detokenize"]
         booking_engine = gateway.key("booking-engine", ["seaside"], scopes)
+        scopes = ["reveal", "cards", "charges", "admin"]
+        back_office = gateway.key("back-office", ["seaside"], scopes)
         stack.callback(gateway.stop)
         gateway.start()
         pms = Pms(gateway, sandbox, key)
         stack.callback(pms.close)
-        scene = Scene(story, gateway, sandbox, pms, narrow, booking_engine)
+        scene = Scene(story, gateway, sandbox, pms, narrow, booking_engine, back_office)
         story.open()
         for chapter in _CHAPTERS:
             _play(chapter, scene)

@@ -26,6 +26,7 @@ _PAID: Final = {  # how many cards each route was to put in
     "bookingsync/execute": 1,
     "expedia-rapid/book-test": 1,
     "expedia-rapid/change-payment-test": 1,
+    "sandbox/cards": 1,
 }
 _SLOW_HOTEL: Final = "SLOW"  # SiteMinder answers it after two seconds
 _FILES: Final = ("gateway.log", "state/vault.db", "state/vault.db-wal")

@@ -25,6 +25,7 @@ class Scene:
     pms: Pms
     narrow: Secret[str]  # a key for the product `seaside` only
     booking_engine: Secret[str]  # the same, for cards over the control API as well
+    back_office: Secret[str]  # the same, for pages, charges, and a processor's credentials
     tokens: dict[str, str] = field(default_factory=dict)  # alias, by product
     tokenized: int = 0  # by pulls through the proxy, as their answers said
     refused: list[str] = field(default_factory=list)  # the codes of refusals

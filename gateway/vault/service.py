@@ -135,7 +135,8 @@ class Vault:
         self.links = LinkTable(database, keyring.page_link, requests, clock, self._aside)
         self.charges = ChargeTable(
             database, store, keyring,
-            once=self.idempotency, notices=self.notices, links=self.links, clock=clock, aside=self._aside, step=step,
+            once=self.idempotency, notices=self.notices, links=self.links,
+            clock=clock, aside=self._aside, step=step,
         )  # fmt: skip
         self.codes = CodeTable(store, keyring, requests)
         self.viewers = ViewerTable(database, requests, self._aside)

@@ -97,7 +97,7 @@ def test_the_whole_story_is_as_told(tmp_path):
     running = process("--keep", keep)
     out, err = running.communicate(timeout=120)
     assert running.returncode == 0, out + err
-    assert "29. " in out
+    assert "30. " in out
     assert "\n   ✗" not in out
     assert "are as told" in out
     assert "\x1b" not in out  # a pipe
