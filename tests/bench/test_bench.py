@@ -65,7 +65,7 @@ def test_an_interrupted_run_ends_what_it_started():
         bench.send_signal(signal.SIGTERM)
         assert bench.wait(30) == 130
     assert len(children) >= 3
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 30
     while any(map(_alive, children)) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not any(map(_alive, children))

@@ -35,10 +35,10 @@ def test_p15_the_answer_is_given_as_it_was_kept_and_is_replayed(control, vault):
         b"content-length: %d" % len(BODY), b"x-gateway-exchange: exchange-1",
         b"cache-control: no-store", b"x-content-type-options: nosniff", b"Connection: close",
     ]  # fmt: skip
-    assert until(5, lambda: states(vault)["exchange-1"] == "replayed")
+    assert until(30, lambda: states(vault)["exchange-1"] == "replayed")
     assert control.get("/v1/exchanges/exchange-big/answer", key).content == big
     assert control.get("/v1/exchanges/exchange-bare/answer", key).content == b""
-    assert until(5, lambda: set(states(vault).values()) == {"replayed"})
+    assert until(30, lambda: set(states(vault).values()) == {"replayed"})
     for _ in range(2):  # as often as it is asked for
         assert control.get("/v1/exchanges/exchange-1/answer", key).content == BODY
     mark(vault, AnswerState.ACKNOWLEDGED, "exchange-1")

@@ -29,7 +29,7 @@ def test_p36_a_fetch_is_in_the_audit_before_the_answer_is_opened(control, vault)
     vault.answers.open = watched
     assert control.get("/v1/exchanges/exchange-1/answer", key).content == BODY
     assert seen == [("fetch", "intent")]
-    assert until(5, lambda: outcomes(vault) == [("fetch", "intent"), ("fetch", "done")])
+    assert until(30, lambda: outcomes(vault) == [("fetch", "intent"), ("fetch", "done")])
     for entry in audit(vault):
         assert (entry.exchange, entry.client, entry.origin) == ("exchange-1", "pms", "127.0.0.1")
         assert (entry.route, entry.product) == ("siteminder/pull", "seaside")

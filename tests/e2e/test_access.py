@@ -285,6 +285,11 @@ def test_p28_a_revoked_key_stops_within_two_seconds(own_gateway):
     with gateway.session(key) as session:
         assert gateway.pull("NOCARD", session=session).status_code == 200
         gateway.worker._vault.keys.revoke(key_id(key), datetime.now(UTC), "test")
-        took = until(5, lambda: gateway.pull("NOCARD", session=session).status_code == 401)
-    assert took is not None
-    assert took < FRESH.total_seconds() + 0.3
+        revoked, begun = time.monotonic(), []
+
+        def refused():
+            begun.append(time.monotonic())
+            return gateway.pull("NOCARD", session=session).status_code == 401
+
+        assert until(30, refused)
+    assert all(at - revoked < FRESH.total_seconds() for at in begun[:-1])  # those that it let in

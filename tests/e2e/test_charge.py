@@ -205,7 +205,7 @@ def test_p36_the_audit_has_an_intent_and_an_outcome(gateway):
         "select action, outcome, product, iduser, client, route, origin from audit "
         f"where exchange = '{exchange}' order by id"
     )
-    assert until(5, lambda: len(gateway.rows(query)) == 2)  # the outcome follows the answer
+    assert until(30, lambda: len(gateway.rows(query)) == 2)  # the outcome follows the answer
     (intent_row, done) = gateway.rows(query)
     assert intent_row[:2] == ("detokenize", "intent")
     assert done[:4] == ("detokenize", "done", "seaside", token.iduser)

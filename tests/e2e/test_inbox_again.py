@@ -84,7 +84,7 @@ def test_a_look_up_that_failed_loses_no_answer(booking_com):
     assert poll(gateway, partner).status_code == 503
     del table.open
     assert b"<cc_token>" in poll(gateway, partner).content
-    assert until(5, lambda: not gateway.worker._inbox._open)
+    assert until(30, lambda: not gateway.worker._inbox._open)
 
 
 def test_an_id_that_is_used_again_hides_no_answer(booking_com):
@@ -97,7 +97,7 @@ def test_an_id_that_is_used_again_hides_no_answer(booking_com):
         wait_for(gateway, states=(AnswerState.UNDELIVERED,))
     assert b"<id>8" in poll(gateway, partner, "another", **named).content
     assert b"<id>7" in poll(gateway, partner).content
-    assert until(5, lambda: not gateway.worker._inbox._open)
+    assert until(30, lambda: not gateway.worker._inbox._open)
 
 
 def test_p03_what_is_kept_says_nothing_of_the_clear_body(booking_com):

@@ -130,7 +130,7 @@ def test_a_pull_is_delivered_fetched_again_and_acknowledged(own_gateway):
     assert (again.status_code, again.content) == (200, answer.content)
     assert again.headers["Content-Type"] == answer.headers["Content-Type"]
     assert again.headers["X-Gateway-Exchange"] == name
-    assert until(5, lambda: state() == "replayed")
+    assert until(30, lambda: state() == "replayed")
     assert control(gateway, "POST", f"/{name}/acknowledge", key).json()["state"] == "acknowledged"
     assert control(gateway, "GET", "?state=unacknowledged", key).json() == []
     assert (

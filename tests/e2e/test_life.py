@@ -87,6 +87,14 @@ def begun(load):
     assert until(30, lambda: len(load.tokens) >= 60)
 
 
+def slowly(pool, running, session):
+    """A pull that takes two seconds, and is in hand: the partner has it."""
+    late = pool.submit(running.pull, session, "SLOW")
+    received = running.site.sandbox.received
+    assert until(30, lambda: any(b'"SLOW"' in one.body for one in received.requests("siteminder")))
+    return late
+
+
 def check_kept(site, tokens):
     """The vault is sound and holds every token that a client has seen."""
     database = sqlite3.connect(site.config.database)
@@ -109,8 +117,7 @@ def test_p40_sigterm_under_load_drains(site):
     load = Load(running, key)
     begun(load)
     with ThreadPoolExecutor(1) as pool, running.session(key) as session:
-        late = pool.submit(running.pull, session, "SLOW")  # two seconds: in hand when it is told
-        time.sleep(0.3)
+        late = slowly(pool, running, session)
         running.signal(signal.SIGTERM)
         answer = late.result()
     assert answer.status_code == 200
@@ -133,8 +140,7 @@ def test_p40_while_it_drains_it_is_alive_and_not_ready(site):
     running = site.start()
     with ThreadPoolExecutor(1) as pool, running.session(key) as session:
         assert running.get("control", "/readyz").status_code == 200
-        late = pool.submit(running.pull, session, "SLOW")
-        time.sleep(0.3)
+        late = slowly(pool, running, session)
         running.signal(signal.SIGTERM)
         answers = []
 
@@ -142,7 +148,7 @@ def test_p40_while_it_drains_it_is_alive_and_not_ready(site):
             answers.append(running.get("control", "/readyz"))
             return answers[-1].status_code == 503
 
-        assert until(1, told) is not None
+        assert until(30, told) is not None
         assert answers[-1].json()["checks"]["serving"] == "stopping"
         assert running.get("control", "/healthz").status_code == 200
         assert late.result().status_code == 200
@@ -180,7 +186,7 @@ def test_p27_p36_a_full_disk_while_it_runs(steady):
         try:
             answer = process.pull(session, "BULK-5-1")
             assert (answer.status_code, answer.json()["code"]) == (503, "vault_unavailable")
-            assert until(5, lambda: process.get("control", "/readyz").status_code == 503)
+            assert until(30, lambda: process.get("control", "/readyz").status_code == 503)
             assert process.get("control", "/healthz").status_code == 200
             charge = session.post(
                 f"{process.site.sandbox.named_url('stripe')}/v1/tokens",
@@ -192,7 +198,7 @@ def test_p27_p36_a_full_disk_while_it_runs(steady):
         finally:
             resource.prlimit(process.child.pid, resource.RLIMIT_FSIZE, unlimited)
         assert len(IDUSER.findall(process.pull(session, "BULK-5-1").text)) == 5
-        assert until(5, lambda: process.get("control", "/readyz").status_code == 200)
+        assert until(30, lambda: process.get("control", "/readyz").status_code == 200)
 
 
 # --- what changes while it runs -------------------------------------------------------------------
@@ -211,7 +217,7 @@ def test_p37_rules_are_reloaded_all_or_nothing(steady):
 
         assert answers("<B2B>")()
         pack.write_text(changed, encoding="utf-8")
-        assert until(2, answers("<Business>")) is not None
+        assert until(30, answers("<Business>")) is not None
         loaded = running.metric("card_gateway_rules_loaded_timestamp_seconds")
         assert loaded > time.time() - 10
 
@@ -221,7 +227,7 @@ def test_p37_rules_are_reloaded_all_or_nothing(steady):
             encoding="utf-8",
         )
         assert until(
-            2, lambda: running.metric("card_gateway_rules_reload_failures_total") > failures
+            30, lambda: running.metric("card_gateway_rules_reload_failures_total") > failures
         )
         assert answers("<Business>")()
         assert "siteminder.yaml:" in running.log()
@@ -229,13 +235,13 @@ def test_p37_rules_are_reloaded_all_or_nothing(steady):
         failures = running.metric("card_gateway_rules_reload_failures_total")
         (rules / "stripe.yaml").unlink()  # a card route does not vanish by a slip of the hand
         assert until(
-            2, lambda: running.metric("card_gateway_rules_reload_failures_total") > failures
+            30, lambda: running.metric("card_gateway_rules_reload_failures_total") > failures
         )
         assert answers("<Business>")()
 
         shutil.copy(ROOT / "rules" / "stripe.yaml", rules)
         pack.write_text(good, encoding="utf-8")
-        assert until(2, answers("<B2B>")) is not None
+        assert until(30, answers("<B2B>")) is not None
 
 
 def test_p28_keys_come_and_go_without_a_restart(steady):
@@ -247,8 +253,8 @@ def test_p28_keys_come_and_go_without_a_restart(steady):
         def status():
             return running.pull(session, "10107").status_code
 
-        assert until(3, lambda: status() == 200) is not None
+        assert until(30, lambda: status() == 200) is not None
         site.cli("keys", "revoke", id)
-        assert until(3, lambda: status() == 401) is not None
+        assert until(30, lambda: status() == 401) is not None
     with running.session(first) as session:
         assert running.pull(session, "10107").status_code == 200

@@ -239,7 +239,7 @@ def test_p36_paycomet_that_fails_while_it_issues_leaves_nothing_behind(own_gatew
     assert paths(sandbox) == ["/v1/cards"]  # asked once
     assert gateway.rows("select count(*) from foreign_token") == [(0,)]
     query = "select action, outcome from audit where action in ('issue', 'exchange') order by id"
-    assert until(5, lambda: len(gateway.rows(query)) == 4)
+    assert until(30, lambda: len(gateway.rows(query)) == 4)
     assert gateway.rows(query) == [
         ("exchange", "intent"), ("issue", "intent"), ("issue", "unknown"), ("exchange", "failed"),
     ]  # fmt: skip
@@ -273,7 +273,7 @@ def test_p36_the_audit_tells_where_the_card_went(gateway, merchant):
         "select action, outcome, product, iduser, route from audit "
         f"where exchange = '{exchange}' order by id"
     )
-    assert until(5, lambda: len(gateway.rows(query)) == 4)
+    assert until(30, lambda: len(gateway.rows(query)) == 4)
     rows = gateway.rows(query)
     assert [row[:2] for row in rows] == [
         ("exchange", "intent"), ("issue", "intent"), ("issue", "done"), ("exchange", "done"),

@@ -141,7 +141,7 @@ def test_one_pull_at_a_time_for_each_hotel(gateway):
     finally:
         slow.join(30)
     assert bookings(answers[0].content)
-    assert until(5, lambda: not gateway.worker._pipeline._s.turns._taken)
+    assert until(30, lambda: not gateway.worker._pipeline._s.turns._taken)
 
 
 def test_a_turn_ends_with_its_exchange_however_that_ends(own_gateway, sandbox):

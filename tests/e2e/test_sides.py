@@ -138,7 +138,7 @@ def test_p16_what_was_refused_is_kept_without_anything_like_a_card(gateway, path
         gateway.worker._upkeep.flush()  # as every two seconds
         return [row.path for row in gateway.worker._vault.refusals.all()]
 
-    assert until(5, lambda: masked in written())
+    assert until(30, lambda: masked in written())
     rows = written()
     assert path not in rows
 

@@ -84,7 +84,7 @@ def becomes(gateway, status):
         answers.append(gateway.control("/readyz"))
         return answers[-1].status_code == status
 
-    assert until(5, there) is not None
+    assert until(30, there) is not None
     return answers[-1].json()["checks"]
 
 

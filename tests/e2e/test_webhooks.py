@@ -59,7 +59,7 @@ def test_what_happens_is_told_in_order_and_signed(start):
     for request in requests_:
         check_signature(request)
     key = gateway.key(scopes=("charges",))
-    assert until(5, lambda: api(gateway, "GET", "/notices", key).json()["notices"] == [])
+    assert until(30, lambda: api(gateway, "GET", "/notices", key).json()["notices"] == [])
     assert 'card_gateway_notices_total{outcome="delivered"} 2.0' in gateway.metrics()
 
 

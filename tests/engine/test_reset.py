@@ -96,9 +96,9 @@ def client_reset(world, wire, body):
     for the partner to take more of it."""
     (handler,) = world.engine._master.handlers
     reader = handler.transports[handler.client].reader
-    assert until(5, lambda: handler.session.unpaused.is_set() == (body is not LARGE))
+    assert until(30, lambda: handler.session.unpaused.is_set() == (body is not LARGE))
     reset(wire)
-    assert until(5, lambda: reader.exception() is not None)
+    assert until(30, lambda: reader.exception() is not None)
 
 
 def ended(world):
@@ -106,7 +106,7 @@ def ended(world):
     world.wait_ended(1, 10)
     ((exchange, error),) = world.plan.ended
     master = world.engine._master
-    assert until(5, lambda: not (master.handlers or master.closing or master.asides))
+    assert until(30, lambda: not (master.handlers or master.closing or master.asides))
     assert error.code == "client_gone"
     return exchange
 

@@ -23,20 +23,16 @@ def products(processor):
 
 @pytest.fixture(scope="session")
 def gateways(sandbox, tmp_path_factory):
-    """A gateway by the name of its products' processor, and by how long it waits for an answer."""
+    """A gateway by the name of its products' processor."""
     started = {}
 
-    def of(processor, *, seconds=30):
-        if (processor, seconds) not in started:
-            made = Gateway(
-                tmp_path_factory.mktemp(processor),
-                sandbox,
-                products=products(processor),
-                limits={"upstream_seconds": seconds},
-            )
-            started[processor, seconds] = made
+    def of(processor):
+        if processor not in started:
+            directory = tmp_path_factory.mktemp(processor)
+            made = Gateway(directory, sandbox, products=products(processor))
+            started[processor] = made
             assert set_credentials(made, "seaside", processor).status_code == 200
-        return started[processor, seconds]
+        return started[processor]
 
     yield of
     for gateway in started.values():

@@ -94,7 +94,9 @@ def test_every_number_of_the_sandbox_is_there():
 @pytest.mark.parametrize("number", sorted(NUMBERS))
 def test_a_number_comes_to_what_is_said(gateway, number):
     told = NUMBERS[number]
-    ended = run(gateway, "debit", order(keep(gateway, number))).ended
+    asked = order(keep(gateway, number))
+    with gateway.waiting(3 if number == payments.TIMEOUT else 60):
+        ended = run(gateway, "debit", asked).ended
     expected = {
         "approved": Ended.SUCCEEDED, "declined": Ended.DECLINED, "a challenge": Ended.CHALLENGED,
         "it is done": Ended.UNKNOWN, "the gateway": Ended.FAILED,

@@ -128,13 +128,14 @@ def test_a_wrong_answer_is_unknown_sent_once_and_found_by_its_reference(gateway,
     _is_unknown_and_found(gateway, number, code)
 
 
-def test_no_answer_is_unknown_sent_once_and_found_by_its_reference(gateways):
-    _is_unknown_and_found(gateways("sandbox", seconds=3), numbers.TIMEOUT, "upstream_timeout")
+def test_no_answer_is_unknown_sent_once_and_found_by_its_reference(gateway):
+    _is_unknown_and_found(gateway, numbers.TIMEOUT, "upstream_timeout", seconds=3)
 
 
-def _is_unknown_and_found(gateway, number, code):
+def _is_unknown_and_found(gateway, number, code, seconds=60):
     asked = order(keep(gateway, number))
-    done = run(gateway, "debit", asked)
+    with gateway.waiting(seconds):
+        done = run(gateway, "debit", asked)
     assert (done.ended, done.code, done.processor_id) == (UNKNOWN, code, None)
     assert len(sent(gateway)) == 1
     found = run(gateway, "look", asked)
