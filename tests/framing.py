@@ -13,8 +13,8 @@ from urllib.parse import parse_qs, urlsplit
 
 
 class Framing(ThreadingHTTPServer):
-    """It speaks TLS. `/?url=…` frames that URL, `/back` is where a guest is sent back to; `seen` has
-    the path and the Referer of each request."""
+    """It speaks TLS. `/?url=…` frames that URL, `/hop?url=…` redirects to it, `/back` is where a guest is
+    sent back to; `seen` has the path and the Referer of each request."""
 
     daemon_threads = True
     origin, foreign = "https://pms.example", "https://evil.example"
@@ -44,6 +44,12 @@ class _Page(BaseHTTPRequestHandler):
         path = urlsplit(self.path)
         self.server.seen.append((self.path, self.headers.get("Referer")))
         framed = parse_qs(path.query).get("url", [""])[0]
+        if path.path == "/hop":
+            self.send_response(302)
+            self.send_header("Location", framed)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
         if path.path == "/back":
             body = f"<title>Back</title><h1>Back at the hotel</h1><p>{html.escape(path.query)}"
         else:
