@@ -52,7 +52,9 @@ def write(content: Content) -> Secret[bytes]:
         said["booking"] = {name: getattr(content.booking, name) for name in _BOOKING}
     if content.challenge is not None:
         parts = {name: getattr(content.challenge, name) for name in _CHALLENGE}
-        said["challenge"] = parts | {"fields": dict(content.challenge.fields)}
+        parts |= {"fields": dict(content.challenge.fields)}
+        back = content.challenge.back  # the version before knows no such part
+        said["challenge"] = parts if back is None else parts | {"back": back}
     return Secret(json.dumps(said).encode("ascii"))
 
 

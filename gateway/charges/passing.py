@@ -16,6 +16,7 @@ from typing import Final
 
 from gateway.audit import Entry
 from gateway.charges import content, page
+from gateway.charges.content import Content
 from gateway.charges.schedule import next_look
 from gateway.charges.service import Charges
 from gateway.errors import ChargeUnknown, GatewayError
@@ -67,14 +68,16 @@ class Passing:
         return (await self._charges.challenge(id))[1]
 
     async def led_on(self, id: str, entry: Entry) -> Challenge:
-        """The same, for a guest who goes there now: `entry` is durable. Raises NoChallenge."""
+        """The same with our address in it, for a guest who goes there now: `entry` is durable. Raises
+        NoChallenge.
+        """
         changed = await self._table.change(
             id, lambda one, now: _led_on(one, entry, now), name="charge_led_on"
         )
         if not isinstance(changed, OpenCharge):  # it is led on, or refused
             raise ChargeUnknown
         self._woken()
-        return page.passable(changed, self._clock())
+        return _with_our_address(page.passable(changed, self._clock()), content.read(changed.held))
 
     async def seen(self, id: str, *, look: bool) -> Seen:
         """How it ended as far as is known; with `look` the processor is asked where it is not."""
@@ -105,6 +108,14 @@ def _led_on(one: OpenCharge | None, entry: Entry, now: datetime) -> Decision:
         return Refusal(error)
     row = replace(one.row, look_tries=0)
     return Change(replace(one, row=replace(row, look_due=next_look(row, now))), entries=[entry])
+
+
+def _with_our_address(challenge: Challenge, known: Content) -> Challenge:
+    """With a form's field filled that says where the guest comes back to."""
+    address = page.way_back(known)
+    if challenge.back is None or address is None:
+        return challenge
+    return replace(challenge, fields={**challenge.fields, challenge.back: address})
 
 
 def _ending(one: OpenCharge) -> Ending:

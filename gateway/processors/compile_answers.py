@@ -147,4 +147,4 @@ class AnswerCompiler:
             for name, text in entry.fields.items()
         )
         url, html = path(entry.url, "url"), path(entry.html, "html")
-        return ChallengeShape(entry.kind, url, fields, html, entry.base64)
+        return ChallengeShape(entry.kind, url, fields, html, entry.base64, entry.back)

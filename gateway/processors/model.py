@@ -75,12 +75,15 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Challenge:
-    """The guest must authenticate: follow `url`, post `fields` to it, or be shown `html`."""
+    """The guest must authenticate: follow `url`, post `fields` to it, or be shown `html`. `back`: the
+    field of the form that names where the guest comes back to, which is ours to fill.
+    """
 
     kind: Literal["redirect", "form", "html"]
     url: str | None
     fields: Mapping[str, str]
     html: str | None = field(repr=False)
+    back: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

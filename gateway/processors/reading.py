@@ -155,7 +155,7 @@ class Reader:
             if text is None or len(text) > _LONGEST_FIELD:
                 return None
             fields[name] = text
-        return Challenge(shape.kind, url, fields, None)
+        return Challenge(shape.kind, url, fields, None, shape.back)
 
     def _page(self, shape: ChallengeShape) -> str | None:
         text = next((text for text in self._texts(shape.html) if text), None)

@@ -32,13 +32,14 @@ class End:
 
 @dataclass(frozen=True, slots=True)
 class ChallengeShape:
-    """Where a challenge stands."""
+    """Where a challenge stands. `back`: the form's field that takes our own address."""
 
     kind: Literal["redirect", "form", "html"]
     url: Path | None
     fields: tuple[tuple[str, Path], ...]
     html: Path | None
     base64: bool
+    back: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

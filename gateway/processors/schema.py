@@ -81,6 +81,7 @@ class ChallengeEntry(Entry):
     fields: dict[Text, Text] = Field(default_factory=dict)
     html: Text | None = None
     base64: bool = False
+    back: Text | None = None  # the form's field that takes our own address
 
     @model_validator(mode="after")
     def _fits_its_kind(self) -> ChallengeEntry:
@@ -92,6 +93,8 @@ class ChallengeEntry(Entry):
             )
         if self.base64 and self.kind != "html":
             raise ValueError("`base64` goes with `html`")
+        if self.back is not None and (self.kind != "form" or self.back in self.fields):
+            raise ValueError("`back` goes with `form`, and is none of its `fields`")
         return self
 
 

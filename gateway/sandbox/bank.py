@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from html import escape
-from urllib.parse import parse_qs
+from urllib.parse import parse_qsl
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
@@ -19,17 +19,22 @@ def here(request: Request) -> str:
     return f"https://127.0.0.1:{request.scope['server'][1]}"
 
 
+async def sent(request: Request) -> dict[str, str]:
+    """The fields of the form that came."""
+    return dict(parse_qsl((await request.body()).decode("latin-1")))
+
+
 async def answered(request: Request) -> bool | None:
     """Whether the guest agreed; None: they have not answered yet."""
-    said = parse_qs((await request.body()).decode("latin-1")).get("outcome", [""])[0]
-    return {"ok": True, "ko": False}.get(said)
+    return {"ok": True, "ko": False}.get((await sent(request)).get("outcome", ""))
 
 
-def asks() -> Response:
-    """The page."""
+def asks(back: str = "") -> Response:
+    """The page. `back`: where the guest's answer goes, as the form said that led here."""
     return _page(
         "The sandbox's bank",
         '<p>Is this payment yours?</p><form method="post">'
+        f'<input type="hidden" name="TermUrl" value="{escape(back)}">'
         '<button name="outcome" value="ok">Approve</button> '
         '<button name="outcome" value="ko">Decline</button></form>',
     )

@@ -124,14 +124,15 @@ class Processor:
         agreed = {"ok": True, "ko": False}.get(request.query_params.get("outcome", ""))
         if request.method == "POST":
             agreed = await bank.answered(request)
+        back = (await bank.sent(request)).get("TermUrl", "")
         if agreed is None:
-            return bank.asks()
+            return bank.asks(back)
         payment = self.payments.answer_challenge(request.path_params["id"], agreed=agreed)
         if not payment.return_url:
             return bank.says("Authenticated." if agreed else "Refused.")
-        if CHALLENGES[payment.card.number] == "form" and request.method == "POST":
+        if back.startswith("https://"):
             said = base64.b64encode(f"PaRes of {payment.id}".encode()).decode()
-            return bank.posts_on(payment.return_url, {"PaRes": said})
+            return bank.posts_on(back, {"PaRes": said})
         return bank.sends_on(payment.return_url)
 
     async def _control(self, request: Request) -> Response:

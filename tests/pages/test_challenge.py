@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -120,6 +121,14 @@ def test_p35_a_form_is_posted_by_a_page_that_can_post_nowhere_else(pages, house)
     assert 'name="MD" value="1 &amp; 2"' in page.text
     assert "<script src=" in page.text
     assert "form_token" not in page.text
+
+
+def test_a_field_for_the_way_back_is_filled_with_our_address_and_no_other_form_has_it(pages, house):
+    _, url = house.charge(replace(FORM, back="TermUrl"))
+    there = url.replace(pages.base, pages.parts.links.base)
+    assert f'name="TermUrl" value="{there}/back"' in pages.post(url).text
+    _, url = house.charge(FORM)
+    assert "TermUrl" not in pages.post(url).text
 
 
 def test_p35_the_banks_html_is_shut_away_from_our_origin(pages, house):

@@ -94,6 +94,8 @@ def test_it_is_read():
         ("    answer: paid", "    also: [{ exemption: moto, form: { a: b } }]\n    answer: paid", "own body is no `form:`"),
         ("    answer: paid", "    needs: [extra]\n    answer: paid", "unknown place `{extra}`"),
         ("    id: id", "    id: id\n    challenge: [{ kind: form, url: a }]", "a challenge of kind `form` has fields and url"),
+        ("    id: id", "    id: id\n    challenge: [{ kind: redirect, url: a, back: TermUrl }]", "`back` goes with `form`"),
+        ("    id: id", "    id: id\n    challenge: [{ kind: form, url: a, fields: { T: b }, back: T }]", "`back` goes with `form`"),
         ("    id: id", "    like: paid", "`paid` is like itself"),
         ("    id: id", "    like: piad", "unknown answer `piad`; did you mean `paid`?"),
         ("operations:\n", "operations: {}\nother:\n", "unknown key `other`"),

@@ -99,6 +99,7 @@ def test_a_challenge(gateway, sandbox, number, kind):
     assert (done.ended, challenge.kind) == (Ended.CHALLENGED, kind)
     assert bool(challenge.url) == (kind != "html")
     assert bool(challenge.fields.get("PaReq")) == (kind == "form")
+    assert challenge.back == ("TermUrl" if kind == "form" else None)
     assert (challenge.html or "").startswith("<form") == (kind == "html")
     page = f"{sandbox.url('processor')}/challenge/{done.processor_id}?outcome=ok"
     with gateway.direct() as session:
