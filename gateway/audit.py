@@ -29,6 +29,8 @@ class Action(StrEnum):
     CANCEL = "cancel"  # to hold it no more
     REFUND = "refund"  # to give it back
     LOOK = "look"  # what became of a charge
+    COLLECT = "collect"  # a sum is to be collected, step after step; the subject is the collection
+    STOP = "stop"  # a collection
     DISPUTE = "dispute"  # a client says that the guest contests a charge
     HOLD = "hold"  # a security code that a guest typed, for minutes
     LINK_CREATE = "link_create"  # a link to one of our pages; the exchange is its id

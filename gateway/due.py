@@ -23,13 +23,14 @@ async def keep_doing(
     wake: asyncio.Event,
     clock: Callable[[], datetime],
     waiting: str,
+    longest: float = _LONGEST_SLEEP,
 ) -> NoReturn:
-    """Does what is due, then sleeps until something else is, or until `wake` is set; until it is
-    cancelled. While the vault is not there the log says so, as the event `waiting`.
+    """Does what is due, then sleeps until something else is, or until `wake` is set, and no longer than
+    `longest` seconds; until it is cancelled. While the vault is not there the log says so, as the event `waiting`.
     """
     while True:
         wake.clear()
-        seconds = _LONGEST_SLEEP
+        seconds = longest
         try:
             await turn()
             due = await next_due()

@@ -21,7 +21,7 @@ LAYERS = {
     "refused": 4, "record": 4, "reach": 4, "outgoing": 4,
     "stages": 5, "webhooks": 5,
     "pipeline": 6, "recapture": 6, "viewers": 6, "replay": 6, "own_exchange": 6,
-    "engine": 7, "control": 7, "channels": 7, "pages": 7, "processors": 7, "charges": 7, "sandbox": 7,
+    "engine": 7, "control": 7, "channels": 7, "pages": 7, "processors": 7, "charges": 7, "collections": 7, "sandbox": 7,
     "upkeep": 7,
     "assembly": 8, "worker": 8,
     "cli": 9, "__main__": 9,

@@ -32,7 +32,7 @@ from gateway.pages.links import Links
 from gateway.processors.model import Challenge, Ended, Operation, Processor, Processors, Result
 from gateway.secret import Secret
 from gateway.vault.charge import Event, OpenCharge
-from gateway.vault.charge_changes import Begin, Filter, Repeated
+from gateway.vault.charge_changes import Also, Begin, Filter, Repeated
 from gateway.vault.idempotency import Once
 from gateway.vault.link import LinkKind
 from gateway.vault.links import new_secret
@@ -97,8 +97,9 @@ class Charges:
 
     # --- what clients ask for ---------------------------------------------------------------------
 
-    async def create(self, who: Who, form: Form, reply: Reply) -> bytes:
-        """Charges a card, or holds the sum.
+    async def create(self, who: Who, form: Form, reply: Reply, also: Also | None = None) -> bytes:
+        """Charges a card, or holds the sum. `also` is done in the transaction that begins the charge;
+        what it refuses is raised, and nothing is sent.
 
         Raises TokenUnknown, ProcessorNotConfigured, OperationNotSupported, ReferenceTaken,
         CardConsumed, CardNotYetActive, CardNoLongerActive, BalanceTooLow, BalanceInOtherCurrency,
@@ -127,7 +128,7 @@ class Charges:
             page=self._page(product),
         )
         begun = await self._table.begin(
-            Begin(wanted, form.booking, form.reference, processor.name),
+            Begin(wanted, form.booking, form.reference, processor.name, also),
             lambda facts, now: beginning.begun(new, facts, now),
             reply.once,
             self._repeated(intent),

@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from decimal import Decimal
 from typing import Final
 
@@ -31,6 +31,7 @@ from gateway.vault.charge import Charge, ChargeState
 
 _FIRST: Final = timedelta(hours=14)  # ahead of UTC, where a day begins first
 _LAST: Final = timedelta(hours=12)  # behind it, where it ends last
+_LONG_PAST: Final = 2000  # what is before has no hours to be counted back
 _BALANCE: Final = re.compile(
     r"\s*(?:([A-Z]{3})\s*)?([0-9]{1,12}(?:\.[0-9]{1,4}|,[0-9]{1,2})?)\s*([A-Z]{3})?\s*"
 )
@@ -59,6 +60,17 @@ def refusal(
             if found is not None:
                 return found
     return None
+
+
+def opens(bookings: Iterable[Booking], zone: tzinfo | None) -> datetime | None:
+    """When a card may be charged for all of these, in UTC; None: they say nothing of it."""
+    days = [one.virtual.active_from for one in bookings if one.virtual is not None]
+    first = max((day for day in days if day is not None), default=None)
+    if first is None or first.year < _LONG_PAST:
+        return None
+    if zone is not None:
+        return datetime.combine(first, time(), zone).astimezone(UTC)
+    return datetime.combine(first, time(), UTC) - _FIRST
 
 
 def _dates(virtual: Virtual, asked: Asked) -> type[GatewayError] | None:

@@ -32,6 +32,11 @@ from gateway.errors.charges import (
     ProcessorNotConfigured,
     ReferenceTaken,
 )
+from gateway.errors.collections import (
+    CollectionMoved,
+    CollectionOver,
+    CollectionUnknown,
+)
 from gateway.errors.configuration import (
     ConfigurationError,
     Problem,
@@ -165,6 +170,9 @@ __all__ = [
     "CodeWrong",
     "CodesBusy",
     "CodingNotSupported",
+    "CollectionMoved",
+    "CollectionOver",
+    "CollectionUnknown",
     "ConfigurationError",
     "ContactRequired",
     "CredentialsMissing",

@@ -14,6 +14,9 @@ from gateway.vault.charge import Charge, ChargeState, Event, OpenCharge
 from gateway.vault.link import LinkState, OpenLink
 from gateway.vault.model import Wanted
 from gateway.vault.notices import NewNotice
+from gateway.vault.sqlite import Connection
+
+Also = Callable[[Connection, Charge, datetime], GatewayError | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +76,15 @@ class Repeated:
 
 @dataclass(frozen=True, slots=True)
 class Begin:
-    """What is looked at when a charge begins."""
+    """What is looked at when a charge begins. `also` is done in the same transaction with the charge
+    that begins; a refusal of its own is the answer, and then there is none.
+    """
 
     wanted: Wanted
     booking: Booking | None
     reference: str
     processor: str
+    also: Also | None = None
 
 
 @dataclass(frozen=True, slots=True)

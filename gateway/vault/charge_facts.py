@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import Final
 
 from gateway.cards.card import Booking
+from gateway.cards.token import Token
 from gateway.vault import records
 from gateway.vault.charge import COLUMNS, read_row, unseal
 from gateway.vault.charge_changes import Begin, Facts
@@ -52,17 +53,26 @@ class FactReader:
         return Facts(
             product,
             booking,
-            self._bookings(connection, product, begin, booking),
+            self._bookings(connection, product, begin.wanted.token, booking),
             consumed.fetchone() is not None,
             taken.fetchone() is not None,
             tuple(read_row(row) for row in connection.execute(_OF_CARD, (iduser, product))),
             None if network is None else unseal(self._sealer, network),
         )
 
-    def _bookings(
-        self, connection: Connection, product: str, begin: Begin, named: bytes
+    def bookings(
+        self, connection: Connection, wanted: Wanted, booking: Booking | None
     ) -> tuple[Booking, ...]:
-        token, found = begin.wanted.token, {}
+        """The card's; `booking` alone, if it is among them. Raises RecordDamaged."""
+        product = self.product(wanted)
+        if product is None:
+            return ()
+        return self._bookings(connection, product, wanted.token, self.hash(booking))
+
+    def _bookings(
+        self, connection: Connection, product: str, token: Token, named: bytes
+    ) -> tuple[Booking, ...]:
+        found = {}
         for link in [LinkRow(*row) for row in connection.execute(_LINKS, (token.iduser,))]:
             where = records.link_place(product, token.iduser, link.booking_hash, test=token.test)
             content = records.read_link(self._keyring.sealer.open(link.sealed, where))

@@ -48,6 +48,7 @@ from gateway.vault.keyring import Keyring
 from gateway.vault.links import LinkTable
 from gateway.vault.model import Taken, Wanted
 from gateway.vault.notices import NoticeTable
+from gateway.vault.requests import refused
 from gateway.vault.sqlite import Connection, Database, Step, no_step
 from gateway.vault.store import SqliteStore
 
@@ -124,7 +125,13 @@ class ChargeTable:
         """
 
         def work(connection: Connection, now: datetime) -> Decision:
-            return decide(self._facts.read(connection, begin), now)
+            decided = decide(self._facts.read(connection, begin), now)
+            if begin.also is None or isinstance(decided, Refusal):
+                return decided
+            refusal = begin.also(connection, decided.charge.row, now)
+            if refusal is None:
+                return decided
+            return Refusal(refusal, [refused(entry, refusal) for entry in decided.entries])
 
         begun = await self._write("charge_begin", work, once, repeated)
         if begun is None:  # `decide` gives something, or refuses

@@ -32,6 +32,7 @@ class Purpose(StrEnum):
     CHARGE = "charge"  # seals who is charged, and what for
     PAGE_LINK = "page_link"  # seals what a link to one of our pages is for
     VIEWER = "viewer"  # seals hashes of viewers' codes, and secrets of their one-time passwords
+    COLLECTION = "collection"  # seals whom a sum is collected from, and the guest's link
 
 
 class State(StrEnum):
@@ -72,6 +73,7 @@ class Keyring:
     charge: Sealer
     page_link: Sealer
     viewer: Sealer
+    collection: Sealer
 
 
 def new_keys(
@@ -122,6 +124,7 @@ def unlock(rows: Sequence[WrappedKey], kek: Sealer) -> Keyring:
         charge=Sealer(*keys(Purpose.CHARGE)),
         page_link=Sealer(*keys(Purpose.PAGE_LINK)),
         viewer=Sealer(*keys(Purpose.VIEWER)),
+        collection=Sealer(*keys(Purpose.COLLECTION)),
     )
 
 

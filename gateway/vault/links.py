@@ -159,6 +159,16 @@ class LinkTable:
         is_open = link is not None and link.row.state_at(self._clock()) is LinkState.OPEN
         return None if is_open else PageLinkOver()
 
+    def read(self, connection: Connection, id: str) -> OpenLink | None:
+        """A link as the transaction sees it; None: there is none any more."""
+        return self._one(connection, _BY_ID, id)
+
+    def withdraw(self, connection: Connection, id: str) -> None:
+        """Withdraws a link that is open; any other stays as it is."""
+        link = self._one(connection, _BY_ID, id)
+        if link is not None and link.row.state is LinkState.OPEN:
+            self._put(connection, link, LinkState.REVOKED)
+
     def use(self, connection: Connection, id: str, held: Secret[bytes]) -> None:
         """Uses the link up; from now on it holds `held`: what came of it. Raises PageLinkOver where
         it is open no more, and then the whole transaction is nothing.

@@ -87,6 +87,13 @@ class RecaptureTable:
 
         return await asyncio.wrap_future(self._database.write("recapture", work))
 
+    def current(
+        self, connection: Connection, client: str, system: str, itinerary: str
+    ) -> Recapture | None:
+        """The booking's recapture that counts, as the transaction sees it; None: there is none."""
+        one = self._one(connection, _CURRENT, (client, system, itinerary))
+        return None if one is None else one.row
+
     async def change(
         self, id: str, decide: Callable[[OpenRecapture | None], OpenRecapture | None]
     ) -> OpenRecapture | None:

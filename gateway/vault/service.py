@@ -35,6 +35,7 @@ from gateway.vault.aside import Aside
 from gateway.vault.cards import CardTable
 from gateway.vault.charges import ChargeTable
 from gateway.vault.codes import CodeTable
+from gateway.vault.collections import CollectionTable
 from gateway.vault.credentials import CredentialTable
 from gateway.vault.cvcs import CvcTable
 from gateway.vault.entries import stamp
@@ -97,6 +98,7 @@ class Vault:
     codes: CodeTable
     viewers: ViewerTable
     viewer_codes: ViewerCodeTable
+    collections: CollectionTable
 
     def __init__(
         self,
@@ -141,6 +143,10 @@ class Vault:
         self.codes = CodeTable(store, keyring, requests)
         self.viewers = ViewerTable(database, requests, self._aside)
         self.viewer_codes = ViewerCodeTable(database, keyring.viewer, clock, step)
+        self.collections = CollectionTable(
+            database, store, keyring, links=self.links, recaptures=self.recaptures,
+            notices=self.notices, requests=requests, clock=clock, aside=self._aside, step=step,
+        )  # fmt: skip
 
     @classmethod
     def open(

@@ -76,6 +76,7 @@ LATER = {
     "charge",
     "page_link",
     "viewer",
+    "collection",
 }  # from version 6 on
 FIRST = Old(1, 4, {"spool", "quarantine", "cvc", "foreign", "recapture"} | LATER)
 SECOND = Old(2, 5, {"recapture"} | LATER)
