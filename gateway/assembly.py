@@ -17,12 +17,14 @@ from gateway.access.clients import Access
 from gateway.cards.bins import Bins, load_bins
 from gateway.channels import paycomet
 from gateway.charges import parts as charges
+from gateway.collections import parts as collections
 from gateway.config import Config
 from gateway.control import api
 from gateway.control.captures import CaptureCalls
 from gateway.control.cards import CardCalls
 from gateway.control.cards_guessing import Guessing
 from gateway.control.charges import ChargeCalls
+from gateway.control.collections import CollectionCalls
 from gateway.control.exchanges import Exchanges
 from gateway.control.notices import NoticeCalls
 from gateway.control.notifications import NotificationCalls
@@ -96,6 +98,7 @@ class Assembly:
     webhooks: Jobs | None
     processors: processors.Parts
     charges: charges.Parts
+    collections: collections.Parts
     pages: pages.Parts | None
     codes: Codes
 
@@ -140,6 +143,16 @@ class Assembly:
         calls.append(
             ChargeCalls(
                 self.charges.charges,
+                vault=self.vault,
+                access=self.access,
+                guessing=guessing,
+                metrics=self.metrics,
+                clock=clock,
+            ).router
+        )
+        calls.append(
+            CollectionCalls(
+                self.collections.collections,
                 vault=self.vault,
                 access=self.access,
                 guessing=guessing,
@@ -224,6 +237,8 @@ def assemble(config: Config, clock: Clock) -> Assembly:
         opening=opening,
         wait_seconds=limits.upstream_seconds,
     )
+    links = None if shown is None else shown.links
+    ours = charges.build(config, vault=vault, processors=made.processors, pages=links, clock=clock)
     return Assembly(
         config=config,
         clock=clock,
@@ -260,11 +275,13 @@ def assemble(config: Config, clock: Clock) -> Assembly:
             clock=clock,
         ),
         processors=made,
-        charges=charges.build(
+        charges=ours,
+        collections=collections.build(
             config,
             vault=vault,
+            charges=ours.charges,
             processors=made.processors,
-            pages=None if shown is None else shown.links,
+            links=links,
             clock=clock,
         ),
         pages=shown,

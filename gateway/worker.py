@@ -70,6 +70,7 @@ class Worker:
         self._replay, self._engine, self._upkeep = made.replay, made.engine, made.upkeep
         self.recaptures, self._webhooks = made.recaptures, made.webhooks
         self.processors, self.charges = made.processors, made.charges
+        self.collections = made.collections
         self._tasks: list[asyncio.Task[None]] = []
         listen = config.listen
         self._pages, self._pages_port = made.pages, made.pages_port()
@@ -110,6 +111,7 @@ class Worker:
         self._keep_running("cvcs", self._upkeep.purge_cvcs())
         self._keep_running("answers", self._upkeep.purge_answers())
         self._keep_running("charges", self.charges.jobs.run())
+        self._keep_running("collections", self.collections.jobs.run())
         if self._webhooks is not None:
             self._keep_running("webhooks", self._webhooks.run())
         if self.recaptures is not None:

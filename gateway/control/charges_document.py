@@ -37,13 +37,13 @@ from gateway.errors import (
 )
 from gateway.processors.model import Initiator
 
-_AMOUNT: Final[Schema] = {
+AMOUNT_FIELD: Final[Schema] = {
     "type": "integer", "minimum": 1, "maximum": MOST, "description": "In minor units.",
 }  # fmt: skip
 _BOOKING: Final = {"system": NAMED, "hotel": LINE, "id": LINE}
-_CHARGE: Final[Schema] = {
+FIELDS: Final[Schema] = {
     "token": {"type": "string"},
-    "amount": _AMOUNT,
+    "amount": AMOUNT_FIELD,
     "currency": CURRENCY,
     "booking": closed(_BOOKING, "system"),
     "reference": {"type": "string", "pattern": f"^{REFERENCE}$"},
@@ -67,8 +67,8 @@ def _may_be_left_out(schema: Schema) -> Schema:
     return {"requestBody": {"content": {"application/json": {"schema": schema}}}}
 
 
-CREATE: Final = ONCE | body(closed(_CHARGE, "token", "amount", "currency"))
-AMOUNT: Final = ONCE | _may_be_left_out(closed({"amount": _AMOUNT}))
+CREATE: Final = ONCE | body(closed(FIELDS, "token", "amount", "currency"))
+AMOUNT: Final = ONCE | _may_be_left_out(closed({"amount": AMOUNT_FIELD}))
 NOTHING: Final = ONCE | _may_be_left_out(closed({}))
 REASON: Final = ONCE | _may_be_left_out(closed({"reason": LINE}))
 

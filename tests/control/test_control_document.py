@@ -1,7 +1,7 @@
 """What `/openapi.json` says is what the control port does: Schemathesis asks a whole gateway, by the
 document, for what fits it and for what does not.
 
-Not asked of ten calls: that whatever fits the document is taken. No schema says which texts are one
+Not asked of twelve calls: that whatever fits the document is taken. No schema says which texts are one
 printable line, which digits are a card's number, which half of a token goes with which, which events
 there are, or which credentials a processor's file names.
 """
@@ -38,7 +38,10 @@ READ_BY_HAND = (
     "GET /v1/charges",
     "POST /v1/charges",
     "POST /v1/charges/{id}/dispute",
+    "GET /v1/collections",
+    "POST /v1/collections",
 )
+_WRITING = ("PATCH", "DELETE", "POST /v1/charges", "POST /v1/collections")
 PRODUCTS = {
     "seaside": {
         "merchant_code": "a",
@@ -104,7 +107,7 @@ def known(gateway):
     (notice,) = gateway.rows("SELECT id FROM notice")[0]
     asyncio.run(gateway.worker.recaptures.recaptures.seen("pms", booking()))
     ((recapture,),) = gateway.rows(f"SELECT id FROM recapture WHERE itinerary = '{ITINERARY}'")
-    charge = charged(gateway, shown)
+    charge, collection = charged(gateway, shown), collected(gateway, shown)
     opened, withdrawn = (capture(gateway) for _ in range(2))
     return {
         "GET /v1/capture-links/{id}": {"id": opened},
@@ -122,6 +125,8 @@ def known(gateway):
         "PUT /v1/processors/{name}/credentials": {"name": "stripe", "product": "seaside"},
         "GET /v1/recaptures/{id}": {"id": recapture},
         "POST /v1/recaptures/{id}/card": {"id": recapture},
+        "GET /v1/collections/{id}": {"id": collection},
+        "POST /v1/collections/{id}/stop": {"id": collection},
         **{
             f"{method} /v1/charges/{{id}}{name}": {"id": charge}
             for method, name in (
@@ -144,6 +149,17 @@ def charged(gateway, token):
     return requests.post(url, json=said, headers=headers, timeout=10).json()["id"]
 
 
+def collected(gateway, token):
+    """The id of a collection whose guest has a link."""
+    url = "http://{}:{}/v1/collections".format(*gateway.addresses.control)
+    headers = {"X-Api-Key": gateway.key(scopes=("charges",), products=("seaside",))}
+    said = {
+        "token": token, "amount": 1, "currency": "EUR", "initiator": "deposit",
+        "steps": {"payment_link": {}},
+    }  # fmt: skip
+    return requests.post(url, json=said, headers=headers, timeout=10).json()["id"]
+
+
 def settings(parameters):
     """schemathesis.toml: the ids, and what is not asked."""
     said = []
@@ -154,7 +170,7 @@ def settings(parameters):
             said.append(f"parameters = {{ {', '.join(values)} }}")
         if name in READ_BY_HAND:
             said.append("checks.positive_data_acceptance.enabled = false")
-        elif name.startswith(("PATCH", "DELETE", "POST /v1/charges")) or "redeliver" in name:
+        elif name.startswith(_WRITING) or "redeliver" in name:
             # One Idempotency-Key is given to several requests.
             expected = '["2xx", "401", "403", "404", "409", "422"]'
             said.append(f"checks.positive_data_acceptance.expected-statuses = {expected}")
