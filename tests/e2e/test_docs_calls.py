@@ -29,6 +29,7 @@ FENCE = re.compile(r"^( *)```(\w+)\n(.*?)^\1```", re.MULTILINE | re.DOTALL)
 ELSEWHERE = {
     "docs/cards.md": "tests/control/test_control_cards_docs.py",
     "docs/charges.md": "tests/control/test_control_charges_docs.py",
+    "docs/collections.md": "tests/control/test_control_collections_docs.py",
     "docs/compatibility.md": "tests/clients/test_clients.py",
     "docs/octorate.md": "tests/sandbox/test_octorate_page.py",
     "docs/pages.md": "tests/pages/test_pages_docs.py",
