@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from contextlib import contextmanager
 
@@ -27,25 +28,32 @@ def kept(gateway, row):
     return gateway.loop.call(table(gateway).open(row.exchange, client=row.client))
 
 
+LEAVES = (30, 0.5)  # seconds: once it has sent its request, however long a handshake takes
+
+
 @contextmanager
-def slow_vault(gateway, seconds=1.0):
-    """The commit of tokens takes so long that the client has left before it."""
+def slow_vault(gateway):
+    """The commit of tokens takes so long that the client has left before it: it sets what it gets."""
     vault, original = gateway.worker._vault, gateway.worker._vault.keep
+    left = threading.Event()
 
     async def keep(*args, **more):
-        await asyncio.sleep(seconds)
+        while not left.is_set():  # noqa: ASYNC110  # it is another thread's
+            await asyncio.sleep(0.05)
+        await asyncio.sleep(0.2)  # the gateway hears of it
         return await original(*args, **more)
 
     vault.keep = keep
     try:
-        yield
+        yield left
     finally:
+        left.set()
         del vault.keep
 
 
 def wait_for(gateway, **filters):
     """What is listed, once there is something."""
-    for _ in range(100):
+    for _ in range(600):
         if listed(gateway, **filters):
             time.sleep(0.2)  # the exchange ends a moment after its commit
             return listed(gateway, **filters)
@@ -98,9 +106,10 @@ def poll(gateway, partner, user="u", *, key=None, timeout=20, **headers):
 
 def lose(gateway, partner):
     """A poll whose answer nobody waits for."""
-    with slow_vault(gateway):
-        with pytest.raises(requests.Timeout):
-            poll(gateway, partner, timeout=0.5)
+    with slow_vault(gateway) as left:
+        with pytest.raises(requests.ReadTimeout):
+            poll(gateway, partner, timeout=LEAVES)
+        left.set()
         wait_for(gateway, states=(AnswerState.UNDELIVERED,))
 
 

@@ -49,12 +49,12 @@ def between(text, start):
 def test_a_client_that_leaves_costs_the_partner_no_second_request(own_gateway, log_of):
     gateway = own_gateway()
     log, who = log_of(gateway), gateway.sandbox.siteminder.settings
-    with gateway.session(gateway.key()) as session, pytest.raises(requests.Timeout):
+    with gateway.session(gateway.key()) as session, pytest.raises(requests.ReadTimeout):
         session.post(
             f"{gateway.sandbox.named_url('siteminder')}/pmsxchangev2/services/SANDBOX",
             data=read_request("SLOW-1", who.username, who.password),
             headers={"Content-Type": "text/xml"},
-            timeout=0.4,
+            timeout=(30, 0.4),
         )
     assert until(30, lambda: "client_gone" in log(gateway))
     assert len(gateway.sandbox.received.requests("siteminder")) == 1

@@ -77,7 +77,7 @@ CHARGED = (
 )  # fmt: skip
 # Of those, what fails before the card has left.
 KEPT = ("refuse", "close_at_once")
-LIMITS = {"upstream_seconds": 1, "upstream_connect_seconds": 1}
+LIMITS = {"upstream_seconds": 3, "upstream_connect_seconds": 3}
 
 
 class Faulty:
@@ -181,7 +181,7 @@ def test_p36_a_charge_is_sent_once_and_its_outcome_is_in_the_audit(faulty, log_o
 
 
 def test_p36_a_charge_whose_caller_left_while_the_card_was_out_is_unknown(faulty):
-    with faulty.gateway.session(faulty.key) as session, pytest.raises(requests.Timeout):
+    with faulty.gateway.session(faulty.key) as session, pytest.raises(requests.ReadTimeout):
         session.post(
             f"https://pay.sandbox.test:{faulty.servers['never_answer'].port}/v1/payment_intents",
             data=intent(faulty.token.alias),
@@ -189,7 +189,7 @@ def test_p36_a_charge_whose_caller_left_while_the_card_was_out_is_unknown(faulty
                 "Authorization": "Bearer sk_test_sandbox",
                 "X-Gateway-Exchange": "left-early-x",
             },
-            timeout=0.4,
+            timeout=(30, 0.4),
         )
     assert outcomes(faulty.gateway, "left-early-x") == ["intent", "unknown"]
     assert details(faulty.gateway, "left-early-x") == ["", "client_gone"]
@@ -284,7 +284,7 @@ def test_the_partners_own_errors_come_back_as_they_are(gateway):
 
 def test_a_slow_answer_within_the_limit_comes_whole(own_gateway):
     gateway = own_gateway(
-        limits={"upstream_seconds": 2}, hotels={"siteminder": {"SLOW-1": "seaside"}}
+        limits={"upstream_seconds": 10}, hotels={"siteminder": {"SLOW-1": "seaside"}}
     )
     answer = gateway.pull("SLOW-1")
     assert answer.status_code == 200

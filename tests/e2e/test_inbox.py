@@ -10,6 +10,7 @@ import requests
 from gateway.stages.kept_head import read_headers
 from gateway.vault.answer import AnswerState
 from tests.e2e.inbox import (
+    LEAVES,
     kept,
     listed,
     slow_vault,
@@ -60,9 +61,10 @@ def test_a_card_that_failed_is_kept_like_any_other(gateway):
 def test_p24_a_client_that_leaves_finds_its_answer_undelivered(own_gateway):
     """The client is gone when the tokens are committed: they are in the answer that is kept."""
     gateway = own_gateway()
-    with slow_vault(gateway), gateway.session(gateway.key()) as session:
-        with pytest.raises(requests.Timeout):
-            gateway.pull("10107", session=session, timeout=0.5)
+    with slow_vault(gateway) as left, gateway.session(gateway.key()) as session:
+        with pytest.raises(requests.ReadTimeout):
+            gateway.pull("10107", session=session, timeout=LEAVES)
+        left.set()
         (row,) = wait_for(gateway)
     assert row.state is AnswerState.UNDELIVERED
     assert gateway.rows("select count(*) from card") == [(1,)]

@@ -13,6 +13,7 @@ from gateway.stages.kept_head import read_headers
 from gateway.vault.answer import AnswerState
 from tests.e2e.inbox import (
     BODY,
+    LEAVES,
     kept,
     listed,
     lose,
@@ -54,9 +55,10 @@ def test_another_poll_or_another_client_does_not(booking_com):
 
 def test_p28_other_credentials_at_the_partner_are_another_poll(booking_com):
     gateway, partner = booking_com
-    with slow_vault(gateway):
-        with pytest.raises(requests.Timeout):
-            poll(gateway, partner, timeout=0.5, Authorization="Basic b25l")
+    with slow_vault(gateway) as left:
+        with pytest.raises(requests.ReadTimeout):
+            poll(gateway, partner, timeout=LEAVES, Authorization="Basic b25l")
+        left.set()
         wait_for(gateway, states=(AnswerState.UNDELIVERED,))
     for headers in ({}, {"Authorization": "Basic dHdv"}, {"Cookie": "session=1"}):
         assert poll(gateway, partner, **headers).content == b"<reservations/>"
@@ -91,9 +93,10 @@ def test_an_id_that_is_used_again_hides_no_answer(booking_com):
     gateway, partner = booking_com
     partner.bodies = [BODY.replace(b"<id>7", b"<id>8"), BODY]
     named = {"X-Gateway-Exchange": "my-retry-of-this"}
-    with slow_vault(gateway):
-        with pytest.raises(requests.Timeout):
-            poll(gateway, partner, timeout=0.5, **named)
+    with slow_vault(gateway) as left:
+        with pytest.raises(requests.ReadTimeout):
+            poll(gateway, partner, timeout=LEAVES, **named)
+        left.set()
         wait_for(gateway, states=(AnswerState.UNDELIVERED,))
     assert b"<id>8" in poll(gateway, partner, "another", **named).content
     assert b"<id>7" in poll(gateway, partner).content
@@ -115,9 +118,9 @@ def test_p03_what_is_kept_says_nothing_of_the_clear_body(booking_com):
 
 def test_a_client_that_leaves_while_the_partner_thinks_loses_nothing(booking_com):
     gateway, partner = booking_com
-    partner.pause = 1.0
-    with pytest.raises(requests.Timeout):
-        poll(gateway, partner, timeout=0.4)
+    partner.pause = 1.5
+    with pytest.raises(requests.ReadTimeout):
+        poll(gateway, partner, timeout=LEAVES)
     (row,) = wait_for(gateway, states=(AnswerState.UNDELIVERED,))
     partner.pause = 0.0
     assert b"<cc_token>" in poll(gateway, partner).content

@@ -44,7 +44,7 @@ class Loop:
         asyncio.set_event_loop(self.loop)
         self.loop.run_forever()
 
-    def do(self, coroutine, timeout: float = 20):
+    def do(self, coroutine, timeout: float = 60):
         """Runs a coroutine there and waits for its result."""
         return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(timeout)
 
@@ -175,7 +175,7 @@ class Lab:
                 plain_text_networks=networks,
             ),
             limits=limits
-            or Limits(request_seconds=5, upstream_seconds=5, upstream_connect_seconds=3),
+            or Limits(request_seconds=30, upstream_seconds=30, upstream_connect_seconds=30),
         )
 
         async def begin() -> Engine:
@@ -238,7 +238,7 @@ class Lab:
             f"Content-Length: {len(body)}\r\n{extra}\r\n"
         ).encode() + body
 
-    def wait_ended(self, count: int, seconds: float = 3.0) -> None:
+    def wait_ended(self, count: int, seconds: float = 30.0) -> None:
         until = time.monotonic() + seconds
         while len(self.plan.ended) < count and time.monotonic() < until:
             time.sleep(0.01)

@@ -19,7 +19,7 @@ PAN = "4111-1111-1111-1111"
 
 
 def told(world, count=1):
-    until = time.monotonic() + 3
+    until = time.monotonic() + 30
     while len(world.plan.refused_heads) < count and time.monotonic() < until:
         time.sleep(0.01)
     return [(peer.listener, error.code) for peer, error in world.plan.refused_heads]

@@ -11,7 +11,6 @@ from gateway.engine.timing import Laps
 from gateway.errors import CardDisguised, RouteUnknown, TokenUnknown
 from tests.engine.upstream import OK, Upstream
 
-LIMITS = Limits(request_seconds=5, upstream_seconds=0.4, upstream_connect_seconds=0.4)
 COUNTS = re.compile(r"found=\d+ tokenized=\d+ failed=\d+")
 TIMES = re.compile(r"upstream;dur=(\d+\.\d), gateway;dur=(\d+\.\d), vault;dur=(\d+\.\d)")
 
@@ -39,7 +38,7 @@ def _refuse_with(error):
 def test_p16_counts_and_times_stand_on_a_refusal_of_any_stage(world, stage, error):
     world.upstream("a.test")
     setattr(world.plan, stage, _refuse_with(error))
-    world.start(limits=LIMITS)
+    world.start()
     with world.tunnel("a.test") as wire:
         answer = wire.ask(world.post("a.test", b"card"))
     assert answer.code == error.code
@@ -53,15 +52,15 @@ def test_p16_counts_and_times_stand_on_a_refusal_of_any_stage(world, stage, erro
 
 def test_the_time_that_upstream_was_given_stands_on_its_timeout(world):
     world.upstream("a.test", Upstream(lambda *_: OK[:-1]))
-    world.start(limits=LIMITS)
+    world.start(limits=Limits(upstream_seconds=2))
     with world.tunnel("a.test") as wire:
         answer = wire.ask(world.get("a.test"))
     assert answer.code == "upstream_timeout"
     upstream, gateway, vault = _times(answer)
-    assert upstream >= 400
-    assert (gateway < 400, vault) == (True, 0.0)
+    assert upstream >= 2000
+    assert (gateway < 2000, vault) == (True, 0.0)
     world.wait_ended(1)
-    assert world.plan.ended[0][0].seconds["upstream"] >= 0.4  # and in the metrics
+    assert world.plan.ended[0][0].seconds["upstream"] >= 2  # and in the metrics
 
 
 def test_the_time_that_a_client_takes_is_nobody_elses(world):

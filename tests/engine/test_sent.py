@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
 
 import pytest
 
@@ -10,7 +11,9 @@ from gateway.engine.settings import Limits
 from gateway.errors import CardDisguised
 from tests.engine.upstream import OK, Upstream
 
-LIMITS = Limits(request_seconds=5, upstream_seconds=0.3, upstream_connect_seconds=0.3)
+PATIENT = Limits(request_seconds=30, upstream_seconds=30, upstream_connect_seconds=30)
+SILENT = replace(PATIENT, upstream_seconds=1)  # for an answer that never comes
+MUTE = replace(PATIENT, upstream_connect_seconds=1)  # for a handshake that never ends
 
 
 def _ended(world, number=1):
@@ -26,7 +29,7 @@ def _ask(world):
 
 def test_p36_nothing_left_for_an_upstream_that_does_not_listen(any_world):
     upstream = any_world.upstream("a.test")
-    any_world.start(limits=LIMITS)
+    any_world.start(limits=PATIENT)
     any_world.loop.do(upstream.stop())
     _ask(any_world)
     assert _ended(any_world) == (False, "upstream_unreachable")
@@ -40,14 +43,14 @@ def test_p36_nothing_left_for_an_upstream_that_does_not_shake_hands(any_world):
     upstream = Upstream()
     upstream._serve = mute
     any_world.upstream("a.test", upstream, tls=False)
-    any_world.start(limits=LIMITS)
+    any_world.start(limits=MUTE)
     _ask(any_world)
     assert _ended(any_world) == (False, "upstream_timeout")
 
 
 def test_p36_nothing_left_for_an_upstream_that_is_not_trusted(any_world, ca):
     any_world.upstream("a.test", Upstream(tls=ca.server_context("b.test")))
-    any_world.start(limits=LIMITS)
+    any_world.start(limits=PATIENT)
     _ask(any_world)
     assert _ended(any_world) == (False, "upstream_untrusted")
 
@@ -58,7 +61,7 @@ def test_p36_nothing_left_of_what_was_refused(world):
 
     world.upstream("a.test")
     world.plan.on_send = refuse
-    world.start(limits=LIMITS)
+    world.start(limits=PATIENT)
     _ask(world)
     assert _ended(world) == (False, "card_disguised")
 
@@ -76,7 +79,7 @@ def test_p36_nothing_left_of_what_was_refused(world):
 )
 def test_p36_what_was_written_has_left(any_world, reply, code):
     any_world.upstream("a.test", Upstream(reply))
-    any_world.start(limits=LIMITS)
+    any_world.start(limits=SILENT if code == "upstream_timeout" else PATIENT)
     _ask(any_world)
     assert _ended(any_world) == (True, code)
 
@@ -91,7 +94,7 @@ def test_p36_it_has_left_before_the_last_of_a_large_request_is_taken(world):
     upstream = Upstream()
     upstream._serve = hasty
     world.upstream("plain.test", upstream, tls=False)
-    world.start(limits=LIMITS)
+    world.start(limits=PATIENT)
     port, body = upstream.port, b"x" * 4_000_000
     with world.proxy() as wire, contextlib.suppress(ConnectionError):
         wire.ask(
@@ -104,7 +107,7 @@ def test_p36_it_has_left_before_the_last_of_a_large_request_is_taken(world):
 
 def test_p36_each_exchange_of_a_connection_knows_for_itself(world):
     upstream = world.upstream("a.test", Upstream(close=True))
-    world.start(limits=LIMITS)
+    world.start(limits=PATIENT)
     with world.tunnel("a.test") as wire:
         assert wire.ask(world.get("a.test")).status == 200
         assert _ended(world) == (True, None)

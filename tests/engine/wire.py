@@ -13,7 +13,7 @@ from typing import Self
 class Wire:
     """A blocking client connection; `start_tls` puts TLS on top, also on top of TLS."""
 
-    def __init__(self, address: tuple[str, int], timeout: float = 8.0) -> None:
+    def __init__(self, address: tuple[str, int], timeout: float = 30.0) -> None:
         self.sock = socket.create_connection(address, timeout)
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._stack: list[tuple[ssl.SSLObject, ssl.MemoryBIO, ssl.MemoryBIO]] = []

@@ -37,7 +37,7 @@ def merchant(sandbox, ca):
         verify=ssl.create_default_context(cafile=ca),
         trust_env=False,
         headers={"PAYCOMET-API-TOKEN": "sandbox"},
-        timeout=5,
+        timeout=30,
     ) as client:
         yield Merchant(client)
 

@@ -13,7 +13,7 @@ class HalfShaken:
     """Has sent its hello and got the server's; `finish` says the last word of the handshake."""
 
     def __init__(self, port: int, ca: str) -> None:
-        self._socket = socket.create_connection(("127.0.0.1", port), timeout=5)
+        self._socket = socket.create_connection(("127.0.0.1", port), timeout=30)
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         context = ssl.create_default_context(cafile=ca)
         self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname="127.0.0.1")

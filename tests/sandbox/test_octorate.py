@@ -22,7 +22,7 @@ def api(sandbox, ca):
         verify=ssl.create_default_context(cafile=ca),
         trust_env=False,
         headers=BEARER,
-        timeout=5,
+        timeout=30,
     ) as client:
         yield client
 

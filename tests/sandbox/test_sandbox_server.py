@@ -197,4 +197,4 @@ def test_stopping_cuts_a_client_in_its_handshake(tmp_path, finishes):
         if finishes:
             client.finish()
         stopping.result(30)
-        assert client.is_cut_within(2)
+        assert client.is_cut_within(30)
