@@ -234,10 +234,10 @@ class Running:
         return f"https://localhost:{self.addresses.endpoints[1]}"
 
     def control(self, path):
-        return requests.get("http://{}:{}{}".format(*self.addresses.control, path), timeout=10)
+        return requests.get("http://{}:{}{}".format(*self.addresses.control, path), timeout=60)
 
     def metrics(self):
-        return requests.get("http://{}:{}/metrics".format(*self.addresses.metrics), timeout=10).text
+        return requests.get("http://{}:{}/metrics".format(*self.addresses.metrics), timeout=60).text
 
     def key(
         self,

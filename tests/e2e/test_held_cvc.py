@@ -126,7 +126,7 @@ def test_p21_another_charge_meanwhile_keeps_it_from_coming_back(holding, sandbox
     unreachable(holding, sandbox, alias)
     assert until(10, lambda: charged and len(codes(sandbox)) == 1)
     time.sleep(0.3)
-    assert held(holding) == 0
+    assert until(30, lambda: held(holding) == 0)
 
 
 def test_p36_an_exchange_whose_code_is_lost_is_recorded_all_the_same(holding, sandbox):

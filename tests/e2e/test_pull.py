@@ -28,7 +28,7 @@ from tests.e2e.ota import (
 def pulled(gateway, hotel, **more):
     before = gateway.upstream_bytes(hotel).content
     answer = gateway.pull(hotel, **more)
-    for _ in range(20):  # one pull at a time: the first one may still be in flight
+    for _ in range(300):  # one pull at a time: the first one may still be in flight
         if answer.status_code != 429:
             break
         time.sleep(0.1)

@@ -134,11 +134,11 @@ def test_p27_a_held_vault_does_not_make_its_callers_wait_for_one_another(locked)
     """Whoever waits together is refused together: not each after the time of all before it."""
     vaulted, _ = locked
     started = time.monotonic()
-    with ThreadPoolExecutor(12) as pool:
-        answers = [each.result() for each in [pool.submit(vaulted.charge) for _ in range(12)]]
+    with ThreadPoolExecutor(24) as pool:
+        answers = [each.result() for each in [pool.submit(vaulted.charge) for _ in range(24)]]
     spent = time.monotonic() - started
     assert {answer.status_code for answer in answers} == {503}
-    assert spent < 3.0, f"12 callers waited {spent:.1f} s for a lock of half a second"
+    assert spent < 8.0, f"24 callers waited {spent:.1f} s for a lock of half a second"
 
 
 def forbid_audit(vaulted, when="1"):

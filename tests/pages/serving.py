@@ -104,7 +104,7 @@ class Pages:
     def call(self, method, url, **more):
         url = url if url.startswith("https:") else self.base + url
         more.setdefault("allow_redirects", False)
-        return self.session.request(method, url, timeout=10, **more)
+        return self.session.request(method, url, timeout=60, **more)
 
 
 @contextmanager
