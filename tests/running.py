@@ -12,7 +12,6 @@ import functools
 import gc
 import io
 import os
-import pickle
 import socket
 import sqlite3
 import threading
@@ -26,13 +25,14 @@ import requests
 import yaml
 from requests.adapters import HTTPAdapter
 
-from gateway import log, strict_yaml
+from gateway import log
 from gateway.access.keys import NewKey, create
 from gateway.cli.certs import initialise
 from gateway.config import load_config, read_config
 from gateway.sandbox.pull import read_request
 from gateway.sandbox.server import Sandbox, fixed_ports
 from gateway.worker import Worker
+from tests import parsed
 
 ROOT = Path(__file__).parent.parent
 HOTELS = (
@@ -45,23 +45,6 @@ HOTELS = (
 )  # fmt: skip
 
 _LOG = io.StringIO()  # one process has one log, however many gateways run in it
-
-
-_TEXTS: dict[tuple[str, str], bytes] = {}
-
-
-@contextmanager
-def _read_once():
-    """Text that was read as YAML before is not taken apart again: the packs are half of a start."""
-    read = strict_yaml.load_text
-
-    def known(text, file):
-        if (text, file) not in _TEXTS:
-            _TEXTS[text, file] = pickle.dumps(read(text, file))
-        return pickle.loads(_TEXTS[text, file])  # one of the caller's own
-
-    with mock.patch.object(strict_yaml, "load_text", known):
-        yield
 
 
 class Prompt(HTTPAdapter):
@@ -201,7 +184,7 @@ class Running:
         self.config_file = directory / "gateway.yaml"
         settings = settings_for(sandbox, directory, **changes)
         self.config_file.write_text(yaml.safe_dump(settings, sort_keys=False), encoding="utf-8")
-        with _read_once():
+        with parsed.once():
             plain = read_config(self.config_file)
             initialise(plain, plain.authority, [])
             self.config = load_config(self.config_file)
