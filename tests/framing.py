@@ -40,6 +40,10 @@ class Framing(ThreadingHTTPServer):
 
 
 class _Page(BaseHTTPRequestHandler):
+    def do_POST(self):
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.do_GET()
+
     def do_GET(self):
         path = urlsplit(self.path)
         self.server.seen.append((self.path, self.headers.get("Referer")))

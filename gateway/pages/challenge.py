@@ -87,8 +87,10 @@ class ChallengePage:
             title = visit.texts("failed.title")
             return self._site.page(visit, "said.html", status=502, title=title, texts=texts)
         if challenge.kind == "form":
+            # Whatever the bank answers the post with, a redirect to a third host too, is held against
+            # this page's policy. All that it can post is this one form.
             return self._site.page(
-                visit, "bank_form.html", then=bank.origin, url=bank.url, fields=challenge.fields
+                visit, "bank_form.html", then="https:", url=bank.url, fields=challenge.fields
             )
         return self._followed(visit, bank)
 

@@ -35,7 +35,7 @@ HSTS: Final = "max-age=31536000"
 
 def policy(frame: Sequence[str], *, then: str | None = None) -> dict[str, str]:
     """The headers of one page. `frame`: the origins that may frame it; `then`: the origin that a
-    browser is sent to behind its form.
+    browser is sent to behind its form, or a scheme, where nobody knows which.
     """
     forms = "'self'" if then is None else f"'self' {then}"
     directives = (

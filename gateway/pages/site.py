@@ -85,7 +85,7 @@ class Site:
         then: str | None = None,
         **values: object,
     ) -> Response:
-        """A page of the product. `then`: the origin that a browser is sent to behind the form."""
+        """A page of the product. `then`: where a browser is sent to behind the form."""
         product = visit.link.row.product
         face, amount = self._faces[product], visit.about.amount
         common = {
