@@ -31,6 +31,7 @@ class Action(StrEnum):
     LOOK = "look"  # what became of a charge
     COLLECT = "collect"  # a sum is to be collected, step after step; the subject is the collection
     STOP = "stop"  # a collection
+    SETTLE = "settle"  # a client says what a person saw at the processor
     DISPUTE = "dispute"  # a client says that the guest contests a charge
     HOLD = "hold"  # a security code that a guest typed, for minutes
     LINK_CREATE = "link_create"  # a link to one of our pages; the exchange is its id

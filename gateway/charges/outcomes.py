@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Final
 
 from gateway.audit import Entry, Outcome
 from gateway.cards.masking import without_cards
@@ -22,6 +23,7 @@ from gateway.vault.charge import Charge, ChargeState, Event, OpenCharge
 from gateway.vault.charge_changes import Change, Decision, Refusal
 
 GATEWAY = "gateway"  # the actor of what nobody asked for
+BY_HAND: Final = "settled_by_hand"  # in the history
 _LONGEST = 200  # characters of a processor's reason
 
 Answering = Callable[[OpenCharge, Sequence[Event]], bytes]
@@ -51,12 +53,12 @@ class Came:
 
 
 @dataclass(frozen=True, slots=True)
-class Dispute:
-    """What a client says of a guest who contests a charge; `reason` in the bank's words."""
+class Note:
+    """Who says something of a charge that nobody is asked for, and how they are answered."""
 
-    reason: str | None
     intent: Entry
     actor: str
+    answer: Answering
 
 
 def asked(one: OpenCharge | None, ask: Ask, now: datetime) -> Decision:
@@ -128,23 +130,40 @@ def lost(one: OpenCharge | None, now: datetime) -> Change | None:
     return Change(replace(one, row=row), [said], [], [told])
 
 
-def disputed(
-    one: OpenCharge | None, dispute: Dispute, answer: Answering, now: datetime
-) -> Decision:
-    """The charge, contested; or why it can not be."""
+def settled(one: OpenCharge | None, note: Note, now: datetime, *, done: bool) -> Decision | None:
+    """The charge, with what a person saw at the processor; or why that is not taken. The challenge's
+    time is not asked for: it began before.
+    """
     if one is None:
-        return _refused(dispute.intent, ChargeUnknown())
+        return _refused(note.intent, ChargeUnknown())
+    try:
+        ended = states.seen(one.row, done=done, now=now)
+    except GatewayError as error:
+        return _refused(note.intent, error)
+    result, operation = Result(ended, code=BY_HAND), Operation(str(one.row.operation))
+    came = Came(
+        operation, one.row.attempt, result, note.actor, note.intent, timedelta(), note.answer
+    )
+    change = came_out(one, came, now)
+    if not isinstance(change, Change):
+        return change
+    entry = replace(note.intent, at=now, outcome=Outcome.DONE, detail=change.charge.row.state.value)
+    return replace(change, entries=[entry])
+
+
+def disputed(one: OpenCharge | None, note: Note, now: datetime, *, reason: str | None) -> Decision:
+    """The charge, contested; or why it can not be. `reason` in the bank's words."""
+    if one is None:
+        return _refused(note.intent, ChargeUnknown())
     try:
         row = states.disputed(one.row, now)
     except GatewayError as error:
-        return _refused(dispute.intent, error)
+        return _refused(note.intent, error)
     amount = row.captured - row.refunded or row.amount
-    said = Event(
-        now, one.row.state, row.state, "dispute", amount, dispute.actor, decline=dispute.reason
-    )
-    entry = replace(dispute.intent, at=now, outcome=Outcome.DONE)
+    said = Event(now, one.row.state, row.state, "dispute", amount, note.actor, decline=reason)
+    entry = replace(note.intent, at=now, outcome=Outcome.DONE)
     told = notice(row, contents.read(one.held), said)
-    return Change(replace(one, row=row), [said], [entry], [told], answer=answer)
+    return Change(replace(one, row=row), [said], [entry], [told], answer=note.answer)
 
 
 def _refused(intent: Entry, error: GatewayError) -> Refusal:

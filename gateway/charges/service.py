@@ -13,11 +13,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, tzinfo
+from functools import partial
 
 from gateway.audit import Action, Entry, Outcome
 from gateway.charges import beginning, content, outcomes, page
 from gateway.charges.beginning import Form, New
-from gateway.charges.outcomes import Answering, Ask, Came, Dispute
+from gateway.charges.outcomes import Answering, Ask, Came, Note
 from gateway.errors import (
     ChargeUnknown,
     GatewayError,
@@ -32,7 +33,7 @@ from gateway.pages.links import Links
 from gateway.processors.model import Challenge, Ended, Operation, Processor, Processors, Result
 from gateway.secret import Secret
 from gateway.vault.charge import Event, OpenCharge
-from gateway.vault.charge_changes import Also, Begin, Filter, Repeated
+from gateway.vault.charge_changes import Also, Begin, Decision, Filter, Repeated
 from gateway.vault.idempotency import Once
 from gateway.vault.link import LinkKind
 from gateway.vault.links import new_secret
@@ -189,19 +190,14 @@ class Charges:
         """Notes that the guest contests it. Raises ChargeUnknown, ChargeInProgress,
         ChargeNotAllowed, IdempotencyKeyReused.
         """
-        one = await self._of(who, id)
-        intent = replace(self._intent(who, Operation.LOOK, one), action=Action.DISPUTE)
-        said = Dispute(reason, intent, who.actor)
-        done = await self._table.change(
-            id,
-            lambda current, now: outcomes.disputed(current, said, reply.answer, now),
-            name="charge_ask",
-            once=reply.once,
-            repeated=self._repeated(intent),
+        said = partial(outcomes.disputed, reason=reason)
+        return await self._noted(who, id, Action.DISPUTE, said, reply)
+
+    async def settle(self, who: Who, id: str, reply: Reply, *, done: bool) -> bytes:
+        """Takes a person's word for what is in doubt. Raises as `dispute` does."""
+        return await self._noted(
+            who, id, Action.SETTLE, partial(outcomes.settled, done=done), reply
         )
-        if isinstance(done, Repeated):
-            return await self._again(done, reply)
-        return await self._shown(id, reply)
 
     async def get(self, who: Who, id: str) -> tuple[OpenCharge, list[Event]]:
         """One, with what happened to it. Raises ChargeUnknown."""
@@ -279,6 +275,29 @@ class Charges:
         )
         self._woken()
         return await self._shown(row.id, reply)
+
+    async def _noted(
+        self,
+        who: Who,
+        id: str,
+        action: Action,
+        decide: Callable[[OpenCharge | None, Note, datetime], Decision | None],
+        reply: Reply,
+    ) -> bytes:
+        """Writes what somebody says of a charge; nobody is asked."""
+        one = await self._of(who, id)
+        intent = replace(self._intent(who, Operation.LOOK, one), action=action)
+        note = Note(intent, who.actor, reply.answer)
+        done = await self._table.change(
+            id,
+            lambda current, now: decide(current, note, now),
+            name="charge_ask",
+            once=reply.once,
+            repeated=self._repeated(intent),
+        )
+        if isinstance(done, Repeated):
+            return await self._again(done, reply)
+        return await self._shown(id, reply)
 
     async def _again(self, repeated: Repeated, reply: Reply) -> bytes:
         if repeated.answer is not None:

@@ -106,6 +106,13 @@ OUTCOMES: Final[Mapping[Operation, Mapping[Ended, Then]]] = {
     },
 }
 
+_WENT_WELL: Final[Mapping[Operation, Ended]] = {
+    O.AUTHORIZE: E.AUTHORIZED,
+    O.DEBIT: E.SUCCEEDED,
+    O.CAPTURE: E.SUCCEEDED,
+    O.CANCEL: E.CANCELLED,
+    O.REFUND: E.REFUNDED,
+}
 
 # What a look may find, of a charge that nothing was taken for: the state has the outcome's name.
 _MOVED: Final = frozenset({E.SUCCEEDED, E.REFUNDED})
@@ -199,6 +206,19 @@ def disputed(charge: Charge, now: datetime) -> Charge:
     if charge.state not in DISPUTABLE:
         raise ChargeNotAllowed
     return replace(charge, state=S.DISPUTED, changed=now, look_due=None)
+
+
+def seen(charge: Charge, *, done: bool, now: datetime) -> Ended:
+    """How what is in doubt ended, as a person saw it at the processor. Only once nothing can be on its
+    way any more: what arrives then would be done as well.
+
+    Raises ChargeNotAllowed where nothing is in doubt, ChargeInProgress.
+    """
+    if charge.operation is None:
+        raise ChargeNotAllowed
+    if charge.lease is not None or not is_settled(charge, now):
+        raise ChargeInProgress
+    return _WENT_WELL[O(charge.operation)] if done else E.FAILED
 
 
 def is_settled(charge: Charge, now: datetime) -> bool:

@@ -35,6 +35,7 @@ from gateway.control.charges_document import (
     LOOKED,
     NOTHING,
     REASON,
+    SAW,
     SHOWN,
 )
 from gateway.control.charges_form import (
@@ -46,6 +47,7 @@ from gateway.control.charges_form import (
     read_day,
     read_nothing,
     read_reason,
+    read_settled,
     read_states,
 )
 from gateway.control.charges_shown import (
@@ -113,6 +115,7 @@ class ChargeCalls:
             ("cancel", self.cancel, "Hold it no more", NOTHING, ASKED),
             ("look", self.look, "Ask the processor what became of it", NOTHING, LOOKED),
             ("dispute", self.dispute, "The guest contests it", REASON, DISPUTED),
+            ("settle", self.settle, "Say what a person saw at the processor", SAW, DISPUTED),
         ):
             add(f"/{{id}}/{name}", call, methods=["POST"], response_model=ChargeWithHistory,
                 summary=summary, openapi_extra=body, responses=responses)  # fmt: skip
@@ -194,6 +197,15 @@ class ChargeCalls:
         reason, said = read_reason(await request.body())
         with self._once(request, who, said) as once:
             return _json(await self._charges.dispute(who, id, reason, Reply(once, answered)))
+
+    async def settle(self, caller: MayCharge, request: Request, id: str) -> Response:
+        """Says how what is in doubt ended, as somebody saw it at the processor's own pages: `done`, or
+        `not_done`. Not within a quarter of an hour after it was sent. Asks and changes nothing there.
+        """
+        who = self._who(caller)
+        done, said = read_settled(await request.body())
+        with self._once(request, who, said) as once:
+            return _json(await self._charges.settle(who, id, Reply(once, answered), done=done))
 
     # --- inside -----------------------------------------------------------------------------------
 

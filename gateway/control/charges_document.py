@@ -12,6 +12,7 @@ from gateway.control.charges_form import (
     MOST,
     MOST_FIELDS,
     REFERENCE,
+    SETTLED,
 )
 from gateway.control.document import Responses, Schema, body, closed, refusals
 from gateway.control.idempotency import ONCE
@@ -70,6 +71,7 @@ def _may_be_left_out(schema: Schema) -> Schema:
 CREATE: Final = ONCE | body(closed(FIELDS, "token", "amount", "currency"))
 AMOUNT: Final = ONCE | _may_be_left_out(closed({"amount": AMOUNT_FIELD}))
 NOTHING: Final = ONCE | _may_be_left_out(closed({}))
+SAW: Final = ONCE | body(closed({"outcome": {"type": "string", "enum": list(SETTLED)}}, "outcome"))
 REASON: Final = ONCE | _may_be_left_out(closed({"reason": LINE}))
 
 _REPEATED: Final = (RequestInProgress, IdempotencyKeyReused)

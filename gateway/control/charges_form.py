@@ -29,6 +29,7 @@ _CHARGE: Final = {
     "exemption", "capture", "return_url", "language", "purpose", "extra",
 }  # fmt: skip
 _BOOKING: Final = {"system", "hotel", "id"}
+SETTLED: Final = ("done", "not_done")
 EXEMPTIONS: Final = (
     "mit", "moto", "low_value", "risk_analysis", "trusted_beneficiary", "corporate", "delegated",
 )  # fmt: skip
@@ -179,6 +180,15 @@ def read_reason(body: bytes) -> tuple[str | None, bytes]:
     reason = fields.text("reason") if "reason" in said else None
     fields.check()
     return reason, fields.canonical()
+
+
+def read_settled(body: bytes) -> tuple[bool, bytes]:
+    """Whether it was done. Raises RequestInvalid."""
+    fields = ChargeFields(body)
+    fields.of("", {"outcome"})
+    outcome = fields.choice("outcome", SETTLED)
+    fields.check()
+    return outcome == SETTLED[0], fields.canonical()
 
 
 def read_nothing(body: bytes) -> bytes:

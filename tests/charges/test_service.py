@@ -223,6 +223,37 @@ def test_a_request_that_counts_once_and_was_cut_off_is_never_sent_again(world):
     assert world.processor.sent() == [("debit", 1000)]
 
 
+def test_p24_a_second_part_of_a_refund_in_doubt_is_settled_by_a_person(world):
+    """No look tells whether it was done: the processor says the same of both."""
+    charge = world.charge(world.token())
+    id, settle = charge["id"], world.charges.settle
+    with pytest.raises(ChargeNotAllowed):
+        world.run(settle(who(), id, _reply(world, None, b""), done=True))
+    world.processor.say("refund", "refunded", "unknown")
+    assert world.ask(id, "refund", 300)["state"] == "refunded"
+    assert world.ask(id, "refund", 200)["state"] == "unknown"
+    with pytest.raises(ChargeInProgress):
+        world.run(settle(who(), id, _reply(world, None, b""), done=True))
+    world.processor.say("look", *["refunded"] * 9)
+    world.settle(hours=1)
+    assert world.state(id) == "unknown+"
+    done = world.run(settle(who(), id, _reply(world, "s", b"done"), done=True))
+    assert world.run(settle(who(), id, _reply(world, "s", b"done"), done=True)) == done
+    shown = world.get(id)
+    assert (shown["state"], shown["refunded"], shown["in_progress"]) == ("refunded", 500, None)
+    last = shown["history"][-1]
+    assert (last["operation"], last["code"], last["actor"]) == (
+        "refund", "settled_by_hand", who().actor,
+    )  # fmt: skip
+    assert world.notices()[-1] == "charge.refunded"
+    settled = [one[1:] for one in world.audit() if one[0] == "settle"]
+    assert settled == [
+        ("refused", "charge_not_allowed"), ("refused", "charge_in_progress"),
+        ("done", "refunded"), ("done", "repeated"),
+    ]  # fmt: skip
+    assert [name for name, _ in world.processor.sent()] == ["debit", "refund", "refund"]
+
+
 def test_a_dispute_is_registered_once_and_ends_refunding(world):
     charge = world.charge(world.token())
     done = world.run(world.charges.dispute(who(), charge["id"], "fraud", _reply(world, "d", b"")))

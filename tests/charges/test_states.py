@@ -279,6 +279,31 @@ def test_a_silent_guest_ends_in_expired_and_a_late_one_is_told():
     assert (told(paid), paid.captured) == ("succeeded", 1000)
 
 
+@pytest.mark.parametrize(
+    ("operation", "done", "not_done"),
+    [
+        ("debit", "succeeded", "declined"),
+        ("authorize", "authorized", "declined"),
+        ("capture", "succeeded", "authorized"),
+        ("cancel", "cancelled", "authorized"),
+        ("refund", "refunded", "succeeded"),
+    ],
+)
+def test_p24_a_person_settles_what_is_in_doubt_and_can_not_be_on_its_way(operation, done, not_done):
+    one = charge("unknown", operation)
+    for outcome, state in ((True, done), (False, not_done)):
+        with pytest.raises(ChargeInProgress):
+            states.seen(one, done=outcome, now=SOON)
+        with pytest.raises(ChargeInProgress):  # somebody waits for the answer
+            states.seen(replace(one, lease=LATE + LEASE), done=outcome, now=LATE)
+        ended = states.seen(one, done=outcome, now=LATE)
+        settled = states.came_out(one, Operation(operation), one.attempt, Answer(ended), LATE)
+        assert (told(settled), settled.operation, settled.asked) == (state, None, 0)
+    for state in ChargeState:
+        with pytest.raises(ChargeNotAllowed):
+            states.seen(charge(state.value), done=True, now=LATE)
+
+
 @pytest.mark.parametrize("state", list(ChargeState))
 def test_disputes(state):
     one = charge(state.value)

@@ -69,8 +69,9 @@ def test_p28_another_scope_another_product_another_client(charges):
     spa = charges.control.key("charges", client="spa", products=())
     for key in (hilltop, spa):
         assert refused(charges.call("GET", f"/{charge['id']}", key), 404, "charge_unknown")
-        for name in ("capture", "refund", "cancel", "look", "dispute"):
-            answered = charges.post(f"/{charge['id']}/{name}", key=key)
+        for name in ("capture", "refund", "cancel", "look", "dispute", "settle"):
+            body = {"outcome": "done"} if name == "settle" else None
+            answered = charges.post(f"/{charge['id']}/{name}", body, key=key)
             assert refused(answered, 404, "charge_unknown")
         assert charges.call("GET", key=key).json() == {"charges": [], "next": None}
     assert charges.charge(live, key=hilltop)["product"] == "hilltop"
@@ -141,7 +142,9 @@ def test_p16_each_field_is_checked_and_named_and_nothing_is_repeated(charges, mo
 @pytest.mark.parametrize(
     "body", ["", "[]", "null", "7", '{"amount":1,"amount":2}', "{", '{"amount":NaN}']
 )
-@pytest.mark.parametrize("path", ["", "/capture", "/refund", "/cancel", "/look", "/dispute"])
+@pytest.mark.parametrize(
+    "path", ["", "/capture", "/refund", "/cancel", "/look", "/dispute", "/settle"]
+)
 def test_bodies_that_are_none(charges, body, path):
     if path and not body:
         return  # it may be left out there
@@ -181,6 +184,17 @@ def test_products_without_a_processor_and_operations_that_it_has_not(tmp_path):
         answered = charges.post(said=charges.said(charges.token()))
         assert refused(answered, 422, "processor_not_configured")
         assert charges.audit() == [("charge", "refused", "processor_not_configured")]
+
+
+@pytest.mark.parametrize(
+    "said", [{}, {"outcome": "perhaps"}, {"outcome": True}, {"outcome": "done", "x": 1}]
+)
+def test_what_a_person_saw_is_one_of_two_words(charges, said):
+    id = charges.charge()["id"]
+    assert refused(charges.post(f"/{id}/settle", said), 400, "request_invalid")
+    for outcome in ("done", "not_done"):
+        answered = charges.post(f"/{id}/settle", {"outcome": outcome})
+        assert refused(answered, 409, "charge_not_allowed")
 
 
 def test_looking_and_disputes(charges):

@@ -38,6 +38,7 @@ READ_BY_HAND = (
     "GET /v1/charges",
     "POST /v1/charges",
     "POST /v1/charges/{id}/dispute",
+    "POST /v1/charges/{id}/settle",
     "GET /v1/collections",
     "POST /v1/collections",
 )
@@ -136,6 +137,7 @@ def known(gateway):
                 ("POST", "/cancel"),
                 ("POST", "/look"),
                 ("POST", "/dispute"),
+                ("POST", "/settle"),
             )
         },
     }

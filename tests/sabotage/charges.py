@@ -29,6 +29,14 @@ BREAKAGES = (
         SERVICE,
     ),
     Breakage(
+        "take a person's word while it may be on its way",
+        "P24",
+        "gateway/charges/states.py",
+        "    if charge.lease is not None or not is_settled(charge, now):",
+        "    if charge.lease is not None:",
+        STATES,
+    ),
+    Breakage(
         "believe at once that a charge never came there",
         "P24",
         "gateway/charges/states.py",
