@@ -236,6 +236,7 @@ def assemble(config: Config, clock: Clock) -> Assembly:
         vault=vault,
         opening=opening,
         wait_seconds=limits.upstream_seconds,
+        metrics=metrics,
     )
     links = None if shown is None else shown.links
     ours = charges.build(config, vault=vault, processors=made.processors, pages=links, clock=clock)

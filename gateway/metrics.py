@@ -75,6 +75,24 @@ class Metrics:
             ["outcome"],
             registry=registry,
         )
+        self.processor_calls = Counter(
+            prefix + "processor_calls_total",
+            "Operations that a processor was asked for, and how each ended.",
+            ["processor", "operation", "outcome"],
+            registry=registry,
+        )
+        self.charges_in_doubt = Gauge(
+            prefix + "charges_in_doubt",
+            "Charges of which nobody knows yet how what was asked last ended.",
+            ["processor"],
+            registry=registry,
+        )
+        self.charges_oldest = Gauge(
+            prefix + "charges_in_doubt_oldest_timestamp_seconds",
+            "When the oldest of them was sent; without one there is no line.",
+            ["processor"],
+            registry=registry,
+        )
         self.rules_loaded = Gauge(
             prefix + "rules_loaded_timestamp_seconds",
             "When the rules in force were loaded.",

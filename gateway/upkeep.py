@@ -50,9 +50,10 @@ class Upkeep:
         self._metrics, self._garbage, self._idle = metrics, garbage, idle
         self._inbox, self._clock = inbox, clock
         self._measured = float("-inf")  # when certificates were read last
-        self._counted = float("-inf")  # when answers were counted last
+        self._counted = float("-inf")  # when what waits was counted last
         self._ends: set[str] = set()  # what has a `not_after`
         self._kept: set[AnswerState] = set()  # of what there are answers
+        self._in_doubt: set[str] = set()  # processors with charges in doubt
 
     async def refresh_keys(self) -> None:
         """Keeps what is known of the keys fresh, beside the event loop and whatever else there is to do.
@@ -102,7 +103,7 @@ class Upkeep:
                 await self._inbox.flush()
                 counts = await asyncio.to_thread(self.flush)
                 await asyncio.to_thread(self.measure_ends)
-                await asyncio.to_thread(self.count_answers)
+                await asyncio.to_thread(self.count_waiting)
             except VaultUnavailable as error:
                 event("housekeeping_failed", level=logging.ERROR, code=error.code)
                 continue
@@ -141,11 +142,27 @@ class Upkeep:
             self._metrics.not_after.remove(what)
         self._ends = set(ends)
 
-    def count_answers(self) -> None:
-        """How much is kept in each state, and since when. Raises `VaultUnavailable`."""
+    def count_waiting(self) -> None:
+        """What waits for somebody: answers that are kept, charges in doubt. Raises `VaultUnavailable`."""
         if monotonic() - self._counted < _COUNT_SECONDS:
             return
         self._counted = monotonic()
+        self.count_answers()
+        self.count_charges()
+
+    def count_charges(self) -> None:
+        """Of how many nobody knows how they ended, and since when. Raises `VaultUnavailable`."""
+        found = self._vault.charges.in_doubt()
+        for processor, (count, oldest) in found.items():
+            self._metrics.charges_in_doubt.labels(processor).set(count)
+            self._metrics.charges_oldest.labels(processor).set(oldest.timestamp())
+        for processor in self._in_doubt - found.keys():
+            self._metrics.charges_in_doubt.labels(processor).set(0)
+            self._metrics.charges_oldest.remove(processor)
+        self._in_doubt = set(found)
+
+    def count_answers(self) -> None:
+        """How much is kept in each state, and since when. Raises `VaultUnavailable`."""
         totals = self._vault.answers.totals()
         for state in AnswerState:
             found = totals.get(state)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from gateway.config import Config
 from gateway.exchange import Authority
+from gateway.metrics import Metrics
 from gateway.own_exchange import Calls, OwnExchanges
 from gateway.pipeline import Pipeline
 from gateway.processors.customers import Customers
@@ -30,9 +31,11 @@ class ProductProcessors:
         own: OwnExchanges,
         customers: Customers,
         vault: Vault,
+        metrics: Metrics,
     ) -> None:
         self._files, self._used, self._products = files, used, products
         self._own, self._customers, self._vault = own, customers, vault
+        self._metrics = metrics
 
     def of(self, product: str) -> FileProcessor | None:
         """The product's, or None where gateway.yaml names none."""
@@ -50,6 +53,7 @@ class ProductProcessors:
             own=self._own,
             customers=self._customers,
             credentials=self._vault.credentials,
+            metrics=self._metrics,
         )
 
 
@@ -77,6 +81,7 @@ def build(
     vault: Vault,
     opening: Opening,
     wait_seconds: float,
+    metrics: Metrics,
 ) -> Parts:
     """`calls` makes the calls, `wait_seconds` is how long one may wait for another's."""
     used, stand_ins = used_in(config), _stand_ins(config)
@@ -90,7 +95,9 @@ def build(
     }
     own = OwnExchanges(pipeline, calls)
     customers = Customers(own=own, vault=vault, opening=opening, wait_seconds=wait_seconds)
-    processors = ProductProcessors(files, used, products, own=own, customers=customers, vault=vault)
+    processors = ProductProcessors(
+        files, used, products, own=own, customers=customers, vault=vault, metrics=metrics
+    )
     return Parts(files, processors, used)
 
 

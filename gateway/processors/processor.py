@@ -22,6 +22,7 @@ from gateway.errors import (
     VaultUnavailable,
 )
 from gateway.exchange import Authority, Exchange
+from gateway.metrics import Metrics
 from gateway.own_exchange import OwnExchanges
 from gateway.processors.customers import Customers
 from gateway.processors.model import Ended, Operation, Order, Result
@@ -66,6 +67,7 @@ class FileProcessor:
         own: OwnExchanges,
         customers: Customers,
         credentials: CredentialTable,
+        metrics: Metrics,
     ) -> None:
         self.name = rules.name
         self.operations = frozenset(rules.operations) | (
@@ -73,9 +75,16 @@ class FileProcessor:
         )
         self._rules, self._product = rules, product
         self._own, self._customers, self._credentials = own, customers, credentials
+        self._metrics = metrics
 
     async def run(self, operation: Operation, order: Order, exchange_id: str) -> Result:
         """What became of it. Raises VaultUnavailable where nothing was sent, and nothing else."""
+        result = await self._ended(operation, order, exchange_id)
+        labels = (self.name, operation.value, result.ended.value)
+        self._metrics.processor_calls.labels(*labels).inc()
+        return result
+
+    async def _ended(self, operation: Operation, order: Order, exchange_id: str) -> Result:
         attempt, guard, result = _Attempt(), Guard(), None
         with guard:
             result = await self._run(operation, order, exchange_id, attempt)

@@ -83,6 +83,7 @@ _CLAIM: Final = (
     f" RETURNING {COLUMNS}, sealed"
 )
 _NEXT: Final = "SELECT min(look_due) FROM charge WHERE look_due IS NOT NULL"
+_IN_DOUBT: Final = "SELECT processor, count(*), min(sent) FROM charge WHERE operation IS NOT NULL GROUP BY processor"
 _AT_ONCE: Final = 20
 _ATTEMPTS: Final = 3
 _STANDS_FOR: Final = b"charge "  # before the id of a charge whose answer is not there yet
@@ -174,6 +175,13 @@ class ChargeTable:
         """When one is to be looked for next; None: none."""
         row = await self._read(lambda c: c.execute(_NEXT).fetchone())
         return None if row[0] is None else unstamp(row[0])
+
+    def in_doubt(self) -> dict[str, tuple[int, datetime]]:
+        """Processor → of how many charges nobody knows how they ended, and when the oldest was sent.
+        Blocks.
+        """
+        rows = self._database.read(lambda c: c.execute(_IN_DOUBT).fetchall())
+        return {name: (count, unstamp(oldest)) for name, count, oldest in rows}
 
     async def open(self, id: str) -> OpenCharge | None:
         """One, whole; None when there is none."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from datetime import timedelta
 
 import pytest
+from prometheus_client import generate_latest
 
 from gateway.charges.states import LEASE, SETTLED
 from gateway.errors import (
@@ -16,7 +18,9 @@ from gateway.errors import (
     NoChallenge,
     VaultUnavailable,
 )
+from gateway.metrics import Metrics
 from gateway.processors.model import Challenge, Ended, Operation, Result
+from gateway.upkeep import Upkeep
 from tests.charges.scripted import ALL, Only, Scripted
 from tests.charges.world import world as make
 from tests.vault.makers import NOON, opened
@@ -53,6 +57,34 @@ def test_a_timeout_is_looked_for_until_it_is_known_and_never_sent_again(world, s
     looks = [order for name, order in world.processor.asked if name == "look"]
     assert {(one.reference, one.id) for one in looks} == {(charge["reference"], charge["id"])}
     assert world.notices()[-1] == f"charge.{state}"
+
+
+def test_p39_charges_in_doubt_are_counted_by_processor(world):
+    house = Upkeep(config=None, vault=world.vault, keys=None, refusals=None, inbox=None, metrics=Metrics(),
+                   garbage=None, idle=bool, clock=world.clock)  # fmt: skip
+
+    def counted():
+        house.count_charges()
+        text = generate_latest(house._metrics.registry).decode()
+        return re.findall(
+            r'^card_gateway_charges(\w+){processor="(\w+)"} (\S+)', text, re.MULTILINE
+        )
+
+    world.charge(world.token())
+    assert counted() == []
+    world.processor.say("debit", "unknown")
+    world.processor.say("look", "unknown")
+    began = world.clock.now
+    world.charge(world.token())
+    world.later(minutes=5)
+    world.charge(world.token())
+    (count, oldest) = counted()
+    assert count == ("_in_doubt", "sandbox", "2.0")
+    assert oldest[:2] == ("_in_doubt_oldest_timestamp_seconds", "sandbox")
+    assert float(oldest[2]) == began.timestamp()
+    world.processor.say("look", "succeeded")
+    world.settle(hours=1)
+    assert counted() == [("_in_doubt", "sandbox", "0.0")]
 
 
 def test_looking_backs_off_and_gives_up_to_a_person(world):

@@ -80,9 +80,9 @@ def test_p39_answers_are_counted_by_state(house, vault):
 
 
 def test_answers_are_not_counted_each_time(house, vault):
-    house.count_answers()
+    house.count_waiting()
     keep(vault, answer=lambda _: answer())
-    house.count_answers()
+    house.count_waiting()
     assert house._metrics.answers.labels("undelivered")._value.get() == 0
 
 

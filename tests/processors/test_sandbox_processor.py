@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 
 import pytest
 
@@ -31,6 +32,19 @@ def test_authorise_capture_refund(gateway):
     assert run(gateway, "capture", later).ended is Ended.SUCCEEDED
     assert run(gateway, "refund", later).ended is Ended.REFUNDED
     assert run(gateway, "look", later).ended is Ended.REFUNDED
+
+
+def test_p39_calls_are_counted_by_processor_operation_and_end(gateway):
+    def counted(outcome):
+        line = f'{{operation="debit",outcome="{outcome}",processor="sandbox"}}'
+        found = re.search(rf"processor_calls_total{re.escape(line)} (\d+)", gateway.metrics())
+        return int(found[1]) if found else 0
+
+    before = {outcome: counted(outcome) for outcome in ("succeeded", "declined", "unknown")}
+    for number in (numbers.APPROVED, numbers.APPROVED, numbers.DECLINED, numbers.GARBAGE):
+        run(gateway, "debit", order(keep(gateway, number)))
+    rise = {outcome: counted(outcome) - count for outcome, count in before.items()}
+    assert rise == {"succeeded": 2, "declined": 1, "unknown": 1}
 
 
 def test_what_makes_no_sense_is_refused_and_nothing_is_done(gateway):
@@ -370,6 +384,7 @@ def test_processes_that_need_it_at_once_ask_once(gateway):
         vault=gateway.worker._vault,
         opening=made._customers._opening,
         wait_seconds=10,
+        metrics=made._metrics,
     ).processors
 
     async def together():
