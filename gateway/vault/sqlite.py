@@ -31,6 +31,9 @@ Step = Callable[[str], None]
 
 
 _APPLICATION: Final = 0x43475731  # "CGW1": the file is ours
+# Another process may be bringing a large vault to the newest version: whoever starts meanwhile waits
+# this many times as long as a transaction does.
+_OPENING: Final = 6
 _WAL_LIMIT: Final = 64 * 1024 * 1024
 _TAKEN: Final = frozenset(
     {
@@ -108,8 +111,10 @@ class Database:
         connection = self._connect()
         with ExitStack() as undo:
             undo.callback(connection.close)
+            _wait_for_others(connection, _OPENING * self._busy_seconds)
             connection.execute("PRAGMA journal_mode = WAL")
             _migrate(connection, self._path, migrations(), now)
+            _wait_for_others(connection, self._busy_seconds)
             undo.pop_all()
         return connection
 
@@ -269,6 +274,11 @@ def _migrate(connection: Connection, path: Path, steps: Sequence[Migration], now
                 connection.execute("INSERT INTO schema_version VALUES (?, ?)", (number, now))
         connection.execute("COMMIT")
         undo.pop_all()
+
+
+def _wait_for_others(connection: Connection, seconds: float) -> None:
+    """How long a statement waits for a lock of somebody else's."""
+    connection.execute(f"PRAGMA busy_timeout = {round(seconds * 1000)}")
 
 
 def _statements(text: str) -> Iterator[str]:

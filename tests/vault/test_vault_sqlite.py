@@ -116,6 +116,30 @@ def test_p27_a_locked_database_refuses_in_time_and_look_ups_go_on(tmp_path: Path
         assert keep(vault, new(pan(1)))[0].created
 
 
+def test_whoever_starts_waits_for_one_that_takes_longer_than_a_transaction(tmp_path: Path) -> None:
+    """Another process brings a large vault to its newest version, say."""
+    with opened(tmp_path) as vault:
+        keep(vault, new())
+    counts: list[dict[str, int]] = []
+
+    def start() -> None:
+        with opened(tmp_path, busy_seconds=1.0) as vault:
+            counts.append(vault.count_by_product())
+            writing = vault._database._writing
+            assert writing is not None
+            assert writing.execute("PRAGMA busy_timeout").fetchone() == (1000,)
+
+    starting = threading.Thread(target=start)
+    with rows(tmp_path) as connection:
+        connection.execute("BEGIN IMMEDIATE")
+        starting.start()
+        starting.join(2)
+        assert starting.is_alive()
+        connection.execute("ROLLBACK")
+        starting.join(20)
+    assert counts == [{"seaside": 1}]
+
+
 def test_p27_a_read_only_database_refuses(tmp_path: Path, caplog) -> None:
     with opened(tmp_path) as vault:
         (kept,) = keep(vault, new())
