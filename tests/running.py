@@ -85,6 +85,12 @@ class LoopThread:
 
     def stop(self):
         async def rest():
+            # What a browser opened and said nothing on, as `asyncio.run` ends it: a port can not know of
+            # it yet.
+            waiting = [one for one in asyncio.all_tasks() if _is_handshake(one)]
+            for one in waiting:
+                one.cancel()
+            await asyncio.gather(*waiting, return_exceptions=True)
             until = self.loop.time() + 2
             await asyncio.sleep(0.05)  # transports that were closed get their last callbacks
             while self._open_transports() and self.loop.time() < until:  # noqa: ASYNC110  # it tells nobody
@@ -101,6 +107,10 @@ class LoopThread:
         """Whether a socket of asyncio's own loop is open still. uvloop closes its own by itself."""
         transports = getattr(self.loop, "_transports", {})
         return any(one._sock is not None for one in list(transports.values()))
+
+
+def _is_handshake(task):
+    return getattr(task.get_coro(), "__name__", "") == "_accept_connection2"  # asyncio's
 
 
 def settings_for(sandbox, directory, **changes):

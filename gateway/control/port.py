@@ -1,7 +1,8 @@
 """A port of our own: one application on uvicorn, bounded in connections and in time.
 
 connections   at most 64: the oldest gives way, so that nobody is locked out by idle ones
-a connection  is closed 5 seconds after its last answer, and after 30 in any case
+a connection  is closed 5 seconds after its last answer, and after 30 in any case; where TLS does not
+              begin within 5 seconds
 plain text    from loopback and the networks that gateway.yaml names; others get no byte
 """
 
@@ -25,6 +26,7 @@ from gateway.networks import Address, holds, normal
 CONNECTIONS: Final = 64
 _KEEP_ALIVE: Final = 5  # seconds between requests
 _SECONDS: Final = 30.0  # a connection's whole life
+HANDSHAKE: Final = 5.0  # seconds for TLS to begin
 _STOP_SECONDS: Final = 2  # for what is answered when the port is closed
 _BACKLOG: Final = 128
 
@@ -82,8 +84,20 @@ class Port:
         config.load()  # before the port: a certificate that can not be read leaves nothing open
         self._server.lifespan = config.lifespan_class(config)
         bound = listen(str(self._bind.host), self._bind.port, _BACKLOG)
-        await self._server.startup(sockets=[bound])
-        self._open = True
+        # As uvicorn does it, which would wait a minute for a client that begins TLS and says no more:
+        # such a connection counts nowhere yet.
+        known, kind = self._server.server_state, cast("type[Any]", config.http_protocol_class)
+        state = self._server.lifespan.state
+        loop = asyncio.get_running_loop()
+        server = await loop.create_server(
+            lambda: kind(config=config, server_state=known, app_state=state),
+            sock=bound,
+            ssl=config.ssl,
+            backlog=_BACKLOG,
+            ssl_handshake_timeout=None if config.ssl is None else HANDSHAKE,
+        )
+        self._server.servers = [server]
+        self._server.started = self._open = True
         return bound
 
     async def close(self) -> None:

@@ -6,6 +6,7 @@ Pictures of what a guest sees are kept in build/screenshots; they hold published
 from __future__ import annotations
 
 import pytest
+from selenium.common.exceptions import TimeoutException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
@@ -14,7 +15,10 @@ CARD = "4111111111111111"
 
 def loaded(browser, text):
     """Waits until the page says `text`: between two pages there is none."""
-    browser.until(lambda: text in browser.text)
+    try:
+        browser.until(lambda: text in browser.text)
+    except TimeoutException:
+        pytest.fail(f"{text!r} is not on the page, which says: {browser.text}")
 
 
 def framed(browser, site, url):

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import io
 import logging
+import socket
 from datetime import timedelta
 
 import pytest
 from starlette.responses import HTMLResponse
 
 from gateway import log
+from gateway.control import port
 from gateway.errors import VaultUnavailable
 from gateway.pages.about import About, Amount
 from gateway.secret import Secret
@@ -259,6 +261,19 @@ def test_p16_the_secret_is_in_no_log_line(pages, monkeypatch):
     for secret in (url.rpartition("/")[2], bad.rpartition("/")[2]):
         assert secret not in written.getvalue()
         assert secret.encode() not in kept
+
+
+@pytest.mark.parametrize("said", [b"", b"\x16\x03\x01"])
+def test_p33_whoever_begins_no_tls_is_not_waited_for(tmp_path, monkeypatch, said):
+    monkeypatch.setattr(port, "HANDSHAKE", 0.5)
+    with (
+        serving(tmp_path, Echo) as pages,
+        socket.create_connection(("127.0.0.1", pages.number)) as one,
+    ):
+        one.settimeout(20)
+        one.sendall(said)
+        assert one.recv(1) == b""
+        assert pages.get("/c/nothing").status_code == 404
 
 
 def test_about_comes_back_as_it_was_sealed():

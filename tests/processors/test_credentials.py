@@ -153,6 +153,8 @@ def test_they_are_erased_for_good(gateway, admin):
     assert (refused.ended, refused.code) == (Ended.FAILED, "credentials_missing")
     set_credentials(gateway, "seaside", "sandbox")
     assert run(gateway, "debit", order(keep(gateway))).ended is Ended.SUCCEEDED
+    hilltop = gateway.key(scopes=("admin",), products=("hilltop",))
+    assert erase(gateway, hilltop, product="hilltop").status_code == 204  # as it was
 
 
 def test_p28_only_an_administrator_of_the_product_erases_them(gateway, admin):
