@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
+import ssl
+from collections.abc import Callable
+from typing import Final
+
+HANDSHAKE: Final = 5.0  # seconds for TLS to begin
 
 
 def listen(host: str, port: int, backlog: int) -> socket.socket:
@@ -16,3 +22,21 @@ def listen(host: str, port: int, backlog: int) -> socket.socket:
     bound = socket.create_server((host, port), family=family, backlog=backlog)
     bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return bound
+
+
+async def accept(
+    bound: socket.socket,
+    made: Callable[[], asyncio.BaseProtocol],
+    tls: ssl.SSLContext | None,
+    backlog: int,
+) -> asyncio.Server:
+    """Serves what comes to a socket that listens. asyncio would wait a minute for a client that begins
+    TLS and says no more, and such a connection counts nowhere yet.
+    """
+    return await asyncio.get_running_loop().create_server(
+        made,
+        sock=bound,
+        ssl=tls,
+        backlog=backlog,
+        ssl_handshake_timeout=None if tls is None else HANDSHAKE,
+    )

@@ -12,6 +12,7 @@ from pathlib import Path
 SCREENSHOTS = Path(__file__).parent.parent / "build" / "screenshots"
 PHONE = (390, 780)
 ENTER = "\n"
+_EXCHANGED = "does not belong to the document"
 _SECONDS = 30
 _FLAGS = (
     "--headless", "--no-sandbox", "--disable-background-networking", "--disable-gpu",
@@ -132,12 +133,21 @@ class Browser:
         from selenium.common.exceptions import (
             NoSuchElementException,
             StaleElementReferenceException,
+            WebDriverException,
         )
         from selenium.webdriver.support.ui import WebDriverWait
 
+        def settled(_):
+            try:
+                return seen()
+            except WebDriverException as error:
+                if _EXCHANGED in str(error):  # Chromium has no name of its own for it
+                    return None
+                raise
+
         meanwhile = [NoSuchElementException, StaleElementReferenceException]
         wait = WebDriverWait(self.driver, _SECONDS, 0.05, ignored_exceptions=meanwhile)
-        return wait.until(lambda _: seen())
+        return wait.until(settled)
 
     def _read(self, by, what):
         return self.until(lambda: (self.driver.find_element(by, what).text,))[0]

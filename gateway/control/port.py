@@ -20,13 +20,12 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from gateway.config import Listener, TlsFiles
 from gateway.config_values import BindAddress
-from gateway.listening import listen
+from gateway.listening import accept, listen
 from gateway.networks import Address, holds, normal
 
 CONNECTIONS: Final = 64
 _KEEP_ALIVE: Final = 5  # seconds between requests
 _SECONDS: Final = 30.0  # a connection's whole life
-HANDSHAKE: Final = 5.0  # seconds for TLS to begin
 _STOP_SECONDS: Final = 2  # for what is answered when the port is closed
 _BACKLOG: Final = 128
 
@@ -84,17 +83,14 @@ class Port:
         config.load()  # before the port: a certificate that can not be read leaves nothing open
         self._server.lifespan = config.lifespan_class(config)
         bound = listen(str(self._bind.host), self._bind.port, _BACKLOG)
-        # As uvicorn does it, which would wait a minute for a client that begins TLS and says no more:
-        # such a connection counts nowhere yet.
+        # As uvicorn does it, but for the time that TLS has.
         known, kind = self._server.server_state, cast("type[Any]", config.http_protocol_class)
         state = self._server.lifespan.state
-        loop = asyncio.get_running_loop()
-        server = await loop.create_server(
+        server = await accept(
+            bound,
             lambda: kind(config=config, server_state=known, app_state=state),
-            sock=bound,
-            ssl=config.ssl,
-            backlog=_BACKLOG,
-            ssl_handshake_timeout=None if config.ssl is None else HANDSHAKE,
+            config.ssl,
+            _BACKLOG,
         )
         self._server.servers = [server]
         self._server.started = self._open = True

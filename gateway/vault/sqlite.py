@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import ExitStack
@@ -34,6 +35,7 @@ _APPLICATION: Final = 0x43475731  # "CGW1": the file is ours
 # Another process may be bringing a large vault to the newest version: whoever starts meanwhile waits
 # this many times as long as a transaction does.
 _OPENING: Final = 6
+_AGAIN: Final = 0.02  # seconds
 _WAL_LIMIT: Final = 64 * 1024 * 1024
 _TAKEN: Final = frozenset(
     {
@@ -112,7 +114,7 @@ class Database:
         with ExitStack() as undo:
             undo.callback(connection.close)
             _wait_for_others(connection, _OPENING * self._busy_seconds)
-            connection.execute("PRAGMA journal_mode = WAL")
+            _write_ahead(connection, _OPENING * self._busy_seconds)
             _migrate(connection, self._path, migrations(), now)
             _wait_for_others(connection, self._busy_seconds)
             undo.pop_all()
@@ -274,6 +276,22 @@ def _migrate(connection: Connection, path: Path, steps: Sequence[Migration], now
                 connection.execute("INSERT INTO schema_version VALUES (?, ?)", (number, now))
         connection.execute("COMMIT")
         undo.pop_all()
+
+
+def _write_ahead(connection: Connection, seconds: float) -> None:
+    """Switches to the write-ahead log. Two that want to at once would wait for each other, so SQLite
+    refuses one of them at once, however long it may wait: that one tries again.
+    """
+    until = time.monotonic() + seconds
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                raise
+            time.sleep(_AGAIN)
+        else:
+            return
 
 
 def _wait_for_others(connection: Connection, seconds: float) -> None:

@@ -11,8 +11,7 @@ from datetime import timedelta
 import pytest
 from starlette.responses import HTMLResponse
 
-from gateway import log
-from gateway.control import port
+from gateway import listening, log
 from gateway.errors import VaultUnavailable
 from gateway.pages.about import About, Amount
 from gateway.secret import Secret
@@ -265,7 +264,7 @@ def test_p16_the_secret_is_in_no_log_line(pages, monkeypatch):
 
 @pytest.mark.parametrize("said", [b"", b"\x16\x03\x01"])
 def test_p33_whoever_begins_no_tls_is_not_waited_for(tmp_path, monkeypatch, said):
-    monkeypatch.setattr(port, "HANDSHAKE", 0.5)
+    monkeypatch.setattr(listening, "HANDSHAKE", 0.5)
     with (
         serving(tmp_path, Echo) as pages,
         socket.create_connection(("127.0.0.1", pages.number)) as one,

@@ -146,6 +146,26 @@ def test_four_that_open_an_older_vault_together_add_one_set_of_keys(
     assert purposes(tmp_path) == ALL
 
 
+def test_whoever_starts_waits_for_one_that_switches_to_the_log(tmp_path: Path) -> None:
+    """SQLite refuses the second at once, for both would wait for each other."""
+    FOURTH.restore(tmp_path)
+    found: list[dict[str, int]] = []
+
+    def start() -> None:
+        with opened(tmp_path) as vault:
+            found.append(vault.count_by_product())
+
+    starting = threading.Thread(target=start)
+    with rows(tmp_path) as connection:
+        connection.execute("BEGIN IMMEDIATE")
+        starting.start()
+        starting.join(1)
+        assert starting.is_alive()
+        connection.execute("ROLLBACK")
+        starting.join(20)
+    assert found == [{"city": 1, "seaside": 1}]
+
+
 @each_version
 @pytest.mark.parametrize("at", ["keyring:begun", "keyring:written", "keyring:committed"])
 def test_p24_killed_while_it_adds_keys_an_older_vault_opens_again(
