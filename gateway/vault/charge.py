@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from gateway.secret import Secret
-from gateway.vault.entries import stamp, unstamp
+from gateway.vault.entries import stamp, stamp_or_none, unstamp, unstamp_or_none
 from gateway.vault.envelope import Sealer, place
 
 COLUMNS: Final = (
@@ -112,8 +112,8 @@ def seal(sealer: Sealer, one: OpenCharge) -> tuple[Any, ...]:
         row.amount, row.currency, row.initiator, row.exemption, row.capture_now, row.processor,
         stamp(row.created), stamp(row.changed), row.state.value, row.processor_id,
         row.has_network_id, row.captured, row.refunded, row.operation, row.asked,
-        None if row.before is None else row.before.value, row.attempt, _stamp(row.sent),
-        _stamp(row.lease), _stamp(row.challenge_ends), _stamp(row.look_due), row.look_tries, sealed,
+        None if row.before is None else row.before.value, row.attempt, stamp_or_none(row.sent),
+        stamp_or_none(row.lease), stamp_or_none(row.challenge_ends), stamp_or_none(row.look_due), row.look_tries, sealed,
     )  # fmt: skip
 
 
@@ -155,10 +155,10 @@ def read_row(values: tuple[Any, ...]) -> Charge:
         asked=asked,
         before=None if before is None else ChargeState(before),
         attempt=attempt,
-        sent=_unstamp(sent),
-        lease=_unstamp(lease),
-        challenge_ends=_unstamp(ends),
-        look_due=_unstamp(due),
+        sent=unstamp_or_none(sent),
+        lease=unstamp_or_none(lease),
+        challenge_ends=unstamp_or_none(ends),
+        look_due=unstamp_or_none(due),
         look_tries=tries,
     )
 
@@ -167,11 +167,3 @@ def _place(row: Charge) -> bytes:
     said = [row.id, row.client, row.reference, row.processor, row.amount, row.currency]
     named = json.dumps(said).encode("ascii")
     return place("charge", row.product, row.iduser, test=row.test, row=named)
-
-
-def _stamp(at: datetime | None) -> str | None:
-    return None if at is None else stamp(at)
-
-
-def _unstamp(text: str | None) -> datetime | None:
-    return None if text is None else unstamp(text)

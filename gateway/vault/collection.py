@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from gateway.secret import Secret
-from gateway.vault.entries import stamp, unstamp
+from gateway.vault.entries import stamp, stamp_or_none, unstamp, unstamp_or_none
 from gateway.vault.envelope import Sealer, place
 
 COLUMNS: Final = (
@@ -127,10 +127,10 @@ def seal(sealer: Sealer, one: OpenCollection) -> tuple[Any, ...]:
     return (
         row.id, row.client, row.key, row.product, row.test, row.iduser, row.booking,
         row.reference, row.amount, row.currency, row.initiator, row.exemption, row.language,
-        row.link_hours, row.recapture_hours, _stamp(row.until), stamp(row.created),
-        stamp(row.changed), row.state.value, row.step.value, _stamp(row.step_ends),
-        stamp(row.not_before), row.charges, row.tries, row.collected, _stamp(row.stop_asked),
-        row.link, row.recapture, _stamp(row.due), sealed,
+        row.link_hours, row.recapture_hours, stamp_or_none(row.until), stamp(row.created),
+        stamp(row.changed), row.state.value, row.step.value, stamp_or_none(row.step_ends),
+        stamp(row.not_before), row.charges, row.tries, row.collected, stamp_or_none(row.stop_asked),
+        row.link, row.recapture, stamp_or_none(row.due), sealed,
     )  # fmt: skip
 
 
@@ -162,20 +162,20 @@ def _row(values: tuple[Any, ...]) -> Collection:
         language=language,
         link_hours=link_hours,
         recapture_hours=recapture_hours,
-        until=_unstamp(until),
+        until=unstamp_or_none(until),
         created=unstamp(created),
         changed=unstamp(changed),
         not_before=unstamp(not_before),
         state=CollectionState(state),
         step=CollectionStep(step),
-        step_ends=_unstamp(step_ends),
+        step_ends=unstamp_or_none(step_ends),
         charges=charges,
         tries=tries,
         collected=collected,
-        stop_asked=_unstamp(stop_asked),
+        stop_asked=unstamp_or_none(stop_asked),
         link=link,
         recapture=recapture,
-        due=_unstamp(due),
+        due=unstamp_or_none(due),
     )
 
 
@@ -183,11 +183,3 @@ def _place(row: Collection) -> bytes:
     said = [row.id, row.client, row.reference, row.amount, row.currency]
     named = json.dumps(said).encode("ascii")
     return place("collection", row.product, row.iduser, test=row.test, row=named)
-
-
-def _stamp(at: datetime | None) -> str | None:
-    return None if at is None else stamp(at)
-
-
-def _unstamp(text: str | None) -> datetime | None:
-    return None if text is None else unstamp(text)

@@ -32,6 +32,16 @@ def unstamp(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
 
+def stamp_or_none(at: datetime | None) -> str | None:
+    """The same for a time that may be missing."""
+    return None if at is None else stamp(at)
+
+
+def unstamp_or_none(text: str | None) -> datetime | None:
+    """Reads back what `stamp_or_none` wrote."""
+    return None if text is None else unstamp(text)
+
+
 def append(
     connection: Connection, entries: Sequence[Entry], idusers: Sequence[int | None] = ()
 ) -> None:

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from gateway.audit import Action, Entry, Outcome
-from gateway.vault.entries import append, stamp, unstamp
+from gateway.vault.entries import append, stamp, stamp_or_none, unstamp, unstamp_or_none
 from gateway.vault.model import KeyRow
 from gateway.vault.sqlite import Connection, Database, Step, no_step
 
@@ -35,8 +35,8 @@ class KeyTable:
         """Adds a key. Raises Taken when its id is there already."""
         values = (
             row.id, row.name, row.client, row.hash, _write(row.scopes), _write(row.products),
-            _write(row.networks), stamp(row.created), _stamp(row.expires), _stamp(row.revoked),
-            _stamp(row.last_used),
+            _write(row.networks), stamp(row.created), stamp_or_none(row.expires), stamp_or_none(row.revoked),
+            stamp_or_none(row.last_used),
         )  # fmt: skip
         marks = ", ".join("?" * len(values))
 
@@ -101,14 +101,6 @@ def _entry(action: Action, at: datetime, client: str, id: str, origin: str) -> E
     )
 
 
-def _stamp(at: datetime | None) -> str | None:
-    return None if at is None else stamp(at)
-
-
-def _unstamp(text: str | None) -> datetime | None:
-    return None if text is None else unstamp(text)
-
-
 def _write(values: Sequence[str]) -> str:
     return json.dumps(list(values))
 
@@ -124,7 +116,7 @@ def _read(row: tuple[Any, ...]) -> KeyRow:  # Any: the columns' types, as the sc
         products=tuple(json.loads(products)),
         networks=tuple(json.loads(networks)),
         created=unstamp(created),
-        expires=_unstamp(expires),
-        revoked=_unstamp(revoked),
-        last_used=_unstamp(used),
+        expires=unstamp_or_none(expires),
+        revoked=unstamp_or_none(revoked),
+        last_used=unstamp_or_none(used),
     )

@@ -15,7 +15,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from gateway.secret import Secret
-from gateway.vault.entries import stamp, unstamp
+from gateway.vault.entries import stamp, stamp_or_none, unstamp, unstamp_or_none
 from gateway.vault.envelope import Sealer, place
 
 COLUMNS: Final = (
@@ -78,7 +78,7 @@ def seal(sealer: Sealer, one: OpenRecapture) -> tuple[Any, ...]:
         row.id, row.client, row.system, row.itinerary, row.event_id, row.state.value,
         stamp(row.created), stamp(row.changed), stamp(row.failed), stamp(row.link_expires),
         stamp(row.link_ends), stamp(row.may_cancel), row.has_link, row.successor,
-        _stamp(row.told), _stamp(row.tell_due), row.tell_tries, _stamp(row.look_due),
+        stamp_or_none(row.told), stamp_or_none(row.tell_due), row.tell_tries, stamp_or_none(row.look_due),
         row.look_tries, sealed,
     )  # fmt: skip
 
@@ -110,10 +110,10 @@ def read_row(values: tuple[Any, ...]) -> Recapture:
         may_cancel=unstamp(cancel),
         has_link=bool(has_link),
         successor=successor,
-        told=_unstamp(told),
-        tell_due=_unstamp(tell_due),
+        told=unstamp_or_none(told),
+        tell_due=unstamp_or_none(tell_due),
         tell_tries=tell_tries,
-        look_due=_unstamp(look_due),
+        look_due=unstamp_or_none(look_due),
         look_tries=look_tries,
     )
 
@@ -121,11 +121,3 @@ def read_row(values: tuple[Any, ...]) -> Recapture:
 def _place(row: Recapture) -> bytes:
     named = json.dumps([row.id, row.client, row.system, row.itinerary]).encode("ascii")
     return place("recapture", "", 0, test=False, row=named)
-
-
-def _stamp(at: datetime | None) -> str | None:
-    return None if at is None else stamp(at)
-
-
-def _unstamp(text: str | None) -> datetime | None:
-    return None if text is None else unstamp(text)
