@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.sabotage import (
     access,
+    answers,
     cards,
     charges,
     clear_data,
@@ -24,6 +25,7 @@ BREAKAGES: tuple[Breakage, ...] = (
     *clear_data.BREAKAGES,
     *messages.BREAKAGES,
     *vault.BREAKAGES,
+    *answers.BREAKAGES,
     *access.BREAKAGES,
     *control.BREAKAGES,
     *cards.BREAKAGES,

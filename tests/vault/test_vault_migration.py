@@ -12,7 +12,7 @@ import pytest
 
 from gateway.cards.token import parse_alias
 from gateway.errors import ConfigurationError
-from gateway.vault import kek
+from gateway.vault import kek, sqlite
 from gateway.vault.keyring import Purpose
 from gateway.vault.model import Wanted
 from gateway.vault.service import Vault
@@ -32,6 +32,7 @@ from tests.vault.makers import (
     pan,
     rows,
 )
+from tests.vault.test_vault_sqlite import unavailable
 
 
 class Old:
@@ -245,3 +246,61 @@ def test_a_gateway_of_version_4_goes_on_beside_this_one(tmp_path: Path) -> None:
             )
         found = {row.exchange: (row.failed, row.failures) for row in listed(vault)}
     assert found == {"exchange-1": (0, ()), "exchange-old": (0, ())}
+
+
+# --- the steps themselves -------------------------------------------------------------------------
+
+
+def version(directory: Path) -> list[tuple]:
+    with rows(directory) as connection:
+        return connection.execute("SELECT version FROM schema_version ORDER BY version").fetchall()
+
+
+def test_a_newer_schema_is_refused_by_name(tmp_path: Path) -> None:
+    with opened(tmp_path):
+        pass
+    with rows(tmp_path) as connection:
+        connection.execute("INSERT INTO schema_version VALUES (9999, '')")
+    with pytest.raises(ConfigurationError, match="newer version"):
+        open_vault(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "statement", ["CREATE TABLE someone_elses (x)", "PRAGMA application_id = 5"]
+)
+def test_another_programs_database_is_refused_and_left_as_it_was(tmp_path, statement) -> None:
+    (tmp_path / "state").mkdir()
+    with rows(tmp_path) as connection:
+        connection.execute(statement)
+    with pytest.raises(ConfigurationError, match="not a vault"):
+        open_vault(tmp_path)
+    with rows(tmp_path) as connection:
+        tables = connection.execute("SELECT name FROM sqlite_schema").fetchall()
+    assert tables in ([], [("someone_elses",)])
+
+
+def test_a_migration_is_all_or_nothing_and_made_once(tmp_path: Path, monkeypatch) -> None:
+    steps = sqlite.migrations()
+    with opened(tmp_path) as vault:
+        (kept,) = keep(vault, new())
+    assert version(tmp_path) == [(number,) for number, _ in steps]
+    newest = steps[-1][0] + 1
+    more = "CREATE TABLE further (x TEXT) STRICT;\nALTER TABLE card ADD COLUMN note TEXT;\n"
+    monkeypatch.setattr(sqlite, "migrations", lambda: [*steps, (newest, more + "NONSENSE;\n")])
+    unavailable(lambda: open_vault(tmp_path))
+    assert version(tmp_path) == [(number,) for number, _ in steps]
+    with rows(tmp_path) as connection:
+        assert not connection.execute(
+            "SELECT 1 FROM sqlite_schema WHERE name = 'further'"
+        ).fetchall()
+    monkeypatch.setattr(sqlite, "migrations", lambda: [*steps, (newest, more)])
+    for _ in range(2):
+        with opened(tmp_path) as vault:
+            assert find(vault, kept.token) is not None
+    assert version(tmp_path)[-1] == (newest,)
+
+
+def test_the_migrations_are_numbered_without_a_gap() -> None:
+    assert [number for number, _ in sqlite.migrations()] == list(
+        range(1, len(sqlite.migrations()) + 1)
+    )
