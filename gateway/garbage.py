@@ -27,18 +27,26 @@ class Garbage:
     def __init__(self, clock: Callable[[], float] = monotonic) -> None:
         self._clock = clock
         self._held = 0
+        self._froze = False
         self._last = self._last_full = clock()
 
     def take_over(self) -> None:
-        """To be called once everything is built: what lives for good is never looked at again."""
+        """To be called once everything is built: what lives for good is never looked at again.
+
+        Where somebody froze before us, we are a guest in its process, and leave that to it.
+        """
         gc.collect()
-        gc.freeze()
+        self._froze = gc.get_freeze_count() == 0
+        if self._froze:
+            gc.freeze()
         gc.disable()
 
     def give_back(self) -> None:
         """Undoes `take_over`."""
         gc.enable()
-        gc.unfreeze()
+        if self._froze:
+            gc.unfreeze()
+            self._froze = False
 
     @contextmanager
     def held_off(self) -> Iterator[None]:

@@ -10,6 +10,7 @@ import gc
 from collections import Counter
 
 import pytest
+from fastapi.dependencies import models
 from hypothesis import settings
 
 from tests.browser import Browser, why_not
@@ -36,6 +37,16 @@ def pytest_collection_finish():
     at everything there is: a quarter of a second each time."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(autouse=True)
+def forgotten():
+    """FastAPI keeps what it was asked about each function: of a gateway's that stopped, all of it. The
+    next one to start would look through hundreds of them."""
+    yield
+    for kept in vars(models).values():
+        if hasattr(kept, "cache_clear"):
+            kept.cache_clear()
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
-import gc
 import io
 import os
 import socket
@@ -18,7 +17,6 @@ import threading
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from unittest import mock
 from xml.sax.saxutils import escape
 
 import requests
@@ -202,14 +200,10 @@ class Running:
             log.configure("debug", _LOG)
             self.loop = LoopThread()
             self.worker = Worker(self.config)
-        # A process of tests has frozen what it is made of (conftest.py), and does not thaw it with
-        # each gateway that stops; nor is what a gateway leaves behind frozen with the next.
-        with mock.patch.object(gc, "freeze"):
-            self.addresses = self.loop.call(self.worker.start())
+        self.addresses = self.loop.call(self.worker.start())
 
     def stop(self, grace=2.0):
-        with mock.patch.object(gc, "unfreeze"):
-            self.loop.call(self.worker.stop(grace))
+        self.loop.call(self.worker.stop(grace))
         self.loop.stop()
 
     # --- how it is reached ------------------------------------------------------------------------

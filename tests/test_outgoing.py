@@ -210,3 +210,9 @@ def test_what_httpcore_would_wrap_is_tls_with_the_hosts_name_already(ca):
     for name in ("a.test", "b.test", None):
         with pytest.raises(UpstreamUntrusted):
             asyncio.run(stream.start_tls(ssl.create_default_context(), name))
+
+
+def test_no_call_reads_the_systems_authorities(ca, monkeypatch):
+    monkeypatch.setattr(ssl, "create_default_context", lambda *_, **__: pytest.fail("20 ms a call"))
+    reply = b"HTTP/1.1 204 No Content\r\n\r\n"
+    assert asyncio.run(World(ca, upstream(ca, reply=lambda *_: reply)).call()).status == 204

@@ -8,6 +8,7 @@ import json
 import resource
 import socket
 import ssl
+import subprocess
 import sys
 import threading
 import time
@@ -312,3 +313,24 @@ def test_all_garbage_is_looked_at_only_when_nothing_is_in_hand(monkeypatch):
         assert collect(idle=False) == [1]  # big messages without a pause: not for good
     now[0] = 32.0 + 3600
     assert collect(idle=False) == [2]  # it was never idle
+
+
+def test_what_another_froze_stays_frozen():
+    """As in a process of tests, which freezes what it is made of (conftest.py)."""
+    froze = gc.get_freeze_count()
+    assert froze
+    guest = Garbage()
+    guest.take_over()
+    assert not gc.isenabled()
+    guest.give_back()
+    assert (gc.isenabled(), gc.get_freeze_count() > froze // 2) == (True, True)
+
+
+def test_what_it_froze_itself_is_thawed_again():
+    code = (
+        "import gc\nfrom gateway.garbage import Garbage\ngarbage = Garbage()\n"
+        "garbage.take_over()\nprint(gc.get_freeze_count() > 0, gc.isenabled())\n"
+        "garbage.give_back()\nprint(gc.get_freeze_count(), gc.isenabled())"
+    )
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert said.stdout.split() == ["True", "False", "0", "True"]
