@@ -15,10 +15,12 @@ from hypothesis import settings
 
 from tests.browser import Browser, why_not
 from tests.framing import Framing
+from tests.parsed import remember
 from tests.pki import Authority
 
 settings.register_profile("tests", deadline=None)
 settings.load_profile("tests")
+remember()
 
 
 def pytest_collection_modifyitems(items):

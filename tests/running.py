@@ -30,7 +30,6 @@ from gateway.config import load_config, read_config
 from gateway.sandbox.pull import read_request
 from gateway.sandbox.server import Sandbox, fixed_ports
 from gateway.worker import Worker
-from tests import parsed
 
 ROOT = Path(__file__).parent.parent
 HOTELS = (
@@ -192,14 +191,13 @@ class Running:
         self.config_file = directory / "gateway.yaml"
         settings = settings_for(sandbox, directory, **changes)
         self.config_file.write_text(yaml.safe_dump(settings, sort_keys=False), encoding="utf-8")
-        with parsed.once():
-            plain = read_config(self.config_file)
-            initialise(plain, plain.authority, [])
-            self.config = load_config(self.config_file)
-            self.logs = _LOG
-            log.configure("debug", _LOG)
-            self.loop = LoopThread()
-            self.worker = Worker(self.config)
+        plain = read_config(self.config_file)
+        initialise(plain, plain.authority, [])
+        self.config = load_config(self.config_file)
+        self.logs = _LOG
+        log.configure("debug", _LOG)
+        self.loop = LoopThread()
+        self.worker = Worker(self.config)
         self.addresses = self.loop.call(self.worker.start())
 
     def stop(self, grace=2.0):
