@@ -33,7 +33,7 @@ from gateway.pages.links import Links
 from gateway.processors.model import Challenge, Ended, Operation, Processor, Processors, Result
 from gateway.secret import Secret
 from gateway.vault.charge import Event, OpenCharge
-from gateway.vault.charge_changes import Also, Begin, Decision, Filter, Repeated
+from gateway.vault.charge_changes import Also, Begin, Decision, Filter, Refusal, Repeated
 from gateway.vault.idempotency import Once
 from gateway.vault.link import LinkKind
 from gateway.vault.links import new_secret
@@ -110,13 +110,13 @@ class Charges:
         intent = self._intent(who, form.operation, iduser=form.token.iduser)
         product = await self._table.product_of(wanted)
         if product is None:
-            raise await self._refused(intent, TokenUnknown())
+            return await self._refused(intent, TokenUnknown(), reply)
         intent = replace(intent, product=product)
         processor = self._processors.of(product)
         if processor is None:
-            raise await self._refused(intent, ProcessorNotConfigured())
+            return await self._refused(intent, ProcessorNotConfigured(), reply)
         if form.operation not in processor.operations:
-            raise await self._refused(intent, OperationNotSupported())
+            return await self._refused(intent, OperationNotSupported(), reply)
         new = New(
             id=new_id(),
             client=who.client,
@@ -154,7 +154,7 @@ class Charges:
         try:
             processor = self._processor(one, operation)
         except GatewayError as error:
-            raise await self._refused(intent, error) from None
+            return await self._refused(intent, error, reply)
         asked = Ask(operation, amount, intent, who.actor)
         begun = await self._table.change(
             id,
@@ -174,7 +174,7 @@ class Charges:
         try:
             processor = self._processor(one, Operation.LOOK)
         except GatewayError as error:
-            raise await self._refused(intent, error) from None
+            return await self._refused(intent, error, reply)
         begun = await self._table.change(
             id,
             lambda current, now: outcomes.looked_for(current, intent, now),
@@ -354,8 +354,12 @@ class Charges:
     def _repeated(self, intent: Entry) -> Entry:
         return replace(intent, outcome=Outcome.DONE, detail="repeated")
 
-    async def _refused(self, intent: Entry, error: GatewayError) -> GatewayError:
-        """The refusal, once it is in the audit."""
+    async def _refused(self, intent: Entry, error: GatewayError, reply: Reply) -> bytes:
+        """What the same request was answered before, whatever was forgotten or taken from gateway.yaml
+        since: what it did was done. Else raises `error`, once it is in the audit.
+        """
         refused = replace(intent, outcome=Outcome.REFUSED, detail=error.code)
-        await self._vault.record([refused])
-        return error
+        before = await self._table.refuse(
+            Refusal(error, [refused]), reply.once, self._repeated(intent)
+        )
+        return await self._again(before, reply)

@@ -88,7 +88,7 @@ class Collections:
         clock: Callable[[], datetime],
         woken: Callable[[], None],
     ) -> None:
-        self._vault, self._table, self._processors = vault, vault.collections, processors
+        self._table, self._processors = vault.collections, processors
         self._links, self._steps, self._offers = links, steps, offers
         self._clock, self._woken = clock, woken
 
@@ -101,14 +101,15 @@ class Collections:
         wanted = Wanted(form.token, who.products)
         entry = replace(who.entry, action=Action.COLLECT, iduser=form.token.iduser)
         product = await self._table.product_of(wanted)
-        if product is None:
-            raise await self._refused(entry, TokenUnknown())
-        entry = replace(entry, product=product)
-        refusal = self._refusal(product, form)
-        if refusal is not None:
-            raise await self._refused(entry, refusal)
+        refusal = TokenUnknown() if product is None else self._refusal(product, form)
+        entry = replace(entry, product=product or "")
 
+        # Whatever refuses it does so here: a request that is repeated was answered before.
         def decide(facts: CollectionFacts, now: datetime) -> CollectionChange | GatewayError:
+            if refusal is not None:
+                return refusal
+            if form.until is not None and form.until <= now:
+                return RequestInvalid([{"in": "body", "name": "until", "problem": "too_early"}])
             if facts.product != product:  # it was forgotten meanwhile
                 return TokenUnknown()
             if facts.reference_taken:
@@ -221,12 +222,6 @@ class Collections:
             entries=[replace(entry, outcome=Outcome.DONE, subject=id)],
             notices=[notice(row, said, None)],
         )
-
-    async def _refused(self, entry: Entry, error: GatewayError) -> GatewayError:
-        """The refusal, once it is in the audit."""
-        refused = replace(entry, outcome=Outcome.REFUSED, detail=error.code)
-        await self._vault.record([refused])
-        return error
 
 
 def _may_see(who: Who, one: OpenCollection) -> bool:

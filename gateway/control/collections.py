@@ -90,7 +90,7 @@ class CollectionCalls:
         except TokensGuessed as refusal:
             self._metrics.refused.labels(refusal.code).inc()
             raise
-        form, said = read_collection(await request.body(), self._clock())
+        form, said = read_collection(await request.body())
         who = self._who(caller)
         if form is None:
             raise await self._guessed(who, tell=True)

@@ -81,15 +81,16 @@ class _Fields(ChargeFields):
         """What is said of a step."""
         return set(self.of(f"steps.{name}", known))
 
-    def after(self, path: str, at: datetime | None, earliest: datetime) -> None:
-        """Notes a time that is none of the future's."""
-        if at is not None and at <= earliest:
+    def after(self, path: str, at: datetime | None, earliest: datetime | None) -> None:
+        """Notes a time that does not come after another."""
+        if at is not None and earliest is not None and at <= earliest:
             self._note(path, "too_early")
 
 
-def read_collection(body: bytes, now: datetime) -> tuple[Form | None, bytes]:
+def read_collection(body: bytes) -> tuple[Form | None, bytes]:
     """The body of POST, and what an Idempotency-Key stands for. None: its token has not the form of
-    one. Raises RequestInvalid.
+    one. Raises RequestInvalid. Whether `until` is over already is not looked at: it was not when the
+    request was made that is repeated.
     """
     fields = _Fields(body)
     said = fields.of("", FIELDS)
@@ -118,7 +119,7 @@ def read_collection(body: bytes, now: datetime) -> tuple[Form | None, bytes]:
     if "recapture" in steps:
         asked = fields.step("recapture", {"hours"})
         recapture_hours = fields.hours("steps.recapture.hours") if "hours" in asked else HOURS
-    fields.after("until", until, now if not_before is None else max(now, not_before))
+    fields.after("until", until, not_before)
     fields.check()
     if token is None:
         return None, fields.canonical()

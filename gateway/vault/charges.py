@@ -157,6 +157,15 @@ class ChargeTable:
 
         return await self._write(name, work, once, repeated)
 
+    async def refuse(self, refusal: Refusal, once: Once | None, repeated: Entry) -> Repeated:
+        """What the same request was answered before; else raises what `refusal` says, its entries
+        being durable, or IdempotencyKeyReused.
+        """
+        before = await self._write("charge_refuse", lambda *_: refusal, once, repeated)
+        if not isinstance(before, Repeated):  # it refuses, or gives what was before
+            raise VaultUnavailable
+        return before
+
     async def claim(self, now: datetime, until: datetime) -> list[OpenCharge]:
         """Some of those that are to be looked for, each counted as tried once more. They are nobody
         else's before `until`, and due again then. One that is damaged keeps none of them waiting.

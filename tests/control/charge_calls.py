@@ -8,16 +8,19 @@ from contextlib import contextmanager
 from datetime import timedelta
 
 from gateway.access.clients import Access
+from gateway.audit import Action, Entry, Outcome
+from gateway.cards.token import parse_alias
 from gateway.charges import parts
 from gateway.config import Config
 from gateway.control.cards_guessing import Guessing
 from gateway.control.charges import ChargeCalls
 from gateway.metrics import Metrics
+from gateway.vault.model import Wanted
 from tests.access.fakes import Table
 from tests.charges.scripted import Only, Scripted
 from tests.control.card_calls import HOTELS, PRODUCTS, WINDOW
 from tests.control.serving import SETTINGS, serving
-from tests.vault.makers import Clock, booking, new, opened, rows
+from tests.vault.makers import NOON, Clock, booking, new, opened, rows
 
 CARD = "4539578763621486"
 
@@ -34,6 +37,12 @@ class Site:
     def token(self, digits=CARD, product="seaside", test=True, **more):
         card = new(digits, product=product, test=test, at=booking(**more))
         return asyncio.run(self.vault.keep([card]))[0].token.alias
+
+    def forget(self, token):
+        """Erases the card, as a client that needs it no more."""
+        entry = Entry(NOON, "x-1", Action.FORGET, Outcome.INTENT)
+        wanted = Wanted(parse_alias(token), frozenset({"seaside", "hilltop"}))
+        asyncio.run(self.vault.cards.forget(wanted, entry, None))
 
     def call(self, method, path="", key=None, once=None, **more):
         headers = {"Idempotency-Key": once} if once is not None else {}

@@ -240,6 +240,28 @@ def test_a_request_that_is_repeated_is_answered_the_same_and_sent_once(charges):
     assert len(charges.processor.sent("look")) == 1
 
 
+def test_p24_what_was_done_is_answered_the_same_whatever_is_gone_since(charges, monkeypatch):
+    """Else a client whose answer was lost takes it for not done, and charges the guest again."""
+    token = charges.token()
+    said = charges.said(token)
+    first = charges.post(said=said, once="k")
+    refund = (f"/{first.json()['id']}/refund", {"amount": 100})
+    charges.processor.say("refund", "refunded")
+    back = charges.post(*refund, once="r")
+    assert back.json()["refunded"] == 100
+    charges.forget(token)
+    assert charges.post(said=said, once="k").content == first.content
+    monkeypatch.setattr(charges.processor, "operations", frozenset())
+    assert charges.post(said=said, once="k").content == first.content
+    assert charges.post(*refund, once="r").content == back.content
+    assert [name for name, _ in charges.processor.sent()] == ["debit", "refund"]
+    # What another request says was never answered.
+    assert refused(charges.post(said=said, once="n"), 422, "token_unknown")
+    other = charges.post(said=said | {"amount": 5}, once="k")
+    assert refused(other, 422, "idempotency_key_reused")
+    assert ("charge", "done", "repeated") in charges.audit()
+
+
 def test_two_at_once_with_one_key_and_two_with_none(charges):
     held, go = threading.Event(), threading.Event()
 

@@ -115,6 +115,19 @@ def test_a_request_that_counts_once(collections):
     assert refused(collections.post(said=said), 409, "reference_taken")
 
 
+def test_p24_what_was_begun_is_answered_the_same_whatever_is_gone_since(collections):
+    token = collections.token()
+    said = collections.said(token, until=at(hours=1))
+    first = collections.post(said=said, once="k")
+    assert first.status_code == 201
+    collections.later(hours=2)
+    assert collections.post(said=said, once="k").content == first.content
+    collections.forget(token)
+    assert collections.post(said=said, once="k").content == first.content
+    assert refused(collections.post(said=said, once="n"), 422, "token_unknown")
+    assert collections.count_of("collection") == 1
+
+
 @pytest.mark.parametrize(
     "more, name, problem",
     [

@@ -125,6 +125,14 @@ BREAKAGES = (
         SERVICE,
     ),
     Breakage(
+        "answer a repeated request by what is gone since it was done",
+        "P24",
+        "gateway/charges/service.py",
+        "            Refusal(error, [refused]), reply.once, self._repeated(intent)",
+        "            Refusal(error, [refused]), None, self._repeated(intent)",
+        CALLS,
+    ),
+    Breakage(
         "show a charge to another client",
         "P28",
         "gateway/charges/service.py",

@@ -149,6 +149,15 @@ BREAKAGES = (
         SERVICE,
     ),
     Breakage(
+        "answer a repeated collection by what is gone since it was begun",
+        "P24",
+        "gateway/collections/service.py",
+        "        refusal = TokenUnknown() if product is None else self._refusal(product, form)\n",
+        "        refusal = TokenUnknown() if product is None else self._refusal(product, form)\n"
+        "        if refusal is not None:\n            raise refusal\n",
+        CALLS,
+    ),
+    Breakage(
         "let tokens be guessed as collections",
         "P28",
         "gateway/control/collections.py",
