@@ -12,6 +12,7 @@ from gateway.control.charges_form import (
     MOST,
     MOST_FIELDS,
     REFERENCE,
+    SECURITY_CODE,
     SETTLED,
 )
 from gateway.control.document import Responses, Schema, body, closed, refusals
@@ -58,7 +59,10 @@ FIELDS: Final[Schema] = {
     "extra": {
         "type": "object",
         "maxProperties": MOST_FIELDS,
-        "propertyNames": {"pattern": "^[a-z][a-z_]{0,38}[0-9]{0,2}$"},
+        "propertyNames": {
+            "pattern": "^[a-z][a-z_]{0,38}[0-9]{0,2}$",
+            "not": {"pattern": SECURITY_CODE},
+        },
         "additionalProperties": LINE,
     },
 }

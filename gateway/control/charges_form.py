@@ -37,6 +37,11 @@ REFERENCE: Final = r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}"
 LANGUAGE: Final = r"[a-z]{2,3}(-[A-Z]{2})?"
 # No digits but a few at the end: a name is told when its value is wrong.
 _KEY: Final = re.compile(r"[a-z][a-z_]{0,38}[0-9]{0,2}")
+# Nobody may keep a security code once it was used (PCI DSS 3.3.1), sealed or not; a charge is kept for good.
+SECURITY_CODE: Final = (
+    r"(^|_)(cav|cid|csc|cvc|cvd|cvn|cvv)(_|[0-9]|$)|security_?code|card_?code"
+    r"|verification_?(code|number|value)"
+)
 MOST_FIELDS: Final = 40
 LONGEST_URL: Final = 2048
 
@@ -104,12 +109,15 @@ class ChargeFields(Fields):
         if not all(_KEY.fullmatch(name) for name in said):
             self._note("extra", "unknown_field")
             return {}
+        for name in said:
+            if re.search(SECURITY_CODE, name):
+                self._note(f"extra.{name}", "security_code")
         return {name: self.text(f"extra.{name}") for name in said}
 
     def booked(self) -> Booking | None:
         """The booking that it is charged for."""
         said = self.of("booking", _BOOKING)
-        if not said:
+        if not isinstance(self._at("booking"), dict):
             return None
         return Booking(
             self.name("booking.system"),
