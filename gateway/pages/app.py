@@ -131,6 +131,8 @@ class _Pages:
         link = None if kind is None else await self._table.by_secret(secret)
         if kind is None or link is None or link.row.kind is not kind.kind:
             return None, None
+        if not self._site.has(link.row.product):
+            return None, None
         request.state.link = link
         return kind, link
 

@@ -68,6 +68,10 @@ class Site:
         )
         self._templates.globals["asset"] = assets.named
 
+    def has(self, product: str) -> bool:
+        """Whether the product has pages: a link may be older than what gateway.yaml says now."""
+        return product in self._faces
+
     def visit(self, link: OpenLink, secret: Secret[str], request: Request, origin: str) -> Visit:
         """What a page's code is given."""
         about, more = held(link)

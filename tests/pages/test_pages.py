@@ -99,6 +99,17 @@ def test_p35_unknown_used_expired_and_withdrawn_links_look_the_same(pages):
     assert "ask the hotel for a new link" in answers["used"].text
 
 
+def test_p35_a_link_of_a_product_that_has_no_pages_any_more_is_as_good_as_none(pages, monkeypatch):
+    """Whoever runs the gateway took them from gateway.yaml, and started it anew."""
+    _, open_ = pages.link()
+    token = pages.token(pages.get(open_).text)
+    unknown = pages.get("/c/" + "a" * 32)
+    monkeypatch.setattr(pages.parts.site, "_faces", {})
+    for answer in (pages.get(open_), pages.post(open_, token=token), pages.get(f"{open_}/back")):
+        assert (answer.status_code, answer.content) == (404, unknown.content)
+    assert not pages.echo.done
+
+
 def test_p35_every_answer_is_stored_nowhere_and_says_so(pages):
     _, url = pages.link()
     pages.echo.fails = None
