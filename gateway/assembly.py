@@ -162,7 +162,16 @@ class Assembly:
         )
         made = self.recaptures
         if made is not None:
-            calls.append(RecaptureCalls(made, self.access, clock).router)
+            calls.append(
+                RecaptureCalls(
+                    made,
+                    vault=self.vault,
+                    access=self.access,
+                    guessing=guessing,
+                    metrics=self.metrics,
+                    clock=clock,
+                ).router
+            )
         if self.pages is not None:
             captures = CaptureCalls(
                 links=self.pages.links,

@@ -215,6 +215,22 @@ def test_what_stands_before_a_card_is_told_and_nothing_leaves(pms, partner):
     assert refused.status_code == 200
 
 
+def test_p28_a_client_that_tries_too_many_tokens_is_blocked(start, partner):
+    pms = Pms(start(gateway={"limits": {"unknown_tokens": 3}}), partner)
+    pms.book(keep(pms.gateway, BAD))
+    (one,) = pms.waiting(state="pending")
+    mine = keep(pms.gateway, OTHER)
+    tried = [replace(mine, tokenuser=f"{n}" * 13) for n in range(4)]
+    codes = [pms.complete(one, token).json()["code"] for token in tried]
+    assert codes == ["token_unknown"] * 3 + ["tokens_guessed"]
+    refused = pms.complete(one, mine)
+    assert (refused.status_code, refused.json()["code"]) == (429, "tokens_guessed")
+    assert OTHER not in cards(pms.gateway)
+    entries = [one.entry for one in pms.gateway.worker._vault.entries()]
+    (blocked,) = [one for one in entries if one.action.value == "block"]
+    assert (blocked.client, blocked.detail) == ("pms", "tokens_guessed")
+
+
 def test_p16_a_card_that_is_typed_in_is_kept_as_a_token(pms, partner):
     gateway = pms.gateway
     pms.book(keep(gateway, BAD))
