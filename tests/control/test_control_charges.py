@@ -245,7 +245,7 @@ def test_a_request_that_is_repeated_is_answered_the_same_and_sent_once(charges):
     assert len(charges.processor.sent("look")) == 1
 
 
-def test_p24_what_was_done_is_answered_the_same_whatever_is_gone_since(charges, monkeypatch):
+def test_what_was_done_is_answered_the_same_whatever_is_gone_since(charges, monkeypatch):
     """Else a client whose answer was lost takes it for not done, and charges the guest again."""
     token = charges.token()
     said = charges.said(token)

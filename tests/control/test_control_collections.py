@@ -115,7 +115,7 @@ def test_a_request_that_counts_once(collections):
     assert refused(collections.post(said=said), 409, "reference_taken")
 
 
-def test_p24_what_was_begun_is_answered_the_same_whatever_is_gone_since(collections):
+def test_what_was_begun_is_answered_the_same_whatever_is_gone_since(collections):
     token = collections.token()
     said = collections.said(token, until=at(hours=1))
     first = collections.post(said=said, once="k")
