@@ -32,9 +32,13 @@ from gateway.vault.charge import Charge, ChargeState
 _FIRST: Final = timedelta(hours=14)  # ahead of UTC, where a day begins first
 _LAST: Final = timedelta(hours=12)  # behind it, where it ends last
 _LONG_PAST: Final = 2000  # what is before has no hours to be counted back
-_BALANCE: Final = re.compile(
-    r"\s*(?:([A-Z]{3})\s*)?([0-9]{1,12}(?:\.[0-9]{1,4}|,[0-9]{1,2})?)\s*([A-Z]{3})?\s*"
+# Thousands may be parted where the decimals are too: of 1,234 alone nobody knows what it is. A card that
+# is overdrawn is good for nothing.
+_SUM: Final = (
+    r"-?(?:[0-9]{1,12}(?:\.[0-9]{1,4}|,[0-9]{1,2})?"
+    r"|[0-9]{1,3}(?:,[0-9]{3}){1,3}\.[0-9]{1,4}|[0-9]{1,3}(?:\.[0-9]{3}){1,3},[0-9]{1,4})"
 )
+BALANCE: Final = rf"(?:([A-Z]{{3}}) *)?({_SUM}) *([A-Z]{{3}})?"
 _NOTHING: Final = frozenset({ChargeState.DECLINED, ChargeState.EXPIRED, ChargeState.CANCELLED})
 _TAKEN: Final = frozenset({ChargeState.SUCCEEDED, ChargeState.REFUNDED, ChargeState.DISPUTED})
 
@@ -60,6 +64,11 @@ def refusal(
             if found is not None:
                 return found
     return None
+
+
+def is_sum(balance: str) -> bool:
+    """Whether anybody can read it: a balance that is none is not checked."""
+    return _read(balance) is not None
 
 
 def opens(bookings: Iterable[Booking], zone: tzinfo | None) -> datetime | None:
@@ -92,7 +101,7 @@ def _days(asked: Asked) -> tuple[date, date]:
 def _balance(
     virtual: Virtual, asked: Asked, earlier: tuple[Charge, ...]
 ) -> type[GatewayError] | None:
-    read = None if virtual.balance is None else _BALANCE.fullmatch(virtual.balance)
+    read = None if virtual.balance is None else _read(virtual.balance)
     named = [read[1], read[3]] if read else []
     currency = virtual.currency or next((code for code in named if code in EXPONENTS), None)
     since = virtual.balance_at
@@ -103,9 +112,22 @@ def _balance(
         return BalanceInOtherCurrency
     if read is None:
         return None
-    good_for = int(Decimal(read[2].replace(",", ".")).scaleb(EXPONENTS[asked.currency]))
+    good_for = int(_decimal(read[2]).scaleb(EXPONENTS[asked.currency]))
     used = sum(_used(one) for one in counted if one.currency == asked.currency)
     return BalanceTooLow if used + asked.amount > good_for else None
+
+
+def _read(balance: str) -> re.Match[str] | None:
+    return re.fullmatch(BALANCE, " ".join(balance.split()))
+
+
+def _decimal(text: str) -> Decimal:
+    """The last dot or comma parts the decimals; whatever stands before it parts thousands."""
+    mark = max(text.rfind("."), text.rfind(","))
+    if mark < 0:
+        return Decimal(text)
+    whole = text[:mark].replace(",", "").replace(".", "")
+    return Decimal(f"{whole}.{text[mark + 1 :]}")
 
 
 def _used(charge: Charge) -> int:

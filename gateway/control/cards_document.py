@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from gateway.charges.virtual import BALANCE
 from gateway.config_values import NAME
 from gateway.control.cards_form import LONGEST
 from gateway.control.document import CODE, MONTH, YEAR, Schema, body, closed
@@ -24,7 +25,7 @@ CURRENCY: Final[Schema] = {"type": "string", "enum": sorted(EXPONENTS), "descrip
 _VIRTUAL: Final = {
     "active_from": DATE,
     "active_until": DATE,
-    "balance": LINE,
+    "balance": LINE | {"pattern": f"^{BALANCE}$"},
     "currency": CURRENCY,
 }
 _BOOKING: Final = {

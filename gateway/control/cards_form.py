@@ -23,6 +23,7 @@ from gateway.cards.card import Booking, Card, Virtual
 from gateway.cards.expiry import Expiry
 from gateway.cards.pan import digits_of
 from gateway.cards.scan import find_cards
+from gateway.charges.virtual import is_sum
 from gateway.config_values import parse_name
 from gateway.errors import MessageMalformed, RequestInvalid
 from gateway.processors.currency import EXPONENTS
@@ -203,13 +204,7 @@ class Fields:
         virtual = None
         if "virtual" in said:
             stated = self.of("booking.virtual", _VIRTUAL)
-            balance = self.text("booking.virtual.balance") if "balance" in stated else None
-            virtual = Virtual(
-                self._date("booking.virtual.active_from") if "active_from" in stated else None,
-                self._date("booking.virtual.active_until") if "active_until" in stated else None,
-                balance,
-                self.currency("booking.virtual.currency") if "currency" in stated else None,
-            )
+            virtual = self._virtual(stated)
         booking = Booking(self.name("booking.system"), virtual=virtual)
         if "hotel" in said:
             booking = replace(booking, hotel=self.text("booking.hotel"))
@@ -218,6 +213,19 @@ class Fields:
         if "departure" in said:
             booking = replace(booking, departure=self._date("booking.departure"))
         return booking
+
+    def _virtual(self, stated: Mapping[str, Json]) -> Virtual:
+        """What is not understood here would not be checked when the card is charged."""
+        at = "booking.virtual."
+        first = self._date(f"{at}active_from") if "active_from" in stated else None
+        last = self._date(f"{at}active_until") if "active_until" in stated else None
+        if first is not None and last is not None and last < first:
+            self._note(f"{at}active_until", "before_active_from")
+        balance = self.text(f"{at}balance") if "balance" in stated else None
+        if balance and not is_sum(balance):
+            self._note(f"{at}balance", "not_a_sum")
+        currency = self.currency(f"{at}currency") if "currency" in stated else None
+        return Virtual(first, last, balance, currency)
 
     def _date(self, path: str) -> date | None:
         value = self._at(path)

@@ -77,6 +77,12 @@ def test_a_day_begins_when_it_begins_at_the_hotel(tmp_path, zone, at, refusal):
         ("1.500", "KWD", 1500, "KWD", None),
         ("1.500", "KWD", 1501, "KWD", BalanceTooLow),
         ("0.00", "EUR", 1, "EUR", BalanceTooLow),
+        ("-10.00", "EUR", 1, "EUR", BalanceTooLow),
+        ("1,234.50", "EUR", 123450, "EUR", None),
+        ("1,234.50", "EUR", 123451, "EUR", BalanceTooLow),
+        ("EUR 1.234.567,8", None, 123456780, "EUR", None),
+        ("EUR 1.234.567,8", None, 123456781, "EUR", BalanceTooLow),
+        ("1,234", "EUR", 10**9, "EUR", None),  # which of the two nobody knows
         ("about ten", None, 10**9, "EUR", None),  # nobody can read it
         (None, None, 10**9, "EUR", None),
     ],

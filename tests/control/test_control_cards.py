@@ -317,6 +317,13 @@ WRONG = [
     ({"booking": {"system": "own", "departure": "20260401"}}, "booking.departure", "not_a_date"),
     ({"booking": {"system": "own", "virtual": {"active_from": "x"}}}, "booking.virtual.active_from", "not_a_date"),
     ({"booking": {"system": "own", "virtual": {"balance": CANARY}}}, "booking.virtual.balance", "card_number"),
+    ({"booking": {"system": "own", "virtual": {"balance": "about ten"}}}, "booking.virtual.balance", "not_a_sum"),
+    ({"booking": {"system": "own", "virtual": {"balance": "1,234"}}}, "booking.virtual.balance", "not_a_sum"),
+    (
+        {"booking": {"system": "own", "virtual": {"active_from": "2026-12-01", "active_until": "2026-01-12"}}},
+        "booking.virtual.active_until",
+        "before_active_from",
+    ),
     ({"booking": {"system": "own", CANARY: 1}}, "booking", "unknown_field"),
     ({CANARY: CANARY}, "", "unknown_field"),
 ]  # fmt: skip

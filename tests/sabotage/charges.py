@@ -117,6 +117,14 @@ BREAKAGES = (
         VIRTUAL,
     ),
     Breakage(
+        "take a card that is overdrawn for one whose balance nobody knows",
+        "P24",
+        "gateway/charges/virtual.py",
+        '    r"-?(?:[0-9]{1,12}',
+        '    r"(?:[0-9]{1,12}',
+        VIRTUAL,
+    ),
+    Breakage(
         "charge another product's card",
         "P06",
         "gateway/vault/charge_facts.py",
