@@ -13,7 +13,7 @@ from typing import Final
 from fastapi import APIRouter, Depends, FastAPI, Security
 
 from gateway.access.clients import Access
-from gateway.control import caller, document, problems
+from gateway.control import caller, document, problems, query
 from gateway.control.border import Border
 
 PREFIX: Final = "/v1"
@@ -25,7 +25,8 @@ def mount(app: FastAPI, access: Access, parts: Iterable[APIRouter]) -> FastAPI:
     problems.install(app)
     document.install(app)
     app.add_middleware(Border)
-    asked = [Depends(caller.authenticated), *(Security(scheme) for scheme in caller.SCHEMES)]
+    schemes = [Security(scheme) for scheme in caller.SCHEMES]
+    asked = [Depends(caller.authenticated), *schemes, Depends(query.known)]
     for part in parts:
         app.include_router(part, prefix=PREFIX, dependencies=asked)
     return app

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
@@ -122,11 +122,22 @@ def methods_at(app: FastAPI, path: str) -> str:
     """What `path` takes, as the header Allow has it; empty where the document has no such path.
     (Starlette knows of one route at a time.)
     """
+    return ", ".join(sorted(method.upper() for method in _operations_at(app, path)))
+
+
+def query_at(app: FastAPI, path: str, method: str) -> dict[str, Schema]:
+    """The parameters of a call's query, by name, as the document has them."""
+    operation = _operations_at(app, path).get(method.lower(), {})
+    parameters = [one for one in operation.get("parameters", []) if one["in"] == "query"]
+    return {one["name"]: one["schema"] for one in parameters}
+
+
+def _operations_at(app: FastAPI, path: str) -> Mapping[str, Schema]:
     for template, operations in app.openapi()["paths"].items():
         pattern = "[^/]+".join(re.escape(part) for part in _PARAMETER.split(template))
         if re.fullmatch(pattern, path):
-            return ", ".join(sorted(method.upper() for method in operations))
-    return ""
+            return cast("Mapping[str, Schema]", operations)
+    return {}
 
 
 def _corrected(made: dict[str, Any]) -> dict[str, Any]:

@@ -344,6 +344,9 @@ def test_the_register_is_filtered_and_paged(charges):
         ("booking=RES-1", "system", "missing"),
         (f"reference=a+{CARD}", "reference", "string_pattern_mismatch"),
         (f"system=siteminder&booking={CARD}", "booking", "card_number"),
+        ("states=refunded", "", "unknown_parameter"),  # nothing would be filtered
+        (f"{CARD}=1", "", "unknown_parameter"),
+        ("reference=R-1&reference=R-2", "reference", "not_once"),
     ],
 )
 def test_p16_a_query_is_checked_and_not_repeated(charges, query, name, problem):
