@@ -9,7 +9,8 @@ PYTHON ?= $(shell .ci/find-python)
 BIN := $(VENV)/bin
 TESTS ?= tests
 PYTEST_ARGS ?=
-PROCESSES ?= 2
+# Two for each core, for half of its time a test waits; eight at most, each has a browser.
+PROCESSES ?= $(shell n=$$(getconf _NPROCESSORS_ONLN); echo $$((n > 4 ? 8 : 2 * n)))
 
 # Without compiled files each process of the tests compiles the gateway anew, and pytest its asserts.
 unexport PYTHONDONTWRITEBYTECODE
