@@ -56,7 +56,8 @@ def verify(
     context = ssl.create_default_context(cafile=None if ca is None else str(ca))
     try:
         with httpx.Client(verify=context, timeout=_SECONDS, trust_env=False) as client:
-            found = list(differences(_page(client, url), lambda one: _content(client, one)))
+            page, again = _page(client, url), _page(client, url)
+            found = list(differences(page, again, lambda one: _content(client, one)))
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         complain(
             f"The page could not be fetched: {type(error).__name__}.", "Check address and --ca."

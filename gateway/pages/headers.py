@@ -1,13 +1,17 @@
 """The headers of every answer of the pages' port.
 
 1. Nothing is stored, and a page's address, which holds its secret, is in no Referer.
-2. A page runs our scripts and styles, shows our images, and loads and sends nothing else anywhere. A
-   form goes to the page itself; behind it a browser may be sent to where the link says, no further.
+2. A page runs the scripts and styles that its own answer marked with a nonce, shows our images, and
+   loads and sends nothing else anywhere. What is smuggled into a page does not run, though it lies on
+   our own origin. A form goes to the page itself; behind it a browser may be sent to where the link
+   says, no further.
 3. Only the origins that the product lists may frame a page.
 """
 
 from __future__ import annotations
 
+import re
+import secrets
 from collections.abc import Mapping, Sequence
 from typing import Final
 
@@ -31,17 +35,31 @@ FIXED: Final = {
     "X-Robots-Tag": "noindex, nofollow",
 }
 HSTS: Final = "max-age=31536000"
+_NONCE_BYTES: Final = 16  # 128 bits, as Content Security Policy Level 3 (7.1) wants at least
+_NONCE: Final = re.compile(r"'nonce-([A-Za-z0-9_-]{22})'")  # so many bytes in base64url
 
 
-def policy(frame: Sequence[str], *, then: str | None = None) -> dict[str, str]:
-    """The headers of one page. `frame`: the origins that may frame it; `then`: the origin that a
-    browser is sent to behind its form, or a scheme, where nobody knows which.
+def new_nonce() -> str:
+    """The mark of one answer's own scripts and styles: of this answer alone, and not to be guessed."""
+    return secrets.token_urlsafe(_NONCE_BYTES)
+
+
+def nonce_in(source: str) -> str | None:
+    """The nonce that a source of a policy names; None: it is none, or not as long as ours."""
+    found = _NONCE.fullmatch(source)
+    return None if found is None else found[1]
+
+
+def policy(frame: Sequence[str], nonce: str, *, then: str | None = None) -> dict[str, str]:
+    """The headers of one page. `frame`: the origins that may frame it; `nonce`: what its scripts and
+    styles are marked with; `then`: the origin that a browser is sent to behind its form, or a scheme,
+    where nobody knows which.
     """
     forms = "'self'" if then is None else f"'self' {then}"
     directives = (
         "default-src 'none'",
-        "script-src 'self'",
-        "style-src 'self'",
+        f"script-src 'nonce-{nonce}'",
+        f"style-src 'nonce-{nonce}'",
         "img-src 'self'",
         f"form-action {forms}",
         "base-uri 'none'",
@@ -49,10 +67,7 @@ def policy(frame: Sequence[str], *, then: str | None = None) -> dict[str, str]:
         "require-trusted-types-for 'script'",
         "trusted-types 'none'",
     )
-    headers = {"Content-Security-Policy": "; ".join(directives)}
-    if frame:  # a site that isolates itself may frame it too
-        return headers | {"Cross-Origin-Resource-Policy": "cross-origin"}
-    return headers | {"X-Frame-Options": "DENY"}
+    return _headers(frame, directives)
 
 
 def foreign(frame: Sequence[str]) -> dict[str, str]:
@@ -71,7 +86,14 @@ def foreign(frame: Sequence[str]) -> dict[str, str]:
         "base-uri 'none'",
         _framed_by(frame),
     )
-    return policy(frame) | {"Content-Security-Policy": "; ".join(directives)}
+    return _headers(frame, directives)
+
+
+def _headers(frame: Sequence[str], directives: Sequence[str]) -> dict[str, str]:
+    headers = {"Content-Security-Policy": "; ".join(directives)}
+    if frame:  # a site that isolates itself may frame it too
+        return headers | {"Cross-Origin-Resource-Policy": "cross-origin"}
+    return headers | {"X-Frame-Options": "DENY"}
 
 
 def _framed_by(frame: Sequence[str]) -> str:

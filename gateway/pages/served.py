@@ -1,9 +1,10 @@
 """What a page that was really served holds, compared with what is installed (PCI DSS 11.6.1).
 
-    for difference in differences(page, fetch): …
+    for difference in differences(page, again, fetch): …
 
 A proxy, a CDN or whoever broke in may have changed it on the way: scripts that are not in the
-inventory or have another hash, anything else that runs or loads, headers that are weaker or gone.
+inventory or have another hash, anything else that runs or loads, headers that are weaker or gone. The
+page is fetched twice: a nonce that comes again, from a cache or on purpose, marks anybody's script.
 """
 
 from __future__ import annotations
@@ -15,10 +16,11 @@ from typing import Final
 from urllib.parse import urljoin
 
 from gateway.pages.assets import integrity_of, inventory, path_of
-from gateway.pages.headers import FIXED, policy
+from gateway.pages.headers import FIXED, new_nonce, nonce_in, policy
 
 # Of these a page may name more, which are the product's: who frames it, where its form leads.
 _OPEN: Final = {"frame-ancestors", "form-action"}
+_MARKED: Final = ("script-src", "style-src")  # of these it names its nonce and nothing else
 _LOADS: Final = {"iframe", "frame", "object", "embed", "applet", "base", "portal", "audio", "video"}
 
 
@@ -35,18 +37,23 @@ class Page:
 Fetch = Callable[[str], bytes | None]  # a URL's content; None: it was not answered with 200
 
 
-def differences(page: Page, fetch: Fetch) -> Iterator[str]:
-    """What is not as it is installed, each in a sentence."""
+def differences(page: Page, again: Page, fetch: Fetch) -> Iterator[str]:
+    """What is not as it is installed, each in a sentence. `again`: the same page, fetched once more."""
     if page.status >= 500:
         yield f"the page was answered with {page.status}"
     yield from _headers(page.headers)
+    nonce = _nonce(page)
+    if nonce is not None and nonce == _nonce(again):
+        yield "two answers have the same nonce: what is smuggled into a page could carry it"
     seen = _Seen()
     seen.feed(page.text)
     seen.close()
     yield from seen.foreign
     known = {path_of(one.name, one.integrity): one for one in inventory()}
-    for source, integrity in seen.loaded:
+    for source, integrity, mark in seen.loaded:
         listed = known.get(source)
+        if mark != nonce:
+            yield f"the page loads {source} without the nonce of its Content-Security-Policy"
         if listed is None:
             yield f"the page loads {source}, which is not in the inventory"
         elif integrity != listed.integrity:
@@ -76,7 +83,7 @@ def _headers(headers: Mapping[str, str]) -> Iterator[str]:
 
 
 def _policy(value: str) -> Iterator[str]:
-    wanted = _directives(policy(())["Content-Security-Policy"])
+    wanted = _directives(policy((), new_nonce())["Content-Security-Policy"])
     found = _directives(value)
     for name in found.keys() - wanted.keys():
         yield f"Content-Security-Policy has `{name}` besides"
@@ -87,8 +94,19 @@ def _policy(value: str) -> Iterator[str]:
         elif name in _OPEN:
             if any("*" in source or source in {"http:", "https:"} for source in said):
                 yield f"Content-Security-Policy lets anyone in by `{name}`"
+        elif name in _MARKED:
+            if len(said) != 1 or nonce_in(said[0]) is None:
+                yield f"`{name}` of Content-Security-Policy is not one nonce of 128 bits alone"
         elif said != sources:
             yield f"`{name}` of Content-Security-Policy is not `{' '.join(sources)}`"
+
+    if found.get("style-src") != found.get("script-src"):
+        yield "`style-src` of Content-Security-Policy has another nonce than `script-src`"
+
+
+def _nonce(page: Page) -> str | None:
+    said = _directives(page.headers.get("content-security-policy", "")).get("script-src", [])
+    return nonce_in(said[0]) if len(said) == 1 else None
 
 
 def _directives(value: str) -> dict[str, list[str]]:
@@ -101,7 +119,7 @@ class _Seen(HTMLParser):
 
     def __init__(self) -> None:
         super().__init__()
-        self.loaded: list[tuple[str, str]] = []
+        self.loaded: list[tuple[str, str, str | None]] = []
         self.foreign: list[str] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -113,9 +131,9 @@ class _Seen(HTMLParser):
         if tag == "script" and "src" not in said:
             self.foreign.append("the page holds a script of its own")
         elif tag == "script":
-            self.loaded.append((said["src"], said.get("integrity", "")))
+            self.loaded.append((said["src"], said.get("integrity", ""), said.get("nonce")))
         elif tag == "link":
-            self.loaded.append((said.get("href", ""), said.get("integrity", "")))
+            self.loaded.append((said.get("href", ""), said.get("integrity", ""), said.get("nonce")))
         elif tag == "style" or tag in _LOADS:
             self.foreign.append(f"the page holds a <{tag}>")
         elif tag == "meta" and "http-equiv" in said:

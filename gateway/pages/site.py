@@ -15,7 +15,7 @@ from gateway.config import Config
 from gateway.config_pages import ProductPages
 from gateway.pages.about import About
 from gateway.pages.assets import Assets
-from gateway.pages.headers import foreign, policy
+from gateway.pages.headers import foreign, new_nonce, policy
 from gateway.pages.links import held
 from gateway.pages.locales import Locales, Texts
 from gateway.secret import Secret
@@ -99,8 +99,8 @@ class Site:
             "amount": None if amount is None else amount.written(visit.texts),
             "form_token": visit.form_token,
         }
-        html = self._render(template, visit.texts, common | values)
-        return HTMLResponse(html, status, policy(self._frame(product), then=then))
+        frame = self._frame(product)
+        return self._answer(template, visit.texts, common | values, status, frame=frame, then=then)
 
     def foreign(self, visit: Visit, html: str) -> Response:
         """A page that is not ours, shut away from whatever is."""
@@ -130,12 +130,24 @@ class Site:
         self, request: Request, template: str, status: int, frame: tuple[str, ...], **values: object
     ) -> Response:
         texts = self.locales.choose((), request.headers.get("accept-language", ""))
-        return HTMLResponse(self._render(template, texts, values), status, policy(frame))
+        return self._answer(template, texts, values, status, frame=frame)
 
-    def _render(self, template: str, texts: Texts, values: dict[str, object]) -> str:
-        return self._templates.get_template(template).render(
-            t=texts, language=texts.language, **values
+    def _answer(
+        self,
+        template: str,
+        texts: Texts,
+        values: dict[str, object],
+        status: int,
+        *,
+        frame: tuple[str, ...],
+        then: str | None = None,
+    ) -> Response:
+        """One answer; its nonce stands in its policy and its tags, and is used for no other."""
+        nonce = new_nonce()
+        html = self._templates.get_template(template).render(
+            t=texts, language=texts.language, nonce=nonce, **values
         )
+        return HTMLResponse(html, status, policy(frame, nonce, then=then))
 
     def _frame(self, product: str) -> tuple[str, ...]:
         face = self._faces.get(product)

@@ -17,6 +17,7 @@ from gateway.config import read_config
 from gateway.pages import parts
 from gateway.pages.about import About
 from gateway.pages.links import NewLink
+from gateway.pages.served import Page
 from gateway.vault.link import LinkKind
 from tests.access.fakes import Table
 from tests.running import LoopThread
@@ -48,6 +49,7 @@ SETTINGS = {
 }
 NOTHING = About()
 TOKEN = re.compile(r'name="form_token" value="([0-9a-f]{64})"')
+NONCE = re.compile(r'nonce="[^"]+"')
 
 
 class Pages:
@@ -125,3 +127,14 @@ def policy_of(answer):
     """The content security policy, by directive."""
     parts = answer.headers["Content-Security-Policy"].split("; ")
     return {part.partition(" ")[0]: part.partition(" ")[2] for part in parts}
+
+
+def page_of(answer):
+    """An answer as `pages verify` looks at it."""
+    headers = {name.lower(): value for name, value in answer.headers.items()}
+    return Page(answer.url, answer.status_code, headers, answer.text)
+
+
+def said_by(answer):
+    """An answer's HTML but for its nonce, which no two have alike."""
+    return NONCE.sub('nonce=""', answer.text)

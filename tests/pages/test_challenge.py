@@ -16,12 +16,12 @@ from gateway.charges.beginning import Form
 from gateway.charges.service import Reply
 from gateway.control.charges_shown import answered
 from gateway.pages.challenge import ChallengePage
-from gateway.pages.served import Page, differences
+from gateway.pages.served import differences
 from gateway.processors.model import Challenge, Ended, Operation, Result
 from gateway.vault.link import LinkKind
 from tests.charges.scripted import Only, Scripted
 from tests.charges.world import who
-from tests.pages.serving import policy_of, serving
+from tests.pages.serving import page_of, policy_of, said_by, serving
 from tests.vault.makers import NOON, new, pan
 
 REDIRECT = Challenge("redirect", "https://bank.example/pass?id=7&x=1", {}, None)
@@ -257,7 +257,7 @@ def test_how_it_ended_is_what_the_processor_says(pages, house, look, said, state
     assert "Refresh" not in page.headers
     assert house.state(id) == state
     looks = house.looks()
-    assert pages.get(f"{url}/back").text == page.text  # the browser's back button
+    assert said_by(pages.get(f"{url}/back")) == said_by(page)  # the browser's back button
     assert house.looks() == looks  # what is known is not asked again
     assert pages.get(url).status_code == 404
 
@@ -353,7 +353,7 @@ def test_p35_a_foreign_secret_another_kind_of_link_and_a_step_that_is_none_open_
         pages.get(f"/s/{id}"),
         pages.get(f"/s/{id}/back"),
     ]
-    assert {(one.status_code, one.content) for one in found} == {(404, over.content)}
+    assert {(one.status_code, said_by(one)) for one in found} == {(404, said_by(over))}
 
 
 LEADS_ELSEWHERE = {
@@ -388,8 +388,7 @@ def test_p35_every_page_is_small_and_as_it_is_installed(pages, house, challenge)
     fetch = lambda at: pages.get(at).content  # noqa: E731
     led_on = pages.post(url)
     for answer in (pages.get(url), led_on, pages.get(f"{url}/back")):
-        headers = {name.lower(): value for name, value in answer.headers.items()}
-        found = differences(Page(url, answer.status_code, headers, answer.text), fetch)
+        found = differences(page_of(answer), page_of(pages.get(url)), fetch)
         # What is fetched by GET, as `pages verify` does, is as every page.
         assert set(found) == (LEADS_ELSEWHERE if answer is led_on and challenge is FORM else set())
         loaded = re.findall(r'(?:src|href)="(/static/[^"]+)"', answer.text)

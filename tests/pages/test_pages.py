@@ -17,7 +17,7 @@ from gateway.pages.about import About, Amount
 from gateway.secret import Secret
 from gateway.vault.link import LinkKind
 from tests.e2e.process import until
-from tests.pages.serving import policy_of, serving
+from tests.pages.serving import policy_of, said_by, serving
 from tests.vault.makers import NOON
 
 CARD = "4111111111111111"
@@ -92,8 +92,8 @@ def test_p35_unknown_used_expired_and_withdrawn_links_look_the_same(pages):
     }
     pages.clock.now += timedelta(hours=2)
     answers["expired"] = pages.get(expired)
-    assert {(one.status_code, one.content) for one in answers.values()} == {
-        (404, answers["unknown"].content)
+    assert {(one.status_code, said_by(one)) for one in answers.values()} == {
+        (404, said_by(answers["unknown"]))
     }
     assert "Seaside" not in answers["used"].text
     assert "ask the hotel for a new link" in answers["used"].text
@@ -106,7 +106,7 @@ def test_p35_a_link_of_a_product_that_has_no_pages_any_more_is_as_good_as_none(p
     unknown = pages.get("/c/" + "a" * 32)
     monkeypatch.setattr(pages.parts.site, "_faces", {})
     for answer in (pages.get(open_), pages.post(open_, token=token), pages.get(f"{open_}/back")):
-        assert (answer.status_code, answer.content) == (404, unknown.content)
+        assert (answer.status_code, said_by(answer)) == (404, said_by(unknown))
     assert not pages.echo.done
 
 

@@ -22,7 +22,8 @@ made = Site(Config, locales.Locales(), assets.Assets(Config))
 for one in assets.inventory():
     assert made.assets.named(one.name).content
 print(site.__file__, sorted(made.locales.languages), len(made._templates.list_templates()))
-assert "can not be opened" in made._render("over.html", made.locales.choose(("en",), ""), {})
+answer = made._answer("over.html", made.locales.choose(("en",), ""), {}, 404, frame=())
+assert b"can not be opened" in answer.body
 """
 
 

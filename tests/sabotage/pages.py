@@ -7,6 +7,7 @@ from typing import Final
 from tests.sabotage.breakage import Breakage
 
 PAGES: Final = ("tests/pages/test_pages.py",)
+NONCE: Final = ("tests/pages/test_pages_nonce.py",)
 CAPTURE: Final = ("tests/pages/test_capture.py",)
 CHALLENGE: Final = ("tests/pages/test_challenge.py",)
 LINKS: Final = ("tests/vault/test_vault_links.py",)
@@ -59,6 +60,22 @@ BREAKAGES: Final = [
         """    return f"frame-ancestors {' '.join(frame) or chr(39) + 'none' + chr(39)}\"""",
         """    return f"frame-ancestors {'*' if frame else chr(39) + 'none' + chr(39)}\"""",
         PAGES,
+    ),
+    Breakage(
+        "mark the scripts of every page alike",
+        "P35",
+        "gateway/pages/headers.py",
+        "    return secrets.token_urlsafe(_NONCE_BYTES)",
+        '    return secrets.token_urlsafe(_NONCE_BYTES)[:0] + "A" * 22',
+        NONCE,
+    ),
+    Breakage(
+        "run whatever script lies on the pages' origin",
+        "P35",
+        "gateway/pages/headers.py",
+        """        f"script-src 'nonce-{nonce}'",""",
+        """        f"script-src 'self' 'nonce-{nonce}'",""",
+        ("tests/pages/test_pages_served.py",),
     ),
     Breakage(
         "take a form that another site sends",
