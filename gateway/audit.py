@@ -40,6 +40,7 @@ class Action(StrEnum):
     REVEAL = "reveal"  # a card's number, to a viewer; the exchange is the link's id
     VIEWER_INVITE = "viewer_invite"
     VIEWER_CHOOSE = "viewer_choose"  # a secret code, by its own person
+    VIEWER_CHANGE = "viewer_change"  # its secret code, with the one that it had
     VIEWER_CODE = "viewer_code"  # a secret code was tried
     VIEWER_LOCK = "viewer_lock"  # by another person, or by five wrong codes
     VIEWER_UNLOCK = "viewer_unlock"  # by another person

@@ -1,11 +1,11 @@
-"""Links for viewers: to choose a secret code, and to say yes to what is done with another viewer."""
+"""Links for viewers: to choose a secret code or another one, and to say yes to what is done with another viewer."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from pydantic import BaseModel
 
@@ -26,8 +26,10 @@ from gateway.vault.viewer import State, Viewer
 from gateway.vault.viewers import find, is_second
 
 Change = Literal["unlock", "reset"]
+Json = Any  # what JSON may be
 
 _SETUP: Final = timedelta(hours=24)
+_CHANGE: Final = timedelta(hours=1)
 _APPROVAL: Final = timedelta(hours=1)
 _FROM: Final = {"unlock": {State.LOCKED}, "reset": {State.ACTIVE, State.LOCKED}}
 
@@ -73,6 +75,21 @@ class ViewerLinks:
 
         return await self._create(made, viewer, entry, once, guard)
 
+    async def change(self, viewer: Viewer, entry: Entry, once: Once | None) -> bytes:
+        """A link to choose another code, with the present one. Raises ViewerNotReady,
+        IdempotencyKeyReused.
+        """
+        more = {"viewer": viewer.id, "since": stamp(viewer.changed), "has_code": True}
+        made = self._make(LinkKind.SETUP, viewer, entry, _CHANGE, more)
+
+        def guard(connection: Connection) -> GatewayError | None:
+            now = find(connection, viewer.id)
+            is_same = now is not None and now.viewer.changed == viewer.changed
+            is_active = now is not None and now.viewer.state is State.ACTIVE
+            return None if is_same and is_active else ViewerNotReady()
+
+        return await self._create(made, viewer, entry, once, guard)
+
     async def approval(
         self, viewer: Viewer, by: str, change: Change, entry: Entry, once: Once | None
     ) -> bytes:
@@ -98,7 +115,7 @@ class ViewerLinks:
         return self._make(LinkKind.SETUP, viewer, entry, _SETUP, more)
 
     def _make(
-        self, kind: LinkKind, viewer: Viewer, entry: Entry, life: timedelta, more: dict[str, str]
+        self, kind: LinkKind, viewer: Viewer, entry: Entry, life: timedelta, more: dict[str, Json]
     ) -> Made:
         ends = self._clock() + life
         return self._links.make(

@@ -130,6 +130,9 @@ class ViewerCalls:
         add("/{id}/setup", self.setup, methods=["POST"], status_code=201,
             response_model=MadeLink, summary="Another link to choose a code",
             openapi_extra=_ONCE, responses=refusals(*_CHANGE))  # fmt: skip
+        add("/{id}/change", self.change, methods=["POST"], status_code=201,
+            response_model=MadeLink, summary="A link to change one's code",
+            openapi_extra=_ONCE, responses=refusals(*_CHANGE))  # fmt: skip
 
     async def invite(self, caller: MayReveal, request: Request) -> Response:
         """Adds a person, who sees nothing until it has chosen a secret code, over the link that comes
@@ -193,6 +196,15 @@ class ViewerCalls:
         with self._once(request, caller, _NO_BODY) as once:
             asked = self._asked(caller, Action.LINK_CREATE, once)
             body = await self._links.setup(viewer, asked.entry, once)
+        return Response(body, 201, media_type="application/json")
+
+    async def change(self, caller: MayReveal, id: str, request: Request) -> Response:
+        """A link for the viewer itself, which is active: on the page it types the code that it has,
+        and chooses another one."""
+        viewer = await self._viewers.get(_id(id), self._products(caller))
+        with self._once(request, caller, _NO_BODY) as once:
+            asked = self._asked(caller, Action.LINK_CREATE, once)
+            body = await self._links.change(viewer, asked.entry, once)
         return Response(body, 201, media_type="application/json")
 
     # --- inside -----------------------------------------------------------------------------------

@@ -1,4 +1,5 @@
-"""The page on which a viewer chooses its secret code, which the PMS never sees.
+"""The page on which a viewer chooses its secret code, which the PMS never sees: the first one here,
+another one in its place in `change.py`.
 
 1. A link counts for the viewer as it was when the link was made: one from before a code was chosen, or
    taken, opens nothing.
@@ -11,17 +12,17 @@ from __future__ import annotations
 from starlette.responses import Response
 
 from gateway.audit import Action, Outcome
-from gateway.errors import GatewayError, PageLinkOver, ViewerNotReady, ViewerUnknown
-from gateway.pages.code_page import CodePage
+from gateway.errors import GatewayError, PageLinkOver, ViewerNotReady
+from gateway.pages.change import ChangePage
+from gateway.pages.code_page import CodePage, is_unchanged
 from gateway.pages.form import Form
 from gateway.pages.links import hold
 from gateway.pages.site import Visit
-from gateway.vault.entries import stamp
 from gateway.vault.link import LinkKind
 from gateway.vault.sqlite import Connection
 from gateway.vault.viewer import SecretCode, State, Viewer
 from gateway.viewers import totp
-from gateway.viewers.codes import SHORTEST, Codes, weakness
+from gateway.viewers.codes import SHORTEST, Codes
 
 
 class SetupPage:
@@ -30,27 +31,29 @@ class SetupPage:
     kind = LinkKind.SETUP
 
     def __init__(self, page: CodePage, codes: Codes) -> None:
-        self._page, self._codes = page, codes
+        self._page, self._codes, self._change = page, codes, ChangePage(page)
 
     async def show(self, visit: Visit) -> Response:
         """The form."""
+        if self._change.is_meant(visit):
+            return await self._change.show(visit)
         return self._form(visit, await self._viewer(visit))
 
     async def submit(self, visit: Visit, form: Form) -> Response:
         """Takes a code that is good enough, and was typed twice alike."""
+        if self._change.is_meant(visit):
+            return await self._change.submit(visit, form)
         viewer, code = await self._viewer(visit), form.secret("code")
-        wrong = weakness(code, (viewer.name, viewer.product, self._page.site.name(viewer.product)))
+        wrong = self._page.weakness(viewer, code, again=form.secret("again"))
         if wrong is not None:
             return self._form(visit, viewer, wrong)
-        if code.reveal() != form.secret("again").reveal():
-            return self._form(visit, viewer, "code_not_the_same")
         secret = totp.new_secret() if viewer.totp else None
         with self._codes.place():
             hashed = await self._codes.hash(code)
         links, id = self._page.vault.links, visit.link.row.id
 
         def use(connection: Connection, now: Viewer) -> GatewayError | None:
-            if stamp(now.changed) != visit.more["since"]:
+            if not is_unchanged(visit, now):
                 return ViewerNotReady()
             refusal = links.check(connection, id)
             if refusal is None:
@@ -70,12 +73,8 @@ class SetupPage:
         return self._page.site.page(visit, "chosen.html", key=key, uri=uri)
 
     async def _viewer(self, visit: Visit) -> Viewer:
-        row = visit.link.row
-        try:
-            viewer = await self._page.vault.viewers.get(visit.more["viewer"], {row.product})
-        except ViewerUnknown:
-            raise PageLinkOver from None
-        if viewer.state is not State.INVITED or stamp(viewer.changed) != visit.more["since"]:
+        viewer = await self._page.unchanged(visit)
+        if viewer.state is not State.INVITED:
             raise PageLinkOver
         return viewer
 

@@ -49,8 +49,8 @@ _CHOOSE: Final = (
 )
 _TRY: Final = "UPDATE viewer SET tries = tries + 1 WHERE id = ?"
 _CLEAR: Final = (
-    "UPDATE viewer SET cleared = max(cleared, ?), totp_step = max(totp_step, ?), sealed = ?"
-    " WHERE id = ?"
+    "UPDATE viewer SET cleared = max(cleared, ?), totp_step = max(totp_step, ?), sealed = ?,"
+    " changed = ? WHERE id = ?"
 )
 
 
@@ -66,10 +66,12 @@ class Attempt:
 @dataclass(frozen=True, slots=True)
 class Passed:
     """What turned out to be right: the step of the one-time password (0: none is asked for), and
-    the code's new hash where its parameters are outdated."""
+    the code's new hash where its parameters are outdated. `chosen`: another code, which takes its
+    place if what it was for is done."""
 
     step: int = 0
     renewed: SecretCode | None = None
+    chosen: SecretCode | None = None
 
 
 class ViewerCodeTable:
@@ -162,7 +164,7 @@ class ViewerCodeTable:
         viewer = attempt.row.viewer
         about = replace(entry, key=viewer.id, product=viewer.product)
 
-        def do(connection: Connection, _: str) -> T | GatewayError:
+        def do(connection: Connection, now: str) -> T | GatewayError:
             row = find(connection, viewer.id)
             if row is None or not _is_still(row, attempt):
                 return ViewerLocked()
@@ -170,10 +172,13 @@ class ViewerCodeTable:
                 return CodeWrong(row.viewer.left) if row.viewer.left else ViewerLocked()
             acted = act(connection, row.viewer)
             self._step("viewer_passed:acted")
-            sealed = row.sealed
+            sealed, changed = row.sealed, stamp(row.viewer.changed)
             if right.renewed is not None:
                 sealed = records.seal(self._sealer, viewer.id, viewer.product, right.renewed)
-            connection.execute(_CLEAR, (attempt.number, right.step, sealed, viewer.id))
+            if right.chosen is not None and not isinstance(acted, GatewayError):
+                sealed = records.seal(self._sealer, viewer.id, viewer.product, right.chosen)
+                changed = now
+            connection.execute(_CLEAR, (attempt.number, right.step, sealed, changed, viewer.id))
             if not isinstance(acted, GatewayError):
                 audit.append(connection, [about])
             return acted

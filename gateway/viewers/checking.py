@@ -5,7 +5,8 @@
 3. The code is compared off the event loop, the one-time password in any case too: neither the answer
    nor its time tells which of them was wrong.
 4. Wrong: that is in the audit before it is told.
-5. Right: what it is for, the entry of it, and the clearing of wrong tries are one transaction.
+5. Right: what it is for, the entry of it, and the clearing of wrong tries are one transaction. Another
+   code that is to take its place is hashed only then, and takes it in that transaction.
 """
 
 from __future__ import annotations
@@ -48,19 +49,24 @@ class Checking:
         entry: Entry,
         guard: Guard,
         act: Callable[[Connection, Viewer], T | GatewayError],
+        *,
+        chosen: Secret[str] | None = None,
     ) -> T:
-        """What `act` gives, done with the entry. `guard`: whether anything may be tried at all.
+        """What `act` gives, done with the entry. `guard`: whether anything may be tried at all;
+        `chosen`: the code that takes this one's place, which the caller found good enough.
 
         Raises CodeWrong, ViewerLocked, CodesBusy, what `guard` and `act` say, VaultUnavailable.
         """
         with self._codes.place():
             attempt = await self._table.begin(id, entry, guard)
-            passed = await self._verify(attempt, typed)
+            passed = await self._verify(attempt, typed, chosen)
             if passed is None:
                 raise await self._table.failed(attempt, entry)
             return await self._table.passed(attempt, passed, entry, act)
 
-    async def _verify(self, attempt: Attempt, typed: Typed) -> Passed | None:
+    async def _verify(
+        self, attempt: Attempt, typed: Typed, chosen: Secret[str] | None
+    ) -> Passed | None:
         kept, step = attempt.code, 0
         found: int | None = 0
         if kept.totp is not None:
@@ -70,6 +76,9 @@ class Checking:
         if not is_right or found is None:
             return None
         step = found
+        if chosen is not None:  # the one-time passwords stay
+            another = SecretCode(await self._codes.hash(chosen), kept.totp)
+            return Passed(step, chosen=another)
         if not self._codes.is_outdated(kept.hash):
             return Passed(step)
         return Passed(step, SecretCode(await self._codes.hash(typed.code), kept.totp))

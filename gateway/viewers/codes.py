@@ -89,6 +89,11 @@ def normal(code: str) -> str:
     return unicodedata.normalize("NFC", code)
 
 
+def is_same(one: Secret[str], other: Secret[str]) -> bool:
+    """Whether two that were typed are one code."""
+    return normal(one.reveal()) == normal(other.reveal())
+
+
 def weakness(code: Secret[str], known: Sequence[str] = ()) -> str | None:
     """Why this code may not be chosen; None: it may. `known`: what others know of the viewer, such as
     its name, in which whoever guesses looks first.

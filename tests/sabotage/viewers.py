@@ -7,6 +7,7 @@ from tests.sabotage.breakage import Breakage
 CHECKING = ("tests/viewers/test_viewers_checking.py",)
 CODES = ("tests/viewers/test_viewers_codes.py",)
 REVEAL = ("tests/viewers/test_viewers_reveal.py",)
+CHANGE = ("tests/viewers/test_viewers_change.py",)
 SETUP = ("tests/viewers/test_viewers_setup.py",)
 CALLS = ("tests/control/test_control_viewers.py",)
 
@@ -31,8 +32,8 @@ BREAKAGES = (
         "clear what was tried after a right code began",
         "P35",
         "gateway/vault/viewer_codes.py",
-        "(attempt.number, right.step, sealed, viewer.id)",
-        "(row.tries, right.step, sealed, viewer.id)",
+        "(attempt.number, right.step, sealed, changed, viewer.id)",
+        "(row.tries, right.step, sealed, changed, viewer.id)",
         CHECKING,
     ),
     Breakage(
@@ -82,6 +83,22 @@ BREAKAGES = (
         "    if len(text) < SHORTEST:",
         "    if len(text) < 1:",
         CODES,
+    ),
+    Breakage(
+        "change a code without the present one",
+        "P35",
+        "gateway/viewers/checking.py",
+        "        if not is_right or found is None:",
+        "        if (not is_right and chosen is None) or found is None:",
+        CHANGE,
+    ),
+    Breakage(
+        "take a new code over a link that is over",
+        "P35",
+        "gateway/vault/viewer_codes.py",
+        "            if right.chosen is not None and not isinstance(acted, GatewayError):",
+        "            if right.chosen is not None:",
+        CHANGE,
     ),
     Breakage(
         "compute as many hashes at once as are asked for",
@@ -176,7 +193,7 @@ BREAKAGES = (
         "give a viewer another code over a link from before",
         "P35",
         "gateway/pages/setup.py",
-        '            if stamp(now.changed) != visit.more["since"]:\n',
+        "            if not is_unchanged(visit, now):\n",
         "            if now.state is not State.INVITED:\n",
         SETUP,
     ),

@@ -66,9 +66,9 @@ class People:
         made = SecretCode(hashed, None if totp is None else Secret(totp))
         return asyncio.run(self.vault.viewer_codes.choose(id, made, ENTRY, guard))
 
-    def check(self, id, code=CODE, password="", guard=nothing, act=done):
-        typed = Typed(Secret(code), password)
-        return asyncio.run(self.checking.check(id, typed, ENTRY, guard, act))
+    def check(self, id, code=CODE, password="", guard=nothing, act=done, chosen=None):
+        typed, new = Typed(Secret(code), password), None if chosen is None else Secret(chosen)
+        return asyncio.run(self.checking.check(id, typed, ENTRY, guard, act, chosen=new))
 
     def get(self, id, products=SEASIDE):
         return asyncio.run(self.vault.viewers.get(id, products))

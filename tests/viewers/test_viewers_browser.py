@@ -130,6 +130,28 @@ def test_p35_without_scripts_the_browser_leaves_the_card(brief, browser):
     browser.shoot("reveal-left-without-scripts")
 
 
+def test_p35_on_a_phone_a_code_is_changed_with_the_present_one(home, browser):
+    browser.size(*PHONE)
+    ana = home.active()
+    url = home.call("POST", f"/viewers/{ana}/change").json()["url"]
+    browser.open(url)
+    browser.shoot("change-asks")
+    assert browser.run("return document.documentElement.scrollWidth <= innerWidth")
+    browser.type(code=WRONG, new=OTHER, again=OTHER + ENTER)
+    browser.until(lambda: "Tries left: 4" in browser.text)
+    browser.shoot("change-wrong-code")
+    browser.type(code=CODE, new=CODE, again=CODE + ENTER)
+    browser.until(lambda: "must not be the present one" in browser.text)
+    assert browser.field("new").get_attribute("aria-describedby") == "rules wrong"
+    browser.shoot("change-same-code")
+    browser.type(code=CODE, new=OTHER, again=OTHER + ENTER)
+    browser.until(lambda: "Your code is changed" in browser.text)
+    browser.shoot("change-done")
+    browser.open(url)
+    assert browser.heading == "This link can not be opened"
+    assert home.people.check(ana, OTHER) == ana
+
+
 def test_p35_on_a_phone_a_code_is_chosen_and_five_wrong_ones_lock(home, browser):
     browser.size(*PHONE)
     said = home.invite(totp=True).json()

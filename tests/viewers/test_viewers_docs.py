@@ -32,7 +32,7 @@ def home(tmp_path):
 
 
 def test_the_commands_of_the_document_work(home):
-    invite, show, unlock, disable = re.findall(r"```sh\n(.*?)```", TEXT, re.DOTALL)
+    invite, change, show, unlock, disable = re.findall(r"```sh\n(.*?)```", TEXT, re.DOTALL)
     environment = os.environ | {
         "CONTROL": "http://{}:{}".format(*home.control.address),
         "KEY": home.control.key("reveal"),
@@ -51,6 +51,7 @@ def test_the_commands_of_the_document_work(home):
     chosen = home.pages.post(maria["setup"]["url"], {"code": CODE, "again": CODE})
     secret = re.search(r"[?&;]secret=(\w+)", chosen.text)[1]
     environment |= {"VIEWER": maria["id"], "SECOND": home.active("Bruno Verdi", OTHER)}
+    assert "/v/" in run(change)["url"]
     link = run(show)
     page = home.pages.get(link["url"]).text
     assert "Codice segreto di Maria Rossi" in page
