@@ -94,9 +94,9 @@ class Worker:
             await asyncio.to_thread(self._vault.check)
             await asyncio.to_thread(self._access.keys.refresh)
             await self._engine.start()
+            pages = await self._open_pages()  # before anybody can ask for a link to one
             control = await self._claimed(self._control)
             metrics = await self._claimed(self._metrics_port)
-            pages = await self._open_pages()
         except BaseException:  # a cancellation too: what is open is closed
             await self.stop(0.0)
             raise

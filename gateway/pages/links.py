@@ -67,12 +67,19 @@ class Links:
             for name, product in config.products.items()
             if product.pages is not None
         }
-        self._base = None if config.pages.url is None else config.pages.url.base
+        url, port = config.pages.url, config.listen.pages.address.port
+        self._base = None if url is None else url.base
+        if port:
+            self.listens_on(port)
 
     @property
     def base(self) -> str:
-        """What every link starts with."""
-        return self._base or "https://localhost"
+        """What every link starts with. Raises RuntimeError where the port may be any and is not open
+        yet: nobody is to be sent to a page that is elsewhere.
+        """
+        if self._base is None:
+            raise RuntimeError("the pages' port is not open yet")
+        return self._base
 
     def listens_on(self, port: int) -> None:
         """Where the pages' port is, for links without a public address."""

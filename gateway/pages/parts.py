@@ -31,7 +31,8 @@ class Parts:
 
     def port(self, *kinds: Kind) -> Port:
         """The port, which is not open yet."""
-        hsts = _has_a_name(self.links.base)
+        url = self.config.pages.url
+        hsts = url is not None and _has_a_name(url.host)
         application = app.build(
             self.site, self.links.table, self.access, kinds, self.clock, hsts=hsts
         )
@@ -50,11 +51,10 @@ def build(
     return Parts(Links(config, vault.links, clock), site, config, access, clock)
 
 
-def _has_a_name(base: str) -> bool:
+def _has_a_name(host: str) -> bool:
     """Not on a developer's machine: there other ports of `localhost` speak plain text."""
-    host = base.removeprefix("https://").partition(":")[0].strip("[]")
     try:
-        ip_address(host)
+        ip_address(host.strip("[]"))
     except ValueError:
         return host != "localhost"
     return False

@@ -42,7 +42,7 @@ def test_p35_a_challenged_charge_has_a_page_and_its_client_alone_is_told(world):
     charge = world.charge(world.token(), return_url="https://pms.example/back", language="it",
                           purpose="Your stay")  # fmt: skip
     shown = charge["challenge"]
-    assert shown["url"].startswith("https://localhost/s/")
+    assert shown["url"].startswith("https://localhost:8444/s/")
     assert shown["expires_at"] == charge["challenge_expires_at"] == "2026-03-02T12:00:00Z"
     found = link(world, shown["url"])
     assert (found.row.id, found.row.kind) == (charge["id"], LinkKind.CHALLENGE)

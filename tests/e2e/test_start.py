@@ -15,6 +15,7 @@ import subprocess
 import sys
 
 import pytest
+import yaml
 
 from gateway.config import load_config
 from gateway.errors import VaultUnavailable
@@ -91,6 +92,25 @@ def test_p38_a_port_that_is_taken(site):
     assert str(site.ports[name]) in ended.stderr
     assert "Traceback" not in ended.stderr
     assert ended.stdout == ""
+    assert site.listening() == set()
+
+
+def test_p38_the_pages_port_that_is_taken(site):
+    said = yaml.safe_load(site.config_file.read_text(encoding="utf-8"))
+    said["products"]["seaside"]["pages"] = {"name": "Hotel Seaside"}
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        said["listen"]["pages"] = f"127.0.0.1:{port}"
+        site.config_file.write_text(yaml.safe_dump(said, sort_keys=False), encoding="utf-8")
+        ended = site.boot()  # a state from before there were pages
+        assert (ended.returncode, "card-gateway certs init" in ended.stderr) == (2, True)
+        assert "pages-cert.pem" in ended.stderr
+        site.cli("certs", "init")
+        ended = site.boot()
+    assert ended.returncode == 2, ended.stderr
+    assert str(port) in ended.stderr
+    assert "Stop what listens there" in ended.stderr
+    assert "Traceback" not in ended.stderr
     assert site.listening() == set()
 
 
