@@ -27,6 +27,9 @@ CLIENT: Final = "pms"
 PRODUCT: Final = "seaside"
 HOTEL: Final = "10107"
 _PROCESSOR: Final = "sandbox"
+_PAGES: Final = (
+    "  pages      https://localhost:{}    for links to guests and staff (docs/pages.md)\n"
+)
 _CARD: Final = "4111111111111111"  # published for testing
 
 
@@ -108,6 +111,7 @@ def told(what: Tryout, addresses: Addresses, config: Config) -> str:
     endpoints = "{}:{}".format(*addresses.endpoints)
     metrics = "{}:{}".format(*addresses.metrics)
     control = "{}:{}".format(*addresses.control)
+    pages = "" if addresses.pages is None else _PAGES.format(addresses.pages[1])
     ca = _short(config.authority / "mitmproxy-ca-cert.pem")
     curl = f"curl -sS -x http://{CLIENT}:{what.key.reveal()}@{proxy} --cacert {ca}"
     return f"""The gateway runs, on this machine only, with a sandbox of simulated partners.
@@ -116,7 +120,7 @@ def told(what: Tryout, addresses: Addresses, config: Config) -> str:
   endpoints  https://{endpoints}    URLs of the gateway itself
   control    http://{control}/readyz
   metrics    http://{metrics}/metrics
-
+{pages}
 Try, in another terminal:
 
 1. A pull: the card comes back masked, with a token.

@@ -108,6 +108,8 @@ def test_the_shipped_file_is_right_and_on_loopback():
     for address in (listen.proxy.address, listen.endpoints.address, listen.control.address):
         assert address.host.is_loopback
     assert listen.metrics.host.is_loopback
+    assert str(listen.pages.address) == "127.0.0.1:8444"
+    assert config.products["seaside"].pages.name == "Hotel Seaside"
     assert {product.mode for product in config.products.values()} == {"test"}
     hotels = config.hotels["siteminder"]
     assert (hotels["10107"], hotels["20207"]) == ("seaside", "hilltop")
