@@ -122,6 +122,7 @@ class Assembly:
                 vault=self.vault,
                 access=self.access,
                 completion=completion,
+                processors=self.processors.processors,
                 clock=self.clock,
             ),
             ChallengePage(self.pages.site, self.charges.passing, self.clock),

@@ -32,6 +32,7 @@ from gateway.pages.form import Form
 from gateway.pages.links import hold
 from gateway.pages.site import Site, Visit
 from gateway.pages.tries import Tries
+from gateway.processors.parts import ProductProcessors
 from gateway.recapture.completion import Completion
 from gateway.vault.cards import KeptCard
 from gateway.vault.link import LinkKind
@@ -42,6 +43,7 @@ from gateway.vault.sqlite import Connection
 
 ROUTE: Final = "pages/capture"  # in the audit
 KIND: Final = "capture.completed"
+_ZIP: Final = "extra.zip"  # the address's postcode, where a processor's file names it
 _LATEST: Final = timedelta(hours=12)  # where it is still yesterday
 
 Json = Any  # what JSON may be
@@ -59,10 +61,11 @@ class Capture:
         vault: Vault,
         access: Access,
         completion: Completion | None,
+        processors: ProductProcessors,
         clock: Callable[[], datetime],
     ) -> None:
         self._site, self._vault, self._access = site, vault, access
-        self._completion, self._clock = completion, clock
+        self._completion, self._processors, self._clock = completion, processors, clock
         self._tries = Tries(clock)
 
     async def show(self, visit: Visit) -> Response:
@@ -73,7 +76,9 @@ class Capture:
         order, product = Order.of(visit.more), self._product(visit)
         today = (self._clock() - _LATEST).date()
         asked = _wants_code(order, product)
-        typed = read_typed(form, order, wants_code=asked, today=today)
+        typed = read_typed(
+            form, order, wants_code=asked, wants_zip=self._wants_zip(visit), today=today
+        )
         if typed.card is not None and product.refuses(typed.card) is not None:
             typed.wrong["number"] = "wrong.number_test"
         if typed.wrong:
@@ -209,10 +214,14 @@ class Capture:
             typed=typed,
             alert=alert or ("wrong.summary" if typed.wrong else None),
             wants_code=_wants_code(order, self._product(visit)),
+            wants_zip=self._wants_zip(visit),
             asks_card=order.profile is not Profile.CVC,
             asks_address=order.profile is Profile.CARD_AND_ADDRESS,
             countries=CODES,
         )
+
+    def _wants_zip(self, visit: Visit) -> bool:
+        return self._processors.want(visit.link.row.product, _ZIP)
 
     def _done(self, visit: Visit, order: Order, result: dict[str, Json]) -> Response:
         if order.return_url is None:

@@ -55,8 +55,13 @@ class Typed:
         return None if self.contact is None else Secret(json.dumps(self.contact))
 
 
-def read_typed(form: Form, order: Order, *, wants_code: bool, today: date) -> Typed:
-    """`today`: where it is latest on earth, so that no card is refused a day early."""
+def read_typed(
+    form: Form, order: Order, *, wants_code: bool, wants_zip: bool, today: date
+) -> Typed:
+    """`wants_zip`: an address without a postcode is none; where a country has none, the guest types
+    zeros, for whoever charges the card wants something, and we invent nothing. `today`: where it is
+    latest on earth, so that no card is refused a day early.
+    """
     typed = Typed()
     brand = order.card.brand if order.card is not None else ""
     digits = ""
@@ -74,6 +79,8 @@ def read_typed(form: Form, order: Order, *, wants_code: bool, today: date) -> Ty
         names = [_line(form, typed, name) for name in ("given_name", "family_name")]
         holder = " ".join(names)
         typed.contact = _contact(form, typed, *names)
+        if wants_zip and not typed.values.get("postal_code", "-"):
+            typed.wrong["postal_code"] = "wrong.postal_code_missing"
     if expiry is not None and not typed.wrong:
         typed.card = Card(Secret(digits), expiry, Secret(holder), typed.code)
     return typed

@@ -42,6 +42,13 @@ class ProductProcessors:
         name = self._used.get(product)
         return None if name is None else self.named(product, name)
 
+    def want(self, product: str, place: str) -> bool:
+        """Whether the product's processor takes no charge without a value in this place of an order
+        (`extra.zip`). False where it has none.
+        """
+        processor = self.of(product)
+        return processor is not None and processor.wants(place)
+
     def named(self, product: str, name: str) -> FileProcessor | None:
         """One that the product has now or had before; None where there is no file for it."""
         known, rules = self._products.get(product), self._files.current.get(name)

@@ -32,6 +32,7 @@ from gateway.processors.sending import Chosen, Sending, answer_to
 from gateway.processors.values import Merchant
 from gateway.vault.credentials import CredentialTable
 
+_BEGIN = (Operation.AUTHORIZE, Operation.DEBIT)
 _NOT_DONE = frozenset({Ended.DECLINED, Ended.FAILED})
 
 
@@ -76,6 +77,11 @@ class FileProcessor:
         self._rules, self._product = rules, product
         self._own, self._customers, self._credentials = own, customers, credentials
         self._metrics = metrics
+
+    def wants(self, place: str) -> bool:
+        """Whether a request that begins a charge needs a value in this place of its order."""
+        begins = [one for kind in _BEGIN for one in self._rules.operations.get(kind, ())]
+        return any(place in request.needs for request in begins)
 
     async def run(self, operation: Operation, order: Order, exchange_id: str) -> Result:
         """What became of it. Raises VaultUnavailable where nothing was sent, and nothing else."""

@@ -32,6 +32,10 @@ class Hotel:
         products["grand"] = {
             "merchant_code": "grand", "terminal": 1, "mode": "live", "pages": {"name": "Grand"},
         }  # fmt: skip
+        products["inn"] = {
+            "merchant_code": "inn", "terminal": 1, "mode": "test", "pages": {"name": "Inn"},
+            "processor": "bookingsync",
+        }  # fmt: skip
         products["plain"] = {"merchant_code": "plain", "terminal": 1, "mode": "test"}
         webhook = {"url": sandbox.named_url("pms") + "/hook", "secret": {"env": "PAGES_WEBHOOK"}}
         clients = {
@@ -41,7 +45,7 @@ class Hotel:
         settings = {"products": products, "clients": clients} | changes
         self.gateway = Running(directory, sandbox, **settings)
         self.origin = origin
-        self.all = ("seaside", "hilltop", "grand", "plain")
+        self.all = ("seaside", "hilltop", "grand", "inn", "plain")
         self.key = self.gateway.key(scopes=("cards",), products=self.all)
         self.api = "http://{}:{}/v1".format(*self.gateway.addresses.control)
         self.base = f"https://localhost:{self.gateway.addresses.pages[1]}"

@@ -182,6 +182,28 @@ def test_an_address_is_shown_to_the_client_that_asked_for_it(hotel, guest):
     assert b"Brighton" not in hotel.told(link["id"])[0].body
 
 
+def test_a_postcode_is_wanted_where_the_processor_takes_no_charge_without_one(hotel, guest):
+    typed = {name: text for name, text in TYPED.items() if name != "holder"} | ADDRESS
+    link = hotel.make("card_and_address", product="inn", language="en")
+    one, before = guest(link), cards(hotel)
+    field = re.search(r'<label for="postal_code">[^/]*</label>\s*<input[^>]*>', one.open().text)[0]
+    assert 'aria-required="true"' in field
+    for nothing in ("", "  "):
+        answer = one.send(**typed | {"postal_code": nothing})
+        assert answer.status_code == 422
+        assert wrong_of(answer) == {
+            "postal_code": "Type the postcode. If there is none where you live, type 00000."
+        }
+    (wrong,) = wrong_of(one.send(**typed | {"postal_code": CARD})).values()
+    assert "looks like a card number" in wrong
+    assert cards(hotel) == before
+    assert one.send(**typed | {"postal_code": "00000"}).status_code == 200
+    assert hotel.link(link["id"])["billing_contact"]["address"]["postal_code"] == "00000"
+    other = guest(hotel.make("card_and_address", language="en"))  # its product names no processor
+    assert '(optional)</small></label>\n<input id="postal_code"' in other.open().text
+    assert other.send(**typed | {"postal_code": ""}).status_code == 200
+
+
 # --- what a guest mistypes ------------------------------------------------------------------------
 
 

@@ -148,6 +148,17 @@ def test_everything_is_reached_by_keyboard_alone_in_the_order_of_the_page(hotel,
     assert hotel.link(link["id"])["billing_contact"]["address"]["country_code"] == "GB"
 
 
+def test_a_postcode_that_the_processor_wants_is_asked_for_before_the_page_is_sent(hotel, browser):
+    link = hotel.make("card_and_address", product="inn", language="en")
+    browser.open(link["url"]).type(number=CARD, expiry="0830", given_name="Ana", line_1="1 Pier")
+    browser.type(family_name="Example", city="Hong Kong", country_code="Hong Kong").send()
+    assert browser.wrong("postal_code").endswith("type 00000.")
+    assert browser.focused == "postal_code"
+    browser.shoot("postcode")
+    browser.type(postal_code="00000").send()
+    loaded(browser, "Your card is saved")
+
+
 @pytest.mark.parametrize("language", ["en", "es", "it", "fr", "de"])
 def test_a_phone_shows_all_of_it_without_scrolling_sideways(hotel, browser, language):
     link = hotel.make("card_and_address", language=language, purpose="Garantía " + "W" * 60,

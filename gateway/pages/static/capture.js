@@ -48,6 +48,7 @@
     country_code: (input) => (input.value ? "" : said.countryCode),
   };
   const missing = { holder: said.holder, given_name: said.givenName, family_name: said.familyName, line_1: said["line-1"], city: said.city };
+  if (said.postalCode) missing.postal_code = said.postalCode;
   for (const name of Object.keys(missing)) {
     checks[name] = (input) => (input.value.trim() ? "" : missing[name]);
   }
