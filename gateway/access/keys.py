@@ -160,6 +160,7 @@ class Keys:
         self._table, self._clock = table, clock
         self._reading = threading.Lock()
         self._read: tuple[datetime, dict[str, KeyRow]] | None = None
+        self._sought: datetime | None = None  # when an id that was not there was looked for again
         self._used: dict[str, datetime] = {}
 
     def verify(self, text: str) -> KeyRow | None:
@@ -211,9 +212,14 @@ class Keys:
         # A clock that was set back makes the rows look younger than new: then they are read again.
         # An id that is not there may be a new key's: it is looked for again, but no oftener than
         # guessing would be worth.
-        age = None if self._read is None else self._clock() - self._read[0]
+        now = self._clock()
+        is_old = self._read is None or not timedelta(0) <= now - self._read[0] < FRESH
         known = self._read is not None and id in self._read[1]
-        if age is None or not timedelta(0) <= age < (FRESH if known else _GUESSES_APART):
+        was_sought = (
+            self._sought is not None and timedelta(0) <= now - self._sought < _GUESSES_APART
+        )
+        if is_old or not (known or was_sought):
+            self._sought = now
             self.refresh()
         return None if self._read is None else self._read[1].get(id)
 

@@ -65,8 +65,8 @@ BREAKAGES = (
         "read the keys once",
         "P28",
         "gateway/access/keys.py",
-        "        if age is None or not timedelta(0) <= age < (",
-        "        if age is None or not known or age < timedelta(0) and not (",
+        "        is_old = self._read is None or not timedelta(0) <= now - self._read[0] < FRESH",
+        "        is_old = self._read is None",
         KEYS,
     ),
     Breakage(
