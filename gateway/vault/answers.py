@@ -228,7 +228,7 @@ class AnswerTable:
         """Erases what expired until `now`; how many that were. Blocks."""
         erased, at = 0, stamp(now)
         while True:
-            count = self._database.write("purge", lambda c: _purge(c, at)).result()
+            count = self._database.write("answer_purge", lambda c: _purge(c, at)).result()
             erased += count
             if count < _PURGED_AT_ONCE:
                 return erased

@@ -144,7 +144,7 @@ class ChargeTable:
         id: str,
         decide: Callable[[OpenCharge | None, datetime], Decision | None],
         *,
-        name: str = "charge_change",
+        name: str,
         once: Once | None = None,
         repeated: Entry | None = None,
     ) -> Outcome | None:

@@ -82,7 +82,7 @@ class CvcTable:
     def purge(self, now: datetime) -> int:
         """Erases those whose time ended until `now`; how many. Blocks. Raises VaultUnavailable."""
         at = (stamp(now),)
-        return self._database.write("purge", lambda c: c.execute(_PURGE, at).rowcount).result()
+        return self._database.write("cvc_purge", lambda c: c.execute(_PURGE, at).rowcount).result()
 
 
 def _place(row: CvcRow, product: str, *, test: bool) -> bytes:

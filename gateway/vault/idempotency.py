@@ -76,7 +76,9 @@ class IdempotencyTable:
     def purge(self, now: datetime) -> int:
         """Erases what is kept no more; how many. Blocks. Raises VaultUnavailable."""
         at = (stamp(now),)
-        return self._database.write("purge", lambda c: c.execute(_PURGE, at).rowcount).result()
+        return self._database.write(
+            "idempotent_purge", lambda c: c.execute(_PURGE, at).rowcount
+        ).result()
 
     def _asked(self, once: Once) -> bytes:
         return self._hashing.digest(b"key", *_parts(once)[1:3])

@@ -200,7 +200,9 @@ class LinkTable:
     def purge(self, now: datetime) -> int:
         """Erases links long after their end; how many. Blocks. Raises VaultUnavailable."""
         before = (stamp(now - KEPT),)
-        return self._database.write("purge", lambda c: c.execute(_PURGE, before).rowcount).result()
+        return self._database.write(
+            "link_purge", lambda c: c.execute(_PURGE, before).rowcount
+        ).result()
 
     # --- inside -----------------------------------------------------------------------------------
 

@@ -151,7 +151,7 @@ class NoticeTable:
         before `until`, and due again then. One that is damaged is given up: it keeps none waiting.
         """
         values = (stamp(until), client, stamp(now), _AT_ONCE)
-        write = self._database.write("claim", lambda c: c.execute(_CLAIM, values).fetchall())
+        write = self._database.write("notice_claim", lambda c: c.execute(_CLAIM, values).fetchall())
         found = []
         for row in await asyncio.wrap_future(write):
             notice = read_row(row[:-1])
@@ -181,7 +181,9 @@ class NoticeTable:
     def purge(self, now: datetime) -> int:
         """Erases those that are over and that nothing happened to since `KEPT`; how many. Blocks."""
         values = (stamp(now - KEPT), json.dumps(sorted(self._told)))
-        return self._database.write("purge", lambda c: c.execute(_PURGE, values).rowcount).result()
+        return self._database.write(
+            "notice_purge", lambda c: c.execute(_PURGE, values).rowcount
+        ).result()
 
     async def listed(
         self,

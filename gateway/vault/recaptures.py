@@ -121,7 +121,9 @@ class RecaptureTable:
             f" RETURNING {COLUMNS}, sealed"
         )
         values = (stamp(until), stamp(now), _AT_ONCE)
-        write = self._database.write("claim", lambda c: c.execute(claim, values).fetchall())
+        write = self._database.write(
+            "recapture_claim", lambda c: c.execute(claim, values).fetchall()
+        )
         opened = [self._whole(row) for row in await asyncio.wrap_future(write)]
         return [one for one in opened if one is not None]
 
@@ -162,7 +164,9 @@ class RecaptureTable:
     async def purge(self, before: datetime) -> int:
         """Erases those that nothing happened to since `before`; how many."""
         values = (stamp(before),)
-        write = self._database.write("purge", lambda c: c.execute(_PURGE, values).rowcount)
+        write = self._database.write(
+            "recapture_purge", lambda c: c.execute(_PURGE, values).rowcount
+        )
         return await asyncio.wrap_future(write)
 
     def _whole(self, values: tuple[Any, ...]) -> OpenRecapture | None:

@@ -13,6 +13,7 @@ import pytest
 from gateway.errors import RequestInProgress
 from gateway.processors.model import Ended, Result
 from tests.charges.scripted import Scripted
+from tests.charges.test_page import CHALLENGED, SEASIDE
 from tests.charges.world import world as make
 from tests.children import run
 from tests.vault.makers import rows
@@ -22,14 +23,13 @@ import os, pathlib, signal, sys
 from tests.charges.scripted import Scripted
 from tests.charges.world import world
 directory, at, what = pathlib.Path(sys.argv[1]), sys.argv[2], sys.argv[3]
+at, _, which = at.partition('#')
 armed, passed = [], []
 def step(name):
     if not armed:
         return
-    if name == 'charge:row':
-        passed.append(name)
-        name += str(len(passed))
-    if name == at:
+    passed.append(name)
+    if name == at and passed.count(name) == int(which or 1):
         os.kill(os.getpid(), signal.SIGKILL)
 processor = Scripted(file=directory / 'sent', authorize='authorized')
 run = processor.run
@@ -55,7 +55,7 @@ ASKED = {"create": "charge_begin", "capture": "charge_ask"}
 NOTHING, INTENT, SENT, KNOWN = range(4)
 STEPS = [
     ("{}:begun", NOTHING),
-    ("charge:row1", NOTHING),
+    ("charge:row", NOTHING),
     ("{}:done", NOTHING),
     ("{}:written", NOTHING),
     ("{}:committed", INTENT),
@@ -63,7 +63,8 @@ STEPS = [
     ("sending", INTENT),
     ("answered", SENT),
     ("charge_outcome:begun", SENT),
-    ("charge:row2", SENT),
+    ("charge:row#2", SENT),
+    ("charge_outcome:done", SENT),
     ("charge_outcome:written", SENT),
     ("charge_outcome:committed", KNOWN),
     ("charge_outcome:answer", KNOWN),
@@ -76,12 +77,14 @@ def sent(directory):
     return [line for line in lines if not line.startswith(("look", "authorize"))]
 
 
-@pytest.mark.parametrize("what", ["create", "capture"])
-@pytest.mark.parametrize("at, reached", STEPS)
+@pytest.mark.parametrize(
+    "what, at, reached",
+    [(what, at.format(name), reached) for what, name in ASKED.items() for at, reached in STEPS],
+)
 def test_p24_p36_killed_at_each_step_nothing_is_lost_and_nothing_sent_twice(
-    tmp_path, at, reached, what
+    tmp_path, what, at, reached
 ):
-    done = run(KILLED, tmp_path, at.format(ASKED[what]), what)
+    done = run(KILLED, tmp_path, at, what)
     assert done.returncode == -signal.SIGKILL, done.stderr
     assert b"done" not in done.stdout
     assert len(sent(tmp_path)) == (reached >= SENT)
@@ -123,6 +126,39 @@ def test_p24_p36_killed_at_each_step_nothing_is_lost_and_nothing_sent_twice(
         else:
             assert (again["id"], again["state"]) == (id, shown["state"])
     assert len(sent(tmp_path)) == (reached >= SENT or reached == NOTHING)
+
+
+CHALLENGE = """
+import os, pathlib, signal, sys
+from tests.charges.scripted import Scripted
+from tests.charges.test_page import CHALLENGED, SEASIDE
+from tests.charges.world import world
+directory, at = pathlib.Path(sys.argv[1]), sys.argv[2]
+processor = Scripted(file=directory / 'sent', debit=CHALLENGED)
+def step(name):
+    if processor.sent() and name == at:
+        os.kill(os.getpid(), signal.SIGKILL)
+with world(directory, processor, step, seaside=SEASIDE) as made:
+    made.charge(made.token(), reference='R', key='k')
+"""
+
+
+@pytest.mark.parametrize("at", ["charge:row", "charge:link", "charge_outcome:written"])
+def test_p24_killed_while_the_guests_page_is_written_one_is_there_in_the_end(tmp_path, at):
+    done = run(CHALLENGE, tmp_path, at)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    with rows(tmp_path) as connection:
+        assert connection.execute("SELECT state FROM charge").fetchall() == [("pending",)]
+        assert connection.execute("SELECT count(*) FROM page_link").fetchone() == (0,)
+        ((id,),) = connection.execute("SELECT id FROM charge").fetchall()
+    processor = Scripted(file=tmp_path / "sent", look=CHALLENGED)
+    with make(tmp_path, processor, seaside=SEASIDE) as world:
+        world.settle(minutes=10)
+        assert world.state(id) == "challenged"
+        assert world.charge(_token(world), reference="R", key="k")["challenge"]["url"]
+    with rows(tmp_path) as connection:
+        assert connection.execute("SELECT state FROM page_link").fetchall() == [("open",)]
+    assert len(sent(tmp_path)) == 1
 
 
 def _again(world, id, what):

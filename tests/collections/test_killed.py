@@ -22,7 +22,9 @@ KILLED = """
 import os, pathlib, signal, sys
 from gateway.processors.model import Ended, Result
 from tests.charges.scripted import Scripted
-from tests.collections.world import collecting
+from tests.collections.test_killed import ITINERARY, RAPID
+from tests.collections.world import collecting, rapid
+from tests.vault.test_vault_recaptures import one, put
 directory, at, what = pathlib.Path(sys.argv[1]), sys.argv[2], sys.argv[3]
 at, _, which = at.partition('#')
 armed, passed = [], []
@@ -33,7 +35,7 @@ def step(name):
             os.kill(os.getpid(), signal.SIGKILL)
 declined = Result(Ended.DECLINED, decline='insufficient_funds')
 answers = {'create': 'succeeded', 'charge': 'succeeded', 'link': declined, 'guest': [declined, 'succeeded'],
-           'stop': declined}
+           'stop': declined, 'wait': declined, 'recapture': declined}
 processor = Scripted(file=directory / 'sent', debit=answers[what])
 run = processor.run
 async def watched(*order):
@@ -42,11 +44,13 @@ async def watched(*order):
     step('answered')
     return answer
 processor.run = watched
-with collecting(directory, processor, step) as made:
+about = RAPID if what in ('wait', 'recapture') else {}
+with collecting(directory, processor, step, **about) as made:
     token = made.token()
     if what == 'create':
         armed.append(1)
-    id = made.collect(token, reference='R', key='k')['id']
+    steps = {'at': rapid(ITINERARY), 'link_hours': 1, 'recapture_hours': 24} if about else {}
+    id = made.collect(token, reference='R', key='k', **steps)['id']
     print(id, flush=True)
     if what in ('charge', 'link'):
         armed.append(1)
@@ -58,15 +62,35 @@ with collecting(directory, processor, step) as made:
     if what == 'stop':
         armed.append(1)
         made.stop(id, key='s')
+    if about:
+        made.later(hours=1)
+        if what == 'wait':
+            armed.append(1)
+        made.go_on()
+        put(made.vault, one())
+        made.later(minutes=1)
+        armed.append(1)
+        made.go_on()
     print('done', flush=True)
 """
 DECLINED = Result(Ended.DECLINED, decline="insufficient_funds")
 WRITES = ("{}:begun", "collection:row", "{}:written", "{}:committed", "{}:answer")
+ITINERARY = "7090158334868"
+SECRET = {"env": "NOBODY_ASKS_FOR_IT"}
+RAPID = {
+    "recaptures": {
+        "expedia-rapid": {
+            "client": "pms", "url": "https://test.ean.com", "mode": "test", "customer_ip": "5.5.5.5",
+            "api_key": SECRET, "shared_secret": SECRET,
+        }
+    }
+}  # fmt: skip
 
 
-def steps(what, name):
+def steps(what, name, *more):
     """Each step of a write, and whether what it writes stands when it is killed there."""
-    return [(what, at.format(name), at.endswith((":committed", ":answer"))) for at in WRITES]
+    each = (WRITES[0], *more, *WRITES[1:])
+    return [(what, at.format(name), at.endswith((":committed", ":answer"))) for at in each]
 
 
 def sent(directory):
@@ -99,7 +123,7 @@ def goes_on(world):
     return id, world.state_of(id)
 
 
-@pytest.mark.parametrize("what, at, stands", steps("create", "collection_create"))
+@pytest.mark.parametrize("what, at, stands", steps("create", "collection_create", "{}:done"))
 def test_p24_killed_while_it_begins(tmp_path, what, at, stands):
     killed(tmp_path, at, what)
     assert states(tmp_path) == ["waiting"] * stands
@@ -116,7 +140,7 @@ def test_p24_killed_while_it_begins(tmp_path, what, at, stands):
     [
         ("charge", "collection_claim:committed", False),
         ("charge", "collection_step:begun", False),
-        *steps("charge", "charge_begin"),
+        *steps("charge", "charge_begin", "{}:done"),
         ("charge", "charge:row", False),
         ("charge", "sending", True),
     ],
@@ -184,7 +208,7 @@ def test_p24_killed_when_the_card_was_declined_the_guest_gets_one_link(tmp_path,
     assert len(sent(tmp_path)) == 1
 
 
-@pytest.mark.parametrize("what, at, stands", steps("guest", "charge_begin"))
+@pytest.mark.parametrize("what, at, stands", steps("guest", "charge_begin", "{}:done"))
 def test_p24_killed_when_the_guest_has_typed_a_card(tmp_path, what, at, stands):
     killed(tmp_path, at, what)
     assert states(tmp_path) == ["charging" if stands else "payment_link"]
@@ -198,7 +222,42 @@ def test_p24_killed_when_the_guest_has_typed_a_card(tmp_path, what, at, stands):
     assert len(sent(tmp_path)) == 1 + (not stands)
 
 
-@pytest.mark.parametrize("what, at, stands", steps("stop", "collection_ask"))
+@pytest.mark.parametrize("what, at, stands", steps("wait", "collection_step"))
+def test_p24_killed_when_the_payment_link_is_over_the_channel_is_waited_for(
+    tmp_path, what, at, stands
+):
+    killed(tmp_path, at, what)
+    assert states(tmp_path) == ["recapture" if stands else "payment_link"]
+    with collecting(tmp_path, Scripted(file=tmp_path / "sent"), **RAPID) as world:
+        world.later(hours=1)
+        id, state = goes_on(world)
+        assert (state, world.look_at(id)["link"]) == ("recapture", None)
+        assert world.notices().count("collection.recapture") == 1
+    assert len(sent(tmp_path)) == 1
+
+
+@pytest.mark.parametrize("what, at, stands", steps("recapture", "collection_step"))
+def test_p24_killed_when_the_channel_wants_a_card_the_guest_gets_one_link_for_it(
+    tmp_path, what, at, stands
+):
+    killed(tmp_path, at, what)
+    assert states(tmp_path) == ["recapture"]
+    assert states(tmp_path, "page_link") == ["open"] * (1 + stands)
+    processor = Scripted(file=tmp_path / "sent")
+    with collecting(tmp_path, processor, **RAPID) as world:
+        world.later(hours=1)
+        id, state = goes_on(world)
+        assert state == "recapture"
+        assert world.link_of(id).row.state is LinkState.OPEN
+        assert world.notices().count("collection.recapture") == 2  # waited for, and with a link
+        world.guest_types(id)
+        assert goes_on(world) == (id, "succeeded")
+        assert world.references() == ["R", "R-2"]
+    assert states(tmp_path, "page_link") == ["open", "used"]
+    assert len(sent(tmp_path)) == 2
+
+
+@pytest.mark.parametrize("what, at, stands", steps("stop", "collection_ask", "{}:done"))
 def test_p24_killed_while_it_is_stopped(tmp_path, what, at, stands):
     killed(tmp_path, at, what)
     assert states(tmp_path) == ["stopped" if stands else "payment_link"]

@@ -123,7 +123,9 @@ open_vault(pathlib.Path(sys.argv[1]), step=step)
 """
 
 
-@pytest.mark.parametrize("at", ["keyring:begun", "keyring:written", "keyring:committed"])
+@pytest.mark.parametrize(
+    "at", ["keyring:begun", "keyring:written", "keyring:committed", "keyring:answer"]
+)
 def test_p24_p22_killed_at_its_first_start_a_vault_starts_again(tmp_path: Path, at: str) -> None:
     done = run(FIRST_USE, tmp_path, at)
     assert done.returncode == -signal.SIGKILL

@@ -329,8 +329,10 @@ asyncio.run(vault.return_cvc(found))
         ("take:written", 1, 0),
         ("take:committed", 0, 1),
         ("take:answer", 0, 1),
+        ("put_back:begun", 0, 1),
         ("put_back:written", 0, 1),
         ("put_back:committed", 1, 1),
+        ("put_back:answer", 1, 1),
     ],
 )
 def test_p21_killed_at_each_step_a_code_is_there_until_its_intent_is(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import signal
 
+import pytest
+
 from tests.children import run
 from tests.webhooks.world import SECRET, new
 
@@ -38,11 +40,12 @@ asyncio.run(jobs.lanes[0].turn())
 """
 
 
-def test_p24_killed_between_attempt_and_mark_the_same_delivery_comes_again(site):
+@pytest.mark.parametrize("at", ["notice:begun", "notice:written"])
+def test_p24_killed_between_attempt_and_mark_the_same_delivery_comes_again(site, at):
     site.put(new())
     done = run(
         KILLED, site.directory, site.url, site.receiver.port, site.ca.certificate, SECRET,
-        "notice:begun",
+        at,
     )  # fmt: skip
     assert done.returncode == -signal.SIGKILL, done.stderr
     assert (len(site.said()), site.rows()) == (1, [("sending", 1, "")])

@@ -1,0 +1,127 @@
+"""P24: killed at each step of each write, it is whole or not there, and may be done again.
+
+`writes.py` says what the writes are. Whether every step that the gateway names has its kill, here or in a
+test of its own, is asked in `tests/test_killed_steps.py`.
+"""
+
+from __future__ import annotations
+
+import pickle
+import shutil
+import signal
+
+import pytest
+
+from gateway.errors import GatewayError
+from gateway.vault.model import ExchangeKnown, Taken
+from tests.children import run
+from tests.collections.world import collecting
+from tests.vault.makers import rows
+from tests.vault.writes import WRITES
+
+KILLED = """
+import os, pathlib, pickle, signal, sys
+from tests.charges.scripted import Scripted
+from tests.collections.world import collecting
+from tests.vault.test_vault_killed import content
+from tests.vault.writes import WRITES
+directory, at, given = pathlib.Path(sys.argv[1]), sys.argv[2], sys.argv[3]
+name = at.partition(':')[0]
+def step(reached):
+    if reached == name + ':begun':
+        (directory / 'before').write_bytes(pickle.dumps(content(directory)))
+    if reached == at:
+        os.kill(os.getpid(), signal.SIGKILL)
+with collecting(directory, Scripted(), step) as world:
+    WRITES[name].do(world, given)
+"""
+BEFORE, AFTER = ("begun", "written"), ("committed", "answer")
+STEPS = [
+    (f"{name}:{step}", step in AFTER)
+    for name, write in WRITES.items()
+    for step in (BEFORE[0], *write.steps, BEFORE[1], *AFTER)
+]
+
+
+def content(directory):
+    """Table → all its rows."""
+    with rows(directory) as connection:
+        found = connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'").fetchall()
+        return {
+            name: sorted(connection.execute(f"SELECT * FROM {name}").fetchall(), key=repr)
+            for (name,) in found
+        }
+
+
+def shape(directory):
+    """Table → how many rows it has, and in which states. The audit tells of every try, and is not asked."""
+    with rows(directory) as connection:
+        found = connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'").fetchall()
+        counts = {}
+        for (name,) in found:
+            columns = {column[1] for column in connection.execute(f"PRAGMA table_info({name})")}
+            state = "state" if "state" in columns else "1"
+            counts[name] = sorted(connection.execute(f"SELECT {state} FROM {name}").fetchall())
+    return {
+        name: count for name, count in counts.items() if name not in {"audit", "sqlite_sequence"}
+    }
+
+
+def do(directory, name, given):
+    """What came of it: nothing, or what was refused."""
+    with collecting(directory) as world:
+        try:
+            WRITES[name].do(world, given)
+        except (GatewayError, Taken, ExchangeKnown) as refused:
+            return type(refused)
+    return None
+
+
+class Undisturbed:
+    """Each write's vault, made ready, once; and what there is where it is done with nobody killed."""
+
+    def __init__(self, directory):
+        self.directory, self.ready, self.seen = directory, {}, {}
+
+    def before(self, name, to):
+        """Copies the vault to where the test wants it; what `do` is given."""
+        if name not in self.ready:
+            with collecting(self._at(name)) as world:
+                self.ready[name] = WRITES[name].prepare(world) or ""
+        shutil.copytree(self._at(name), to, dirs_exist_ok=True)
+        return self.ready[name]
+
+    def after(self, name):
+        """Its shape once it was done, and once it was done again; what came of that."""
+        if name not in self.seen:
+            one = self.directory / f"{name}-done"
+            given = self.before(name, one)
+            assert do(one, name, given) is None
+            first = shape(one)
+            self.seen[name] = [(None, first), (do(one, name, given), shape(one))]
+        return self.seen[name]
+
+    def _at(self, name):
+        made = self.directory / name
+        made.mkdir(exist_ok=True)
+        return made
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    return Undisturbed(tmp_path_factory.mktemp("undisturbed"))
+
+
+@pytest.mark.parametrize("at, durable", STEPS)
+def test_p24_killed_at_each_step_a_write_is_whole_or_not_there(tmp_path, undisturbed, at, durable):
+    name = at.partition(":")[0]
+    given = undisturbed.before(name, tmp_path)
+    ended = run(KILLED, tmp_path, at, given)
+    assert ended.returncode == -signal.SIGKILL, ended.stderr
+    before = pickle.loads((tmp_path / "before").read_bytes())
+    assert (content(tmp_path) == before) == (not durable)
+    with rows(tmp_path) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
+    # Whoever had no answer does it again: it is as if nobody had been killed.
+    assert (do(tmp_path, name, given), shape(tmp_path)) == undisturbed.after(name)[durable]
