@@ -48,6 +48,7 @@ from gateway.pages.capture import Capture
 from gateway.pages.challenge import ChallengePage
 from gateway.pipeline import Pipeline, Stages
 from gateway.processors import parts as processors
+from gateway.processors.reload import Reload
 from gateway.recapture import parts as recapture
 from gateway.record import Recorder
 from gateway.refused import Refusals
@@ -84,6 +85,7 @@ class Assembly:
     clock: Clock
     metrics: Metrics
     rules: Rules
+    reload: Reload
     vault: Vault
     access: Access
     refusals: Refusals
@@ -255,6 +257,7 @@ def assemble(config: Config, clock: Clock) -> Assembly:
         clock=clock,
         metrics=metrics,
         rules=rules,
+        reload=Reload(rules, files),
         vault=vault,
         access=access,
         refusals=refusals,

@@ -25,7 +25,6 @@ from gateway.control.port import Port, welcome
 from gateway.control.probe import Probe
 from gateway.errors import ConfigurationError, Stopping, VaultUnavailable
 from gateway.log import event
-from gateway.rules.model import RuleSet
 
 
 def utc_now() -> datetime:
@@ -67,7 +66,8 @@ class Worker:
         self._vault, self._access, self._egress = made.vault, made.access, made.egress
         self._codes = made.codes
         self._garbage, self._inbox, self._pipeline = made.garbage, made.inbox, made.pipeline
-        self._replay, self._engine, self._upkeep = made.replay, made.engine, made.upkeep
+        self._reload, self._replay = made.reload, made.replay
+        self._engine, self._upkeep = made.engine, made.upkeep
         self.recaptures, self._webhooks = made.recaptures, made.webhooks
         self.processors, self.charges = made.processors, made.charges
         self.collections = made.collections
@@ -103,9 +103,8 @@ class Worker:
         self._measure_once()
         await asyncio.to_thread(self._upkeep.measure_ends)
         self._garbage.take_over()
-        self._keep_running("rules", self._rules.watch(loaded=self._loaded, failed=self._kept_old))
-        watching = self.processors.files.watch(loaded=_processors_loaded, failed=self._kept_old)
-        self._keep_running("processors", watching)
+        watching = self._reload.watch(loaded=self._loaded, failed=self._kept_old)
+        self._keep_running("rules", watching)
         self._keep_running("keys", self._upkeep.refresh_keys())
         self._keep_running("housekeeping", self._upkeep.keep_house())
         self._keep_running("cvcs", self._upkeep.purge_cvcs())
@@ -192,9 +191,10 @@ class Worker:
         task.add_done_callback(ended)
         self._tasks.append(task)
 
-    def _loaded(self, rules: RuleSet) -> None:
+    def _loaded(self) -> None:
         self.metrics.rules_loaded.set(self._clock().timestamp())
-        event("rules_loaded", routes=len(rules.routes))
+        routes, processors = len(self._rules.current.routes), len(self.processors.files.current)
+        event("rules_loaded", routes=routes, processors=processors)
 
     def _kept_old(self, error: ConfigurationError) -> None:
         self.metrics.rules_failures.inc()
@@ -206,10 +206,6 @@ class Worker:
         versions = (__version__, version("mitmproxy"), platform.python_version())
         self.metrics.build_info.labels(*versions).set(1)
         self.metrics.connections.set_function(lambda: self._engine.connections)
-
-
-def _processors_loaded(count: int) -> None:
-    event("processors_loaded", processors=count)
 
 
 async def replay(config: Config, client: str, exchange: str) -> str:

@@ -57,7 +57,7 @@ def check(config: ConfigFile = DEFAULT_CONFIG) -> None:
 
 def _processors(config: Config, rules: RuleSet) -> tuple[All, list[Problem]]:
     try:
-        return ProcessorFiles(config.rules, used_in(config), lambda: Matcher(rules)).current, []
+        return ProcessorFiles(config.rules, used_in(config), Matcher(rules)).current, []
     except ConfigurationError as error:
         return {}, error.problems
 

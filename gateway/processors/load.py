@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
-
-import watchfiles
 
 from gateway import strict_yaml
 from gateway.config import Config
@@ -72,57 +69,46 @@ def used_in(config: Config) -> dict[str, str]:
 class ProcessorFiles:
     """The processors in force; `used`: product → the name of its processor.
 
-    Those that a product uses must fit the packs. The first load is done here: raises
-    ConfigurationError.
+    Those that a product uses must fit the packs, whose `matcher` this is. The first load is done here:
+    raises ConfigurationError.
     """
 
-    def __init__(
-        self, rules: Path, used: Mapping[str, str], matcher: Callable[[], Matcher]
-    ) -> None:
-        self._rules, self._used, self._matcher = rules, used, matcher
-        self._current = self._load()
+    def __init__(self, rules: Path, used: Mapping[str, str], matcher: Matcher) -> None:
+        self._rules, self._used = rules, used
+        self._current: All = {}
+        self.take(self.read(matcher))
 
     @property
     def current(self) -> All:
         """The processors in force."""
         return self._current
 
-    def reload(self) -> bool:
-        """Reads the files again; whether anything changed. Raises ConfigurationError, and then all
-        stays as it was."""
-        loaded = self._load()
-        if loaded == self._current:
-            return False
-        self._current = loaded
-        return True
+    def read(self, matcher: Matcher | None) -> All:
+        """What the files hold now; what is in force, itself, where nothing changed. Blocks. `matcher`
+        None: the packs can not be read, so that nothing is said of what fits them.
 
-    async def watch(
-        self, *, loaded: Callable[[int], None], failed: Callable[[ConfigurationError], None]
-    ) -> None:
-        """Reloads whenever a file changes, until it is cancelled. A folder that is not there when it
-        starts is not waited for."""
-        directory = self._rules / FOLDER
-        if not directory.is_dir():
-            await asyncio.Event().wait()
-        async for _ in watchfiles.awatch(directory, debounce=200, recursive=False):
-            try:
-                changed = await asyncio.to_thread(self.reload)
-            except ConfigurationError as error:
-                failed(error)
-            else:
-                if changed:
-                    loaded(len(self._current))
-
-    def _load(self) -> All:
+        Raises ConfigurationError.
+        """
         found = load_processors(self._rules)
-        problems: list[Problem] = []
+        problems = self._absent(found)
+        if matcher is not None:
+            for name in sorted(set(self._used.values()) & found.keys()):
+                problems += misfits(found[name], matcher)
+        if problems:
+            raise ConfigurationError(problems)
+        return self._current if found == self._current else found
+
+    def take(self, found: All) -> bool:
+        """Puts in force what was read; whether that is anything new."""
+        changed = found is not self._current
+        self._current = found
+        return changed
+
+    def _absent(self, found: All) -> list[Problem]:
+        problems = []
         for product, name in self._used.items():
             if name not in found:
                 guess = suggest(name, found)
                 message = f"there is no processor `{name}`, which product `{product}` names{guess}"
                 problems.append(Problem(str(self._rules / FOLDER), 0, message))
-        for name in sorted(set(self._used.values()) & found.keys()):
-            problems += misfits(found[name], self._matcher())
-        if problems:
-            raise ConfigurationError(problems)
-        return found
+        return problems

@@ -76,7 +76,7 @@ class Parts:
 def load(config: Config, rules: Rules) -> ProcessorFiles:
     """The files beside the packs. Raises ConfigurationError for a mistake in one, and where the packs
     have no route for one that a product uses."""
-    return ProcessorFiles(config.rules, used_in(config), lambda: rules.matcher)
+    return ProcessorFiles(config.rules, used_in(config), rules.matcher)
 
 
 def build(

@@ -1,23 +1,29 @@
-"""The rules in force, and how they change while the gateway runs: all or nothing (P37).
+"""The rules in force: read whole, then put in the place of those before (P37).
 
-A file that is half written, deleted, or misspelt leaves the old rules where they are; whoever runs
-the gateway is told why, with file and line.
+A file that is half written, deleted, or misspelt leaves the old rules where they are. Packs and processors
+come into force together: `gateway.processors.reload`.
 """
 
 from __future__ import annotations
 
-import asyncio
 import functools
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-
-import watchfiles
 
 from gateway.config import Config
 from gateway.errors import ConfigurationError, Problem
 from gateway.rules.load import load_rules
 from gateway.rules.match import Matcher
 from gateway.rules.model import RuleSet
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A rule set and its matcher."""
+
+    rules: RuleSet
+    matcher: Matcher
 
 
 class Rules:
@@ -42,27 +48,32 @@ class Rules:
 
     def __init__(self, directory: Path, load: Callable[[Path], RuleSet]) -> None:
         self._directory, self._load = directory, load
-        self._current: tuple[RuleSet, Matcher] = _with_matcher(load(directory))
+        self._current = _with_matcher(load(directory))
+
+    @property
+    def directory(self) -> Path:
+        """Where the packs are."""
+        return self._directory
 
     @property
     def current(self) -> RuleSet:
         """The rules in force."""
-        return self._current[0]
+        return self._current.rules
 
     @property
     def matcher(self) -> Matcher:
         """Their matcher."""
-        return self._current[1]
+        return self._current.matcher
 
-    def reload(self) -> bool:
-        """Reads the directory again; whether anything changed.
+    def read(self) -> Loaded:
+        """What the directory holds now; what is in force, itself, where nothing changed. Blocks.
 
-        Raises `ConfigurationError`, and then the old rules stay. A pack that was in force and whose
-        file is gone is such an error: a card route must not vanish with a slip of the hand.
+        Raises `ConfigurationError`. A pack that was in force and whose file is gone is such an error:
+        a card route must not vanish with a slip of the hand.
         """
         rules = self._load(self._directory)
-        if rules == self._current[0]:
-            return False
+        if rules == self.current:
+            return self._current
         here = {pack.system for pack in rules.packs}
         gone = [pack for pack in self.current.packs if pack.system not in here]
         if gone:
@@ -73,33 +84,14 @@ class Rules:
                     for pack in gone
                 ]
             )
-        self._current = _with_matcher(rules)
-        return True
+        return _with_matcher(rules)
 
-    async def watch(
-        self,
-        *,
-        loaded: Callable[[RuleSet], None],
-        failed: Callable[[ConfigurationError], None],
-        stop: asyncio.Event | None = None,
-        settle_ms: int = 200,
-    ) -> None:
-        """Reloads whenever something in the directory changes, until `stop` is set or cancelled.
-
-        `loaded` is called after a change came into force, `failed` when the old rules stay. Several
-        changes within `settle_ms` are one. The files are read in a thread.
-        """
-        async for _ in watchfiles.awatch(
-            self._directory, stop_event=stop, debounce=settle_ms, recursive=False
-        ):
-            try:
-                changed = await asyncio.to_thread(self.reload)
-            except ConfigurationError as error:
-                failed(error)
-            else:
-                if changed:
-                    loaded(self.current)
+    def take(self, loaded: Loaded) -> bool:
+        """Puts in force what was read; whether that is anything new."""
+        changed = loaded is not self._current
+        self._current = loaded
+        return changed
 
 
-def _with_matcher(rules: RuleSet) -> tuple[RuleSet, Matcher]:
-    return rules, Matcher(rules)
+def _with_matcher(rules: RuleSet) -> Loaded:
+    return Loaded(rules, Matcher(rules))

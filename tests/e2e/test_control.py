@@ -217,7 +217,7 @@ def test_p38_a_task_that_dies_stops_the_worker(own_gateway, part, monkeypatch):
     if part == "housekeeping":
         monkeypatch.setattr(worker._upkeep, "flush", broken)
     else:
-        monkeypatch.setattr(worker._rules, "reload", broken)
+        monkeypatch.setattr(worker._rules, "read", broken)
         pack = next(gateway.config.rules.glob("*.yaml"))
         pack.touch()
     assert until(10, worker.failed.is_set)

@@ -60,7 +60,7 @@ def test_a_misfit_is_told_with_its_line(was, now, says):
 
 def files(tmp_path, used, matcher=MATCHER):
     shutil.copytree(RULES / "processors", tmp_path / "processors")
-    return ProcessorFiles(tmp_path, used, lambda: matcher)
+    return ProcessorFiles(tmp_path, used, matcher)
 
 
 def test_only_those_in_use_must_fit(tmp_path):
@@ -83,15 +83,15 @@ def test_p37_a_mistake_leaves_the_old_ones_where_they_are(tmp_path):
     for text in ("processor: sandbox\n", FILE.replace("/v1/cards", "/v9/cards")):
         file.write_text(text, encoding="utf-8")
         with pytest.raises(ConfigurationError):
-            loaded.reload()
+            loaded.read(MATCHER)
         assert loaded.current is before
     file.unlink()
     with pytest.raises(ConfigurationError, match="there is no processor `sandbox`"):
-        loaded.reload()
+        loaded.read(MATCHER)
     file.write_text(FILE.replace("about: The", "about: This"), encoding="utf-8")
-    assert loaded.reload()
+    assert loaded.take(loaded.read(MATCHER))
     assert loaded.current["sandbox"].about.startswith("This")
-    assert not loaded.reload()
+    assert not loaded.take(loaded.read(MATCHER))
 
 
 def test_a_changed_file_counts_at_once_and_a_hotel_changes_its_processor_with_one_line(
@@ -118,7 +118,7 @@ def test_a_changed_file_counts_at_once_and_a_hotel_changes_its_processor_with_on
         assert run(gateway, "debit", order(token)).processor_id.startswith("pay_")
         changed = FILE.replace("Bearer {credential.key}", "Bearer {credential.key}-new")
         (rules / "processors" / "sandbox.yaml").write_text(changed, encoding="utf-8")
-        assert until(10, lambda: "processors_loaded" in gateway.logs.getvalue())
+        assert until(10, lambda: "rules_loaded" in gateway.logs.getvalue())
         run(gateway, "debit", order(token))
         last = sandbox.received.requests("processor")[-1]
         assert last.header("authorization") == "Bearer sandbox-one-new"

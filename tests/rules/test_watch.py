@@ -1,4 +1,6 @@
-"""Rules change while the gateway runs: all or nothing."""
+"""Rules change while the gateway runs: all or nothing. What they have to do with processors comes in
+`tests/processors/test_reload.py`.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +12,8 @@ import pytest
 
 from gateway.errors import ConfigurationError
 from gateway.exchange import Authority
+from gateway.processors.load import ProcessorFiles
+from gateway.processors.reload import Reload
 from gateway.rules.load import load_rules
 from gateway.rules.watch import Rules
 
@@ -30,9 +34,27 @@ MISTAKES = {
 }
 
 
-def rules(directory: Path) -> Rules:
-    load = functools.partial(load_rules, enabled=None, variables={}, callers=(), products=())
-    return Rules(directory, load)
+class Live:
+    """The rules of a directory, and what brings them into force."""
+
+    def __init__(self, directory: Path) -> None:
+        load = functools.partial(load_rules, enabled=None, variables={}, callers=(), products=())
+        self.rules = Rules(directory, load)
+        self.files = Reload(self.rules, ProcessorFiles(directory, {}, self.rules.matcher))
+
+    @property
+    def current(self):
+        return self.rules.current
+
+    @property
+    def matcher(self):
+        return self.rules.matcher
+
+    def reload(self) -> bool:
+        return self.files.take(self.files.read())
+
+
+rules = Live
 
 
 def write(directory: Path, text: str | None, name: str = "acme.yaml") -> None:
@@ -129,8 +151,8 @@ def test_p37_saving_a_file_is_enough(tmp_path):
             heard.clear()
 
         watching = asyncio.create_task(
-            live.watch(
-                loaded=lambda rules: tell(f"loaded {len(rules.routes)}"),
+            live.files.watch(
+                loaded=lambda: tell(f"loaded {len(live.current.routes)}"),
                 failed=lambda error: tell(f"failed {error.problems[0].line}"),
                 stop=stop,
                 settle_ms=50,

@@ -8,6 +8,7 @@ SANDBOX = "tests/processors/test_sandbox_processor.py"
 FAULTS = "tests/processors/test_faults.py"
 LANGUAGE = "tests/processors/test_language.py"
 CREDENTIALS = "tests/processors/test_credentials.py"
+RELOAD = "tests/processors/test_reload.py"
 FIT = "tests/processors/test_fit.py"
 BOOKINGSYNC = "tests/processors/test_bookingsync.py"
 
@@ -114,11 +115,33 @@ BREAKAGES = (
         "use a processor whose requests no route takes",
         "P37",
         "gateway/processors/load.py",
-        "            problems += misfits(found[name], self._matcher())\n",
-        "            misfits(found[name], self._matcher())\n",
+        "                problems += misfits(found[name], matcher)\n",
+        "                misfits(found[name], matcher)\n",
         (
             f"{FIT}::test_one_in_use_without_its_pack_does_not_start",
             f"{FIT}::test_p37_a_mistake_leaves_the_old_ones_where_they_are",
+        ),
+    ),
+    Breakage(
+        "take packs that leave a processor without its route",
+        "P37",
+        "gateway/processors/reload.py",
+        "self._processors.read(None if rules is None else rules.matcher)",
+        "self._processors.read(None)",
+        (
+            f"{RELOAD}::test_p37_a_pack_that_no_longer_takes_a_processors_host_is_not_loaded",
+            f"{RELOAD}::test_p37_nor_is_a_shape_that_no_longer_finds_its_token",
+        ),
+    ),
+    Breakage(
+        "put packs in force before the processors were read",
+        "P37",
+        "gateway/processors/reload.py",
+        "            rules = self._rules.read()\n",
+        "            rules = self._rules.read()\n            self._rules.take(rules)\n",
+        (
+            f"{RELOAD}::test_p37_a_mistake_in_a_processor_keeps_the_packs_from_changing",
+            f"{RELOAD}::test_p37_reading_puts_nothing_in_force",
         ),
     ),
     Breakage(
