@@ -51,7 +51,7 @@ suite: setup ## the tests alone; TESTS=tests/e2e for some of them
 bench: setup ## CPU per request beside stock mitmdump, cost per card, event loop
 	@$(BIN)/python -m bench
 
-sabotage: setup ## breaks the product in over a hundred places; each must turn the suite red
+sabotage: setup ## breaks the product in over three hundred places; each must turn the suite red
 	@$(BIN)/python -m tests.sabotage
 
 torture: setup ## 1,000 random kills of a process that writes to the vault
