@@ -102,7 +102,7 @@ def test_a_virtual_card_whose_day_was_put_off_meanwhile_waits_again(world):
 def test_declined_and_paid_by_the_guest(world):
     made = declined(world, reference="RES-1", purpose="Deposit", return_url="https://pms.example/x")
     link = world.look_at(made["id"])["link"]
-    assert link["url"].startswith("https://localhost/c/")
+    assert link["url"].startswith("https://localhost:8444/c/")
     world.processor.say("debit", "succeeded")
     world.guest_types(made["id"])
     assert world.state_of(made["id"]) == "succeeded"

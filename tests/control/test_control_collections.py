@@ -63,7 +63,7 @@ def test_the_url_is_shown_while_the_link_is_open(collections):
     made = collections.collect()
     collections.go_on()
     shown = collections.call("GET", f"/{made['id']}").json()
-    assert shown["link"]["url"].startswith("https://localhost/c/")
+    assert shown["link"]["url"].startswith("https://localhost:8444/c/")
     stopped = collections.post(f"/{made['id']}/stop", once="s")
     assert (stopped.json()["state"], stopped.json()["link"]) == ("stopped", None)
     assert collections.post(f"/{made['id']}/stop", once="s").json() == stopped.json()
