@@ -135,7 +135,9 @@ class Assembly:
     def _calls(self) -> list[APIRouter]:
         limits, clock = self.config.limits, self.clock
         window = timedelta(minutes=limits.unknown_tokens_minutes)
-        guessing = Guessing(limits.unknown_tokens, window, clock)
+        guessing = Guessing(
+            limits.unknown_tokens, window, clock, vault=self.vault, metrics=self.metrics
+        )
         cards = CardCalls(self.vault, self.access, guessing, self.metrics, clock)
         calls = [
             Exchanges(self.vault.answers, self.replay, clock).router,
@@ -145,35 +147,18 @@ class Assembly:
         ]
         calls.append(
             ChargeCalls(
-                self.charges.charges,
-                vault=self.vault,
-                access=self.access,
-                guessing=guessing,
-                metrics=self.metrics,
-                clock=clock,
+                self.charges.charges, access=self.access, guessing=guessing, clock=clock
             ).router
         )
         calls.append(
             CollectionCalls(
-                self.collections.collections,
-                vault=self.vault,
-                access=self.access,
-                guessing=guessing,
-                metrics=self.metrics,
-                clock=clock,
+                self.collections.collections, access=self.access, guessing=guessing, clock=clock
             ).router
         )
         made = self.recaptures
         if made is not None:
             calls.append(
-                RecaptureCalls(
-                    made,
-                    vault=self.vault,
-                    access=self.access,
-                    guessing=guessing,
-                    metrics=self.metrics,
-                    clock=clock,
-                ).router
+                RecaptureCalls(made, access=self.access, guessing=guessing, clock=clock).router
             )
         if self.pages is not None:
             captures = CaptureCalls(

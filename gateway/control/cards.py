@@ -20,7 +20,7 @@ from pydantic import WithJsonSchema
 
 from gateway.access.clients import Access
 from gateway.access.products import Product
-from gateway.audit import Action, Entry, Outcome
+from gateway.audit import Action, Entry
 from gateway.cards.card import Booking
 from gateway.cards.token import parse_alias
 from gateway.control.caller import Caller, NoRoute, needs
@@ -150,7 +150,7 @@ class CardCalls:
         self, caller: MayManage, booking: NamedBooking, after: After = None
     ) -> ListedCards:
         """The cards of one booking, of the products that the key may use; a thousand in one page."""
-        self._check(caller)
+        self._guessing.check(caller.client)
         last = None if after is None else parse_alias(after)
         if after is not None and last is None:
             raise NoSuchToken
@@ -224,26 +224,15 @@ class CardCalls:
         call: Callable[[Wanted, Entry], Awaitable[T]],
     ) -> T:
         """What `call` answers for the token. Raises NoSuchToken, which is counted, TokensGuessed."""
-        self._check(caller)
+        self._guessing.check(caller.client)
         token = parse_alias(alias)
         if token is not None:
             wanted = Wanted(token, self._products(caller))
             with contextlib.suppress(NoSuchToken):
                 return await call(wanted, replace(entry, iduser=token.iduser))
-        tried = replace(entry, outcome=Outcome.REFUSED, detail=NoSuchToken.code)
-        entries = [tried] if token is None else []  # the vault has written the others
-        if self._guessing.unknown(caller.client):
-            blocked = replace(tried, action=Action.BLOCK, outcome=Outcome.DONE)
-            entries.append(replace(blocked, detail=TokensGuessed.code))
-        await self._vault.record(entries)
+        # What the vault was asked for it has written itself.
+        await self._guessing.unknown(entry, written=token is not None)
         raise NoSuchToken
-
-    def _check(self, caller: Caller) -> None:
-        try:
-            self._guessing.check(caller.client)
-        except TokensGuessed as refusal:
-            self._metrics.refused.labels(refusal.code).inc()
-            raise
 
     def _product(self, caller: Caller, form: CardForm) -> Product:
         booking = form.booking

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Final
 
@@ -18,12 +17,9 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import WithJsonSchema
 
 from gateway.access.clients import Access
-from gateway.audit import Action, Outcome
-from gateway.cards.card import Booking
+from gateway.audit import Action
 from gateway.charges.service import Charges, Reply, Who
 from gateway.control.caller import Caller, needs
-from gateway.control.cards_document import LINE, NAMED
-from gateway.control.cards_form import read_booking
 from gateway.control.cards_guessing import Guessing
 from gateway.control.charges_document import (
     AMOUNT,
@@ -43,7 +39,6 @@ from gateway.control.charges_form import (
     State,
     read_amount,
     read_charge,
-    read_cursor,
     read_day,
     read_nothing,
     read_reason,
@@ -58,32 +53,31 @@ from gateway.control.charges_shown import (
     with_history,
 )
 from gateway.control.idempotency import InFlight
-from gateway.errors import TokensGuessed, TokenUnknown
-from gateway.metrics import Metrics
+from gateway.control.listing import (
+    MOST,
+    Cursor,
+    Limit,
+    Named,
+    Text,
+    page_of,
+    read_cursor,
+    read_named,
+)
+from gateway.errors import TokenUnknown
 from gateway.processors.model import Operation
 from gateway.secret import Secret
 from gateway.vault.charge_changes import Filter
 from gateway.vault.idempotency import Once
-from gateway.vault.service import Vault
 
 ROUTE: Final = "control/charges"  # in the audit
-_PAGE: Final = 100
 
 MayCharge = Annotated[Caller, Depends(needs("charges"))]
 # Only described here: what is wrong is told by `charges_form.py`.
-Named = Annotated[str | None, WithJsonSchema(NAMED), Query()]
-Text = Annotated[str | None, WithJsonSchema(LINE), Query()]
 Day = Annotated[
     str | None,
     WithJsonSchema({"type": "string", "format": "date"}),
     Query(description="A day, in UTC: 2026-01-31"),
 ]
-Cursor = Annotated[
-    str | None,
-    WithJsonSchema({"type": "string", "pattern": "^[0-9]{1,11}$"}),
-    Query(description="`next` of the answer before."),
-]
-Limit = Annotated[int, Query(ge=1, le=_PAGE)]
 
 
 class ChargeCalls:
@@ -93,14 +87,12 @@ class ChargeCalls:
         self,
         charges: Charges,
         *,
-        vault: Vault,
         access: Access,
         guessing: Guessing,
-        metrics: Metrics,
         clock: Callable[[], datetime],
     ) -> None:
-        self._charges, self._vault, self._access = charges, vault, access
-        self._guessing, self._metrics, self._clock = guessing, metrics, clock
+        self._charges, self._access = charges, access
+        self._guessing, self._clock = guessing, clock
         self._in_flight = InFlight()
         self.router = APIRouter(prefix="/charges", tags=["charges"])
         add = self.router.add_api_route
@@ -122,16 +114,18 @@ class ChargeCalls:
 
     async def create(self, caller: MayCharge, request: Request) -> Response:
         """Charges a card, or with `capture: later` holds the sum."""
-        self._check(caller)
+        self._guessing.check(caller.client)
         form, said = read_charge(await request.body())
         who = self._who(caller)
         if form is None:
-            raise await self._guessed(who, tell=True)
+            await self._guessing.unknown(who.entry)
+            raise TokenUnknown
         with self._once(request, who, said) as once:
             try:
                 body = await self._charges.create(who, form, Reply(once, answered))
-            except TokenUnknown as error:
-                raise await self._guessed(who) from error
+            except TokenUnknown:
+                await self._guessing.unknown(who.entry, written=True)
+                raise
         return _json(body, 201)
 
     async def listed(
@@ -146,17 +140,14 @@ class ChargeCalls:
         created_from: Day = None,
         created_to: Day = None,
         cursor: Cursor = None,
-        limit: Limit = _PAGE,
+        limit: Limit = MOST,
     ) -> ListedCharges:
         """A client's charges, the newest first. `state` may be repeated; both days are included."""
         who = self._who(caller)
-        named: Booking | None = None
-        if (system, hotel, booking) != (None, None, None):
-            named = read_booking(system, hotel, booking)
         wanted = Filter(
             products=who.products,
             client=None if who.sees_all else who.client,
-            booking=named,
+            booking=read_named(system, hotel, booking),
             reference=reference,
             states=read_states(state),
             since=read_day("created_from", created_from),
@@ -164,10 +155,8 @@ class ChargeCalls:
             before=read_cursor(cursor),
             limit=limit + 1,
         )
-        found = await self._charges.listed(wanted)
-        page = found[:limit]
-        more = str(page[-1][0]) if len(found) > limit else None
-        return ListedCharges(charges=[shown(one) for _, one in page], next=more)
+        page = page_of(await self._charges.listed(wanted), limit)
+        return ListedCharges(charges=[shown(one) for one in page.shown], next=page.next)
 
     async def one(self, caller: MayCharge, id: str) -> ChargeWithHistory:
         """All that is known of a charge."""
@@ -223,25 +212,6 @@ class ChargeCalls:
 
     def _once(self, request: Request, who: Who, said: bytes) -> AbstractContextManager[Once | None]:
         return self._in_flight.once(request, who.client, who.products, Secret(said))
-
-    def _check(self, caller: Caller) -> None:
-        try:
-            self._guessing.check(caller.client)
-        except TokensGuessed as refusal:
-            self._metrics.refused.labels(refusal.code).inc()
-            raise
-
-    async def _guessed(self, who: Who, *, tell: bool = False) -> TokenUnknown:
-        """Counts an unknown token; what is raised. `tell`: nobody has written it down yet."""
-        tried = replace(
-            who.entry, action=Action.CHARGE, outcome=Outcome.REFUSED, detail=TokenUnknown.code
-        )
-        entries = [tried] if tell else []
-        if self._guessing.unknown(who.client):
-            blocked = replace(tried, action=Action.BLOCK, outcome=Outcome.DONE)
-            entries.append(replace(blocked, detail=TokensGuessed.code))
-        await self._vault.record(entries)
-        return TokenUnknown()
 
     def _who(self, caller: Caller) -> Who:
         admission = caller.admission

@@ -220,15 +220,6 @@ def read_day(name: str, text: str | None, *, after: bool = False) -> datetime | 
     return start + timedelta(days=1) if after else start
 
 
-def read_cursor(text: str | None) -> int | None:
-    """Where a list goes on. Raises RequestInvalid."""
-    if text is None:
-        return None
-    if not (text.isascii() and text.isdigit() and len(text) < 12):
-        raise RequestInvalid([{"in": "query", "name": "cursor", "problem": "not_a_cursor"}])
-    return int(text)
-
-
 State = Literal[
     "pending", "challenged", "authorized", "succeeded", "declined", "expired", "cancelled",
     "refunded", "disputed", "unknown",

@@ -10,22 +10,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from gateway.access.clients import Access
-from gateway.audit import Action, Outcome
-from gateway.cards.card import Booking
+from gateway.audit import Action
 from gateway.charges.service import Who
 from gateway.collections.service import Collections
 from gateway.control.caller import Caller, needs
-from gateway.control.cards_form import read_booking
 from gateway.control.cards_guessing import Guessing
-from gateway.control.charges import Cursor, Limit, Named, Text
-from gateway.control.charges_form import read_cursor, read_nothing
+from gateway.control.charges_form import read_nothing
 from gateway.control.collections_document import BEGIN, BEGUN, LISTED, SHOWN, STOP, STOPPED
 from gateway.control.collections_form import (
     REFERENCE,
@@ -41,15 +37,22 @@ from gateway.control.collections_shown import (
     with_history,
 )
 from gateway.control.idempotency import InFlight
-from gateway.errors import TokensGuessed, TokenUnknown
-from gateway.metrics import Metrics
+from gateway.control.listing import (
+    MOST,
+    Cursor,
+    Limit,
+    Named,
+    Text,
+    page_of,
+    read_cursor,
+    read_named,
+)
+from gateway.errors import TokenUnknown
 from gateway.secret import Secret
 from gateway.vault.collection_changes import CollectionFilter
 from gateway.vault.idempotency import Once
-from gateway.vault.service import Vault
 
 ROUTE: Final = "control/collections"  # in the audit
-_PAGE: Final = 100
 
 MayCollect = Annotated[Caller, Depends(needs("charges"))]
 
@@ -61,14 +64,12 @@ class CollectionCalls:
         self,
         collections: Collections,
         *,
-        vault: Vault,
         access: Access,
         guessing: Guessing,
-        metrics: Metrics,
         clock: Callable[[], datetime],
     ) -> None:
-        self._collections, self._vault, self._access = collections, vault, access
-        self._guessing, self._metrics, self._clock = guessing, metrics, clock
+        self._collections, self._access = collections, access
+        self._guessing, self._clock = guessing, clock
         self._in_flight = InFlight()
         self.router = APIRouter(prefix="/collections", tags=["collections"])
         add = self.router.add_api_route
@@ -85,20 +86,18 @@ class CollectionCalls:
         """Begins to collect a sum: a charge, then a link for the guest, then another card where the
         channel takes one. What comes of it is told by webhooks `collection.<state>`.
         """
-        try:
-            self._guessing.check(caller.client)
-        except TokensGuessed as refusal:
-            self._metrics.refused.labels(refusal.code).inc()
-            raise
+        self._guessing.check(caller.client)
         form, said = read_collection(await request.body())
         who = self._who(caller)
         if form is None:
-            raise await self._guessed(who, tell=True)
+            await self._guessing.unknown(who.entry)
+            raise TokenUnknown
         with self._once(request, who, said) as once:
             try:
                 body = await self._collections.create(who, form, once, answered)
-            except TokenUnknown as error:
-                raise await self._guessed(who) from error
+            except TokenUnknown:
+                await self._guessing.unknown(who.entry, written=True)
+                raise
         return _json(body, 201)
 
     async def listed(
@@ -111,26 +110,21 @@ class CollectionCalls:
         reference: Annotated[str | None, Query(pattern=f"^{REFERENCE}$")] = None,
         state: Annotated[list[State] | None, Query()] = None,
         cursor: Cursor = None,
-        limit: Limit = _PAGE,
+        limit: Limit = MOST,
     ) -> ListedCollections:
         """A client's collections, the newest first. `state` may be repeated."""
         who = self._who(caller)
-        named: Booking | None = None
-        if (system, hotel, booking) != (None, None, None):
-            named = read_booking(system, hotel, booking)
         wanted = CollectionFilter(
             products=who.products,
             client=None if who.sees_all else who.client,
-            booking=named,
+            booking=read_named(system, hotel, booking),
             reference=reference,
             states=read_collection_states(state),
             before=read_cursor(cursor),
             limit=limit + 1,
         )
-        found = await self._collections.listed(wanted)
-        page = found[:limit]
-        more = str(page[-1][0]) if len(found) > limit else None
-        return ListedCollections(collections=[shown(one) for _, one in page], next=more)
+        page = page_of(await self._collections.listed(wanted), limit)
+        return ListedCollections(collections=[shown(one) for one in page.shown], next=page.next)
 
     async def one(self, caller: MayCollect, id: str) -> CollectionWithHistory:
         """All that is known of a collection."""
@@ -148,16 +142,6 @@ class CollectionCalls:
 
     def _once(self, request: Request, who: Who, said: bytes) -> AbstractContextManager[Once | None]:
         return self._in_flight.once(request, who.client, who.products, Secret(said))
-
-    async def _guessed(self, who: Who, *, tell: bool = False) -> TokenUnknown:
-        """Counts an unknown token; what is raised. `tell`: nobody has written it down yet."""
-        tried = replace(who.entry, outcome=Outcome.REFUSED, detail=TokenUnknown.code)
-        entries = [tried] if tell else []
-        if self._guessing.unknown(who.client):
-            blocked = replace(tried, action=Action.BLOCK, outcome=Outcome.DONE)
-            entries.append(replace(blocked, detail=TokensGuessed.code))
-        await self._vault.record(entries)
-        return TokenUnknown()
 
     def _who(self, caller: Caller) -> Who:
         return Who(

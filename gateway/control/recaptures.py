@@ -6,7 +6,6 @@ A client that names too many unknown tokens here is blocked, as everywhere (`car
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime
 from ipaddress import ip_address
 from typing import Annotated, Final, Literal
@@ -16,7 +15,7 @@ from pydantic import BaseModel
 
 from gateway.access.clients import Access
 from gateway.access.products import Product
-from gateway.audit import Action, Outcome
+from gateway.audit import Action
 from gateway.control.caller import Caller, NoRoute, needs
 from gateway.control.cards_guessing import Guessing
 from gateway.control.document import CODE, MONTH, YEAR, Schema, body, closed, refusals
@@ -50,13 +49,11 @@ from gateway.errors import (
     VirtualCardExcluded,
 )
 from gateway.headers import Headers
-from gateway.metrics import Metrics
 from gateway.recapture.completion import ROUTE, Who
 from gateway.recapture.form import ADDRESS, LONGEST, CardForm, read_form
 from gateway.recapture.parts import Parts
 from gateway.recapture.service import SYSTEM, shown_state
 from gateway.vault.recapture import Recapture
-from gateway.vault.service import Vault
 
 MayRead = Annotated[Caller, Depends(needs("proxy", "admin"))]
 MayComplete = Annotated[Caller, Depends(needs("detokenize"))]
@@ -147,14 +144,12 @@ class RecaptureCalls:
         self,
         parts: Parts,
         *,
-        vault: Vault,
         access: Access,
         guessing: Guessing,
-        metrics: Metrics,
         clock: Callable[[], datetime],
     ) -> None:
-        self._parts, self._vault, self._access = parts, vault, access
-        self._guessing, self._metrics, self._clock = guessing, metrics, clock
+        self._parts, self._access = parts, access
+        self._guessing, self._clock = guessing, clock
         self.router = APIRouter(prefix="/recaptures", tags=["recaptures"])
         self.router.add_api_route(
             "", self.listed, methods=["GET"], response_model=Listed, responses=refusals()
@@ -191,31 +186,19 @@ class RecaptureCalls:
         """Sends another card to Expedia Rapid: a token's, or one that was typed in."""
         form = read_form(await request.body())
         if form.token is not None:
-            self._check(caller)
+            self._guessing.check(caller.client)
         who = self._who(caller, request, form)
         try:
             row, token = await self._parts.completion.complete(id, who, form)
         except TokenUnknown:
-            await self._guessed(caller)
+            # That it was named is in the audit already.
+            entry = caller.intends(Action.DETOKENIZE, ROUTE, self._clock())
+            await self._guessing.unknown(entry, written=True)
             raise
         except ChangeRefused as error:
             return answer(error, [{"problem": kind} for kind in error.types])
         done = Completed(recapture=shown(row, self._clock()), token=token.alias)
         return Response(done.model_dump_json(), media_type="application/json")
-
-    def _check(self, caller: Caller) -> None:
-        try:
-            self._guessing.check(caller.client)
-        except TokensGuessed as refusal:
-            self._metrics.refused.labels(refusal.code).inc()
-            raise
-
-    async def _guessed(self, caller: Caller) -> None:
-        """Counts an unknown token; that it was named is in the audit already."""
-        if self._guessing.unknown(caller.client):
-            entry = caller.intends(Action.BLOCK, ROUTE, self._clock())
-            blocked = replace(entry, outcome=Outcome.DONE, detail=TokensGuessed.code)
-            await self._vault.record([blocked])
 
     def _who(self, caller: Caller, request: Request, form: CardForm) -> Who:
         admission = caller.admission

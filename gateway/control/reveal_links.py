@@ -16,7 +16,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel
 
 from gateway.access.clients import Access
-from gateway.audit import Action, Entry, Outcome
+from gateway.audit import Action, Entry
 from gateway.cards.card import Booking
 from gateway.cards.token import Token, parse_alias
 from gateway.control.caller import Caller, needs
@@ -177,7 +177,7 @@ class RevealCalls:
         try:
             body = await self._make(caller, request, form, token, entry)
         except NoSuchToken:
-            await self._guessed(caller, entry)
+            await self._guessing.unknown(entry)
             raise TokenUnknown from None
         return Response(body, 201, media_type="application/json")
 
@@ -232,15 +232,6 @@ class RevealCalls:
         answer = _answer(made, self._clock())
         with self._in_flight.once(request, caller.client, products, form.request) as once:
             return await self._links.create(made, named, once, answer, guard=guard)
-
-    async def _guessed(self, caller: Caller, entry: Entry) -> None:
-        """Counts an unknown token, as the calls about cards do."""
-        tried = replace(entry, outcome=Outcome.REFUSED, detail=NoSuchToken.code)
-        entries = [tried]
-        if self._guessing.unknown(caller.client):
-            blocked = replace(tried, action=Action.BLOCK, outcome=Outcome.DONE)
-            entries.append(replace(blocked, detail=TokensGuessed.code))
-        await self._vault.record(entries)
 
     def _whose(self, caller: Caller) -> Whose:
         return Whose(LinkKind.REVEAL, caller.client, self._products(caller))

@@ -91,7 +91,7 @@ def site(directory, step=None):
     more = {} if step is None else {"step": step}
     with opened(directory, clock=clock, **more) as vault:
         access = Access(config, Table(), clock)
-        guessing = Guessing(20, WINDOW, clock)
+        guessing = Guessing(20, WINDOW, clock, vault=vault, metrics=metrics)
         calls = CardCalls(vault, access, guessing, metrics, clock)
         with serving([calls.router]) as control:
             yield Site(directory, vault, control, metrics, clock)

@@ -86,9 +86,7 @@ def site(directory, processor=None, products=("seaside", "hilltop")):
         made = parts.build(
             config, vault=vault, processors=Only(processor, products), pages=None, clock=clock
         )
-        calls = ChargeCalls(
-            made.charges, vault=vault, access=access, guessing=Guessing(20, WINDOW, clock),
-            metrics=Metrics(), clock=clock,
-        )  # fmt: skip
+        guessing = Guessing(20, WINDOW, clock, vault=vault, metrics=Metrics())
+        calls = ChargeCalls(made.charges, access=access, guessing=guessing, clock=clock)
         with serving([calls.router]) as control:
             yield Site(directory, vault, control, processor, clock, made)

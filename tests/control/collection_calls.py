@@ -65,9 +65,7 @@ def site(directory, processor=None, products=("seaside", "hilltop")):
             config, vault=vault, charges=ours.charges, processors=processors,
             links=links, clock=clock,
         )  # fmt: skip
-        calls = CollectionCalls(
-            made.collections, vault=vault, access=access, guessing=Guessing(20, WINDOW, clock),
-            metrics=Metrics(), clock=clock,
-        )  # fmt: skip
+        guessing = Guessing(20, WINDOW, clock, vault=vault, metrics=Metrics())
+        calls = CollectionCalls(made.collections, access=access, guessing=guessing, clock=clock)
         with serving([calls.router]) as control:
             yield Site(directory, vault, control, processor, clock, made)

@@ -94,7 +94,7 @@ def test_p28_another_scope_another_product_another_client(collections):
 
 
 def test_p28_a_client_that_tries_too_many_tokens_is_blocked(collections):
-    unknown = "tok_test_1234567_" + "A" * 16
+    unknown = "tok_test_1234567_" + "A" * 13  # of the right form, and nobody's
     for token in [unknown, "no token"] * 10:
         answered = collections.post(said=collections.said(token))
         assert refused(answered, 422, "token_unknown")

@@ -161,8 +161,8 @@ BREAKAGES = (
         "let tokens be guessed as collections",
         "P28",
         "gateway/control/collections.py",
-        "        if self._guessing.unknown(who.client):",
-        "        if self._guessing.unknown(who.client) is None:",
+        "                await self._guessing.unknown(who.entry, written=True)\n",
+        "",
         CALLS,
     ),
 )

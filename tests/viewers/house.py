@@ -11,6 +11,7 @@ from gateway.control.cards_guessing import Guessing
 from gateway.control.reveal_links import RevealCalls
 from gateway.control.viewer_links import ViewerLinks
 from gateway.control.viewers import ViewerCalls
+from gateway.metrics import Metrics
 from gateway.pages import viewing
 from gateway.pages.reveal import SHOWN_SECONDS
 from gateway.viewers.codes import Codes
@@ -33,7 +34,8 @@ def invitation(**more):
 class House:
     """`call` is the PMS's, `pages` what a browser does."""
 
-    def __init__(self, pages, control, codes):
+    def __init__(self, pages, control, codes, metrics):
+        self.metrics = metrics
         self.pages, self.control, self.clock = pages, control, pages.clock
         self.vault = pages.vault
         self.people, self.codes = People(pages.vault, pages.clock, codes), codes
@@ -112,13 +114,14 @@ def house(directory, seconds=SHOWN_SECONDS, **more):
     with pages_serving(directory, kind(0), kind(1), kind(2), **more) as pages:
         access = Access(pages.config, Table(), pages.clock)
         links = pages.parts.links
-        guessing = Guessing(20, timedelta(minutes=15), pages.clock)
+        window, metrics = timedelta(minutes=15), Metrics()
+        guessing = Guessing(20, window, pages.clock, vault=pages.vault, metrics=metrics)
         calls = [
             ViewerCalls(pages.vault, ViewerLinks(links, pages.clock), access, pages.clock),
             RevealCalls(pages.vault, links, access, guessing, pages.clock),
         ]
         with control_serving([one.router for one in calls]) as control:
             try:
-                yield House(pages, control, codes)
+                yield House(pages, control, codes, metrics)
             finally:
                 codes.close()

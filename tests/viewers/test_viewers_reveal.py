@@ -380,6 +380,7 @@ def test_p28_a_client_that_tries_too_many_tokens_is_blocked(home):
     for _ in range(20):
         assert refused(home.ask("tok_test_1_nonsense", viewer), 422, "token_unknown")
     assert refused(home.ask(home.token(), viewer), 429, "tokens_guessed")
+    assert home.metrics.refused.labels("tokens_guessed")._value.get() == 1
 
 
 def test_a_request_that_is_repeated_makes_one_link(home):
