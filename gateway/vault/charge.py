@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from gateway.secret import Secret
 from gateway.vault.entries import stamp, stamp_or_none, unstamp, unstamp_or_none
-from gateway.vault.envelope import Sealer, place
+from gateway.vault.envelope import Sealer, padded, place
 
 COLUMNS: Final = (
     "id, client, product, test, iduser, booking, reference, amount, currency, initiator, exemption,"
@@ -106,7 +106,7 @@ class Event:
 def seal(sealer: Sealer, one: OpenCharge) -> tuple[Any, ...]:
     """The columns' values, the sealed one last. Raises ValueError for a time without a zone."""
     row, plain = one.row, one.held.reveal()
-    sealed = sealer.seal(plain.ljust(-(-len(plain) // _STEP) * _STEP), _place(row))
+    sealed = sealer.seal(padded(plain, _STEP), _place(row))
     return (
         row.id, row.client, row.product, row.test, row.iduser, row.booking, row.reference,
         row.amount, row.currency, row.initiator, row.exemption, row.capture_now, row.processor,

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from gateway.secret import Secret
 from gateway.vault.entries import stamp, stamp_or_none, unstamp, unstamp_or_none
-from gateway.vault.envelope import Sealer, place
+from gateway.vault.envelope import Sealer, padded, place
 
 COLUMNS: Final = (
     "id, client, key, product, test, iduser, booking, reference, amount, currency, initiator,"
@@ -123,7 +123,7 @@ class CollectionEvent:
 def seal(sealer: Sealer, one: OpenCollection) -> tuple[Any, ...]:
     """The columns' values, the sealed one last. Raises ValueError for a time without a zone."""
     row, plain = one.row, one.held.reveal()
-    sealed = sealer.seal(plain.ljust(-(-len(plain) // _STEP) * _STEP), _place(row))
+    sealed = sealer.seal(padded(plain, _STEP), _place(row))
     return (
         row.id, row.client, row.key, row.product, row.test, row.iduser, row.booking,
         row.reference, row.amount, row.currency, row.initiator, row.exemption, row.language,

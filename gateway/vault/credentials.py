@@ -19,7 +19,7 @@ from gateway.audit import Entry, Outcome
 from gateway.secret import Secret
 from gateway.vault.aside import Aside
 from gateway.vault.entries import append, stamp, unstamp
-from gateway.vault.envelope import Sealer, place
+from gateway.vault.envelope import Sealer, padded, place
 from gateway.vault.idempotency import Once
 from gateway.vault.requests import Done, Requests
 from gateway.vault.sqlite import Connection, Database
@@ -125,8 +125,8 @@ class CredentialTable:
         self, connection: Connection, made: SetCredentials, values: Mapping[str, Secret[str]]
     ) -> None:
         plain = json.dumps({name: value.reveal() for name, value in values.items()}).encode()
-        padded = plain.ljust(-(-len(plain) // _STEP) * _STEP)
-        sealed = self._sealer.seal(padded, _place(made.product, made.processor))
+        where = _place(made.product, made.processor)
+        sealed = self._sealer.seal(padded(plain, _STEP), where)
         names = json.dumps(made.names)
         row = (made.product, made.processor, names, sealed, stamp(made.set_at), made.set_by)
         connection.execute(_PUT, row)

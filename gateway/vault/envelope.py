@@ -50,6 +50,13 @@ RECORDS_PER_SUBKEY: Final = 2**20
 _OPENERS: Final = 1024
 
 
+def padded(plain: bytes, step: int) -> bytes:
+    """JSON with spaces behind it, up to the next multiple of `step` bytes: how long what is sealed is tells
+    little of what it holds.
+    """
+    return plain.ljust(-(-len(plain) // step) * step)
+
+
 def place(field: str, product: str, iduser: int, *, test: bool, row: bytes = b"") -> bytes:
     """The one place where a record may stand, as bytes that no other place has.
 

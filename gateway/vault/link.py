@@ -16,7 +16,7 @@ from typing import Any, Final
 from gateway.errors import RecordDamaged
 from gateway.secret import Secret
 from gateway.vault.entries import stamp, unstamp
-from gateway.vault.envelope import Sealer, place
+from gateway.vault.envelope import Sealer, padded, place
 
 COLUMNS: Final = "id, kind, client, product, language, state, created, expires, changed"
 # Padding hides most of how long a text and an address are.
@@ -74,7 +74,7 @@ class OpenLink:
 def seal(sealer: Sealer, one: OpenLink) -> tuple[Any, ...]:
     """The columns' values, the sealed one last. Raises ValueError for a time without a zone."""
     row, plain = one.row, one.held.reveal()
-    sealed = sealer.seal(plain.ljust(-(-len(plain) // _STEP) * _STEP), _place(row))
+    sealed = sealer.seal(padded(plain, _STEP), _place(row))
     return (
         row.id, row.kind.value, row.client, row.product, row.language, row.state.value,
         stamp(row.created), stamp(row.expires), stamp(row.changed), sealed,

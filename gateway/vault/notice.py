@@ -22,7 +22,7 @@ from typing import Any, Final
 from gateway.cards.masking import without_cards
 from gateway.secret import Secret
 from gateway.vault.entries import stamp, unstamp
-from gateway.vault.envelope import Sealer, place
+from gateway.vault.envelope import Sealer, padded, place
 
 COLUMNS: Final = "id, client, kind, subject, product, state, created, changed, due, tries, code"
 _KIND: Final = re.compile(r"[a-z][a-z_]{0,30}(?:\.[a-z][a-z_]{0,30}){1,2}")
@@ -115,7 +115,7 @@ def opened(new: NewNotice, id: str, now: datetime) -> OpenNotice:
 def seal(sealer: Sealer, one: OpenNotice) -> tuple[Any, ...]:
     """The columns' values, the sealed one last. Raises ValueError for a time without a zone."""
     row, plain = one.row, one.body.reveal()
-    sealed = sealer.seal(plain.ljust(-(-len(plain) // _STEP) * _STEP), _place(row))
+    sealed = sealer.seal(padded(plain, _STEP), _place(row))
     return (
         row.id, row.client, row.kind, row.subject, row.product, row.state.value,
         stamp(row.created), stamp(row.changed), None if row.due is None else stamp(row.due),

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from gateway.secret import Secret
 from gateway.vault.entries import stamp, stamp_or_none, unstamp, unstamp_or_none
-from gateway.vault.envelope import Sealer, place
+from gateway.vault.envelope import Sealer, padded, place
 
 COLUMNS: Final = (
     "id, client, system, itinerary, event_id, state, created, changed, failed, link_expires,"
@@ -73,7 +73,7 @@ def seal(sealer: Sealer, one: OpenRecapture) -> tuple[Any, ...]:
     """The columns' values, the sealed one last. Raises ValueError for a time without a zone."""
     row = one.row
     plain = one.held.reveal()
-    sealed = sealer.seal(plain.ljust(-(-len(plain) // _STEP) * _STEP), _place(row))
+    sealed = sealer.seal(padded(plain, _STEP), _place(row))
     return (
         row.id, row.client, row.system, row.itinerary, row.event_id, row.state.value,
         stamp(row.created), stamp(row.changed), stamp(row.failed), stamp(row.link_expires),

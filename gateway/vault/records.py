@@ -14,7 +14,7 @@ from gateway.cards.expiry import Expiry
 from gateway.cards.token import Token
 from gateway.errors import RecordDamaged
 from gateway.secret import Secret
-from gateway.vault.envelope import place
+from gateway.vault.envelope import padded, place
 from gateway.vault.hashes import KeyedHash
 from gateway.vault.model import LinkRow
 
@@ -146,7 +146,7 @@ def write_link(content: Content) -> bytes:
     """JSON, padded. Written here: strings only, and `json.dumps` takes twice as long."""
     members = [f"{_quoted(name)}: {_quoted(value)}" for name, value in content.items()]
     text = ("{" + ", ".join(members) + "}").encode("ascii")
-    return text.ljust(-(-len(text) // _LINK_STEP) * _LINK_STEP)
+    return padded(text, _LINK_STEP)
 
 
 def read_link(plaintext: bytes) -> dict[str, str]:
