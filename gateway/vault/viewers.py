@@ -5,6 +5,7 @@
 2. A viewer of a product that the caller may not use is as unknown as none.
 3. Locking takes a second active viewer of the product; unlocking takes the code of one
    (`viewer_codes.py`).
+4. Two names in one product are names that people can tell apart.
 """
 
 # ruff: noqa: S608  # the statements are put together from the constants here
@@ -15,6 +16,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final, TypeVar
+from unicodedata import normalize
 
 from gateway.audit import Entry, Outcome
 from gateway.errors import (
@@ -40,7 +42,7 @@ _ADD: Final = (
     f"INSERT INTO viewer ({COLUMNS}) VALUES (?, ?, ?, 'invited', ?, ?, ?, 0, 0, ?, ?, 0, NULL)"
 )
 _ONE: Final = f"SELECT {COLUMNS} FROM viewer WHERE id = ?"
-_NAMED: Final = "SELECT 1 FROM viewer WHERE product = ? AND name = ? AND state <> 'disabled'"
+_NAMES: Final = "SELECT name FROM viewer WHERE product = ? AND state <> 'disabled'"
 _ALL: Final = (
     f"SELECT {COLUMNS} FROM viewer WHERE product IN (SELECT value FROM json_each(?))"
     " ORDER BY number LIMIT ?"
@@ -74,7 +76,8 @@ class ViewerTable:
         about = replace(asked.entry, product=new.product, subject=new.id)
 
         def do(connection: Connection, now: datetime) -> Done | GatewayError:
-            if connection.execute(_NAMED, (new.product, new.name)).fetchone() is not None:
+            names = connection.execute(_NAMES, (new.product,)).fetchall()
+            if as_read(new.name) in {as_read(name) for (name,) in names}:
                 return ViewerExists()
             at = stamp(now)
             values = (new.id, new.product, new.name, new.role.value, new.may_copy, new.totp)
@@ -153,6 +156,11 @@ class ViewerTable:
 
     async def _read(self, work: Callable[[Connection], T]) -> T:
         return await self._aside.run(lambda: self._database.read(work))
+
+
+def as_read(name: str) -> str:
+    """What people tell apart of a name: neither its case nor how its accents are spelt in Unicode."""
+    return normalize("NFC", normalize("NFC", name).casefold())
 
 
 def find(connection: Connection, id: str) -> ViewerRow | None:

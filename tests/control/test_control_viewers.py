@@ -58,6 +58,27 @@ def test_a_viewer_is_invited_and_has_no_code(viewers):
 
 
 @pytest.mark.parametrize(
+    ("name", "same"),
+    [
+        ("Carl C", "carl c"),
+        ("Zoë Straße", "ZOE\u0308 STRASSE"),
+        ("\u0130dil", "i\u0307DIL"),
+        ("Ångström", "\u212bngstro\u0308m"),
+    ],
+)
+def test_p35_a_name_that_people_can_not_tell_from_anothers_is_taken(viewers, name, same):
+    first = viewers.invite(name=name)
+    assert first.status_code == 201
+    assert first.json()["name"] == name  # kept as it was given
+    assert refused(viewers.invite(name=same), 409, "viewer_exists")
+    assert viewers.invite(name=same, product="hilltop").status_code == 201
+    assert viewers.invite(name=name + "x").status_code == 201
+    gone = viewers.call("DELETE", f"/viewers/{first.json()['id']}")
+    assert gone.json()["state"] == "disabled"
+    assert viewers.invite(name=same).status_code == 201
+
+
+@pytest.mark.parametrize(
     ("said", "wrong"),
     [
         ({}, {("name", "missing"), ("role", "missing")}),
