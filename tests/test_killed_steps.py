@@ -17,7 +17,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 OF_A_WRITE = ("begun", "written", "committed", "answer")
 # What makes a write, by the name that it is given: `Database.write`, and what is built on it.
-WRITES = {"write", "change", "_write", "_change", "_decided"}
+WRITES = {"write", "change", "_write", "_change", "_decided", "_committed"}
 # Of these the answer to a request is written as well, after `:done`.
 REQUESTS = {"_requests.write", "self._change", "self._write", "_table.change"}
 # A refusal is written, and nothing is done.
@@ -95,4 +95,4 @@ def test_a_name_that_is_passed_on_comes_from_what_is_looked_at_here():
                     continue
                 if ast.unparse(call.func) in {"self._database.write", "self._requests.write"}:
                     assert ast.unparse(call.args[0]) == "name", path
-                    assert function.name in WRITES | {"_committed", "write"}, path
+                    assert function.name in WRITES, path

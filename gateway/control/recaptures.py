@@ -1,6 +1,8 @@
 """`/v1/recaptures`: cards that failed at Expedia Rapid, and the one call that replaces one.
 
-A client that names too many unknown tokens here is blocked, as everywhere (`cards_guessing.py`).
+1. A client that names too many unknown tokens here is blocked, as everywhere (`cards_guessing.py`).
+2. An Idempotency-Key lets a card leave once. Of the request a keyed hash is kept, without its security
+   code; sent again while the card is under way: 409.
 """
 
 from __future__ import annotations
@@ -16,9 +18,11 @@ from pydantic import BaseModel
 from gateway.access.clients import Access
 from gateway.access.products import Product
 from gateway.audit import Action
+from gateway.cards.token import Token
 from gateway.control.caller import Caller, NoRoute, needs
 from gateway.control.cards_guessing import Guessing
 from gateway.control.document import CODE, MONTH, YEAR, Schema, body, closed, refusals
+from gateway.control.idempotency import ONCE, InFlight
 from gateway.control.problems import answer
 from gateway.errors import (
     CardIncomplete,
@@ -27,6 +31,7 @@ from gateway.errors import (
     ChangeRefused,
     ContactRequired,
     CvcUnavailable,
+    IdempotencyKeyReused,
     LinkExpired,
     LinkUnknown,
     LiveHostForbidden,
@@ -37,6 +42,7 @@ from gateway.errors import (
     RecaptureInProgress,
     RecaptureUnknown,
     RecordDamaged,
+    RequestInProgress,
     StandInForbidden,
     TokenMalformed,
     TokensGuessed,
@@ -52,7 +58,9 @@ from gateway.headers import Headers
 from gateway.recapture.completion import ROUTE, Who
 from gateway.recapture.form import ADDRESS, LONGEST, CardForm, read_form
 from gateway.recapture.parts import Parts
+from gateway.recapture.repeats import Reply
 from gateway.recapture.service import SYSTEM, shown_state
+from gateway.secret import Secret
 from gateway.vault.recapture import Recapture
 
 MayRead = Annotated[Caller, Depends(needs("proxy", "admin"))]
@@ -85,13 +93,13 @@ _FIELDS: Final[Schema] = {
     "card": closed(_NUMBER | {"holder": _LINE}, *_NUMBER),
     "billing_contact": closed(_CONTACT, *_CONTACT),
 }
-_BODY: Final = body(closed(_FIELDS))
+_BODY: Final = ONCE | body(closed(_FIELDS))
 _SENT: Final = (
     RecaptureUnknown, RecaptureClosed, RecaptureInProgress, LinkUnknown, LinkExpired, TokenUnknown,
     TokenMalformed, TokensGuessed, VirtualCardExcluded, CvcUnavailable, CardIncomplete, CardNotYetActive,
     ContactRequired, CardNotKept, ChangeRefused, ProductUnknown, ProductNotPermitted,
     LiveHostForbidden, StandInForbidden, UpstreamForbidden, UpstreamUnreachable, UpstreamUntrusted,
-    UpstreamTimeout, UpstreamInvalid, RecordDamaged,
+    UpstreamTimeout, UpstreamInvalid, RecordDamaged, RequestInProgress, IdempotencyKeyReused,
 )  # fmt: skip
 
 
@@ -150,6 +158,7 @@ class RecaptureCalls:
     ) -> None:
         self._parts, self._access = parts, access
         self._guessing, self._clock = guessing, clock
+        self._in_flight = InFlight()
         self.router = APIRouter(prefix="/recaptures", tags=["recaptures"])
         self.router.add_api_route(
             "", self.listed, methods=["GET"], response_model=Listed, responses=refusals()
@@ -184,21 +193,29 @@ class RecaptureCalls:
 
     async def complete(self, caller: MayComplete, id: str, request: Request) -> Response:
         """Sends another card to Expedia Rapid: a token's, or one that was typed in."""
-        form = read_form(await request.body())
+        form, said = read_form(await request.body())
         if form.token is not None:
             self._guessing.check(caller.client)
         who = self._who(caller, request, form)
-        try:
-            row, token = await self._parts.completion.complete(id, who, form)
-        except TokenUnknown:
-            # That it was named is in the audit already.
-            entry = caller.intends(Action.DETOKENIZE, ROUTE, self._clock())
-            await self._guessing.unknown(entry, written=True)
-            raise
-        except ChangeRefused as error:
-            return answer(error, [{"problem": kind} for kind in error.types])
+        if who.product is not None:
+            said = Secret(said.reveal() + b"\n" + who.product.name.encode())
+        products = self._access.products_of(caller.admission)
+        with self._in_flight.once(request, caller.client, products, said) as once:
+            reply = Reply(once, self._completed)
+            try:
+                done = await self._parts.completion.complete(id, who, form, reply)
+            except TokenUnknown:
+                # That it was named is in the audit already.
+                entry = caller.intends(Action.DETOKENIZE, ROUTE, self._clock())
+                await self._guessing.unknown(entry, written=True)
+                raise
+            except ChangeRefused as error:
+                return answer(error, [{"problem": kind} for kind in error.types])
+        return Response(done, media_type="application/json")
+
+    def _completed(self, row: Recapture, token: Token) -> bytes:
         done = Completed(recapture=shown(row, self._clock()), token=token.alias)
-        return Response(done.model_dump_json(), media_type="application/json")
+        return done.model_dump_json().encode()
 
     def _who(self, caller: Caller, request: Request, form: CardForm) -> Who:
         admission = caller.admission

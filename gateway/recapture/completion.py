@@ -8,6 +8,7 @@
    egress checks as everything.
 5. How it ended is in the audit: `failed` has certainly not left, `unknown` has without an answer.
 6. The caller gets neither the card nor a word of Rapid's answer but the names of its errors.
+7. A request that is repeated under its Idempotency-Key sends nothing (`repeats.py`).
 """
 
 from __future__ import annotations
@@ -49,11 +50,13 @@ from gateway.recapture import rounds
 from gateway.recapture.content import read
 from gateway.recapture.form import CardForm
 from gateway.recapture.rapid import Rapid, change_body
+from gateway.recapture.repeats import Repeats, Reply
 from gateway.recapture.service import SYSTEM, Recaptures
 from gateway.secret import Secret
 from gateway.stages.detokenize import check_use
 from gateway.vault.model import Found, NewCard, Wanted
 from gateway.vault.recapture import OpenRecapture, Recapture, RecaptureState
+from gateway.vault.recaptures import Also
 from gateway.vault.service import Vault
 
 ROUTE: Final = f"{SYSTEM}/recapture"
@@ -102,18 +105,23 @@ class Completion:
     ) -> None:
         self._vault, self._rapid, self._recaptures = vault, rapid, recaptures
         self._metrics, self._clock = metrics, clock
+        self._repeats = Repeats(vault, clock)
         _, stand_in = egress.stands_for(settings.url.host, settings.url.port)
         self._test_host = stand_in or settings.mode == "test"
 
-    async def complete(self, id: str, who: Who, form: CardForm) -> tuple[Recapture, Token]:
-        """The recapture, once Rapid has taken the card, and the card's token. A card that was typed
-        in is kept first, as any other.
+    async def complete(self, id: str, who: Who, form: CardForm, reply: Reply) -> bytes:
+        """What `reply` makes of the recapture, once Rapid has taken the card, and of the card's token;
+        or made of it the first time. A card that was typed in is kept first, as any other.
 
         Raises RecaptureUnknown, RecaptureClosed, RecaptureInProgress, LinkUnknown, LinkExpired,
         TokenUnknown, VirtualCardExcluded, CvcUnavailable, CardIncomplete, ContactRequired,
         CardNotKept, ProductUnknown, ChangeRefused, what `check_use` and `Outgoing.call` raise,
-        VaultUnavailable, RecordDamaged.
+        IdempotencyKeyReused, VaultUnavailable, RecordDamaged.
         """
+        row = await self._recaptures.get(id, who.client)
+        before = await self._repeats.before(id, self._entry(row, who), reply)
+        if before is not None:
+            return before
         one = rounds.checked(await self._vault.recaptures.open(id), who.client, self._clock())
         if not one.row.has_link:
             one = rounds.checked(await self._recaptures.look(one), who.client, self._clock())
@@ -126,9 +134,9 @@ class Completion:
         sending = await self._claim(one, who, token)
         try:
             await self._take(sending, who, form)
-            return await self._send(sending, form, contact), token
+            return await self._send(sending, form, contact, reply)
         except GatewayError as error:
-            await self._failed(sending, error)
+            await self._failed(sending, error, reply)
             raise
 
     # --- the steps --------------------------------------------------------------------------------
@@ -193,7 +201,9 @@ class Completion:
         if form.security_code is None and found.cvc is None:
             raise CvcUnavailable
 
-    async def _send(self, sending: _Sending, form: CardForm, contact: Secret[str]) -> Recapture:
+    async def _send(
+        self, sending: _Sending, form: CardForm, contact: Secret[str], reply: Reply
+    ) -> bytes:
         found, content = sending.found, read(sending.one.held)
         code = form.security_code or (found.cvc if found else None)
         if found is None or found.card.expiry is None or code is None or content.link is None:
@@ -206,11 +216,15 @@ class Completion:
             security_code=code,
             contact=contact,
         )
+        product, token = found.product, sending.token
+        await self._repeats.leaves(reply, product, token)
         sending.call = self._rapid.change(content.link, body)
         status, types = await self._rapid.make(sending.call)
         if 200 <= status < 300:
             await self._end(sending, Outcome.DONE, "")
-            return await self._came_out(sending, RecaptureState.COMPLETED)
+            kept = self._repeats.taken(reply, product, token)
+            row = await self._came_out(sending, RecaptureState.COMPLETED, kept)
+            return reply.answer(row, token)
         if status >= 500 or status < 400:
             raise UpstreamInvalid
         if _LINK_INVALID in types:
@@ -219,29 +233,30 @@ class Completion:
 
     # --- how it ended -----------------------------------------------------------------------------
 
-    async def _failed(self, sending: _Sending, error: GatewayError) -> None:
+    async def _failed(self, sending: _Sending, error: GatewayError, reply: Reply) -> None:
         answered = isinstance(error, (LinkExpired, ChangeRefused))
+        also: Also | None = self._repeats.not_taken(reply)
         if sending.call is None or not sending.call.sent:
             outcome, state = Outcome.FAILED, sending.before
             await self._give_back(sending)
         elif answered:
             outcome, state = Outcome.DONE, sending.before
         else:
-            outcome, state = Outcome.UNKNOWN, RecaptureState.UNKNOWN
+            outcome, state, also = Outcome.UNKNOWN, RecaptureState.UNKNOWN, None
         if isinstance(error, TokenUnknown):
             outcome = Outcome.REFUSED
-        await self._came_out(sending, state, over=isinstance(error, LinkExpired))
+        await self._came_out(sending, state, also, over=isinstance(error, LinkExpired))
         await self._end(sending, outcome, error.code)
 
     async def _came_out(
-        self, sending: _Sending, state: RecaptureState, *, over: bool = False
+        self, sending: _Sending, state: RecaptureState, also: Also | None, *, over: bool = False
     ) -> Recapture:
         """Another round may have begun meanwhile: then this one stays superseded."""
         decide = rounds.over if over else rounds.ended
         row = sending.one.row
         try:
             done = await self._vault.recaptures.change(
-                row.id, lambda current: decide(current, state, self._clock())
+                row.id, lambda current: decide(current, state, self._clock()), also
             )
         except VaultUnavailable as error:  # it stays on its way, and is taken for unknown later
             event("recapture_not_ended", level=logging.ERROR, id=row.id, code=error.code)

@@ -4,6 +4,8 @@
     {"card": {"number", "expiration_month", "expiration_year", "security_code", "holder"?}}
 
 and beside a token "security_code", beside either "billing_contact". Nothing of it is ever in an error.
+What an Idempotency-Key stands for is all of it but the security code, which is kept nowhere, not even as a
+keyed hash: with the number's hash at hand there are only a thousand to try.
 """
 
 from __future__ import annotations
@@ -50,9 +52,16 @@ class CardForm:
     contact: Secret[str] | None
 
 
-def read_form(body: bytes) -> CardForm:
-    """Raises RequestInvalid, TokenMalformed, CardNotKept."""
+def read_form(body: bytes) -> tuple[CardForm, Secret[bytes]]:
+    """What is asked for, and what an Idempotency-Key stands for.
+
+    Raises RequestInvalid, TokenMalformed, CardNotKept.
+    """
     said = _parsed(body)
+    return _form(said), _canonical(said)
+
+
+def _form(said: Mapping[str, Json]) -> CardForm:
     contact = said.get("billing_contact")
     shown = None if contact is None else Secret(json.dumps(_contact(contact)))
     if "card" in said:
@@ -63,6 +72,17 @@ def read_form(body: bytes) -> CardForm:
     code = _code(said["security_code"]) if "security_code" in said else None
     token = _token(said)
     return CardForm(token, "token" not in said, None, code, shown)
+
+
+def _canonical(said: Mapping[str, Json]) -> Secret[bytes]:
+    rest = _without_code(said)
+    if "card" in rest:
+        rest["card"] = _without_code(rest["card"])
+    return Secret(json.dumps(rest, sort_keys=True).encode("ascii"))
+
+
+def _without_code(said: Mapping[str, Json]) -> dict[str, Json]:
+    return {name: value for name, value in said.items() if name != "security_code"}
 
 
 def _parsed(body: bytes) -> Mapping[str, Json]:

@@ -93,11 +93,16 @@ def checked(one: OpenRecapture | None, client: str, now: datetime) -> OpenRecapt
     row = one.row
     if row.state in (RecaptureState.COMPLETED, RecaptureState.SUPERSEDED):
         raise RecaptureClosed
-    if row.state is RecaptureState.SENDING and now - row.changed < SENDING_LASTS:
+    if is_sending(row, now):
         raise RecaptureInProgress
     if now >= row.link_ends:
         raise LinkExpired
     return one
+
+
+def is_sending(row: Recapture, now: datetime) -> bool:
+    """Whether a card is on its way, as far as whoever sends it lives."""
+    return row.state is RecaptureState.SENDING and now - row.changed < SENDING_LASTS
 
 
 def ended(one: OpenRecapture | None, state: RecaptureState, now: datetime) -> OpenRecapture | None:

@@ -73,6 +73,15 @@ class IdempotencyTable:
         sealed = self._sealer.seal(answer, _place(product, asked))
         connection.execute(_ADD, (asked, request, product, stamp(now + KEPT), sealed))
 
+    def forget(self, connection: Connection, once: Once, now: datetime) -> None:
+        """Keeps no answer to the request any more: nothing came of it, and it may be sent again. What
+        the key stands for otherwise stays.
+        """
+        asked = self._asked(once)
+        row = connection.execute(_FIND, (asked, stamp(now))).fetchone()
+        if row is not None and self._hashing.matches(row[0], *_parts(once)):
+            connection.execute(_FORGET, (asked,))
+
     def purge(self, now: datetime) -> int:
         """Erases what is kept no more; how many. Blocks. Raises VaultUnavailable."""
         at = (stamp(now),)

@@ -24,6 +24,7 @@ from gateway.vault.sqlite import Connection, Database, Step, no_step
 
 Work = Literal["tell", "look"]  # tell the client; look for the link
 Decide = Callable[[OpenRecapture | None], Sequence[OpenRecapture]]
+Also = Callable[[Connection, Recapture], None]
 
 _NEVER_CHANGES: Final = ("id", "client", "system", "itinerary", "created")
 _ALL: Final = (*COLUMNS.split(", "), "sealed")
@@ -95,16 +96,25 @@ class RecaptureTable:
         return None if one is None else one.row
 
     async def change(
-        self, id: str, decide: Callable[[OpenRecapture | None], OpenRecapture | None]
+        self,
+        id: str,
+        decide: Callable[[OpenRecapture | None], OpenRecapture | None],
+        also: Also | None = None,
     ) -> OpenRecapture | None:
         """Puts, durable, what `decide` makes of one recapture (None: there is none such); answers
-        with it. Raises what `decide` raises, and then nothing is changed.
+        with it. `also` is done in the same transaction, with the recapture as it is then. Raises what
+        `decide` raises, and then nothing is changed.
         """
 
         def work(connection: Connection) -> OpenRecapture | None:
-            changed = decide(self._one(connection, _BY_ID, (id,)))
+            before = self._one(connection, _BY_ID, (id,))
+            changed = decide(before)
             if changed is not None:
                 self._put(connection, changed)
+            now = changed or before
+            if also is not None and now is not None:
+                also(connection, now.row)
+                self._step("recapture:also")
             return changed
 
         return await asyncio.wrap_future(self._database.write("recapture", work))

@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Final
+from typing import Final, TypeVar
 
 from gateway.audit import Entry, Outcome
 from gateway.errors import GatewayError, IdempotencyKeyReused, VaultUnavailable
@@ -17,6 +17,8 @@ from gateway.vault import entries as audit
 from gateway.vault.idempotency import IdempotencyTable, Once
 from gateway.vault.model import Taken
 from gateway.vault.sqlite import Connection, Database, Step, no_step
+
+T = TypeVar("T")
 
 _ATTEMPTS: Final = 3
 
@@ -78,9 +80,56 @@ class Requests:
             raise outcome
         return outcome
 
-    async def _committed(
-        self, name: str, work: Callable[[Connection], bytes | GatewayError]
-    ) -> bytes | GatewayError:
+    async def repeated(self, entry: Entry, once: Once | None) -> bytes | None:
+        """The answer that the same request got before, with the repetition in the audit; None: it got
+        none. For what looks at more than the vault before it writes: the rest comes after this.
+
+        Raises IdempotencyKeyReused.
+        """
+        if once is None:
+            return None
+
+        def work(connection: Connection) -> bytes | GatewayError | None:
+            before = self._before(connection, entry, once, self._clock())
+            if isinstance(before, GatewayError):
+                audit.append(connection, [refused(entry, before)])
+            return before
+
+        before = await self._committed("request_repeated", work)
+        if isinstance(before, GatewayError):
+            raise before
+        return before
+
+    async def stands(self, once: Once | None, product: str, answer: bytes) -> None:
+        """Keeps, durable, what stands for the answer from now on, until that is there: for what is done
+        outside of the vault, where a crash must not let the same request do it twice.
+
+        Raises IdempotencyKeyReused where another request came with the key meanwhile.
+        """
+        if once is None:
+            return
+
+        def work(connection: Connection) -> IdempotencyKeyReused | None:
+            now = self._clock()
+            try:
+                self._once.answered(connection, once, now)
+            except IdempotencyKeyReused:
+                return IdempotencyKeyReused()
+            self._once.remember(connection, once, product, answer, now)
+            return None
+
+        refusal = await self._committed("request_stands", work)
+        if refusal is not None:
+            raise refusal
+
+    async def forget(self, once: Once | None) -> None:
+        """Keeps, durable, no answer to the request any more: nothing came of it."""
+        if once is not None:
+            await self._committed(
+                "request_forget", lambda c: self._once.forget(c, once, self._clock())
+            )
+
+    async def _committed(self, name: str, work: Callable[[Connection], T]) -> T:
         for _ in range(_ATTEMPTS):
             try:
                 return await asyncio.wrap_future(self._database.write(name, work))

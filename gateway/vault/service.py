@@ -90,6 +90,7 @@ class Vault:
     answers: AnswerTable
     recaptures: RecaptureTable
     idempotency: IdempotencyTable
+    requests: Requests
     cards: CardTable
     links: LinkTable
     notices: NoticeTable
@@ -125,7 +126,7 @@ class Vault:
         self.answers = AnswerTable(database, keyring, clock, self._aside, step)
         self.recaptures = RecaptureTable(database, keyring.recapture, self._aside, step)
         self.idempotency = IdempotencyTable(database, keyring.idempotency, keyring.repeated)
-        requests = Requests(database, self.idempotency, clock, step)
+        requests = self.requests = Requests(database, self.idempotency, clock, step)
         self.cards = CardTable(database, store, keyring, requests=requests, aside=self._aside)
         self.notices = NoticeTable(
             database, keyring.notice,

@@ -26,7 +26,7 @@ class Pms:
         partner.control("webhook", url=self.api + "/notifications/expedia-rapid")
 
     def call(self, method, path, body=None, *, key=None, **more):
-        own = {"X-Api-Key": key or self.key}
+        own = {"X-Api-Key": key or self.key} | more.pop("headers", {})
         answer = requests.request(
             method, self.api + path, json=body, headers=own, timeout=30, **more
         )
@@ -39,6 +39,11 @@ class Pms:
     def complete(self, one, token, **more):
         said = {"token": token.alias, "security_code": "737"} | more
         return self.call("POST", f"/recaptures/{one['id']}/card", said)
+
+    def once(self, one, said, name, **more):
+        """The same with an Idempotency-Key, and with all that is said."""
+        headers = {"Idempotency-Key": name}
+        return self.call("POST", f"/recaptures/{one['id']}/card", said, headers=headers, **more)
 
     def proxied(self, method, path, body=None):
         context = ssl.create_default_context(cafile=self.gateway.ca)

@@ -148,7 +148,7 @@ def test_two_at_once_send_one_card(ready):
     one = form(token, False, None, Secret("737"), None)
 
     async def both():
-        calls = [ready.parts.completion.complete(ready.id, WHO, one) for _ in range(2)]
+        calls = [ready.completed(ready.id, WHO, one) for _ in range(2)]
         return await asyncio.gather(*calls, return_exceptions=True)
 
     async def slow():
@@ -253,7 +253,7 @@ def test_p21_a_typed_card_is_kept_without_its_code(ready):
     card = Card(Secret(PAN), Expiry(2030, 8), Secret("Ada"), Secret("919"))
     form = CardForm(None, False, card, card.cvc, None)
     who = replace(WHO, product=Product("seaside", test=True))
-    row, token = ready.run(ready.parts.completion.complete(ready.id, who, form))
+    row, token = ready.run(ready.completed(ready.id, who, form))
     assert row.state is RecaptureState.COMPLETED
     assert sent(ready)[0]["payments"][0]["security_code"] == "919"
     assert ready.keep() == token
@@ -262,4 +262,4 @@ def test_p21_a_typed_card_is_kept_without_its_code(ready):
     live = replace(WHO, product=Product("grand", test=False))
     ready.heard("event-2", 1)
     with pytest.raises(CardNotKept):
-        ready.run(ready.parts.completion.complete(ready.listed("pending")[0].id, live, form))
+        ready.run(ready.completed(ready.listed("pending")[0].id, live, form))

@@ -17,8 +17,11 @@ from gateway.outgoing import Answer
 from gateway.recapture import parts
 from gateway.recapture.completion import Who
 from gateway.recapture.form import CardForm
+from gateway.recapture.repeats import Reply
 from gateway.secret import Secret
+from gateway.vault.idempotency import Once
 from gateway.vault.model import NewCard
+from gateway.vault.sqlite import no_step
 from tests.vault.makers import opened
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -132,7 +135,19 @@ class World:
         form = CardForm(
             token, False, None, Secret(code) if code else None, Secret(contact) if contact else None
         )
-        return self.run(self.parts.completion.complete(id, who, form))
+        return self.run(self.completed(id, who, form))
+
+    async def completed(self, id, who, form, key=None, said=b"{}"):
+        """The recapture and the token; with a key what the caller is answered, as text."""
+        came = []
+
+        def answer(row, token):
+            came[:] = [(row, token)]
+            return f"{row.state.value} {token.alias}".encode()
+
+        once = None if key is None else Once(who.client, Secret(key), Secret(said), who.products)
+        done = await self.parts.completion.complete(id, who, form, Reply(once, answer))
+        return came[0] if key is None else done.decode()
 
     def audit(self):
         entries = [recorded.entry for recorded in self.vault.entries()]
@@ -161,6 +176,8 @@ def settings(tmp_path, monkeypatch, **changes):
 
 
 @contextmanager
-def world(tmp_path, monkeypatch, partner=None, **changes):
-    with opened(tmp_path) as vault:
-        yield World(vault, partner or Partner(), settings(tmp_path, monkeypatch, **changes))
+def world(tmp_path, monkeypatch, partner=None, step=no_step, **changes):
+    made = []
+    with opened(tmp_path, step=step, clock=lambda: made[0].now if made else NOON) as vault:
+        made.append(World(vault, partner or Partner(), settings(tmp_path, monkeypatch, **changes)))
+        yield made[0]

@@ -6,6 +6,8 @@ from tests.sabotage.breakage import Breakage
 
 COMPLETION = ("tests/recapture/test_completion.py",)
 JOBS = ("tests/recapture/test_jobs.py",)
+ONCE = "tests/e2e/test_recapture_once.py"
+REPEATS = "tests/recapture/test_repeats.py"
 SERVICE = ("tests/recapture/test_service.py",)
 
 BREAKAGES = (
@@ -48,6 +50,30 @@ BREAKAGES = (
         "self._vault.find([wanted], [sending.intent])",
         "self._vault.find([wanted])",
         COMPLETION,
+    ),
+    Breakage(
+        "let a repeated completion send the card again",
+        "P24",
+        "gateway/recapture/completion.py",
+        "        await self._repeats.leaves(reply, product, token)\n",
+        "",
+        (f"{REPEATS}::test_p24_killed_at_each_step_no_card_leaves_twice_and_the_token_is_told",),
+    ),
+    Breakage(
+        "forget the answer of a completed recapture",
+        "P24",
+        "gateway/recapture/completion.py",
+        "self._came_out(sending, RecaptureState.COMPLETED, kept)",
+        "self._came_out(sending, RecaptureState.COMPLETED, None)",
+        (f"{REPEATS}::test_p24_a_request_that_is_repeated_is_answered_the_same_and_sends_no_card",),
+    ),
+    Breakage(
+        "hash the security code with a recapture's Idempotency-Key",
+        "P21",
+        "gateway/recapture/form.py",
+        'if name != "security_code"',
+        "if name",
+        (f"{ONCE}::test_p16_p24_a_typed_cards_token_is_told_again_under_its_idempotency_key",),
     ),
     Breakage(
         "let tokens be guessed as replacements of cards",

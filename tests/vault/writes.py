@@ -245,6 +245,22 @@ def claim_recapture(world: Collecting, _: str) -> None:
     world.run(world.vault.recaptures.claim("look", NOON, NOON + HOUR))
 
 
+# --- what is done outside of the vault, once -------------------------------------------------------
+
+
+def stand(world: Collecting, _: str | None = None) -> None:
+    world.run(world.vault.requests.stands(once(), "seaside", b"what stands for it"))
+
+
+def repeat(world: Collecting, _: str) -> None:
+    said = world.run(world.vault.requests.repeated(ASKED, once()))
+    assert said == b"what stands for it"
+
+
+def forget_request(world: Collecting, _: str) -> None:
+    world.run(world.vault.requests.forget(once()))
+
+
 # --- what is written beside ------------------------------------------------------------------------
 
 
@@ -329,6 +345,9 @@ WRITES = {
     "collection_claim": Write(collected, claim_collection),
     "recapture": Write(waiting, supersede, ("row",)),
     "recapture_claim": Write(waiting, claim_recapture),
+    "request_repeated": Write(stand, repeat),
+    "request_stands": Write(nothing, stand),
+    "request_forget": Write(stand, forget_request),
     "answer_purge": Write(kept_answer, lambda world, _: world.vault.answers.purge(AT_LAST)),
     "cvc_purge": Write(kept_with_code, lambda world, _: world.vault.cvcs.purge(AT_LAST)),
     "idempotent_purge": Write(add_card, lambda world, _: world.vault.idempotency.purge(AT_LAST)),
