@@ -167,6 +167,7 @@ class Assembly:
                 access=self.access,
                 cards=cards,
                 recaptures=None if made is None else made.recaptures,
+                requests=self.vault.requests,
                 clock=clock,
             )
             calls.append(captures.router)

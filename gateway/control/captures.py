@@ -48,8 +48,10 @@ from gateway.pages.links import Links, NewLink, held
 from gateway.pages.locales import Locales
 from gateway.recapture.service import SYSTEM, Recaptures
 from gateway.secret import Secret
+from gateway.vault.idempotency import Once
 from gateway.vault.link import LinkKind, OpenLink
 from gateway.vault.links import Whose
+from gateway.vault.requests import Requests
 
 ROUTE: Final = "control/capture-links"  # in the audit
 _REPEATED: Final = (RequestInProgress, IdempotencyKeyReused)
@@ -119,11 +121,12 @@ class CaptureCalls:
         access: Access,
         cards: CardCalls,
         recaptures: Recaptures | None,
+        requests: Requests,
         clock: Callable[[], datetime],
     ) -> None:
         self._links, self._locales, self._access = links, locales, access
         self._cards, self._recaptures, self._clock = cards, recaptures, clock
-        self._in_flight = InFlight()
+        self._requests, self._in_flight = requests, InFlight()
         self.router = APIRouter(prefix="/capture-links", tags=["capture links"])
         add = self.router.add_api_route
         add("", self.make, methods=["POST"], status_code=201, response_model=ShownCapture,
@@ -140,28 +143,15 @@ class CaptureCalls:
         notice `capture.completed`, and stands in the link from then on.
         """
         form = read_capture(await request.body(), self._locales.languages)
-        product, order, booking = await self._order(caller, form)
-        if form.return_url is not None and form.return_url.base not in self._links.origins(
-            product.name
-        ):
-            raise origin_not_listed()
-        new = NewLink(
-            LinkKind.CAPTURE,
-            caller.client,
-            product.name,
-            form.language,
-            self._clock() + timedelta(minutes=form.minutes),
-            About(form.purpose, form.amount, booking),
-            order.json(),
-        )
-        made = self._links.make(new)
-        answer = shown(made.link, self._clock(), made.url).model_dump_json().encode()
-        entry = self._entry(caller, Action.LINK_CREATE)
-        entry = replace(entry, exchange=made.link.row.id, booking=_number(booking))
-        said = Secret(form.request.reveal() + b"\n" + product.name.encode())
-        products = self._products(caller)
+        said, products = form.request, self._products(caller)
+        if form.token is None:  # a token says itself of which product it is
+            said = Secret(said.reveal() + b"\n" + self._product(caller, form).name.encode())
         with self._in_flight.once(request, caller.client, products, said) as once:
-            body = await self._links.create(made, entry, once, answer)
+            # Before anything is looked up: what the link was for may be forgotten since.
+            entry = self._entry(caller, Action.LINK_CREATE)
+            body = await self._requests.repeated(entry, once)
+            if body is None:
+                body = await self._made(caller, form, entry, once)
         return Response(body, 201, media_type="application/json")
 
     async def one(self, caller: MayManage, id: str) -> ShownCapture:
@@ -181,6 +171,28 @@ class CaptureCalls:
 
     # --- inside -------------------------------------------------------------------------------------
 
+    async def _made(
+        self, caller: Caller, form: CaptureForm, entry: Entry, once: Once | None
+    ) -> bytes:
+        product, order, booking = await self._order(caller, form)
+        if form.return_url is not None and form.return_url.base not in self._links.origins(
+            product.name
+        ):
+            raise origin_not_listed()
+        new = NewLink(
+            LinkKind.CAPTURE,
+            caller.client,
+            product.name,
+            form.language,
+            self._clock() + timedelta(minutes=form.minutes),
+            About(form.purpose, form.amount, booking),
+            order.json(),
+        )
+        made = self._links.make(new)
+        answer = shown(made.link, self._clock(), made.url).model_dump_json().encode()
+        entry = replace(entry, exchange=made.link.row.id, booking=_number(booking))
+        return await self._links.create(made, entry, once, answer)
+
     async def _order(
         self, caller: Caller, form: CaptureForm
     ) -> tuple[Product, Order, Booking | None]:
@@ -198,13 +210,7 @@ class CaptureCalls:
             if product.hold_cvc is None:
                 raise CvcNotHeld
         else:
-            product = self._access.product(
-                admission=caller.admission,
-                route=NoRoute(),
-                named=form.product,
-                system="" if booking is None else booking.system,
-                hotel=None if booking is None else booking.hotel,
-            )
+            product = self._product(caller, form)
         if form.recapture is not None:
             booking = await self._of_recapture(caller, form.recapture)
         order = Order(
@@ -215,6 +221,16 @@ class CaptureCalls:
             form.recapture,
         )
         return product, order, booking
+
+    def _product(self, caller: Caller, form: CaptureForm) -> Product:
+        booking = form.booking
+        return self._access.product(
+            admission=caller.admission,
+            route=NoRoute(),
+            named=form.product,
+            system="" if booking is None else booking.system,
+            hotel=None if booking is None else booking.hotel,
+        )
 
     async def _of_recapture(self, caller: Caller, id: str) -> Booking:
         if self._recaptures is None:

@@ -168,6 +168,25 @@ def test_a_link_for_a_code_of_a_card_that_was_forgotten_is_closed(hotel, guest):
     assert "not needed any more" in sent.text
 
 
+def test_p24_a_link_for_a_code_is_told_again_after_its_card_was_forgotten(hotel):
+    card = {"number": CARD, "expiration_month": "02", "expiration_year": "2031"}
+    token = hotel.call("POST", "/cards", card | {"product": "hilltop"}).json()["token"]
+    said = {"profile": "cvc", "token": token}
+    first = hotel.call("POST", "/capture-links", said, once="forgotten")
+    assert first.status_code == 201, first.text
+    assert hotel.call("DELETE", f"/cards/{token}").status_code == 204
+    last = hotel.gateway.rows("select max(id) from audit")[0][0]
+    again = hotel.call("POST", "/capture-links", said, once="forgotten")
+    assert (again.status_code, again.content) == (201, first.content)
+    later = f"select action, outcome, detail from audit where id > {last}"
+    assert hotel.gateway.rows(later) == [("link_create", "done", "repeated")]  # and no guess
+    refused(hotel.call("POST", "/capture-links", said, once="new"), 404, "token_unknown")
+    other = said | {"language": "es"}
+    refused(
+        hotel.call("POST", "/capture-links", other, once="forgotten"), 422, "idempotency_key_reused"
+    )
+
+
 def test_an_address_is_shown_to_the_client_that_asked_for_it(hotel, guest):
     link = hotel.make("card_and_address", language="en")
     typed = {name: text for name, text in TYPED.items() if name != "holder"}
