@@ -140,7 +140,7 @@ class Assembly:
         )
         cards = CardCalls(self.vault, self.access, guessing, self.metrics, clock)
         calls = [
-            Exchanges(self.vault.answers, self.replay, clock).router,
+            Exchanges(self.vault.answers, self.replay, self.vault.requests, clock).router,
             cards.router,
             ProcessorCalls(self.processors, self.vault.credentials, self.access, clock).router,
             NoticeCalls(self.vault.notices, self.access, clock).router,

@@ -12,7 +12,7 @@ from typing import Final
 from gateway.access.admission import Admission
 from gateway.audit import Action, Outcome
 from gateway.errors import ClientGone, ExchangeUnknown, RouteUnknown
-from gateway.exchange import Exchange, Peer, Request, Response
+from gateway.exchange import Exchange, Peer, Request, Response, new_id
 from gateway.headers import Headers
 from gateway.pipeline import Pipeline
 from gateway.rules.model import Route
@@ -45,8 +45,11 @@ class Replay:
         self._rules, self._clock = rules, clock
         self._one_at_a_time = asyncio.Lock()
 
-    async def __call__(self, client: str, name: str, key: str = "") -> str:
-        """The id under which the answer that was refused as `name` is kept now.
+    async def __call__(
+        self, client: str, name: str, key: str = "", kept_as: str | None = None
+    ) -> str:
+        """The id under which the answer that was refused as `name` is kept now: `kept_as`, or one of
+        its own.
 
         `key` is who asks for it. Raises `ExchangeUnknown` where there is none, or it came out already;
         `RouteUnknown`, `VaultUnavailable`; and what refuses it again: then it stays where it is.
@@ -54,7 +57,12 @@ class Replay:
         async with (
             self._one_at_a_time
         ):  # the second finds nothing to open; the vault sees to the rest
-            exchange = Exchange(_OURSELVES, Request("GET", None, "/", Headers()), replays=name)
+            exchange = Exchange(
+                _OURSELVES,
+                Request("GET", None, "/", Headers()),
+                id=kept_as or new_id(),
+                replays=name,
+            )
             try:
                 await self._let_through(exchange, client, key)
             except AnswerCameOut:  # in another process, meanwhile

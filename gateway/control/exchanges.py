@@ -7,6 +7,9 @@
 An answer itself is for the client whose it is: an administrator who needs none of its guests' data
 gets none, and a refused answer, which may hold clear cards, is given to nobody. What the caller may
 not see is not there: 404, not 403.
+
+Replayed under an Idempotency-Key, an answer has its new id before it is let through: whoever asks again,
+after a crash too, is told that id. To acknowledge twice is to acknowledge once.
 """
 
 from __future__ import annotations
@@ -16,7 +19,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Annotated, Final, Literal, Protocol
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
@@ -25,6 +28,7 @@ from gateway.control import problems
 from gateway.control.caller import Caller, needs
 from gateway.control.document import STILL_REFUSED, Responses, refusals
 from gateway.control.handed import Handed
+from gateway.control.idempotency import ONCE, InFlight
 from gateway.control.kept_exchange import KeptExchange
 from gateway.errors import (
     AnswerNotRefused,
@@ -32,16 +36,26 @@ from gateway.errors import (
     AnswerRefused,
     ExchangeUnknown,
     GatewayError,
+    IdempotencyKeyReused,
     RecordDamaged,
+    RequestInProgress,
     ScopeMissing,
     VaultUnavailable,
 )
+from gateway.exchange import new_id
 from gateway.log import event
+from gateway.secret import Secret
 from gateway.vault.answer import AnswerRow, AnswerState
 from gateway.vault.answers import AnswerTable
+from gateway.vault.idempotency import Once
+from gateway.vault.requests import Requests
 
 LONGEST: Final = 100  # characters of a hotel or an EchoToken
 MOST: Final = 1000  # rows of one list
+ROUTE: Final = "control/exchanges"  # in the audit
+_REPEATED: Final = (RequestInProgress, IdempotencyKeyReused)
+# An answer may have bookings of several products: who may know of it is asked of the answer itself.
+_OF_NONE: Final = frozenset({""})
 
 # What a client has to fetch or to confirm; what was refused it can do nothing about.
 _UNACKNOWLEDGED: Final = (AnswerState.UNDELIVERED, AnswerState.DELIVERED, AnswerState.REPLAYED)
@@ -97,8 +111,11 @@ class Search(BaseModel):
 class Replay(Protocol):
     """Lets a refused answer through today's rules: `gateway/replay.py`."""
 
-    async def __call__(self, client: str, exchange: str, key: str = "", /) -> str:
-        """The id of the exchange under which the rewritten answer is kept now, durable.
+    async def __call__(
+        self, client: str, exchange: str, key: str = "", kept_as: str | None = None, /
+    ) -> str:
+        """The id of the exchange under which the rewritten answer is kept now, durable: `kept_as`, or
+        one of its own.
 
         Raises ExchangeUnknown; the `GatewayError` for which it is still refused; VaultUnavailable.
         """
@@ -114,8 +131,15 @@ class Replayed(BaseModel):
 class Exchanges:
     """The part of the control API."""
 
-    def __init__(self, answers: AnswerTable, replay: Replay, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        answers: AnswerTable,
+        replay: Replay,
+        requests: Requests,
+        clock: Callable[[], datetime],
+    ) -> None:
         self._answers, self._replay, self._clock = answers, replay, clock
+        self._requests, self._in_flight = requests, InFlight()
         self.router = APIRouter(prefix="/exchanges", tags=["exchanges"])
         add = self.router.add_api_route
         one = (ExchangeUnknown, AnswerOfAnother, AnswerRefused, RecordDamaged)
@@ -148,7 +172,9 @@ class Exchanges:
             methods=["POST"],
             summary="A refused one, by today's rules",
             response_model=Replayed,
-            responses=refusals(ExchangeUnknown, AnswerNotRefused, RecordDamaged) | STILL_REFUSED,
+            openapi_extra=ONCE,
+            responses=refusals(ExchangeUnknown, AnswerNotRefused, RecordDamaged, *_REPEATED)
+            | STILL_REFUSED,
         )
 
     async def listed(
@@ -209,19 +235,43 @@ class Exchanges:
         return KeptExchange.of(await self._row(id, caller, client))
 
     async def replay(
-        self, id: str, caller: MayReplay, client: Client = None
+        self, id: str, caller: MayReplay, request: Request, client: Client = None
     ) -> Response | Replayed:
         """Lets a refused answer through today's rules: it is undelivered then, under another id. Or
         why it is still refused, as its client would have been told.
         """
+        with self._in_flight.once(request, caller.client, _OF_NONE, Secret(b"")) as once:
+            entry = caller.intends(Action.REPLAY, ROUTE, self._clock())
+            before = await self._requests.repeated(entry, once)
+            if before is None:
+                return await self._let_through(id, caller, client, once)
+            said = Replayed.model_validate_json(before)
+            if await self._found(said.exchange, caller, client) is not None:
+                return said
+            return await self._let_through(id, caller, client, once, said.exchange)
+
+    async def _let_through(
+        self,
+        id: str,
+        caller: Caller,
+        client: str | None,
+        once: Once | None,
+        begun: str | None = None,
+    ) -> Response | Replayed:
+        """`begun`: the id that it was to have when it was tried before, and did not come to an end."""
         row = await self._row(id, caller, client)
         if row.state is not AnswerState.REFUSED:
             raise AnswerNotRefused
+        kept_as = begun or new_id()
+        said = Replayed(exchange=kept_as, client=row.client)
+        if begun is None:
+            await self._requests.stands(once, "", said.model_dump_json().encode())
         try:
-            kept = await self._replay(row.client, id, caller.key_id)
+            kept = await self._replay(row.client, id, caller.key_id, kept_as)
         except (ExchangeUnknown, VaultUnavailable):
             raise
         except GatewayError as error:
+            await self._requests.forget(once)
             return problems.answer(error, phase="response")
         event("answer_passed", exchange=kept, client=row.client, key=caller.key_id)
         return Replayed(exchange=kept, client=row.client)
@@ -242,6 +292,12 @@ class Exchanges:
 
     async def _row(self, id: str, caller: Caller, client: str | None) -> AnswerRow:
         """The exchange, if the caller may know of it. Raises ExchangeUnknown."""
+        found = await self._found(id, caller, client)
+        if found is None:
+            raise ExchangeUnknown
+        return found
+
+    async def _found(self, id: str, caller: Caller, client: str | None) -> AnswerRow | None:
         whose = client or caller.client
         if whose == caller.client or caller.is_admin:
             rows = await self._answers.listed(
@@ -249,7 +305,7 @@ class Exchanges:
             )
             if rows:
                 return rows[0]
-        raise ExchangeUnknown
+        return None
 
     async def _own(self, id: str, caller: Caller, client: str | None) -> AnswerRow:
         """The exchange, if it is the caller's. Raises ExchangeUnknown; AnswerOfAnother for what the

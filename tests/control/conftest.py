@@ -28,7 +28,7 @@ def replay():
 
 @pytest.fixture
 def control(vault, replay, clock):
-    with serving([Exchanges(vault.answers, replay, clock).router]) as running:
+    with serving([Exchanges(vault.answers, replay, vault.requests, clock).router]) as running:
         yield running
 
 

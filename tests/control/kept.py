@@ -19,11 +19,14 @@ class Replay:
     """Stands in for the rules: what it was asked, and what it shall answer."""
 
     def __init__(self):
-        self.asked = []
-        self.outcome = None
+        self.asked, self.kept_as = [], []
+        self.outcome = self.before = None
 
-    async def __call__(self, client, exchange, key):
+    async def __call__(self, client, exchange, key, kept_as):
         self.asked.append((client, exchange))
+        self.kept_as.append(kept_as)
+        if self.before is not None:
+            await self.before()
         if isinstance(self.outcome, type):
             raise self.outcome
         return self.outcome

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
@@ -135,6 +137,88 @@ def test_a_refused_answer_goes_through_the_rules_again(some, control, vault, rep
     answered = control.post("/v1/exchanges/mine-bad/replay?client=pms", hilltop)
     assert refused(answered, 404, "exchange_unknown")
     assert len(replay.asked) == 1
+
+
+class Once:
+    """A replay with an Idempotency-Key; `comes_out`: the answer is kept under its new id by then."""
+
+    def __init__(self, control, vault, replay, clock):
+        self.key = control.key("admin", client="ops", products=())
+        self.control, self.vault, self.replay, self.clock = control, vault, replay, clock
+
+    def send(self, name="k", path="mine-bad/replay?client=pms", key=None):
+        headers = {"Idempotency-Key": name}
+        return self.control.post(f"/v1/exchanges/{path}", key or self.key, headers=headers)
+
+    def comes_out(self):
+        """As `gateway.replay` leaves it behind."""
+        spool(self.vault, self.replay.kept_as[-1], at=self.clock.now, replays="mine-bad")
+
+
+@pytest.fixture
+def once(some, control, vault, replay, clock):
+    del some
+    return Once(control, vault, replay, clock)
+
+
+def test_p24_a_replay_that_is_repeated_names_the_exchange_that_it_named(once, replay, vault):
+    """Its first answer was lost: the gateway was killed once the answer had come out."""
+    replay.outcome = VaultUnavailable
+    assert refused(once.send(), 503, "vault_unavailable")
+    once.comes_out()
+    first = once.send()
+    assert first.status_code == 200, first.text
+    assert first.json() == {"exchange": replay.kept_as[-1], "client": "pms"}
+    assert states(vault)[first.json()["exchange"]] == "undelivered"
+    assert once.send().content == first.content
+    assert len(replay.asked) == 1
+    assert refused(once.send(name="other"), 409, "answer_not_refused")
+    reused = once.send(path="mine-a/replay?client=pms")
+    assert refused(reused, 422, "idempotency_key_reused")
+    hilltop = once.control.key("admin", client="ops", products=("hilltop",))
+    assert refused(once.send(key=hilltop), 404, "exchange_unknown")
+
+
+def test_p24_a_replay_that_did_not_come_to_an_end_goes_on_under_the_id_that_it_was_to_have(
+    once, replay
+):
+    replay.outcome = VaultUnavailable
+    assert refused(once.send(), 503, "vault_unavailable")
+    replay.outcome = "whatever"
+    assert once.send().status_code == 200
+    assert len(replay.kept_as) == 2
+    assert len(set(replay.kept_as)) == 1
+
+
+def test_a_replay_that_is_still_refused_keeps_nothing(once, replay):
+    replay.outcome = MessageMalformed
+    assert refused(once.send(), 502, "message_malformed")
+    assert refused(once.send(path="mine-a/replay?client=pms"), 409, "answer_not_refused")
+    assert refused(once.send(), 502, "message_malformed")
+
+
+def test_a_replay_that_is_under_way_is_told_to_come_back(once, replay):
+    held, go = threading.Event(), threading.Event()
+
+    async def slow():
+        held.set()
+        assert await asyncio.to_thread(go.wait, 20)
+
+    replay.outcome, replay.before = "mine-new", slow
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(once.send)
+        assert held.wait(20)
+        assert refused(once.send(), 409, "request_in_progress")
+        go.set()
+        assert first.result().status_code == 200
+
+
+def test_what_is_acknowledged_twice_is_answered_the_same(some, control):
+    key = control.key("proxy")
+    answers = [control.post("/v1/exchanges/mine-a/acknowledge", key) for _ in range(2)]
+    assert [one.status_code for one in answers] == [200, 200]
+    assert answers[0].content == answers[1].content
+    assert answers[0].json()["state"] == "acknowledged"
 
 
 @pytest.mark.parametrize(

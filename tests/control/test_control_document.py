@@ -172,7 +172,7 @@ def settings(parameters):
             said.append(f"parameters = {{ {', '.join(values)} }}")
         if name in READ_BY_HAND:
             said.append("checks.positive_data_acceptance.enabled = false")
-        elif name.startswith(_WRITING) or "redeliver" in name:
+        elif name.startswith(_WRITING) or name.endswith(("/redeliver", "/replay")):
             # One Idempotency-Key is given to several requests.
             expected = '["2xx", "401", "403", "404", "409", "422"]'
             said.append(f"checks.positive_data_acceptance.expected-statuses = {expected}")
@@ -243,7 +243,30 @@ def test_every_refusal_in_the_document_is_a_problem_with_codes_that_there_are(ga
             assert named <= codes, (name, status)
 
 
-def test_every_call_under_v1_says_who_may_not_and_what_writes_takes_an_idempotency_key(gateway):
+# What writes and takes no Idempotency-Key, and why sending it again is the same.
+SAME_AGAIN = {
+    "POST /v1/exchanges/{id}/acknowledge": "what is acknowledged stays so: no state follows it",
+    "POST /v1/notifications/expedia-rapid": "Expedia sends none; the same event_id is one event",
+}
+
+
+def test_p24_every_call_that_writes_takes_an_idempotency_key(gateway):
+    without, repeated = set(), {"idempotency_key_reused": "422", "request_in_progress": "409"}
+    for name, operation in operations(gateway):
+        method = name.partition(" ")[0]
+        taken = [one for one in operation.get("parameters", ()) if one["name"] == "Idempotency-Key"]
+        if method in {"GET", "HEAD"}:
+            assert taken == [], name
+        elif taken:
+            assert [one["in"] for one in taken] == ["header"], name
+            for code, status in repeated.items():
+                assert f"`{code}`" in operation["responses"][status]["description"], name
+        else:
+            without.add(name)
+    assert without == set(SAME_AGAIN)
+
+
+def test_every_call_under_v1_says_who_may_not(gateway):
     for name, operation in operations(gateway):
         if not name.partition(" ")[2].startswith("/v1/") or "notifications" in name:
             continue

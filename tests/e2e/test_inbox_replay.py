@@ -7,6 +7,7 @@ import json
 import shutil
 
 import pytest
+import requests
 
 from gateway.errors import CardDisguised, ExchangeUnknown
 from gateway.sandbox.tls import server_context
@@ -51,6 +52,27 @@ def test_p24_a_replayed_answer_is_kept_with_its_tokens(booking_com):
         replay(gateway, refused)
     with pytest.raises(ExchangeUnknown):
         gateway.loop.call(gateway.worker.replay("somebody", refused.exchange))
+
+
+def test_p24_a_replay_by_the_api_is_done_once_under_its_key(booking_com):
+    gateway, partner = booking_com
+    refused = unreadable_at_first(gateway, partner)
+    key = gateway.key(scopes=("admin",), products=())
+    url = "http://{}:{}/v1/exchanges/{}/replay?client=pms".format(
+        *gateway.addresses.control, refused.exchange
+    )
+    headers = {"X-Api-Key": key, "Idempotency-Key": "replay-1"}
+    first, again = (requests.post(url, headers=headers, timeout=20) for _ in range(2))
+    assert (first.status_code, again.status_code) == (200, 200), first.text
+    assert first.json() == again.json()
+    (row,) = listed(gateway, states=(AnswerState.UNDELIVERED,))
+    assert first.json() == {"exchange": row.exchange, "client": "pms"}
+    assert b"<cc_token>" in kept(gateway, row).body
+    headers["Idempotency-Key"] = "replay-2"
+    other = requests.post(url, headers=headers, timeout=20)
+    assert (other.status_code, other.json()["code"]) == (409, "answer_not_refused")
+    rows = gateway.rows("select outcome, detail from audit where action = 'replay' order by id")
+    assert rows == [("intent", f"of {refused.exchange}"), ("done", "repeated")]
 
 
 WRONG = """

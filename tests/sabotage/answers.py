@@ -8,6 +8,7 @@ ANSWER = ("tests/vault/test_vault_answer.py",)
 ANSWERS = ("tests/vault/test_vault_answers.py",)
 REPLAY = ("tests/vault/test_vault_replay.py",)
 
+CONTROL = "tests/control/test_control_answers.py"
 INBOX = "tests/e2e/test_inbox.py"
 INBOX_AGAIN = "tests/e2e/test_inbox_again.py"
 INBOX_QUARANTINE = "tests/e2e/test_inbox_quarantine.py"
@@ -16,6 +17,14 @@ ENGINE_RESET = "tests/engine/test_reset.py"
 KILLED = "tests/e2e/test_killed.py"
 
 BREAKAGES = (
+    Breakage(
+        "replay under a key without the exchange's id",
+        "P24",
+        "gateway/control/exchanges.py",
+        '            await self._requests.stands(once, "", said.model_dump_json().encode())\n',
+        "            del said\n",
+        (f"{CONTROL}::test_p24_a_replay_that_is_repeated_names_the_exchange_that_it_named",),
+    ),
     Breakage(
         "take an answer for delivered as soon as it is kept",
         "P24",
