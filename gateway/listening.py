@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import ssl
 from collections.abc import Callable
 from typing import Final
 
 HANDSHAKE: Final = 5.0  # seconds for TLS to begin
+_PAUSE: Final = (
+    1.0  # seconds until the next try when there is no room for a connection, as in asyncio
+)
 
 
 def listen(host: str, port: int, backlog: int) -> socket.socket:
@@ -20,23 +24,60 @@ def listen(host: str, port: int, backlog: int) -> socket.socket:
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     bound = socket.create_server((host, port), family=family, backlog=backlog)
+    bound.setblocking(False)
     bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return bound
 
 
-async def accept(
-    bound: socket.socket,
-    made: Callable[[], asyncio.BaseProtocol],
-    tls: ssl.SSLContext | None,
-    backlog: int,
-) -> asyncio.Server:
-    """Serves what comes to a socket that listens. asyncio would wait a minute for a client that begins
-    TLS and says no more, and such a connection counts nowhere yet.
+class Accepting:
+    """Serves what comes to a socket that listens, from now on; to be used on the loop.
+
+    asyncio's own server would wait a minute for a client that begins TLS and says no more, and leaves
+    it open when it closes: such a connection counts nowhere yet.
     """
-    return await asyncio.get_running_loop().create_server(
-        made,
-        sock=bound,
-        ssl=tls,
-        backlog=backlog,
-        ssl_handshake_timeout=None if tls is None else HANDSHAKE,
-    )
+
+    def __init__(
+        self,
+        bound: socket.socket,
+        made: Callable[[], asyncio.BaseProtocol],
+        tls: ssl.SSLContext | None,
+    ) -> None:
+        self._bound, self._made, self._tls = bound, made, tls
+        self._loop = asyncio.get_running_loop()
+        self._beginning: dict[asyncio.Task[None], socket.socket] = {}
+        self._accepting = self._loop.create_task(self._accept())
+
+    def close(self) -> None:
+        """Accepts nothing more, and ends what has not begun."""
+        for task in (self._accepting, *self._beginning):
+            task.cancel()
+
+    async def wait_closed(self) -> None:
+        """After `close`: until none of that is open. What has begun is its protocol's to end."""
+        begun = dict(self._beginning)
+        await asyncio.gather(self._accepting, *begun, return_exceptions=True)
+        for left in (self._bound, *begun.values()):  # of a task that never ran
+            left.close()
+
+    async def _accept(self) -> None:
+        with self._bound:
+            while True:
+                try:
+                    accepted, _ = await self._loop.sock_accept(self._bound)
+                except OSError as error:  # it is gone already, or we have no room for it
+                    said = {"message": "a connection could not be accepted", "exception": error}
+                    self._loop.call_exception_handler(said)
+                    await asyncio.sleep(_PAUSE)
+                else:
+                    task = self._loop.create_task(self._begin(accepted))
+                    self._beginning[task] = accepted
+                    task.add_done_callback(self._beginning.pop)
+
+    async def _begin(self, accepted: socket.socket) -> None:
+        with contextlib.suppress(OSError):  # whoever does not speak TLS is gone with that
+            await self._loop.connect_accepted_socket(
+                self._made,
+                accepted,
+                ssl=self._tls,
+                ssl_handshake_timeout=None if self._tls is None else HANDSHAKE,
+            )

@@ -20,7 +20,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from gateway.config import Listener, TlsFiles
 from gateway.config_values import BindAddress
-from gateway.listening import accept, listen
+from gateway.listening import Accepting, listen
 from gateway.networks import Address, holds, normal
 
 CONNECTIONS: Final = 64
@@ -86,13 +86,10 @@ class Port:
         # As uvicorn does it, but for the time that TLS has.
         known, kind = self._server.server_state, cast("type[Any]", config.http_protocol_class)
         state = self._server.lifespan.state
-        server = await accept(
-            bound,
-            lambda: kind(config=config, server_state=known, app_state=state),
-            config.ssl,
-            _BACKLOG,
+        server = Accepting(
+            bound, lambda: kind(config=config, server_state=known, app_state=state), config.ssl
         )
-        self._server.servers = [server]
+        self._server.servers = cast("list[asyncio.Server]", [server])  # to be closed and waited for
         self._server.started = self._open = True
         return bound
 

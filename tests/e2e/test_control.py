@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import json
 import resource
@@ -28,6 +29,7 @@ from gateway.control import health
 from gateway.control.port import CONNECTIONS, Port, welcome
 from gateway.errors import ConfigurationError
 from gateway.garbage import Garbage
+from gateway.listening import HANDSHAKE
 from gateway.worker import Worker
 from tests.e2e.process import Site, free_port, until
 from tests.pki import Authority
@@ -201,6 +203,22 @@ def test_p40_a_port_that_is_closed_leaves_no_connection_open(loop, tmp_path):
         assert time.monotonic() - began < 10
         assert not made._server.server_state.connections
         kept.close()
+
+
+def test_p40_nor_one_whose_tls_has_not_begun(loop, tmp_path):
+    authority = Authority(tmp_path)
+    leaf = authority.issue("localhost")
+    files = TlsFiles(certificate=leaf.certificate, key=leaf.key)
+    made = Port(health.build({}), parse_bind("127.0.0.1:0"), tls=files)
+    address = loop.call(made.open()).getsockname()
+    with socket.create_connection(address, 10) as silent:
+        time.sleep(0.2)  # it is accepted, and TLS is waited for
+        began = time.monotonic()
+        loop.call(made.close())
+        silent.settimeout(10)
+        with contextlib.suppress(ConnectionResetError):
+            assert silent.recv(1) == b""
+        assert time.monotonic() - began < HANDSHAKE / 2
 
 
 # --- the worker's own tasks -----------------------------------------------------------------------

@@ -117,8 +117,9 @@ def test_a_changed_file_counts_at_once_and_a_hotel_changes_its_processor_with_on
         set_credentials(gateway, "seaside", "stripe")
         assert run(gateway, "debit", order(token)).processor_id.startswith("pay_")
         changed = FILE.replace("Bearer {credential.key}", "Bearer {credential.key}-new")
+        said = len(gateway.logs.getvalue())  # by other gateways of this process too
         (rules / "processors" / "sandbox.yaml").write_text(changed, encoding="utf-8")
-        assert until(10, lambda: "rules_loaded" in gateway.logs.getvalue())
+        assert until(10, lambda: "rules_loaded" in gateway.logs.getvalue()[said:])
         run(gateway, "debit", order(token))
         last = sandbox.received.requests("processor")[-1]
         assert last.header("authorization") == "Bearer sandbox-one-new"
