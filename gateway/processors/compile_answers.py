@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Final
 
 from gateway.codecs.document import Format
 from gateway.codecs.paths import Path, PathError, parse_path
-from gateway.processors.model import Ended, Operation
+from gateway.processors.model import STATING, Ended, Operation
 from gateway.processors.rules import Answer, ChallengeShape, End, Where
-from gateway.processors.schema import AnswerEntry, ChallengeEntry, EndEntry, several
+from gateway.processors.schema import (
+    AmountEntry,
+    AnswerEntry,
+    ChallengeEntry,
+    EndEntry,
+    several,
+)
 from gateway.rules.notes import Notes, Place
 from gateway.yaml_model import suggest
 
 NOWHERE: Final = Path(".", ())
-_UNREADABLE: Final = Answer("json", None, (), None, (), ())
+_UNREADABLE: Final = Answer("json", None, (), None, (), (), MappingProxyType({}), None)
 
 # What an operation can come to. The last four are for all of them.
 _MAY_END: Final[Mapping[Operation, frozenset[Ended]]] = {
@@ -89,7 +96,11 @@ class AnswerCompiler:
                 self._challenge(one, format, (*place, "challenge", n))
                 for n, one in enumerate(entry.challenge)
             )
-        ends = [self._end(one, format, (*place, "ends", n)) for n, one in enumerate(entry.ends)]
+        own = [self._end(one, format, (*place, "ends", n)) for n, one in enumerate(entry.ends)]
+        ends = (*own, *(like.ends if like else ()))
+        amounts = like.amounts if like else MappingProxyType({})
+        if entry.amount is not None:
+            amounts = self._amounts(entry.amount, ends, format, (*place, "amount"))
         return Answer(
             format=format,
             id=path(entry.id, "id", like.id if like else None),
@@ -100,8 +111,30 @@ class AnswerCompiler:
                 like.network_transaction_id if like else None,
             ),
             challenges=challenges,
-            ends=(*ends, *(like.ends if like else ())),
+            ends=ends,
+            amounts=amounts,
+            currency=path(entry.currency, "currency", like.currency if like else None),
         )
+
+    def _amounts(
+        self, entry: str | AmountEntry, ends: Sequence[End], format: Format, place: Place
+    ) -> Mapping[Ended, Path]:
+        """Where the sum stands, by how it ended: in one place, or in one for each."""
+        ended = {end.ended for end in ends}
+        if isinstance(entry, str):
+            if not ended & set(STATING):
+                self._notes.add(place, "an answer that moves nothing and holds nothing has no sum")
+            one = self.path(entry, format, place)
+            return MappingProxyType({} if one is None else dict.fromkeys(STATING, one))
+        found = {}
+        for name, text in entry.given().items():
+            where = (*place, name.value)
+            if name not in ended:
+                self._notes.add(where, f"the answer never ends as `{name.value}`: remove it")
+            path = self.path(text, format, where)
+            if path is not None:
+                found[name] = path
+        return MappingProxyType(found)
 
     def _like(self, entry: AnswerEntry, seen: Sequence[str], place: Place) -> Answer | None:
         name = entry.like

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Final
 
@@ -37,3 +38,13 @@ def rescaled(amount: int, exponent: int, wanted: int) -> int | None:
         return amount * int(10 ** (wanted - exponent))
     units, rest = divmod(amount, int(10 ** (exponent - wanted)))
     return None if rest else units
+
+
+def in_iso(amount: int, currency: str, exponents: Mapping[str, int]) -> int | None:
+    """A processor's amount in the minor units of ISO 4217, where it counts `exponents` otherwise; None
+    where it is not a whole number of them. Of a currency that ISO does not have it stays as it is.
+    """
+    exponent = EXPONENTS.get(currency)
+    if exponent is None:
+        return amount
+    return rescaled(amount, exponents.get(currency, exponent), exponent)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Literal, Protocol
+from typing import Final, Literal, Protocol
 
 from gateway.cards.token import Token
 
@@ -46,6 +46,10 @@ class Ended(StrEnum):
     REFUNDED = "refunded"
     FAILED = "failed"
     UNKNOWN = "unknown"
+
+
+# What says that a sum was moved, or is held.
+STATING: Final = (Ended.AUTHORIZED, Ended.SUCCEEDED, Ended.REFUNDED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +94,9 @@ class Challenge:
 class Result:
     """How an operation ended. `code` is the GatewayError's, for FAILED and UNKNOWN.
 
-    `consumed`: the processor takes this card no more for this booking.
+    `consumed`: the processor takes this card no more for this booking. `amount` (minor units) and
+    `currency` are what the processor says that it moved or holds; None: it does not say.
+    `sum_unreadable`: it says something there that is neither.
     """
 
     ended: Ended
@@ -100,6 +106,9 @@ class Result:
     network_transaction_id: str | None = None
     consumed: bool = False
     code: str | None = None
+    amount: int | None = None
+    currency: str | None = None
+    sum_unreadable: bool = False
 
 
 class Processor(Protocol):

@@ -24,6 +24,7 @@ from gateway.errors import (
 from gateway.exchange import Authority, Exchange
 from gateway.metrics import Metrics
 from gateway.own_exchange import OwnExchanges
+from gateway.processors.currency import in_iso
 from gateway.processors.customers import Customers
 from gateway.processors.model import Ended, Operation, Order, Result
 from gateway.processors.reading import Reader
@@ -154,10 +155,17 @@ class FileProcessor:
         reader = Reader(chosen.request.answer, response)
         if kept is not None and customer is not None and any(map(reader.says, customer.gone)):
             await self._customers.forget(sending, customer, kept)
-        result = reader.result()
+        result = self._in_our_units(reader.result(), sending.order.currency)
         absent = result.code == ProcessorHasNone.code
         if not exchange.sent and (absent or result.ended not in _NOT_DONE):  # our own words
             return Result(Ended.FAILED, code=ProcessorRefused.code)
         if result.processor_id is None and chosen.request.known_as is not None:
             return replace(result, processor_id=chosen.request.known_as.fill(values))
         return result
+
+    def _in_our_units(self, result: Result, currency: str) -> Result:
+        """`result` with its amount as we count; `currency` where it names none."""
+        if result.amount is None:
+            return result
+        ours = in_iso(result.amount, result.currency or currency, self._rules.exponents)
+        return replace(result, amount=ours, sum_unreadable=result.sum_unreadable or ours is None)

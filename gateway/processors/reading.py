@@ -11,6 +11,7 @@ import base64
 import binascii
 import re
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -28,11 +29,13 @@ from gateway.errors import (
     ProcessorUnclear,
 )
 from gateway.exchange import Response
-from gateway.processors.model import Challenge, Ended, Result
+from gateway.processors.model import STATING, Challenge, Ended, Result
 from gateway.processors.rules import ANY, Answer, ChallengeShape, End, Where
 
 _LARGEST: Final = 1 << 20  # bytes of an answer, once decoded
 _ID: Final = re.compile(r"[!-~]{1,255}")
+_AMOUNT: Final = re.compile(r"[0-9]{1,12}(?:\.0+)?")  # JSON may write 1050 as 1050.0
+_CURRENCY: Final = re.compile(r"[A-Za-z]{3}")
 _REASON: Final = re.compile(r"[^\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,200}")
 _URL: Final = re.compile(r"[!-~]{1,4096}")
 _LONGEST_FIELD: Final = 64 * 1024  # signs: a paReq, a page
@@ -95,6 +98,8 @@ class Reader:
         reason = next(
             (text for path in answer.declines if (text := self._matching(path, _REASON))), None
         )
+        amount = self._said(answer.amounts.get(end.ended), _AMOUNT)
+        currency = self._said(answer.currency if end.ended in STATING else None, _CURRENCY)
         refused = ProcessorHasNone.code if end.absent else ProcessorRefused.code
         code = {Ended.FAILED: refused, Ended.UNKNOWN: ProcessorUnclear.code}
         return Result(
@@ -105,6 +110,9 @@ class Reader:
             network_transaction_id=self._matching(answer.network_transaction_id, _ID),
             consumed=end.consumed,
             code=code.get(end.ended),
+            amount=int(Decimal(amount)) if amount else None,
+            currency=currency.upper() if currency else None,
+            sum_unreadable="" in (amount, currency),
         )
 
     def _is(self, end: End) -> bool:
@@ -134,6 +142,11 @@ class Reader:
         """The first text of that form."""
         texts = (text.strip() for text in self._texts(path) if text)
         return next((text for text in texts if form.fullmatch(text)), None)
+
+    def _said(self, path: Path | None, form: re.Pattern[str]) -> str | None:
+        """As `_matching`; empty where something else stands there."""
+        found = [text for text in self._texts(path) if text != ""]
+        return (self._matching(path, form) or "") if found else None
 
     def _challenge(self) -> Challenge | None:
         for shape in self._answer.challenges:

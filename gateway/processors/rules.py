@@ -44,7 +44,9 @@ class ChallengeShape:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """How an answer is read. The first of `ends` that fits says what it means; none: `unknown`."""
+    """How an answer is read. The first of `ends` that fits says what it means; none: `unknown`.
+    `amounts`: where the sum stands that was moved or is held, by how it ended.
+    """
 
     format: Format
     id: Path | None
@@ -52,6 +54,8 @@ class Answer:
     network_transaction_id: Path | None
     challenges: tuple[ChallengeShape, ...]
     ends: tuple[End, ...]
+    amounts: Mapping[Ended, Path]
+    currency: Path | None
 
 
 @dataclass(frozen=True, slots=True)

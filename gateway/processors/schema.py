@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BeforeValidator, Field, JsonValue, WithJsonSchema, model_validator
 
-from gateway.processors.model import Ended, Initiator, Operation
+from gateway.processors.model import STATING, Ended, Initiator, Operation
 from gateway.rules.schema_pairs import FieldName
 from gateway.rules.schema_words import Entry, Name, ShapeName, Text, named, one_or_many
 
@@ -98,12 +98,33 @@ class ChallengeEntry(Entry):
         return self
 
 
+class AmountEntry(Entry):
+    """Where the sum stands, in minor units, where answers that end otherwise have it elsewhere."""
+
+    authorized: Text | None = None
+    succeeded: Text | None = None
+    refunded: Text | None = None
+
+    def given(self) -> dict[Ended, str]:
+        """Outcome → place."""
+        found = {one: getattr(self, one.value) for one in STATING}
+        return {one: text for one, text in found.items() if text is not None}
+
+    @model_validator(mode="after")
+    def _says_where(self) -> AmountEntry:
+        if not self.given():
+            raise ValueError("say where it stands: `authorized:`, `succeeded:`, `refunded:`")
+        return self
+
+
 class AnswerEntry(Entry):
     """How an answer is read. `like:` takes what is not said here from another one."""
 
     like: ShapeName | None = None
     format: Format | None = None
     id: Text | None = None
+    amount: Text | AmountEntry | None = None
+    currency: Text | None = None
     decline: Texts | None = None
     network_transaction_id: Text | None = None
     challenge: tuple[ChallengeEntry, ...] | None = None

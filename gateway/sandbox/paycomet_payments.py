@@ -12,6 +12,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Callable
+from fractions import Fraction
 
 from gateway.sandbox.paycomet_body import PAYMENT, REFUND, SETTLE, TERMINAL, Json, payment_of
 from gateway.sandbox.paycomet_cards import DECLINES, NEEDS_CHALLENGE, PaycometCards, StoredCard
@@ -26,9 +27,11 @@ class PaycometPayments:
         self._cards = cards
         self._product = product
         self._orders: dict[str, Order] = {}
+        self.part = Fraction(1)  # of each sum: another is a PAYCOMET that does otherwise than asked
 
     def reset(self) -> None:
-        """Forgets every order."""
+        """Forgets every order, and the part."""
+        self.part = Fraction(1)
         self._orders.clear()
 
     # --- POST /v1/payments, /v1/payments/preauth ------------------------------------------------
@@ -55,7 +58,7 @@ class PaycometPayments:
             order=payment["order"],
             terminal=payment["terminal"],
             kind=kind,
-            amount=amount,
+            amount=int(amount * self.part),
             currency=payment["currency"],
             card=card,
             secure=payment["secure"],
@@ -116,6 +119,7 @@ class PaycometPayments:
         amount = _amount(payment["amount"]) if payment["amount"] else left
         if amount > left or not left:
             raise PaycometError(Code.REFUND_TOO_HIGH)
+        amount = int(amount * self.part)
         order.refunded += amount
         order.note(Kind.REFUND, amount)
         return {
@@ -136,7 +140,7 @@ class PaycometPayments:
             raise PaycometError(Code.PREAUTHORISATION_NOT_FOUND)
         if amount > order.amount:
             raise PaycometError(Code.ABOVE_PREAUTHORISATION)
-        order.confirmed = amount
+        order.confirmed = amount = int(amount * self.part)
         order.note(Kind.CONFIRMATION, amount)
         return {**_settled(order, amount), "authCode": order.auth_code}
 

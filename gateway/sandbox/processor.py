@@ -118,7 +118,10 @@ class Processor:
         }
         if act not in acts:
             raise Refused(404, "no_such_path")
-        return JSONResponse(acts[act](await _read(request, act)).shown())
+        said = await _read(request, act)
+        payment = acts[act](said)
+        refund = {"refund": {"amount": payment.refunds[said["key"]]}} if act == "refund" else {}
+        return JSONResponse(payment.shown() | refund)
 
     async def _challenge(self, request: Request) -> Response:
         agreed = {"ok": True, "ko": False}.get(request.query_params.get("outcome", ""))

@@ -13,6 +13,7 @@ import secrets
 import string
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Any, Final
 
 from gateway.sandbox.records import ReceivedCard, Records
@@ -31,6 +32,9 @@ FORM_CHALLENGE: Final = "4000000001000084"
 HTML_CHALLENGE: Final = "4000000001000092"
 ECHO: Final = "4000000001000100"
 TWICE: Final = "4000000001000118"
+HALF: Final = "4000000001000126"
+DOUBLE: Final = "4000000001000134"
+OTHER_CURRENCY: Final = "4000000001000142"
 
 CHALLENGES: Final = {CHALLENGED: "redirect", FORM_CHALLENGE: "form", HTML_CHALLENGE: "html"}
 # What befalls the answer; the payment itself is made.
@@ -38,6 +42,8 @@ FAULTS: Final = {
     TIMEOUT: "never_answer", DROPPED: "abort_after_request", GARBAGE: "garbage",
     TWICE: "two_answers",
 }  # fmt: skip
+# Another sum than was asked for is held, taken, given back; the answer says so.
+_PARTS: Final = {HALF: Fraction(1, 2), DOUBLE: Fraction(2)}
 
 
 class Refused(Exception):
@@ -54,6 +60,10 @@ class StoredCard:
 
     id: str
     number: str = field(repr=False)
+
+    def sum_of(self, amount: int) -> int:
+        """What becomes of a sum that is asked for."""
+        return int(amount * _PARTS.get(self.number, Fraction(1)))
 
 
 @dataclass(slots=True)
@@ -155,8 +165,8 @@ class Payments:
             id=_new_id("pay"),
             reference=asked["reference"],
             asked=asked,
-            amount=asked["amount"],
-            currency=asked["currency"],
+            amount=card.sum_of(asked["amount"]),
+            currency="USD" if card.number == OTHER_CURRENCY else asked["currency"],
             card=card,
             capture=asked["capture"],
             return_url=asked.get("return_url", ""),
@@ -203,14 +213,16 @@ class Payments:
         payment = self.one(id)
         if payment.status != "authorized":
             raise Refused(409, "not_authorized")
-        if amount > payment.amount:
+        taken = payment.card.sum_of(amount)
+        if taken > payment.amount:
             raise Refused(409, "above_authorization")
-        payment.status, payment.captured = "succeeded", amount
+        payment.status, payment.captured = "succeeded", taken
         return payment
 
-    def refund(self, id: str, amount: int, key: str) -> Payment:
+    def refund(self, id: str, asked: int, key: str) -> Payment:
         """Gives back, all or a part; the same key again gives nothing back. Raises Refused."""
         payment = self.one(id)
+        amount = payment.card.sum_of(asked)
         if payment.refunds.get(key) == amount:
             return payment
         if key in payment.refunds:

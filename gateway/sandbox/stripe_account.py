@@ -10,6 +10,7 @@ import secrets
 import string
 import time
 from collections.abc import Mapping
+from fractions import Fraction
 from typing import Any
 
 from gateway.sandbox import stripe_later
@@ -36,10 +37,12 @@ class StripeAccount:
         self._records = records
         self.objects: dict[str, Json] = {}
         self.base = ""  # where browsers reach it
+        self.part = Fraction(1)  # of each sum: another is a Stripe that does otherwise than asked
         self._cards: dict[str, StripeCard] = {}
 
     def reset(self) -> None:
-        """Forgets every object."""
+        """Forgets every object, and the part."""
+        self.part = Fraction(1)
         self.objects.clear()
         self._cards.clear()
 
@@ -185,6 +188,7 @@ class StripeAccount:
     def _paid(self, intent: Json, card: StripeCard) -> None:
         manual = intent["capture_method"] == "manual"
         intent["status"] = "requires_capture" if manual else "succeeded"
+        intent["amount"] = int(intent["amount"] * self.part)
         intent["amount_received"] = 0 if manual else intent["amount"]
         charge = stripe_later.new_charge(intent, shown_card(card), new_id("ch"))
         self.objects[charge["id"]] = charge
@@ -216,7 +220,7 @@ class StripeAccount:
 
     def refund(self, form: dict[str, Node]) -> Json:
         """POST /v1/refunds."""
-        return self._add(stripe_later.refund(self.objects, form, new_id("re")))
+        return self._add(stripe_later.refund(self.objects, form, new_id("re"), self.part))
 
     def change(self, intent: Json, act: str, form: dict[str, Node]) -> Json:
         """POST /v1/payment_intents/{id}/{act}."""
@@ -224,7 +228,7 @@ class StripeAccount:
             return self.confirm(intent, form)
         if act == "cancel":
             return stripe_later.cancel(intent)
-        return stripe_later.capture(self.objects, intent, form)
+        return stripe_later.capture(self.objects, intent, form, self.part)
 
     def _add(self, made: Json) -> Json:
         self.objects[made["id"]] = made

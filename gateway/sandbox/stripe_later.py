@@ -12,6 +12,7 @@ import re
 import secrets
 import string
 from collections.abc import Iterable, Mapping
+from fractions import Fraction
 from typing import Any, Final
 
 from gateway.sandbox.form import Node, level_at, text_at
@@ -75,15 +76,15 @@ def new_charge(intent: Json, card: Json, id: str) -> Json:
     }
 
 
-def capture(objects: Objects, intent: Json, form: Mapping[str, Node]) -> Json:
-    """POST /v1/payment_intents/{id}/capture."""
+def capture(objects: Objects, intent: Json, form: Mapping[str, Node], part: Fraction) -> Json:
+    """POST /v1/payment_intents/{id}/capture; `part` of what was asked for is taken."""
     if intent["status"] != "requires_capture":
         raise _unexpected("captured", intent)
     amount = int(text_at(form, "amount_to_capture") or intent["amount"])
     if not 0 < amount <= intent["amount"]:
         text = "The amount_to_capture must be no more than the amount that was authorized."
         raise invalid(text, code="amount_too_large", param="amount_to_capture")
-    intent["status"], intent["amount_received"] = "succeeded", amount
+    intent["status"], intent["amount_received"] = "succeeded", int(amount * part)
     objects[intent["latest_charge"]]["captured"] = True
     return intent
 
@@ -96,8 +97,8 @@ def cancel(intent: Json) -> Json:
     return intent
 
 
-def refund(objects: Objects, form: Mapping[str, Node], id: str) -> Json:
-    """POST /v1/refunds."""
+def refund(objects: Objects, form: Mapping[str, Node], id: str, part: Fraction) -> Json:
+    """POST /v1/refunds; `part` of what was asked for is given back."""
     named = text_at(form, "payment_intent")
     if named is None:
         raise missing("payment_intent")
@@ -117,6 +118,7 @@ def refund(objects: Objects, form: Mapping[str, Node], id: str) -> Json:
     if not 0 < amount <= left:
         text = "Refund amount is greater than unrefunded amount on charge"
         raise invalid(text, param="amount")
+    amount = int(amount * part)
     charge["amount_refunded"] += amount
     charge["refunded"] = charge["amount_refunded"] == intent["amount_received"]
     return {
