@@ -237,7 +237,9 @@ def assemble(config: Config, clock: Clock) -> Assembly:
         metrics=metrics,
     )
     links = None if shown is None else shown.links
-    ours = charges.build(config, vault=vault, processors=made.processors, pages=links, clock=clock)
+    ours = charges.build(
+        config, vault=vault, processors=made.processors, pages=links, clock=clock, metrics=metrics
+    )
     return Assembly(
         config=config,
         clock=clock,

@@ -81,6 +81,12 @@ class Metrics:
             ["processor", "operation", "outcome"],
             registry=registry,
         )
+        self.sums_differ = Counter(
+            prefix + "charge_sums_differ_total",
+            "Answers of a processor that name another sum than it was asked for.",
+            ["processor"],
+            registry=registry,
+        )
         self.charges_in_doubt = Gauge(
             prefix + "charges_in_doubt",
             "Charges of which nobody knows yet how what was asked last ended.",

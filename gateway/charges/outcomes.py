@@ -16,6 +16,7 @@ from gateway.charges import content as contents
 from gateway.charges import page, states
 from gateway.charges.content import Content
 from gateway.charges.schedule import next_look
+from gateway.charges.stated import counted
 from gateway.charges.telling import notice
 from gateway.errors import ChargeUnknown, GatewayError
 from gateway.processors.model import Ended, Operation, Result
@@ -24,6 +25,7 @@ from gateway.vault.charge_changes import Change, Decision, Refusal
 
 GATEWAY = "gateway"  # the actor of what nobody asked for
 BY_HAND: Final = "settled_by_hand"  # in the history
+SUM_UNREADABLE: Final = "sum_unreadable"  # in the history: where the sum should stand is none
 _LONGEST = 200  # characters of a processor's reason
 
 Answering = Callable[[OpenCharge, Sequence[Event]], bytes]
@@ -88,6 +90,7 @@ def came_out(one: OpenCharge | None, came: Came, now: datetime) -> Decision | No
     result, before = came.result, one.row
     answer = states.Answer(result.ended, result.processor_id, result.code)
     row = states.came_out(before, came.operation, came.attempt, answer, now)
+    row, stated = counted(before, row, came.operation, result, now)
     if came.operation is Operation.LOOK and row == before:
         row = states.expired(row, now)
     row, content = _with_content(one, row, came, now)
@@ -100,8 +103,9 @@ def came_out(one: OpenCharge | None, came: Came, now: datetime) -> Decision | No
         operation=came.operation.value,
         amount=before.asked or before.amount,
         actor=came.actor if row.state is not ChargeState.EXPIRED else GATEWAY,
-        code=result.code,
+        code=SUM_UNREADABLE if result.sum_unreadable else result.code,
         decline=_reason(result.decline),
+        stated=stated,
     )
     return Change(
         charge=done,
@@ -115,6 +119,12 @@ def came_out(one: OpenCharge | None, came: Came, now: datetime) -> Decision | No
         consumed=result.consumed,
         answer=came.answer,
     )
+
+
+def differs(decision: Decision | None) -> bool:
+    """Whether it tells of another sum than was asked for, or of one that nobody can read."""
+    events = decision.events if isinstance(decision, Change) else ()
+    return any(one.stated is not None or one.code == SUM_UNREADABLE for one in events)
 
 
 def lost(one: OpenCharge | None, now: datetime) -> Change | None:
@@ -198,8 +208,8 @@ def _scheduled(before: Charge, row: Charge, now: datetime) -> Charge:
 
 def _moved(before: Charge, row: Charge) -> bool:
     """Whether there is anything to tell."""
-    return (before.state, before.captured, before.refunded) != (
-        row.state, row.captured, row.refunded,
+    return (before.state, before.captured, before.refunded, before.stated) != (
+        row.state, row.captured, row.refunded, row.stated,
     )  # fmt: skip
 
 

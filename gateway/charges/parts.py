@@ -12,6 +12,7 @@ from gateway.charges.jobs import Jobs
 from gateway.charges.passing import Passing
 from gateway.charges.service import Charges
 from gateway.config import Config
+from gateway.metrics import Metrics
 from gateway.pages.links import Links
 from gateway.processors.model import Processors
 from gateway.vault.service import Vault
@@ -33,6 +34,7 @@ def build(
     processors: Processors,
     pages: Links | None,
     clock: Callable[[], datetime],
+    metrics: Metrics,
 ) -> Parts:
     """Charges of all products; one without a processor is told so when it charges. `pages` None: no
     product has any.
@@ -51,6 +53,7 @@ def build(
         pages=pages,
         clock=clock,
         woken=wake.set,
+        metrics=metrics,
     )
     jobs = Jobs(table=vault.charges, charges=charges, clock=clock, wake=wake)
     return Parts(charges, Passing(charges, vault.charges, clock, wake.set), jobs)

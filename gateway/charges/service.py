@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, tzinfo
@@ -29,6 +30,8 @@ from gateway.errors import (
     TokenUnknown,
 )
 from gateway.exchange import new_id
+from gateway.log import event
+from gateway.metrics import Metrics
 from gateway.pages.links import Links
 from gateway.processors.model import Challenge, Ended, Operation, Processor, Processors, Result
 from gateway.secret import Secret
@@ -91,10 +94,11 @@ class Charges:
         pages: Links | None,
         clock: Callable[[], datetime],
         woken: Callable[[], None],
+        metrics: Metrics,
     ) -> None:
         self._vault, self._table, self._processors = vault, vault.charges, processors
         self._zones, self._lasts, self._pages = zones, challenge_lasts, pages
-        self._clock, self._woken = clock, woken
+        self._clock, self._woken, self._metrics = clock, woken, metrics
 
     # --- what clients ask for ---------------------------------------------------------------------
 
@@ -243,9 +247,7 @@ class Charges:
             order = content.order_of(one.row, content.read(one.held), Operation.LOOK)
             result = await processor.run(Operation.LOOK, order, new_id())
         came = Came(Operation.LOOK, one.row.attempt, result, one.row.processor, None, self._lasts)
-        await self._table.change(
-            id, lambda current, now: outcomes.came_out(current, came, now), name="charge_outcome"
-        )
+        await self._came_out(id, came)
 
     # --- inside -----------------------------------------------------------------------------------
 
@@ -267,14 +269,23 @@ class Charges:
         came = Came(
             operation, row.attempt, result, processor.name, intent, self._lasts, reply.answer
         )
-        await self._table.change(
-            row.id,
-            lambda current, now: outcomes.came_out(current, came, now),
-            name="charge_outcome",
-            once=reply.once,
-        )
+        await self._came_out(row.id, came, reply.once)
         self._woken()
         return await self._shown(row.id, reply)
+
+    async def _came_out(self, id: str, came: Came, once: Once | None = None) -> None:
+        """Writes what came of it; counts another sum than was asked for, once it is written."""
+        decided: Decision | None = None
+
+        def decide(current: OpenCharge | None, now: datetime) -> Decision | None:
+            nonlocal decided
+            decided = outcomes.came_out(current, came, now)
+            return decided
+
+        done = await self._table.change(id, decide, name="charge_outcome", once=once)
+        if isinstance(done, OpenCharge) and outcomes.differs(decided):
+            self._metrics.sums_differ.labels(done.row.processor).inc()
+            event("charge_sum_differs", level=logging.ERROR, id=id, processor=done.row.processor)
 
     async def _noted(
         self,

@@ -19,6 +19,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
+from gateway.charges.stated import held
 from gateway.errors import AmountTooHigh, ChargeInProgress, ChargeNotAllowed, ProcessorHasNone
 from gateway.processors.model import Ended, Operation
 from gateway.vault.charge import Charge, ChargeState
@@ -150,7 +151,7 @@ def asked(charge: Charge, operation: Operation, amount: int | None, now: datetim
         raise ChargeInProgress
     if operation not in ALLOWED[charge.state] or _captures_itself(charge, operation):
         raise ChargeNotAllowed
-    most = charge.captured - charge.refunded if operation is O.REFUND else charge.amount
+    most = charge.captured - charge.refunded if operation is O.REFUND else held(charge)
     if most == 0:
         raise ChargeNotAllowed
     wanted = most if amount is None else amount

@@ -28,6 +28,9 @@ def notice(row: Charge, content: Content, said: Event) -> NewNotice:
             "currency": row.currency,
             "captured": row.captured,
             "refunded": row.refunded,
+            "stated": None
+            if row.stated is None
+            else {"amount": row.stated.amount, "currency": row.stated.currency},
             "code": said.code,
             "decline": said.decline,
             "challenge": None

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from gateway.cards.token import Token
 from gateway.charges import content, page
-from gateway.vault.charge import Event, OpenCharge
+from gateway.vault.charge import Event, OpenCharge, Stated
 
 
 class ShownBooking(BaseModel):
@@ -29,8 +29,17 @@ class ShownChallenge(BaseModel):
     expires_at: datetime
 
 
+class ShownSum(BaseModel):
+    """A sum as the processor states it, where that is not what it was asked for."""
+
+    amount: int
+    currency: str
+
+
 class ShownEvent(BaseModel):
-    """What happened. `actor`: a client and its key's id, a processor, or `gateway`."""
+    """What happened. `actor`: a client and its key's id, a processor, or `gateway`. `stated`: another
+    sum than `amount`, as the processor names it; else null.
+    """
 
     at: datetime
     before: str | None
@@ -40,11 +49,14 @@ class ShownEvent(BaseModel):
     actor: str
     code: str | None
     decline: str | None
+    stated: ShownSum | None
 
 
 class ShownCharge(BaseModel):
     """A charge. Amounts in minor units. `in_progress`: what was asked of the processor, while nobody
     knows how it ended. `challenge`: the page that the guest has to pass, where the product has pages.
+    `stated`: the last sum that the processor named and was not asked for; else null. `captured` and
+    `refunded` count what it says.
     """
 
     id: str
@@ -57,6 +69,7 @@ class ShownCharge(BaseModel):
     currency: str
     captured: int
     refunded: int
+    stated: ShownSum | None
     state: str
     in_progress: str | None
     capture: str
@@ -101,6 +114,7 @@ def with_history(one: OpenCharge, history: Sequence[Event]) -> ChargeWithHistory
             actor=said.actor,
             code=said.code,
             decline=said.decline,
+            stated=_sum(said.stated),
         )
         for said in history
     ]
@@ -128,6 +142,7 @@ def _said(one: OpenCharge) -> dict[str, object]:
         "currency": row.currency,
         "captured": row.captured,
         "refunded": row.refunded,
+        "stated": _sum(row.stated),
         "state": row.state.value,
         "in_progress": row.operation,
         "capture": "now" if row.capture_now else "later",
@@ -143,3 +158,7 @@ def _said(one: OpenCharge) -> dict[str, object]:
         "created_at": row.created,
         "changed_at": row.changed,
     }
+
+
+def _sum(stated: Stated | None) -> ShownSum | None:
+    return None if stated is None else ShownSum(amount=stated.amount, currency=stated.currency)

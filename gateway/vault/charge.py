@@ -20,7 +20,8 @@ from gateway.vault.envelope import Sealer, padded, place
 COLUMNS: Final = (
     "id, client, product, test, iduser, booking, reference, amount, currency, initiator, exemption,"
     " capture_now, processor, created, changed, state, processor_id, has_network_id, captured,"
-    " refunded, operation, asked, before, attempt, sent, lease, challenge_ends, look_due, look_tries"
+    " refunded, operation, asked, before, attempt, sent, lease, challenge_ends, look_due, look_tries,"
+    " stated_amount, stated_currency"
 )
 # Padding hides most of how long a name and an address are.
 _STEP: Final = 512
@@ -42,12 +43,21 @@ class ChargeState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Stated:
+    """A sum as the processor says it, which is not the one that was asked for."""
+
+    amount: int
+    currency: str
+
+
+@dataclass(frozen=True, slots=True)
 class Charge:
     """One charge. Amounts are in minor units. Holds no card data.
 
     `operation` is what was asked of the processor last, while its outcome is not known: `asked` is
     its sum, `before` the state that it would leave as it was, `lease` until when someone waits for
-    the answer. `attempt` counts what was asked.
+    the answer. `attempt` counts what was asked. `captured` may be more than `amount`, where the
+    processor took more. `stated`: the last sum that it named and nobody had asked for.
     """
 
     id: str
@@ -79,6 +89,7 @@ class Charge:
     challenge_ends: datetime | None = None
     look_due: datetime | None = None
     look_tries: int = 0
+    stated: Stated | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +112,7 @@ class Event:
     actor: str
     code: str | None = None  # ours, where it did not come to an outcome
     decline: str | None = None  # the processor's reason
+    stated: Stated | None = None  # by the processor, where it is not `amount`
 
 
 def seal(sealer: Sealer, one: OpenCharge) -> tuple[Any, ...]:
@@ -113,7 +125,8 @@ def seal(sealer: Sealer, one: OpenCharge) -> tuple[Any, ...]:
         stamp(row.created), stamp(row.changed), row.state.value, row.processor_id,
         row.has_network_id, row.captured, row.refunded, row.operation, row.asked,
         None if row.before is None else row.before.value, row.attempt, stamp_or_none(row.sent),
-        stamp_or_none(row.lease), stamp_or_none(row.challenge_ends), stamp_or_none(row.look_due), row.look_tries, sealed,
+        stamp_or_none(row.lease), stamp_or_none(row.challenge_ends), stamp_or_none(row.look_due), row.look_tries,
+        *stated_values(row.stated), sealed,
     )  # fmt: skip
 
 
@@ -129,6 +142,7 @@ def read_row(values: tuple[Any, ...]) -> Charge:
         id, client, product, test, iduser, booking, reference, amount, currency, initiator,
         exemption, capture_now, processor, created, changed, state, processor_id, has_network_id,
         captured, refunded, operation, asked, before, attempt, sent, lease, ends, due, tries,
+        stated_amount, stated_currency,
     ) = values  # fmt: skip
     return Charge(
         id=id,
@@ -160,7 +174,18 @@ def read_row(values: tuple[Any, ...]) -> Charge:
         challenge_ends=unstamp_or_none(ends),
         look_due=unstamp_or_none(due),
         look_tries=tries,
+        stated=read_stated(stated_amount, stated_currency),
     )
+
+
+def stated_values(stated: Stated | None) -> tuple[int | None, str | None]:
+    """The values of its two columns."""
+    return (None, None) if stated is None else (stated.amount, stated.currency)
+
+
+def read_stated(amount: int | None, currency: str | None) -> Stated | None:
+    """Reads back what `stated_values` gave."""
+    return None if amount is None or currency is None else Stated(amount, currency)
 
 
 def _place(row: Charge) -> bytes:

@@ -28,7 +28,9 @@ from gateway.vault.charge import (
     ChargeState,
     Event,
     OpenCharge,
+    read_stated,
     seal,
+    stated_values,
     unseal,
 )
 from gateway.vault.charge_changes import (
@@ -68,12 +70,14 @@ _CONSUME: Final = (
     "INSERT OR IGNORE INTO charge_consumed SELECT iduser, ?, ?, ? FROM card WHERE iduser = ?"
 )
 _SAY: Final = (
-    "INSERT INTO charge_event (charge, at, before, state, operation, amount, actor, code, decline)"
-    " SELECT number, ?, ?, ?, ?, ?, ?, ?, ? FROM charge WHERE id = ?"
+    "INSERT INTO charge_event (charge, at, before, state, operation, amount, actor, code, decline,"
+    " stated_amount, stated_currency)"
+    " SELECT number, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? FROM charge WHERE id = ?"
 )
 _HISTORY: Final = (
     "SELECT charge_event.at, charge_event.before, charge_event.state, charge_event.operation,"
-    " charge_event.amount, actor, code, decline FROM charge_event"
+    " charge_event.amount, actor, code, decline, charge_event.stated_amount,"
+    " charge_event.stated_currency FROM charge_event"
     " JOIN charge ON charge.number = charge_event.charge WHERE charge.id = ?"
     " ORDER BY charge_event.number"
 )
@@ -264,7 +268,7 @@ class ChargeTable:
                 _SAY,
                 (
                     stamp(one.at), before, one.state.value, one.operation, one.amount, one.actor,
-                    one.code, one.decline, row.id,
+                    one.code, one.decline, *stated_values(one.stated), row.id,
                 ),
             )  # fmt: skip
         if change.consumed:
@@ -344,8 +348,9 @@ def _history(connection: Connection, id: str) -> list[Event]:
             actor=actor,
             code=code,
             decline=decline,
+            stated=read_stated(*stated),
         )
-        for at, before, state, operation, amount, actor, code, decline in connection.execute(
-            _HISTORY, (id,)
+        for at, before, state, operation, amount, actor, code, decline, *stated in (
+            connection.execute(_HISTORY, (id,))
         )
     ]

@@ -199,6 +199,7 @@ def test_two_processes_that_ask_at_once_send_once(tmp_path):
                 processors=world.processors,
                 pages=None,
                 clock=world.clock,
+                metrics=Metrics(),
             ).charges
             ours = world.charges
 

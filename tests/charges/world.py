@@ -14,6 +14,7 @@ from gateway.charges.beginning import Form
 from gateway.charges.service import Reply, Who
 from gateway.config import Config
 from gateway.control.charges_shown import answered
+from gateway.metrics import Metrics
 from gateway.pages.links import Links
 from gateway.processors.model import Initiator, Operation
 from gateway.secret import Secret
@@ -38,15 +39,16 @@ class World:
         self.directory, self.vault, self.clock = directory, vault, clock
         self.processor, self.processors = processor, Only(processor)
         self.config = Config.model_validate_json(json.dumps(settings))
-        self.count = 0
+        self.count, self.metrics = 0, Metrics()
         self.restart()
 
     def restart(self):
         """Another process's parts, on the same vault."""
         pages = Links(self.config, self.vault.links, self.clock) if self.config.has_pages else None
         made = parts.build(
-            self.config, vault=self.vault, processors=self.processors, pages=pages, clock=self.clock
-        )
+            self.config, vault=self.vault, processors=self.processors, pages=pages, clock=self.clock,
+            metrics=self.metrics,
+        )  # fmt: skip
         self.charges, self.jobs = made.charges, made.jobs
 
     def run(self, call):

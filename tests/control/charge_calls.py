@@ -84,8 +84,9 @@ def site(directory, processor=None, products=("seaside", "hilltop")):
     with opened(directory, clock=clock) as vault:
         access = Access(config, Table(), clock)
         made = parts.build(
-            config, vault=vault, processors=Only(processor, products), pages=None, clock=clock
-        )
+            config, vault=vault, processors=Only(processor, products), pages=None, clock=clock,
+            metrics=Metrics(),
+        )  # fmt: skip
         guessing = Guessing(20, WINDOW, clock, vault=vault, metrics=Metrics())
         calls = ChargeCalls(made.charges, access=access, guessing=guessing, clock=clock)
         with serving([calls.router]) as control:

@@ -60,7 +60,9 @@ def site(directory, processor=None, products=("seaside", "hilltop")):
         access = Access(config, Table(), clock)
         processors = Only(processor, products)
         links = Links(config, vault.links, clock)
-        ours = charging.build(config, vault=vault, processors=processors, pages=links, clock=clock)
+        ours = charging.build(
+            config, vault=vault, processors=processors, pages=links, clock=clock, metrics=Metrics()
+        )
         made = parts.build(
             config, vault=vault, charges=ours.charges, processors=processors,
             links=links, clock=clock,

@@ -14,7 +14,7 @@ from gateway import errors
 from gateway.charges.states import ALLOWED
 from gateway.config import ChargeSettings
 from gateway.control import charges_form
-from gateway.processors.model import Initiator
+from gateway.processors.model import Ended, Initiator, Result
 from gateway.vault.charge import ChargeState
 from tests.charges.scripted import Scripted
 from tests.control.charge_calls import site
@@ -30,7 +30,7 @@ def charges(tmp_path):
 
 def test_the_commands_of_the_document_work(charges):
     commands = re.findall(r"```sh\n(.*?)```", TEXT, re.DOTALL)
-    (example,) = re.findall(r"```json\n(.*?)```", TEXT, re.DOTALL)
+    example, _ = re.findall(r"```json\n(.*?)```", TEXT, re.DOTALL)
     environment = os.environ | {
         "CONTROL": "http://{}:{}".format(*charges.control.address),
         "KEY": charges.control.key("charges"),
@@ -52,6 +52,17 @@ def test_the_commands_of_the_document_work(charges):
     assert (captured["state"], captured["captured"]) == ("succeeded", 10000)
     assert (refunded["state"], refunded["refunded"]) == ("refunded", 2500)
     assert [one["id"] for one in register["charges"]] == [charged["id"]]
+
+
+def test_another_sum_is_shown_as_the_document_says(charges):
+    _, example = (json.loads(one) for one in re.findall(r"```json\n(.*?)```", TEXT, re.DOTALL))
+    taken = Result(Ended.SUCCEEDED, amount=example["captured"], currency="EUR")
+    charges.processor.say("debit", taken)
+    shown = charges.charge(amount=example["amount"])
+    assert {name: shown[name] for name in example} == example
+    charges.processor.say("debit", Result(Ended.SUCCEEDED, sum_unreadable=True))
+    code = charges.charge()["history"][-1]["code"]
+    assert f"`{code}` in the history" in TEXT
 
 
 def table(heading):

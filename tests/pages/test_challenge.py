@@ -15,6 +15,7 @@ from gateway.charges import parts
 from gateway.charges.beginning import Form
 from gateway.charges.service import Reply
 from gateway.control.charges_shown import answered
+from gateway.metrics import Metrics
 from gateway.pages.challenge import ChallengePage
 from gateway.pages.served import differences
 from gateway.processors.model import Challenge, Ended, Operation, Result
@@ -42,7 +43,7 @@ class House:
         pages = self.pages
         made = parts.build(
             pages.config, vault=pages.vault, processors=Only(self.processor),
-            pages=pages.parts.links, clock=pages.clock,
+            pages=pages.parts.links, clock=pages.clock, metrics=Metrics(),
         )  # fmt: skip
         self.charges, self.jobs = made.charges, made.jobs
         return ChallengePage(pages.parts.site, made.passing, pages.clock)

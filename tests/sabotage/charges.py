@@ -7,6 +7,7 @@ from tests.sabotage.breakage import Breakage
 STATES = ("tests/charges/test_states.py",)
 SERVICE = ("tests/charges/test_service.py",)
 DOUBT = ("tests/charges/test_doubt.py",)
+STATED = ("tests/charges/test_stated.py",)
 PAGE = ("tests/charges/test_page.py",)
 VIRTUAL = ("tests/charges/test_virtual.py",)
 CALLS = ("tests/control/test_control_charges.py",)
@@ -203,5 +204,45 @@ BREAKAGES = (
         "            self._links.insert(connection, new.link, new.secret, new.entry)",
         "            self._links.check(connection, new.link.row.id)",
         PAGE,
+    ),
+    Breakage(
+        "take what was asked for as what was taken",
+        "P24",
+        "gateway/charges/stated.py",
+        "    if (stated.amount, stated.currency) == (expected, row.currency):",
+        "    if stated.amount and stated.currency:",
+        STATED,
+    ),
+    Breakage(
+        "give back what was asked for where less was taken",
+        "P24",
+        "gateway/charges/stated.py",
+        "        return replace(row, captured=amount if same else min(expected, amount))",
+        "        return replace(row, captured=max(expected, amount))",
+        STATED,
+    ),
+    Breakage(
+        "take more than the processor says that it holds",
+        "P24",
+        "gateway/charges/stated.py",
+        "    return min(charge.amount, charge.stated.amount) or charge.amount",
+        "    return max(charge.amount, charge.stated.amount)",
+        STATED,
+    ),
+    Breakage(
+        "tell nobody of another sum that a look finds",
+        "P24",
+        "gateway/charges/outcomes.py",
+        "    return (before.state, before.captured, before.refunded, before.stated) != (",
+        "    return (before.state, before.captured, before.refunded, row.stated) != (",
+        STATED,
+    ),
+    Breakage(
+        "count no sums that differ",
+        "P39",
+        "gateway/charges/service.py",
+        "        if isinstance(done, OpenCharge) and outcomes.differs(decided):",
+        "        if isinstance(done, Repeated) and outcomes.differs(decided):",
+        STATED,
     ),
 )
