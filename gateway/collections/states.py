@@ -41,6 +41,7 @@ AGAIN: Final = timedelta(hours=1)
 LOOK: Final = timedelta(minutes=1)
 
 OVERPAID: Final = "overpaid"
+UNDERPAID: Final = "underpaid"
 STOP_ASKED: Final = "stop_asked"
 NOT_OFFERED: Final = "recapture_not_offered"
 _ON_ITS_WAY: Final = frozenset(
@@ -118,8 +119,7 @@ def decide(row: Collection, facts: Facts, now: datetime) -> Move:
     before = row.collected
     row = replace(row, collected=sum(one.captured - one.refunded for one in facts.charges))
     if any(_took(one) for one in facts.charges):
-        overpaid = row.collected > max(row.amount, before)
-        return _over(row, S.SUCCEEDED, now, OVERPAID if overpaid else None)
+        return _over(row, S.SUCCEEDED, now, _misfit(row, facts, before))
     if row.state in OVER:
         return Move(replace(row, due=None))
     if any(on_its_way(one) for one in facts.charges):
@@ -183,6 +183,14 @@ def stopped(row: Collection, facts: Facts, now: datetime) -> Move:
 
 def _took(charge: Charge) -> bool:
     return charge.captured > 0 or charge.state is ChargeState.DISPUTED
+
+
+def _misfit(row: Collection, facts: Facts, before: int) -> str | None:
+    """Where another sum was taken than was to be: two charges, or a processor that took its own."""
+    if row.collected > max(row.amount, before):
+        return OVERPAID
+    taken = sum(one.captured for one in facts.charges)
+    return UNDERPAID if row.state is not S.SUCCEEDED and 0 < taken < row.amount else None
 
 
 def _nothing_on_its_way(row: Collection, facts: Facts, now: datetime) -> Move:

@@ -237,6 +237,15 @@ def test_more_than_the_sum_is_told(world):
     assert kinds(world)[-1] == "collection.overpaid"
 
 
+def test_a_processor_that_took_less_is_told(world):
+    world.processor.say("debit", Result(Ended.SUCCEEDED, "P-1", amount=TOTAL - 1, currency="EUR"))
+    made = world.collect()
+    assert world.state_of(made["id"]) == "succeeded"
+    shown = world.look_at(made["id"])
+    assert (shown["collected"], shown["history"][-1]["code"]) == (TOTAL - 1, "underpaid")
+    assert kinds(world)[-1] == "collection.succeeded"
+
+
 def test_a_processor_that_can_not_be_reached_is_asked_again_later(world):
     world.processor.say("debit", "failed", "failed", "succeeded")
     made = world.collect(reference="R")

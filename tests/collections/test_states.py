@@ -95,6 +95,15 @@ def test_more_than_the_sum_is_said_once():
     assert decide(move.row, *both).code is None
 
 
+def test_less_than_the_sum_is_said_once():
+    part = charge(C.SUCCEEDED, captured=400)
+    move = decide(charging(), part)
+    assert (move.row.state, move.code, move.row.collected) == (S.SUCCEEDED, "underpaid", 400)
+    assert decide(move.row, part).code is None
+    assert decide(charging(), charge(C.SUCCEEDED)).code is None
+    assert decide(charging(), charge(C.REFUNDED, refunded=1000)).code is None
+
+
 @pytest.mark.parametrize("state", [C.DECLINED, C.EXPIRED, C.CANCELLED])
 def test_a_card_that_is_declined_is_the_guests_turn(state):
     move = decide(charging(), charge(state))
