@@ -13,7 +13,7 @@ from bench.load import Proxy
 from gateway.access.keys import NewKey, create
 from gateway.cli.certs import initialise
 from gateway.config import load_config, read_config
-from gateway.vault.service import Vault
+from gateway.vault.configured import open_vault
 
 _RULES = Path(__file__).parent.parent / "rules"
 
@@ -51,7 +51,7 @@ def prepare(directory: Path, port: int, upstream_authority: Path) -> tuple[Path,
     plain = read_config(config_file)
     initialise(plain, plain.authority, [])
     config = load_config(config_file)
-    vault = Vault.open(config.database, config.kek)
+    vault = open_vault(config)
     try:
         key, _ = create(vault.keys, NewKey("bench", "pms"), datetime.now(UTC), "bench")
     finally:

@@ -66,6 +66,7 @@ from gateway.stages.quarantine import Quarantine
 from gateway.stages.swap import Swap
 from gateway.stages.turns import Turns
 from gateway.upkeep import Upkeep
+from gateway.vault.configured import open_vault
 from gateway.vault.service import Vault
 from gateway.viewers.codes import Codes
 from gateway.webhooks import parts as webhooks
@@ -187,7 +188,7 @@ def assemble(config: Config, clock: Clock) -> Assembly:
     metrics = Metrics()
     rules = Rules.load(config)
     files = processors.load(config, rules)
-    vault = Vault.open(config.database, config.kek, clock=clock, told=config.webhooks)
+    vault = open_vault(config, clock=clock, told=config.webhooks)
     access = Access(config, vault.keys, clock)
     refusals = Refusals(vault.refusals)
     egress, garbage, limits = _egress(config), Garbage(), config.limits

@@ -34,6 +34,7 @@ from gateway.config_values import (
     parse_bind,
     short_form,
 )
+from gateway.config_vault import VaultSettings
 from gateway.config_webhook import Webhook
 from gateway.errors import ConfigurationError
 
@@ -253,6 +254,7 @@ class Config(Section):
     inbox: InboxSettings = InboxSettings()
     charges: ChargeSettings = ChargeSettings()
     recaptures: Recaptures = Recaptures()
+    vault: VaultSettings = VaultSettings()
     pages: PagesSettings = PagesSettings()
     b2b_bins: FilePath | None = None
     log: LogSettings = LogSettings()
@@ -265,7 +267,7 @@ class Config(Section):
 
     @property
     def kek(self) -> Path:
-        """The file of the key-encryption key."""
+        """The file of the key-encryption key, where `vault.kek` names nothing else."""
         return self.state / "kek"
 
     @property

@@ -51,6 +51,11 @@ def secrets(config: Config, located: Located) -> list[Problem]:
         _secret(located, ("recaptures", "expedia-rapid", *keys), source, "")
         for keys, source in (rapid.secrets() if rapid is not None else {}).items()
     ]
+    found += [
+        _secret(located, ("vault", name, *keys), source, "")
+        for name, kek in (("kek", config.vault.kek), ("next_kek", config.vault.next_kek))
+        for keys, source in (kek.secrets() if kek is not None else ())
+    ]
     return [problem for problem in found if problem is not None]
 
 

@@ -27,14 +27,7 @@ def read_secret_file(path: Path) -> Secret[str]:
         raise ValueError(f"the file {path.name} does not exist")
     if readable_by_others(path):
         raise ValueError(f"others may read {path.name}; run: chmod 600 {path}")
-    try:
-        raw = path.read_bytes()[: LONGEST + 2]
-        text = raw.decode("utf-8").removesuffix("\n").removesuffix("\r")
-    except OSError as error:
-        raise ValueError(f"{path.name} can not be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise ValueError(f"{path.name} is not UTF-8 text") from None
-    return _checked(text, path.name)
+    return _read(path)
 
 
 def read_secret_variable(name: str) -> Secret[str]:
@@ -43,6 +36,30 @@ def read_secret_variable(name: str) -> Secret[str]:
     if text is None:
         raise ValueError(f"the environment variable {name} is not set")
     return _checked(text, name)
+
+
+def read_secret_credential(name: str) -> Secret[str]:
+    """The credential that systemd gives the service under `name`. Raises ValueError as
+    `read_secret_file` does. Its mode is systemd's business: it may show the group an ACL's rights.
+    """
+    directory = os.environ.get("CREDENTIALS_DIRECTORY")
+    if directory is None:
+        raise ValueError(f"systemd gives no credentials here: LoadCredential={name}:… is missing")
+    path = Path(directory) / name
+    if not path.is_file():
+        raise ValueError(f"the credential {name} does not exist; LoadCredential={name}:… gives it")
+    return _read(path)
+
+
+def _read(path: Path) -> Secret[str]:
+    try:
+        raw = path.read_bytes()[: LONGEST + 2]
+        text = raw.decode("utf-8").removesuffix("\n").removesuffix("\r")
+    except OSError as error:
+        raise ValueError(f"{path.name} can not be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise ValueError(f"{path.name} is not UTF-8 text") from None
+    return _checked(text, path.name)
 
 
 def _checked(text: str, source: str) -> Secret[str]:

@@ -21,6 +21,7 @@ from gateway.cli.certs import initialise
 from gateway.config import Config, read_config
 from gateway.sandbox.server import Sandbox
 from gateway.secret import Secret
+from gateway.vault.configured import open_vault
 from gateway.vault.service import Vault
 
 # Whose packs the story needs; others stay out, for they may ask for callers that are not here.
@@ -202,7 +203,7 @@ class DemoGateway:
     @contextlib.contextmanager
     def vault(self) -> Iterator[Vault]:
         """The vault, opened beside the running gateway as other commands do it."""
-        vault = Vault.open(self.config.database, self.config.kek)
+        vault = open_vault(self.config)
         try:
             yield vault
         finally:

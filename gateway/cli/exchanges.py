@@ -31,6 +31,7 @@ from gateway.config import Config, read_config
 from gateway.control.kept_exchange import KeptExchange
 from gateway.errors import AnswerRefused, ExchangeUnknown, GatewayError, VaultUnavailable
 from gateway.vault.answer import AnswerRow, AnswerState
+from gateway.vault.configured import open_vault
 from gateway.vault.service import Vault
 
 # What somebody has to do something about, and, where a card in it failed, what else.
@@ -231,7 +232,7 @@ def load_replay() -> Replay:
 
 @contextmanager
 def _vault(config: Config) -> Iterator[Vault]:
-    vault = Vault.open(config.database, config.kek)
+    vault = open_vault(config)
     try:
         yield vault
     finally:

@@ -33,6 +33,7 @@ from gateway.cli.output import (
 from gateway.config import Config, read_config
 from gateway.config_values import parse_name
 from gateway.networks import is_within, parse_networks
+from gateway.vault.configured import open_vault
 from gateway.vault.model import KeyRow
 from gateway.vault.service import Vault
 from gateway.yaml_model import suggest
@@ -158,7 +159,7 @@ def revoke_key(
 
 @contextmanager
 def _vault(config: Config) -> Iterator[Vault]:
-    vault = Vault.open(config.database, config.kek)
+    vault = open_vault(config)
     try:
         yield vault
     finally:

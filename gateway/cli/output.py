@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from gateway.errors import ConfigurationError, GatewayError
+from gateway.errors import ConfigurationError, GatewayError, VaultSealed
 
 # In a pipe nothing is wrapped or cut: whoever reads it has columns of their own.
 _PIPE_WIDTH = 1000
@@ -54,10 +54,10 @@ def complain(text: str, action: str = "") -> None:
 
 def complain_of(error: ConfigurationError | GatewayError) -> None:
     """A refusal or a mistake in the configuration; neither holds what a peer sent."""
-    if isinstance(error, GatewayError):
+    if isinstance(error, GatewayError) and not isinstance(error, VaultSealed):
         complain(error.text, error.action)
         return
-    for problem in error.problems:
+    for problem in [error.problem] if isinstance(error, VaultSealed) else error.problems:
         place = f"{problem.file}:{problem.line}" if problem.line else problem.file
         complain(f"{place}: {problem.message}", problem.hint)
 

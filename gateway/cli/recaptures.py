@@ -23,8 +23,8 @@ from gateway.cli.output import (
 from gateway.config import read_config
 from gateway.control.recaptures import shown
 from gateway.recapture.service import STATES
+from gateway.vault.configured import open_vault
 from gateway.vault.recaptures import RecaptureTable
-from gateway.vault.service import Vault
 from gateway.yaml_model import suggest
 
 app = typer.Typer(no_args_is_help=True, help="Cards that failed at Expedia Rapid.")
@@ -105,7 +105,7 @@ def show_recapture(
 @contextmanager
 def _recaptures(config: Path) -> Iterator[RecaptureTable]:
     settings = read_config(config)
-    vault = Vault.open(settings.database, settings.kek)
+    vault = open_vault(settings)
     try:
         yield vault.recaptures
     finally:

@@ -12,8 +12,8 @@ import typer
 from gateway.cli.output import DEFAULT_CONFIG, AsJson, ConfigFile, print_json, say
 from gateway.cli.suggestions import meaning, quoted, suggest
 from gateway.config import read_config
+from gateway.vault.configured import open_vault
 from gateway.vault.model import RefusalRow
-from gateway.vault.service import Vault
 
 
 def register(parent: typer.Typer) -> None:
@@ -27,7 +27,7 @@ def refused(as_json: AsJson = False, config: ConfigFile = DEFAULT_CONFIG) -> Non
     Nothing is allowed by itself: read before pasting, then run: card-gateway check
     """
     settings = read_config(config)
-    vault = Vault.open(settings.database, settings.kek)
+    vault = open_vault(settings)
     try:
         rows = sorted(vault.refusals.all(), key=lambda row: row.last, reverse=True)
     finally:

@@ -17,6 +17,7 @@ from gateway.config import Config
 from gateway.sandbox.pull import read_request
 from gateway.sandbox.siteminder import SiteMinderSettings
 from gateway.secret import Secret
+from gateway.vault.configured import open_vault
 from gateway.vault.model import NewCard
 from gateway.vault.service import Vault
 
@@ -50,7 +51,7 @@ def prepare(config: Config) -> Tryout:
     """
     directory = config.state / "try"
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    vault = Vault.open(config.database, config.kek)
+    vault = open_vault(config)
     try:
         key = _key(vault, directory / "key")
         token = asyncio.run(_token(vault))

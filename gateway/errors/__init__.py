@@ -131,6 +131,7 @@ from gateway.errors.vault import (
     TokenNotIssued,
     TokenUnknown,
     VaultBusy,
+    VaultSealed,
     VaultUnavailable,
 )
 from gateway.errors.viewers import (
@@ -246,6 +247,7 @@ __all__ = [
     "UpstreamUnresolved",
     "UpstreamUntrusted",
     "VaultBusy",
+    "VaultSealed",
     "VaultUnavailable",
     "ViewerExists",
     "ViewerLocked",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from gateway.errors.base import GatewayError
+from gateway.errors.configuration import Problem
 
 
 class TokenUnknown(GatewayError):
@@ -111,6 +112,23 @@ class VaultUnavailable(GatewayError):
 
 class VaultBusy(VaultUnavailable):
     """Somebody else holds the database: the next try would wait as long again."""
+
+
+class VaultSealed(VaultUnavailable):
+    """The key-encryption key can not be had, or is not this vault's. For whoever operates the vault:
+    `provider` is who should give the key, `problem` says where, why and what to do; `again`: the same
+    may go well later, without anybody doing anything.
+    """
+
+    text = "The vault is sealed: its key-encryption key can not be had."
+    action = "Run: card-gateway vault status"
+
+    def __init__(self, provider: str, problem: Problem, *, again: bool = False) -> None:
+        super().__init__()
+        self.provider, self.problem, self.again = provider, problem, again
+
+    def __str__(self) -> str:
+        return str(self.problem)
 
 
 class RecordDamaged(GatewayError):

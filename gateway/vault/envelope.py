@@ -68,6 +68,14 @@ def place(field: str, product: str, iduser: int, *, test: bool, row: bytes = b""
     return lengths + name + tenant + row
 
 
+def sealed_under(sealed: bytes) -> int:
+    """The id of the key that a record says it is sealed under. Raises RecordDamaged."""
+    if len(sealed) < _SHORTEST:
+        raise RecordDamaged
+    key_id: int = _HEADER.unpack_from(sealed)[1]
+    return key_id
+
+
 @dataclass(frozen=True, slots=True)
 class _Subkey:
     header: bytes
@@ -86,6 +94,11 @@ class Sealer:
         self._current = current
         self._openers: dict[bytes, AESGCM] = {}
         self._sealing = self._new_subkey()
+
+    @property
+    def ids(self) -> frozenset[int]:
+        """The ids of the keys that it opens under."""
+        return frozenset(self._keys)
 
     def seal(self, plaintext: bytes, where: bytes) -> bytes:
         """The sealed record of `plaintext` for the place `where`; different each time."""

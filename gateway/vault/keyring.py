@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hmac
 import secrets
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from gateway.errors import RecordDamaged
@@ -94,6 +95,28 @@ def new_keys(
         )
         for key_id, purpose in enumerate(purposes, start=first)
     ]
+
+
+def opens(rows: Sequence[WrappedKey], kek: Sealer) -> bool:
+    """Whether `kek` opens every one of them."""
+    try:
+        for row in rows:
+            kek.open(row.wrapped, _slot(row.id, row.purpose))
+    except RecordDamaged:
+        return False
+    return True
+
+
+def rewrap(rows: Sequence[WrappedKey], old: Sealer, new: Sealer) -> list[WrappedKey]:
+    """The same keys, wrapped under `new`. Raises RecordDamaged when one does not open under `old`."""
+    changed = []
+    for row in rows:
+        slot = _slot(row.id, row.purpose)
+        key = Secret(old.open(row.wrapped, slot))
+        changed.append(replace(row, wrapped=new.seal(key.reveal(), slot)))
+        if not hmac.compare_digest(new.open(changed[-1].wrapped, slot), key.reveal()):
+            raise RecordDamaged
+    return changed
 
 
 def unlock(rows: Sequence[WrappedKey], kek: Sealer) -> Keyring:

@@ -24,11 +24,10 @@ from pathlib import Path
 from typing import Final
 
 from gateway.audit import Entry
-from gateway.errors import ConfigurationError, Problem, RecordDamaged, VaultUnavailable
+from gateway.errors import VaultUnavailable
 from gateway.secret import Secret
 from gateway.threads import IN_THREAD
 from gateway.vault import cvcs, records
-from gateway.vault import kek as keks
 from gateway.vault.answer import Answer, seal
 from gateway.vault.answers import AnswerTable
 from gateway.vault.aside import Aside
@@ -41,7 +40,8 @@ from gateway.vault.cvcs import CvcTable
 from gateway.vault.entries import stamp
 from gateway.vault.foreign import ForeignTable
 from gateway.vault.idempotency import IdempotencyTable
-from gateway.vault.keyring import Keyring, Purpose, WrappedKey, new_keys, unlock
+from gateway.vault.kek.provider import KekProvider
+from gateway.vault.keyring import Keyring
 from gateway.vault.keys import KeyTable
 from gateway.vault.links import LinkTable
 from gateway.vault.model import (
@@ -62,6 +62,7 @@ from gateway.vault.requests import Requests
 from gateway.vault.resolve import Resolver
 from gateway.vault.sqlite import Database, Step, no_step
 from gateway.vault.store import SqliteStore
+from gateway.vault.unsealing import unsealed
 from gateway.vault.viewer_codes import ViewerCodeTable
 from gateway.vault.viewers import ViewerTable
 
@@ -153,17 +154,20 @@ class Vault:
     def open(
         cls,
         database: Path,
-        kek: Path,
+        kek: KekProvider,
         *,
+        next_kek: KekProvider | None = None,
         clock: Callable[[], datetime] = utc_now,
         busy_seconds: float = 5.0,
         step: Step = no_step,
         told: Collection[str] = (),
     ) -> Vault:
-        """Opens the vault; on first use makes directory, database, KEK and keyring. Blocks.
+        """Opens the vault; on first use makes directory, database, KEK and keyring. Blocks, as long as
+        the KEK's provider waits for a server.
 
-        Raises ConfigurationError when the KEK is not acceptable or not this vault's, or the database
-        is not ours or newer than we are; VaultUnavailable when the database can not be used.
+        Raises VaultSealed when the KEK can not be had, is not acceptable or not this vault's;
+        ConfigurationError when the database is not ours or newer than we are; VaultUnavailable when
+        it can not be used. `next_kek` is tried where `kek` does not open the keyring.
         `step` is called at each step of a write; tests stop the process there. `told`: the clients
         that have a webhook; for others no notices are kept.
         """
@@ -172,7 +176,7 @@ class Vault:
         with ExitStack() as undo:
             undo.callback(opened.close)
             store = SqliteStore(opened, step=step)
-            keyring = _unlocked(store, kek, now)
+            keyring = unsealed(store, [kek] if next_kek is None else [kek, next_kek], now)
             undo.pop_all()
         return cls(opened, store, keyring, clock, step=step, told=told)
 
@@ -363,34 +367,3 @@ class Vault:
             return plan
         changes = replace(plan.changes, answer=seal(self._keyring.spool, answer))
         return Plan(plan.kept, changes)
-
-
-def _unlocked(store: SqliteStore, path: Path, now: str) -> Keyring:
-    """The keyring, opened. Makes it, and the KEK, where there is none, and adds what an older one has
-    not: under the database's lock, so that of two processes that start together one does it. A
-    keyring without its KEK stays shut.
-    """
-
-    def make(stand: Sequence[WrappedKey], made: Collection[Purpose]) -> list[WrappedKey]:
-        if not made and not path.exists():
-            keks.create(path)
-        kek = keks.load(path)
-        added = new_keys(kek, stand, made)
-        # Keys wrapped under a KEK that is not this vault's would shut it for its own.
-        unlock([*stand, *added], kek)
-        return added
-
-    try:
-        return unlock(store.keyring(make, now), keks.load(path))
-    except RecordDamaged:
-        pass
-    raise ConfigurationError(
-        [
-            Problem(
-                str(path),
-                0,
-                "this key-encryption key does not open the vault's keyring",
-                "Restore the key that belongs to this database.",
-            )
-        ]
-    )

@@ -172,12 +172,7 @@ class SqliteStore:
         """
 
         def work(connection: Connection) -> list[WrappedKey]:
-            stand = [
-                WrappedKey(key_id, Purpose(purpose), State(state), wrapped)
-                for key_id, purpose, state, wrapped in connection.execute(
-                    "SELECT id, purpose, state, wrapped FROM keyring ORDER BY id"
-                )
-            ]
+            stand = _wrapped_keys(connection)
             purposes = connection.execute("SELECT purpose FROM keyring_made").fetchall()
             added = make(stand, {Purpose(purpose) for (purpose,) in purposes})
             connection.executemany(
@@ -188,6 +183,28 @@ class SqliteStore:
 
         return self._database.write("keyring", work).result()
 
+    def wrapped_keys(self) -> list[WrappedKey]:
+        """The keyring as it stands."""
+        return self._database.read(_wrapped_keys)
+
+    def rewrap(
+        self, change: Callable[[Sequence[WrappedKey]], Sequence[WrappedKey]], entry: Entry
+    ) -> None:
+        """Puts what `change` makes of the keyring in its place, and `entry` beside it: all of it or
+        nothing, under the database's lock. Raises what `change` raises.
+        """
+
+        def work(connection: Connection) -> None:
+            rows = change(_wrapped_keys(connection))
+            for row in rows:
+                connection.execute(
+                    "UPDATE keyring SET wrapped = ? WHERE id = ?", (row.wrapped, row.id)
+                )
+                self._step("kek_move:row")
+            audit.append(connection, [entry])
+
+        self._database.write("kek_move", work).result()
+
     def probe(self, now: str) -> Future[None]:
         """Writes a row that holds nothing but the time."""
 
@@ -195,6 +212,14 @@ class SqliteStore:
             connection.execute("INSERT OR REPLACE INTO probe (id, at) VALUES (1, ?)", (now,))
 
         return self._database.write("probe", work)
+
+
+def _wrapped_keys(connection: Connection) -> list[WrappedKey]:
+    rows = connection.execute("SELECT id, purpose, state, wrapped FROM keyring ORDER BY id")
+    return [
+        WrappedKey(key_id, Purpose(purpose), State(state), wrapped)
+        for key_id, purpose, state, wrapped in rows
+    ]
 
 
 def _in_portions(

@@ -22,6 +22,7 @@ from gateway.errors import (
     VaultUnavailable,
 )
 from gateway.vault.answer import AnswerState, FailedCard
+from gateway.vault.kek.file import KekFile
 from gateway.vault.service import Vault
 from tests.vault.makers import answer, keep, listed, mark, quarantine
 
@@ -32,7 +33,7 @@ BODY = b"\x00\xff<a>\r\n</a>"
 @pytest.fixture
 def vault(run):
     """The command's vault, opened beside it."""
-    opened = Vault.open(run.state / "vault.db", run.state / "kek")
+    opened = Vault.open(run.state / "vault.db", KekFile(run.state / "kek"))
     yield opened
     opened.close()
 

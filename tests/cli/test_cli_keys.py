@@ -9,11 +9,12 @@ import pytest
 
 from gateway.access.keys import Keys
 from gateway.audit import Action, Outcome
+from gateway.vault.kek.file import KekFile
 from gateway.vault.service import Vault
 
 
 def vault(run):
-    return Vault.open(run.state / "vault.db", run.state / "kek")
+    return Vault.open(run.state / "vault.db", KekFile(run.state / "kek"))
 
 
 def create(run, *options):

@@ -68,7 +68,7 @@ def test_a_refusal_is_told_with_what_to_do(run, monkeypatch):
     def sealed(*_):
         raise VaultUnavailable
 
-    monkeypatch.setattr("gateway.cli.keys.Vault.open", sealed)
+    monkeypatch.setattr("gateway.cli.keys.open_vault", sealed)
     code, _, err = run("keys", "list")
     assert code == 2
     assert err == f"{VaultUnavailable.text}\n    {VaultUnavailable.action}\n"

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from gateway.secret import Secret
+from gateway.vault.kek.file import KekFile
 from gateway.vault.recapture import OpenRecapture, Recapture, RecaptureState
 from gateway.vault.service import Vault
 
@@ -31,7 +32,7 @@ def keep(run, id, **changes):
         "has_link": True,
     } | changes
     row = Recapture(**said)
-    vault = Vault.open(run.state / "vault.db", run.state / "kek")
+    vault = Vault.open(run.state / "vault.db", KekFile(run.state / "kek"))
     try:
         one = OpenRecapture(row, Secret(LINK.encode()))
         changing = vault.recaptures.change_current(

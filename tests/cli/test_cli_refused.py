@@ -18,6 +18,7 @@ from gateway.errors import (
 )
 from gateway.rules.load import load_pack_text
 from gateway.rules.model import HostPattern
+from gateway.vault.kek.file import KekFile
 from gateway.vault.model import RefusalRow
 from gateway.vault.service import Vault
 
@@ -168,7 +169,7 @@ def test_a_suggested_pack_always_loads(host, path):
 @pytest.fixture
 def remember(run):
     def remember(*rows):
-        vault = Vault.open(run.state / "vault.db", run.state / "kek")
+        vault = Vault.open(run.state / "vault.db", KekFile(run.state / "kek"))
         vault.refusals.remember(rows)
         vault.close()
 

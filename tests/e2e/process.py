@@ -23,7 +23,7 @@ from gateway.access.keys import NewKey, create
 from gateway.cli.certs import initialise
 from gateway.config import read_config
 from gateway.sandbox.pull import read_request
-from gateway.vault.service import Vault
+from gateway.vault.configured import open_vault
 from tests import children
 from tests.running import ROOT, session_through, settings_for
 
@@ -75,7 +75,7 @@ class Site:
 
     def key(self, name="tests"):
         """A new key. A gateway that runs takes it within two seconds: better made before."""
-        vault = Vault.open(self.config.database, self.config.kek)
+        vault = open_vault(self.config)
         try:
             key, _ = create(vault.keys, NewKey(name, "pms"), datetime.now(UTC), "test")
         finally:

@@ -20,8 +20,8 @@ from gateway.sandbox.cards import TestCard, generated
 from gateway.sandbox.ota import Booking
 from gateway.sandbox.scenarios import SCENARIOS, Scenario
 from gateway.sandbox.tls import server_context
+from gateway.vault.configured import open_vault
 from gateway.vault.model import Wanted
-from gateway.vault.service import Vault
 from tests.e2e.inbox import Once, at_booking_com
 from tests.e2e.ota import bookings, cards, tokens
 from tests.e2e.process import Site, until
@@ -121,7 +121,7 @@ def opened(site, pairs):
     """What the vault has for these tokens, read beside the gateway."""
     of = frozenset({"seaside"})
     wanted = [Wanted(Token(int(iduser), tokenuser, test=True), of) for iduser, tokenuser in pairs]
-    vault = Vault.open(site.config.database, site.config.kek)
+    vault = open_vault(site.config)
     try:
         return asyncio.run(vault.find(wanted))
     finally:

@@ -215,7 +215,7 @@ BREAKAGES = (
     Breakage(
         "take a KEK that others can read",
         "P22",
-        "gateway/vault/kek.py",
+        "gateway/vault/kek/private_file.py",
         "    if status.st_mode & 0o077:",
         "    if status.st_mode & 0o007:",
         KEYS,
@@ -223,9 +223,9 @@ BREAKAGES = (
     Breakage(
         "make a fresh KEK where the old one is gone",
         "P22",
-        "gateway/vault/service.py",
-        "        if not made and not path.exists():",
-        "        if not path.exists():",
+        "gateway/vault/unsealing.py",
+        "            if not made and not provider.made():",
+        "            if not provider.made():",
         KEYS,
     ),
     Breakage(
@@ -239,9 +239,9 @@ BREAKAGES = (
     Breakage(
         "wrap an older vault's new keys under any KEK",
         "P22",
-        "gateway/vault/service.py",
-        "        unlock([*stand, *added], kek)\n",
-        "        unlock([*stand, *added], kek) if not stand else None\n",
+        "gateway/vault/unsealing.py",
+        "        unlock([*stand, *added], fetched)\n",
+        "        unlock([*stand, *added], fetched) if not stand else None\n",
         MIGRATION,
     ),
     Breakage(

@@ -16,6 +16,7 @@ from gateway.cards.expiry import Expiry
 from gateway.cards.token import Token
 from gateway.secret import Secret
 from gateway.vault.answer import Answer, AnswerRow, AnswerState
+from gateway.vault.kek.file import KekFile
 from gateway.vault.model import Found, Kept, NewCard, Wanted
 from gateway.vault.service import Vault
 
@@ -105,7 +106,7 @@ def answer(exchange: str = "exchange-1", **more) -> Answer:
 
 
 def open_vault(directory: Path, **more) -> Vault:
-    return Vault.open(directory / "state" / "vault.db", directory / "kek", **more)
+    return Vault.open(directory / "state" / "vault.db", KekFile(directory / "kek"), **more)
 
 
 @contextmanager

@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 
 from gateway.errors import RecordDamaged
 from gateway.secret import Secret
-from gateway.vault import envelope, kek
+from gateway.vault import envelope
 from gateway.vault.envelope import Sealer, place
 from gateway.vault.hashes import KeyedHash
+from gateway.vault.kek.file import KekFile
 from tests.vault import decoder
 from tests.vault.makers import PAN, card, keep, new, opened, rows
 
@@ -88,7 +89,7 @@ def test_the_keyring_of_the_vectors_opens(tmp_path):
     for purpose, row in KEYRING.items():
         wrapped, key = hexed(row, "wrapped", "key")
         slot = place(f"keyring:{purpose}", "", row["id"], test=False)
-        assert kek.load(file).open(wrapped, slot) == key
+        assert KekFile(file).load().open(wrapped, slot) == key
         assert decoder.read_keyring(theirs, [(row["id"], purpose, wrapped)]) == {
             purpose: {row["id"]: key}
         }

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from gateway.errors import ConfigurationError, RecordDamaged
+from gateway.errors import RecordDamaged, VaultSealed
 from gateway.secret import Secret
-from gateway.vault import kek
 from gateway.vault.envelope import Sealer
+from gateway.vault.kek.file import KekFile
 from gateway.vault.keyring import Purpose, State, new_keys, unlock
 from tests.vault.makers import NOON, find, keep, new, open_vault, opened, rows
 
@@ -28,8 +28,8 @@ def written(path: Path, content: bytes, mode: int = 0o600) -> Path:
 
 
 def refusal(path: Path) -> str:
-    with pytest.raises(ConfigurationError) as refused:
-        kek.load(path)
+    with pytest.raises(VaultSealed) as refused:
+        KekFile(path).load()
     assert refused.value.__cause__ is None
     return str(refused.value)
 
@@ -37,19 +37,19 @@ def refusal(path: Path) -> str:
 def test_p22_the_kek_is_made_for_its_owner_only_whatever_the_umask(tmp_path: Path) -> None:
     before = os.umask(0)
     try:
-        kek.create(tmp_path / "kek")
+        KekFile(tmp_path / "kek").create()
     finally:
         os.umask(before)
     status = (tmp_path / "kek").stat()
     assert stat.S_IMODE(status.st_mode) == 0o600
     assert list(tmp_path.iterdir()) == [tmp_path / "kek"]
-    kek.load(tmp_path / "kek")
+    KekFile(tmp_path / "kek").load()
 
 
 def test_p22_a_kek_is_never_overwritten(tmp_path: Path) -> None:
-    kek.create(tmp_path / "kek")
+    KekFile(tmp_path / "kek").create()
     before = (tmp_path / "kek").read_bytes()
-    kek.create(tmp_path / "kek")
+    KekFile(tmp_path / "kek").create()
     assert (tmp_path / "kek").read_bytes() == before
     assert list(tmp_path.iterdir()) == [tmp_path / "kek"]
 
@@ -59,7 +59,7 @@ def test_p22_a_kek_that_others_may_touch_is_refused(tmp_path: Path, mode: int) -
     path = written(tmp_path / "kek", b"kek 1 " + GOOD + b"\n", mode)
     assert "can be read by others" in refusal(path)
     path.chmod(0o400)
-    kek.load(path)
+    KekFile(path).load()
 
 
 def test_p22_a_kek_of_another_user_is_refused(tmp_path: Path, monkeypatch) -> None:
@@ -102,13 +102,15 @@ def test_p22_what_is_no_file_is_no_kek(tmp_path: Path) -> None:
 @pytest.mark.parametrize("path", ["absent/kek", "file/kek"])
 def test_p22_a_kek_that_can_not_be_written_is_said(tmp_path: Path, path: str) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(ConfigurationError, match="can not be written"):
-        kek.create(tmp_path / path)
+    with pytest.raises(VaultSealed, match="can not be written"):
+        KekFile(tmp_path / path).create()
 
 
 def test_several_keks_are_read_and_the_last_one_wraps(tmp_path: Path) -> None:
-    one = kek.load(written(tmp_path / "one", b"kek 1 " + GOOD + b"\n"))
-    both = kek.load(written(tmp_path / "two", b"kek 1 " + GOOD + b"\nkek 2 " + GOOD[::-1] + b"\n"))
+    one = KekFile(written(tmp_path / "one", b"kek 1 " + GOOD + b"\n")).load()
+    both = KekFile(
+        written(tmp_path / "two", b"kek 1 " + GOOD + b"\nkek 2 " + GOOD[::-1] + b"\n")
+    ).load()
     assert both.open(one.seal(b"x", b""), b"") == b"x"
     with pytest.raises(RecordDamaged):
         one.open(both.seal(b"x", b""), b"")
@@ -188,11 +190,11 @@ def test_p22_a_vault_without_its_kek_stays_shut_and_makes_no_new_one(tmp_path: P
     with opened(tmp_path) as vault:
         kept = keep(vault, new())[0]
     saved = (tmp_path / "kek").rename(tmp_path / "saved")
-    with pytest.raises(ConfigurationError, match="can not be read"):
+    with pytest.raises(VaultSealed, match="can not be read"):
         open_vault(tmp_path)
     assert not (tmp_path / "kek").exists()
-    kek.create(tmp_path / "kek")
-    with pytest.raises(ConfigurationError, match="does not open"):
+    KekFile(tmp_path / "kek").create()
+    with pytest.raises(VaultSealed, match="does not open"):
         open_vault(tmp_path)
     saved.rename(tmp_path / "kek")
     with opened(tmp_path) as vault:

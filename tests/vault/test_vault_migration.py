@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from gateway.errors import ConfigurationError
-from gateway.vault import kek, sqlite
+from gateway.errors import ConfigurationError, VaultSealed
+from gateway.vault import sqlite
+from gateway.vault.kek.file import KekFile
 from gateway.vault.model import Wanted
 from gateway.vault.service import Vault
 from tests.children import run
@@ -77,11 +78,11 @@ def test_a_vault_of_an_older_version_opens_and_goes_on(tmp_path: Path, old: Old)
 def test_p22_another_kek_adds_no_key_to_an_older_vault(tmp_path: Path, old: Old) -> None:
     old.restore(tmp_path)
     (tmp_path / "kek").unlink()
-    with pytest.raises(ConfigurationError, match="can not be read"):
+    with pytest.raises(VaultSealed, match="can not be read"):
         open_vault(tmp_path)
     assert not (tmp_path / "kek").exists()
-    kek.create(tmp_path / "kek")
-    with pytest.raises(ConfigurationError, match="does not open"):
+    KekFile(tmp_path / "kek").create()
+    with pytest.raises(VaultSealed, match="does not open"):
         open_vault(tmp_path)
     assert not old.later & set(purposes(tmp_path))
     (tmp_path / "kek").write_text(old.kek)
@@ -155,7 +156,7 @@ def test_p22_a_key_that_was_lost_is_not_made_up_for(tmp_path: Path, lost: str) -
         keep(vault, new())
     with rows(tmp_path) as connection:
         connection.execute("DELETE FROM keyring WHERE purpose = ?", (lost,))
-    with pytest.raises(ConfigurationError, match="does not open"):
+    with pytest.raises(VaultSealed, match="does not open"):
         open_vault(tmp_path)
     assert lost not in purposes(tmp_path)
 
@@ -168,7 +169,7 @@ def test_p22_a_key_that_an_older_vault_had_lost_is_not_made_up_for(
     old.restore(tmp_path)
     with rows(tmp_path) as connection:
         connection.execute("DELETE FROM keyring WHERE purpose = ?", (had[-1],))
-    with pytest.raises(ConfigurationError, match="does not open"):
+    with pytest.raises(VaultSealed, match="does not open"):
         open_vault(tmp_path)
     assert had[-1] not in purposes(tmp_path)
 
@@ -178,7 +179,7 @@ def test_p22_a_vault_that_lost_every_key_gets_no_new_ones(tmp_path: Path) -> Non
         keep(vault, new())
     with rows(tmp_path) as connection:
         connection.execute("DELETE FROM keyring")
-    with pytest.raises(ConfigurationError, match="does not open"):
+    with pytest.raises(VaultSealed, match="does not open"):
         open_vault(tmp_path)
     assert purposes(tmp_path) == []
 

@@ -1,0 +1,23 @@
+"""The vault that gateway.yaml names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from datetime import datetime
+
+from gateway.config import Config
+from gateway.vault.kek import configured
+from gateway.vault.service import Vault, utc_now
+
+
+def open_vault(
+    config: Config, *, clock: Callable[[], datetime] = utc_now, told: Collection[str] = ()
+) -> Vault:
+    """Opens it; raises what `Vault.open` raises."""
+    return Vault.open(
+        config.database,
+        configured.current(config),
+        next_kek=configured.upcoming(config),
+        clock=clock,
+        told=told,
+    )
