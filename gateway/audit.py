@@ -48,6 +48,7 @@ class Action(StrEnum):
     VIEWER_DISABLE = "viewer_disable"
     KEY_CREATE = "key_create"
     KEY_REVOKE = "key_revoke"
+    KEK_MOVE = "kek_move"  # the vault's keys are wrapped under another key-encryption key
 
 
 class Outcome(StrEnum):

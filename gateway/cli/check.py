@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import ssl
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -18,6 +19,7 @@ from gateway.rules.load import load_rules
 from gateway.rules.match import Matcher
 from gateway.rules.model import RuleSet
 from gateway.secret_file import readable_by_others
+from gateway.vault.kek import configured
 
 
 def register(parent: typer.Typer) -> None:
@@ -110,13 +112,28 @@ def _files(config: Config) -> Iterator[Problem]:
     yield from tls_problems(config)
     tls = _tls(config)
     authority = config.authority / "mitmproxy-ca.pem"
-    for key in (authority, config.kek, *(files.key for files in tls.values())):
+    for key in (authority, *_kek_files(config), *(files.key for files in tls.values())):
         if key.exists() and readable_by_others(key):
             yield Problem(str(key), 0, "others may read this key", f"Run: chmod 600 {key}")
     for certificate in (authority, *(files.certificate for files in tls.values())):
         if certificate.exists():
             yield from _certificate(certificate)
     yield from _named_files(config)
+    yield from _kek(config)
+
+
+def _kek_files(config: Config) -> list[Path]:
+    """The files that the KEK's providers read, where they have any."""
+    given = (configured.current(config), configured.upcoming(config))
+    return [one.file for one in given if one is not None and one.file is not None]
+
+
+def _kek(config: Config) -> Iterator[Problem]:
+    """What would keep the KEK's provider from working, as far as that is seen without asking it."""
+    for settings in (config.vault.kek, config.vault.next_kek):
+        if settings is not None and settings.aws_kms and importlib.util.find_spec("boto3") is None:
+            hint = "Install it: pip install 'card-gateway[aws]'"
+            yield Problem("vault.kek.aws-kms", 0, "boto3 is not installed", hint)
 
 
 def _tls(config: Config) -> dict[str, TlsFiles]:
@@ -174,6 +191,9 @@ def _summary(config: Config, rules: RuleSet | None) -> None:
     done(f"clients: {', '.join(config.clients)}; callers: {', '.join(config.callers) or 'none'}")
     systems = ", ".join(pack.system for pack in packs) or "none"
     done(f"rules: {len(routes)} routes of {len(packs)} packs: {systems}")
+    kek, upcoming = configured.current(config), configured.upcoming(config)
+    then = "" if upcoming is None else f", next {upcoming.kind} ({upcoming.place})"
+    done(f"key-encryption key: {kek.kind} ({kek.place}){then}")
     if config.tunnel:
         done(f"pass blind: {', '.join(str(target) for target in config.tunnel)}")
 

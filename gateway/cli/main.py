@@ -30,8 +30,8 @@ Exit codes: 0 fine, 1 found something, 2 wrong use.
 
 # In the order of the help.
 _COMMANDS: Final = (
-    "run", "demo", "check", "refused", "exchanges", "recaptures", "rules", "processors", "keys", "pages",
-    "scan", "certs", "sandbox",
+    "run", "demo", "check", "refused", "exchanges", "recaptures", "rules", "processors", "keys", "vault",
+    "pages", "scan", "certs", "sandbox",
 )  # fmt: skip
 
 

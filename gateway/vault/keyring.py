@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
 import secrets
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
@@ -114,8 +113,6 @@ def rewrap(rows: Sequence[WrappedKey], old: Sealer, new: Sealer) -> list[Wrapped
         slot = _slot(row.id, row.purpose)
         key = Secret(old.open(row.wrapped, slot))
         changed.append(replace(row, wrapped=new.seal(key.reveal(), slot)))
-        if not hmac.compare_digest(new.open(changed[-1].wrapped, slot), key.reveal()):
-            raise RecordDamaged
     return changed
 
 

@@ -21,6 +21,7 @@ def test_all_is_well(ready):
         "✓ products: seaside (test), hilltop (test)",
         "✓ clients: pms; callers: channel-manager",
         "✓ rules: 1 routes of 1 packs: partner",
+        f"✓ key-encryption key: file ({ready.state}/kek)",
     ]
 
 

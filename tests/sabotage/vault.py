@@ -221,27 +221,11 @@ BREAKAGES = (
         KEYS,
     ),
     Breakage(
-        "make a fresh KEK where the old one is gone",
-        "P22",
-        "gateway/vault/unsealing.py",
-        "            if not made and not provider.made():",
-        "            if not provider.made():",
-        KEYS,
-    ),
-    Breakage(
         "make up for a key that was lost",
         "P22",
         "gateway/vault/keyring.py",
         "if purpose not in made]",
         "if purpose not in [row.purpose for row in rows]]",
-        MIGRATION,
-    ),
-    Breakage(
-        "wrap an older vault's new keys under any KEK",
-        "P22",
-        "gateway/vault/unsealing.py",
-        "        unlock([*stand, *added], fetched)\n",
-        "        unlock([*stand, *added], fetched) if not stand else None\n",
         MIGRATION,
     ),
     Breakage(

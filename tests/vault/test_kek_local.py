@@ -171,3 +171,10 @@ def test_a_passphrase_from_a_file_a_variable_or_a_credential_of_systemd(tmp_path
     assert given.secret().reveal() == WORDS
     with pytest.raises(ValueError, match="does not exist"):
         PassphraseKek(credential="absent").secret()
+
+
+def test_p18_a_file_opens_for_the_keys_that_it_names_alone(tmp_path):
+    under(tmp_path).create()
+    file = tmp_path / "kek.passphrase"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"keks": [7]}))
+    assert "this passphrase does not open" in refusal(under(tmp_path))

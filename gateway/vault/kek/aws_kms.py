@@ -74,14 +74,14 @@ class KekAws:
     def __init__(
         self, path: Path, settings: AwsKek, sleep: Callable[[float], None] = time.sleep
     ) -> None:
-        self._path, self._settings, self._sleep = path, settings, sleep
+        self.file, self._settings, self._sleep = path, settings, sleep
 
     @property
     def place(self) -> str:
         return f"the KMS key `{self._settings.key}`"
 
     def made(self) -> bool:
-        return self._path.exists()
+        return self.file.exists()
 
     def create(self) -> None:
         content = key_lines.fresh()
@@ -90,19 +90,19 @@ class KekAws:
         )
         ciphertext = self._asked("encrypt", draft, "CiphertextBlob", Plaintext=content.reveal())
         text = base64.b64encode(ciphertext.reveal()).decode()
-        wrapped_file.write(self._path, draft.model_copy(update={"wrapped": text}))
+        wrapped_file.write(self.file, draft.model_copy(update={"wrapped": text}))
 
     def load(self) -> Sealer:
-        wrapped = wrapped_file.read(self._path, self.kind)
+        wrapped = wrapped_file.read(self.file, self.kind)
         try:
             ciphertext = base64.b64decode(wrapped.wrapped, validate=True)
         except (binascii.Error, ValueError):
             ciphertext = b""
         if not ciphertext:
             hint = "Restore the file from its backup."
-            raise sealed(self.kind, str(self._path), "the wrapped key is damaged", hint)
+            raise sealed(self.kind, str(self.file), "the wrapped key is damaged", hint)
         content = self._asked("decrypt", wrapped, "Plaintext", CiphertextBlob=ciphertext)
-        return wrapped_file.opened(content, wrapped, self._path)
+        return wrapped_file.opened(content, wrapped, self.file)
 
     def _asked(self, verb: str, bound: WrappedKek, wanted: str, **data: bytes) -> Secret[bytes]:
         client = self._client()

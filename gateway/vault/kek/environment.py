@@ -25,6 +25,7 @@ class KekVariable:
     """Fulfils `KekProvider`: 64 hex digits, which are key 1, or the lines of a key file."""
 
     kind = "env"
+    file = None
 
     def __init__(self, name: str) -> None:
         self._name = name

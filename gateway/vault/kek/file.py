@@ -18,20 +18,20 @@ class KekFile:
     kind = "file"
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self.file = path
 
     @property
     def place(self) -> str:
-        return str(self._path)
+        return str(self.file)
 
     def made(self) -> bool:
-        return self._path.exists()
+        return self.file.exists()
 
     def create(self) -> None:
-        private_file.write(self._path, key_lines.fresh(), self.kind)
+        private_file.write(self.file, key_lines.fresh(), self.kind)
 
     def load(self) -> Sealer:
-        content = private_file.read(self._path, self.kind)
+        content = private_file.read(self.file, self.kind)
         said = ""
         try:
             return key_lines.parse(content)

@@ -37,14 +37,14 @@ class KekPassphrase:
     kind: Final = "passphrase"
 
     def __init__(self, path: Path, passphrase: Callable[[], Secret[str]]) -> None:
-        self._path, self._passphrase = path, passphrase
+        self.file, self._passphrase = path, passphrase
 
     @property
     def place(self) -> str:
-        return str(self._path)
+        return str(self.file)
 
     def made(self) -> bool:
-        return self._path.exists()
+        return self.file.exists()
 
     def create(self) -> None:
         content = key_lines.fresh()
@@ -55,10 +55,10 @@ class KekPassphrase:
         draft = WrappedKek(provider=self.kind, keks=ids, wrapped="-", argon2id=how)
         ciphertext = self._sealer(how).seal(content.reveal(), _slot(draft))
         text = base64.b64encode(ciphertext).decode()
-        wrapped_file.write(self._path, draft.model_copy(update={"wrapped": text}))
+        wrapped_file.write(self.file, draft.model_copy(update={"wrapped": text}))
 
     def load(self) -> Sealer:
-        wrapped = wrapped_file.read(self._path, self.kind)
+        wrapped = wrapped_file.read(self.file, self.kind)
         content = None
         if wrapped.argon2id is not None:
             sealer = self._sealer(wrapped.argon2id)
@@ -75,7 +75,7 @@ class KekPassphrase:
                 "Give the passphrase that it was made with; if it is right, the file is damaged: "
                 "restore it from its backup.",
             )
-        return wrapped_file.opened(content, wrapped, self._path)
+        return wrapped_file.opened(content, wrapped, self.file)
 
     def _sealer(self, how: Argon2id) -> Sealer:
         said = ""

@@ -5,6 +5,7 @@ Whoever gives it gives the same lines (`key_lines`), so that all are parsed, che
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Protocol
 
 from gateway.errors import Problem, VaultSealed
@@ -23,6 +24,10 @@ class KekProvider(Protocol):
     @property
     def place(self) -> str:
         """Where the key comes from, for people: a path, a variable's name, a remote key's name."""
+
+    @property
+    def file(self) -> Path | None:
+        """The file that it reads, beside or apart from the database."""
 
     def made(self) -> bool:
         """Whether there is a key, as far as that can be told without asking anybody."""

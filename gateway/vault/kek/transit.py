@@ -37,7 +37,7 @@ class KekTransit:
     def __init__(
         self, path: Path, settings: TransitKek, sleep: Callable[[float], None] = time.sleep
     ) -> None:
-        self._path, self._settings, self._sleep = path, settings, sleep
+        self.file, self._settings, self._sleep = path, settings, sleep
         self._server = Server(settings.url.base, settings.namespace, settings.ca)
 
     @property
@@ -45,7 +45,7 @@ class KekTransit:
         return f"the transit key `{self._settings.key}` at {self._settings.url.base}"
 
     def made(self) -> bool:
-        return self._path.exists()
+        return self.file.exists()
 
     def create(self) -> None:
         content = key_lines.fresh()
@@ -54,16 +54,16 @@ class KekTransit:
         )
         body = {"plaintext": _base64(content.reveal())}
         ciphertext = self._asked("encrypt", body, draft, "ciphertext")
-        wrapped_file.write(self._path, draft.model_copy(update={"wrapped": ciphertext.reveal()}))
+        wrapped_file.write(self.file, draft.model_copy(update={"wrapped": ciphertext.reveal()}))
 
     def load(self) -> Sealer:
-        wrapped = wrapped_file.read(self._path, self.kind)
+        wrapped = wrapped_file.read(self.file, self.kind)
         plaintext = self._asked("decrypt", {"ciphertext": wrapped.wrapped}, wrapped, "plaintext")
         try:
             content = Secret(base64.b64decode(plaintext.reveal(), validate=True))
         except (binascii.Error, ValueError):
             content = Secret(b"")
-        return wrapped_file.opened(content, wrapped, self._path)
+        return wrapped_file.opened(content, wrapped, self.file)
 
     def _asked(
         self, verb: str, body: dict[str, str], bound: WrappedKek, wanted: str

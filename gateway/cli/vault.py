@@ -1,0 +1,131 @@
+"""`card-gateway vault status`, `vault kek move`: which keys the vault has, and who gives its KEK."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gateway.cli.output import (
+    DEFAULT_CONFIG,
+    AsJson,
+    ConfigFile,
+    complain,
+    complain_of,
+    done,
+    print_json,
+    say,
+    table,
+)
+from gateway.config import Config, read_config
+from gateway.vault import kek_move
+from gateway.vault.kek import configured
+from gateway.vault.kek.provider import KekProvider
+from gateway.vault.kek_move import KeyState, Status
+
+app = typer.Typer(no_args_is_help=True, help="The vault's keys.")
+kek_app = typer.Typer(no_args_is_help=True, help="The key-encryption key (KEK).")
+app.add_typer(kek_app, name="kek")
+
+
+def register(parent: typer.Typer) -> None:
+    """Adds the group."""
+    parent.add_typer(app, name="vault")
+
+
+@app.command("status")
+def show_status(as_json: AsJson = False, config: ConfigFile = DEFAULT_CONFIG) -> None:
+    """Show who gives the KEK, whether it opens the vault, and each key's id; never a key.
+
+    Exit code 1 when the vault is sealed. A KEK of a server is fetched from there.
+
+    Example: card-gateway vault status
+    """
+    settings = read_config(config)
+    if not settings.database.exists():
+        say("No vault yet. It is made with the first command that needs it, or by: run")
+        return
+    found = kek_move.status(settings.database, _providers(settings), datetime.now(UTC))
+    if as_json:
+        print_json(_public(found))
+    else:
+        _print(found, settings)
+    if found.problem is not None:
+        if not as_json:
+            complain_of(found.problem)
+        raise typer.Exit(1)
+
+
+@kek_app.command("move")
+def move_kek(
+    to: Annotated[str, typer.Option(help="What stands under vault.next_kek, for certainty.")],
+    config: ConfigFile = DEFAULT_CONFIG,
+) -> None:
+    """Wrap every key of the vault under the KEK of vault.next_kek. The gateway may run meanwhile.
+
+    Example: card-gateway vault kek move --to transit
+    """
+    settings = read_config(config)
+    old, new = configured.current(settings), configured.upcoming(settings)
+    if new is None:
+        complain("Nothing stands under `vault.next_kek`.", "Name there who gives the KEK next.")
+        raise typer.Exit(2)
+    if new.kind != to:
+        raise typer.BadParameter(f"`vault.next_kek` is `{new.kind}`", param_hint="--to")
+    _require(settings.database)
+    moved = kek_move.move(settings.database, old, new, datetime.now(UTC))
+    if not moved:
+        say(f"Every key was wrapped under the KEK of {new.place} before.")
+    else:
+        done(f"{moved} keys are wrapped under the KEK of {new.place}.")
+    say(
+        "In gateway.yaml, write what stands under `next_kek:` under `kek:`, and remove `next_kek:`."
+    )
+    say(f"Keep the old KEK ({old.place}) as long as backups of the database from before.")
+
+
+def _require(database: Path) -> None:
+    if not database.exists():
+        complain(f"There is no vault at {database}.", "A new one begins under `vault.kek`.")
+        raise typer.Exit(2)
+
+
+def _providers(config: Config) -> list[KekProvider]:
+    upcoming = configured.upcoming(config)
+    return [configured.current(config), *([] if upcoming is None else [upcoming])]
+
+
+def _print(found: Status, config: Config) -> None:
+    for name, provider in zip(("KEK", "next KEK"), _providers(config), strict=False):
+        used = "   in use" if found.opened_by and found.opened_by.place == provider.place else ""
+        say(f"{name + ':':<10} {provider.kind:<11} {provider.place}{used}")
+    if not found.keys:
+        say("No keys yet: they are made when the vault is opened for the first time.")
+        return
+    table(("PURPOSE", "ACTIVE", "OTHERS", "WRAPPED UNDER KEK"), _rows(found.keys))
+
+
+def _rows(keys: tuple[KeyState, ...]) -> Iterator[tuple[str, ...]]:
+    for purpose in dict.fromkeys(key.purpose for key in keys):
+        mine = [key for key in keys if key.purpose is purpose]
+        active = [str(key.id) for key in mine if key.state == "active"]
+        others = [f"{key.id} {key.state}" for key in mine if key.state != "active"]
+        keks = dict.fromkeys(str(key.kek) for key in mine)
+        yield purpose.value, ", ".join(active), ", ".join(others) or "-", ", ".join(keks)
+
+
+def _public(found: Status) -> dict[str, object]:
+    used, problem = found.opened_by, found.problem
+    return {
+        "sealed": problem is not None,
+        "why": None if problem is None else problem.problem.message,
+        "again_helps": None if problem is None else problem.again,
+        "provider": None if used is None else used.kind,
+        "keys": [
+            {"id": key.id, "purpose": key.purpose, "state": key.state, "kek": key.kek}
+            for key in found.keys
+        ],
+    }

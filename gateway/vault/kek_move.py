@@ -1,0 +1,115 @@
+"""Moving a vault's keys from one key-encryption key to another, and what they are wrapped under.
+
+1. The new KEK is made, and durable, before anything is wrapped under it.
+2. Every key is wrapped anew in one transaction, each opened again under the new KEK before it commits,
+   with the audit's entry: killed at any moment, either KEK opens the whole keyring.
+3. The old KEK is left where it is: backups of the database need it, and its operator removes it.
+
+A gateway that runs has its keys in memory and notices nothing. One that starts meanwhile tries both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from gateway.audit import COMMAND_LINE, Action, Entry, Outcome
+from gateway.errors import RecordDamaged, VaultSealed
+from gateway.vault.entries import stamp
+from gateway.vault.envelope import Sealer, sealed_under
+from gateway.vault.kek.provider import KekProvider
+from gateway.vault.keyring import Purpose, State, WrappedKey, opens, rewrap
+from gateway.vault.sqlite import Database, Step, no_step
+from gateway.vault.store import SqliteStore
+from gateway.vault.unsealing import holder
+
+
+@dataclass(frozen=True, slots=True)
+class KeyState:
+    """One key of the keyring: nothing of it but what it is for, and which KEK it is wrapped under."""
+
+    id: int
+    purpose: Purpose
+    state: State
+    kek: int
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """`keys` are none in a vault that was never opened. `opened_by`: the provider whose KEK opens
+    them; where none does, `problem` says why."""
+
+    keys: tuple[KeyState, ...]
+    opened_by: KekProvider | None
+    problem: VaultSealed | None
+
+
+def status(database: Path, keks: Sequence[KekProvider], now: datetime) -> Status:
+    """How a vault's keys stand. Fetches the KEK to see whether it opens them. Raises VaultUnavailable,
+    RecordDamaged, ConfigurationError when the database is not ours.
+    """
+    with _store(database, now) as store:
+        rows = store.wrapped_keys()
+    keys = tuple(KeyState(r.id, r.purpose, r.state, sealed_under(r.wrapped)) for r in rows)
+    try:
+        return Status(keys, holder(rows, keks)[0] if rows else None, None)
+    except VaultSealed as problem:
+        return Status(keys, None, problem)
+
+
+def move(
+    database: Path, old: KekProvider, new: KekProvider, now: datetime, *, step: Step = no_step
+) -> int:
+    """How many keys were wrapped anew, from `old`'s KEK under `new`'s; 0: all were before.
+
+    Raises VaultSealed when either can not be had or `old` does not open the keyring, RecordDamaged,
+    VaultUnavailable.
+    """
+    with _store(database, now, step) as store:
+        if not store.wrapped_keys():
+            return 0
+        if not new.made():
+            new.create()
+        kek = new.load()
+        if opens(store.wrapped_keys(), kek):
+            return 0
+        _, before = holder(store.wrapped_keys(), [old])
+        moved: list[WrappedKey] = []
+        store.rewrap(_rewrapping(before, kek, moved), _entry(old, new, now))
+        return len(moved)
+
+
+def _rewrapping(
+    old: Sealer, new: Sealer, moved: list[WrappedKey]
+) -> Callable[[Sequence[WrappedKey]], Sequence[WrappedKey]]:
+    def change(rows: Sequence[WrappedKey]) -> Sequence[WrappedKey]:
+        changed = rewrap(rows, old, new)
+        if not opens(changed, new):
+            raise RecordDamaged
+        moved[:] = changed
+        return changed
+
+    return change
+
+
+@contextmanager
+def _store(database: Path, now: datetime, step: Step = no_step) -> Iterator[SqliteStore]:
+    opened = Database(database, now=stamp(now), step=step)
+    try:
+        yield SqliteStore(opened, step=step)
+    finally:
+        opened.close()
+
+
+def _entry(old: KekProvider, new: KekProvider, now: datetime) -> Entry:
+    return Entry(
+        at=now,
+        exchange="",
+        action=Action.KEK_MOVE,
+        outcome=Outcome.DONE,
+        origin=COMMAND_LINE,
+        detail=f"{old.kind}:{new.kind}",
+    )
