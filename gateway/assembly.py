@@ -188,7 +188,7 @@ def assemble(config: Config, clock: Clock) -> Assembly:
     metrics = Metrics()
     rules = Rules.load(config)
     files = processors.load(config, rules)
-    vault = open_vault(config, clock=clock, told=config.webhooks)
+    vault = open_vault(config, clock=clock, told=config.webhooks, sinks=config.audit.sinks)
     access = Access(config, vault.keys, clock)
     refusals = Refusals(vault.refusals)
     egress, garbage, limits = _egress(config), Garbage(), config.limits

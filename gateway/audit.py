@@ -49,6 +49,7 @@ class Action(StrEnum):
     KEY_CREATE = "key_create"
     KEY_REVOKE = "key_revoke"
     KEK_MOVE = "kek_move"  # the vault's keys are wrapped under another key-encryption key
+    AUDIT_PURGE = "audit_purge"  # the oldest entries; the subject is the last of them
 
 
 class Outcome(StrEnum):

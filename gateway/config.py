@@ -14,6 +14,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from gateway import config_checks, strict_yaml
+from gateway.config_audit import AuditSettings
 from gateway.config_pages import PagesSettings, ProductPages
 from gateway.config_recapture import Recaptures
 from gateway.config_section import PlainSecret, SecretSource, Section
@@ -257,6 +258,7 @@ class Config(Section):
     vault: VaultSettings = VaultSettings()
     pages: PagesSettings = PagesSettings()
     b2b_bins: FilePath | None = None
+    audit: AuditSettings = AuditSettings()
     log: LogSettings = LogSettings()
     allow_python_3_11: bool = False  # beyond loopback
 

@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from gateway import errors
+from gateway.config_audit import AuditSettings
 from gateway.metrics import Metrics
 from gateway.rules.load import load_pack_text
 
@@ -116,8 +117,15 @@ def test_every_metric_in_operating_is_one():
         assert name in known, name
 
 
+def test_the_audits_sinks_are_what_gateway_yaml_takes():
+    *_, text = blocks(ROOT / "docs/operating.md", "yaml")
+    said = AuditSettings.model_validate(yaml.safe_load(text)["audit"], context={"base": ROOT})
+    assert said.sinks == [Path("/var/log/card-gateway/audit.jsonl"), None]
+    assert text.strip() in (ROOT / "gateway.yaml").read_text(encoding="utf-8")
+
+
 def test_prometheus_scrapes_where_the_metrics_are():
-    scraping, _ = blocks(ROOT / "docs/operating.md", "yaml")
+    scraping, *_ = blocks(ROOT / "docs/operating.md", "yaml")
     (job,) = yaml.safe_load(scraping)["scrape_configs"]
     (group,) = job["static_configs"]
     listen = yaml.safe_load((ROOT / "gateway.yaml").read_text(encoding="utf-8"))["listen"]
@@ -125,7 +133,7 @@ def test_prometheus_scrapes_where_the_metrics_are():
 
 
 def test_the_alert_rules_are_yaml_that_prometheus_would_take():
-    scraping, text = blocks(ROOT / "docs/operating.md", "yaml")
+    scraping, text, _ = blocks(ROOT / "docs/operating.md", "yaml")
     (job,) = yaml.safe_load(scraping)["scrape_configs"]
     for group in yaml.safe_load(text)["groups"]:
         for rule in group["rules"]:
@@ -136,7 +144,7 @@ def test_the_alert_rules_are_yaml_that_prometheus_would_take():
 
 def test_no_alert_misses_the_first_count_of_a_labelled_counter():
     """Such a counter has no line before, so `increase` alone sees no change."""
-    _, text = blocks(ROOT / "docs/operating.md", "yaml")
+    _, text, _ = blocks(ROOT / "docs/operating.md", "yaml")
     for group in yaml.safe_load(text)["groups"]:
         for rule in group["rules"]:
             for counter in re.findall(r"increase\((\w+\{[^}]*\})", rule["expr"]):

@@ -232,7 +232,7 @@ def load_replay() -> Replay:
 
 @contextmanager
 def _vault(config: Config) -> Iterator[Vault]:
-    vault = open_vault(config)
+    vault = open_vault(config, sinks=config.audit.files)
     try:
         yield vault
     finally:

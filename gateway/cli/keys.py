@@ -159,7 +159,7 @@ def revoke_key(
 
 @contextmanager
 def _vault(config: Config) -> Iterator[Vault]:
-    vault = open_vault(config)
+    vault = open_vault(config, sinks=config.audit.files)
     try:
         yield vault
     finally:

@@ -22,6 +22,7 @@ Examples:
   card-gateway check          are gateway.yaml, rules and files right?
   card-gateway keys create --client pms --name front-desk
   card-gateway refused        what was refused, and the YAML that allows it
+  card-gateway audit verify   is the audit as it was written?
   card-gateway exchanges list answers that did not arrive, and what to do
 
 Exit codes: 0 fine, 1 found something, 2 wrong use.
@@ -31,7 +32,7 @@ Exit codes: 0 fine, 1 found something, 2 wrong use.
 # In the order of the help.
 _COMMANDS: Final = (
     "run", "demo", "check", "refused", "exchanges", "recaptures", "rules", "processors", "keys", "vault",
-    "pages", "scan", "certs", "sandbox",
+    "audit", "pages", "scan", "certs", "sandbox",
 )  # fmt: skip
 
 

@@ -76,7 +76,8 @@ def move_kek(
     if new.kind != to:
         raise typer.BadParameter(f"`vault.next_kek` is `{new.kind}`", param_hint="--to")
     _require(settings.database)
-    moved = kek_move.move(settings.database, old, new, datetime.now(UTC))
+    sinks = settings.audit.files
+    moved = kek_move.move(settings.database, old, new, datetime.now(UTC), sinks=sinks)
     if not moved:
         say(f"Every key was wrapped under the KEK of {new.place} before.")
     else:

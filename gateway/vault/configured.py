@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
+from pathlib import Path
 
 from gateway.config import Config
 from gateway.vault.kek import configured
@@ -11,13 +12,18 @@ from gateway.vault.service import Vault, utc_now
 
 
 def open_vault(
-    config: Config, *, clock: Callable[[], datetime] = utc_now, told: Collection[str] = ()
+    config: Config,
+    *,
+    clock: Callable[[], datetime] = utc_now,
+    told: Collection[str] = (),
+    sinks: Sequence[Path | None] = (),
 ) -> Vault:
-    """Opens it; raises what `Vault.open` raises."""
+    """Opens it, with `told` and `sinks` as `Vault.open`, and raises what that raises."""
     return Vault.open(
         config.database,
         configured.current(config),
         next_kek=configured.upcoming(config),
         clock=clock,
         told=told,
+        sinks=sinks,
     )

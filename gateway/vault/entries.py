@@ -7,13 +7,10 @@ from datetime import UTC, datetime
 from typing import Final
 
 from gateway.audit import Action, Entry, Outcome
+from gateway.errors import VaultUnavailable
 from gateway.vault.model import Recorded
 from gateway.vault.sqlite import Connection
 
-_INSERT: Final = (
-    "INSERT INTO audit (at, exchange, action, outcome, client, key, origin, route, product, iduser,"
-    " booking, detail, subject) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-)
 _READ: Final = (
     "SELECT id, at, exchange, action, outcome, client, key, origin, route, product, iduser,"
     " booking, detail, subject FROM audit WHERE id > ? ORDER BY id LIMIT ?"
@@ -45,7 +42,11 @@ def unstamp_or_none(text: str | None) -> datetime | None:
 def append(
     connection: Connection, entries: Sequence[Entry], idusers: Sequence[int | None] = ()
 ) -> None:
-    """Writes `entries`; where `idusers[i]` is given, it is what the i-th is about."""
+    """Writes `entries`; where `idusers[i]` is given, it is what the i-th is about. Only within a
+    transaction of `Database.write`. Raises VaultUnavailable where there is no chain to put them in.
+    """
+    if connection.journal is None:
+        raise VaultUnavailable
     stamps: dict[datetime, str] = {}  # a message's entries mostly share one time
     rows = []
     for position, entry in enumerate(entries):
@@ -57,7 +58,7 @@ def append(
             entry.booking, entry.detail, entry.subject,
         )  # fmt: skip
         rows.append(row)
-    connection.executemany(_INSERT, rows)
+    connection.journal.append(connection, rows)
 
 
 def read(connection: Connection, after: int, limit: int) -> list[Recorded]:

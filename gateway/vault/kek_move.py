@@ -20,11 +20,12 @@ from gateway.audit import COMMAND_LINE, Action, Entry, Outcome
 from gateway.errors import RecordDamaged, VaultSealed
 from gateway.vault.entries import stamp
 from gateway.vault.envelope import Sealer, sealed_under
+from gateway.vault.journal import journal_of
 from gateway.vault.kek.provider import KekProvider
 from gateway.vault.keyring import Purpose, State, WrappedKey, opens, rewrap
 from gateway.vault.sqlite import Database, Step, no_step
 from gateway.vault.store import SqliteStore
-from gateway.vault.unsealing import holder
+from gateway.vault.unsealing import holder, unsealed
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +52,8 @@ def status(database: Path, keks: Sequence[KekProvider], now: datetime) -> Status
     """How a vault's keys stand. Fetches the KEK to see whether it opens them. Raises VaultUnavailable,
     RecordDamaged, ConfigurationError when the database is not ours.
     """
-    with _store(database, now) as store:
-        rows = store.wrapped_keys()
+    with _opened(database, now) as opened:
+        rows = SqliteStore(opened).wrapped_keys()
     keys = tuple(KeyState(r.id, r.purpose, r.state, sealed_under(r.wrapped)) for r in rows)
     try:
         return Status(keys, holder(rows, keks)[0] if rows else None, None)
@@ -61,14 +62,22 @@ def status(database: Path, keks: Sequence[KekProvider], now: datetime) -> Status
 
 
 def move(
-    database: Path, old: KekProvider, new: KekProvider, now: datetime, *, step: Step = no_step
+    database: Path,
+    old: KekProvider,
+    new: KekProvider,
+    now: datetime,
+    *,
+    step: Step = no_step,
+    sinks: Sequence[Path | None] = (),
 ) -> int:
-    """How many keys were wrapped anew, from `old`'s KEK under `new`'s; 0: all were before.
+    """How many keys were wrapped anew, from `old`'s KEK under `new`'s; 0: all were before. `sinks` as
+    for `Vault.open`.
 
     Raises VaultSealed when either can not be had or `old` does not open the keyring, RecordDamaged,
     VaultUnavailable.
     """
-    with _store(database, now, step) as store:
+    with _opened(database, now, step) as opened:
+        store = SqliteStore(opened, step=step)
         if not store.wrapped_keys():
             return 0
         if not new.made():
@@ -76,6 +85,8 @@ def move(
         kek = new.load()
         if opens(store.wrapped_keys(), kek):
             return 0
+        keyring = unsealed(store, [old], stamp(now))
+        opened.use(journal_of(keyring.audit, lambda: stamp(now), sinks))
         _, before = holder(store.wrapped_keys(), [old])
         moved: list[WrappedKey] = []
         store.rewrap(_rewrapping(before, kek, moved), _entry(old, new, now))
@@ -96,10 +107,10 @@ def _rewrapping(
 
 
 @contextmanager
-def _store(database: Path, now: datetime, step: Step = no_step) -> Iterator[SqliteStore]:
+def _opened(database: Path, now: datetime, step: Step = no_step) -> Iterator[Database]:
     opened = Database(database, now=stamp(now), step=step)
     try:
-        yield SqliteStore(opened, step=step)
+        yield opened
     finally:
         opened.close()
 

@@ -33,6 +33,7 @@ class Purpose(StrEnum):
     PAGE_LINK = "page_link"  # seals what a link to one of our pages is for
     VIEWER = "viewer"  # seals hashes of viewers' codes, and secrets of their one-time passwords
     COLLECTION = "collection"  # seals whom a sum is collected from, and the guest's link
+    AUDIT = "audit"  # hashes audit entries, each with the one before it
 
 
 class State(StrEnum):
@@ -74,6 +75,7 @@ class Keyring:
     page_link: Sealer
     viewer: Sealer
     collection: Sealer
+    audit: KeyedHash
 
 
 def new_keys(
@@ -145,6 +147,7 @@ def unlock(rows: Sequence[WrappedKey], kek: Sealer) -> Keyring:
         page_link=Sealer(*keys(Purpose.PAGE_LINK)),
         viewer=Sealer(*keys(Purpose.VIEWER)),
         collection=Sealer(*keys(Purpose.COLLECTION)),
+        audit=KeyedHash(*keys(Purpose.AUDIT)),
     )
 
 

@@ -31,6 +31,7 @@ from gateway.vault import cvcs, records
 from gateway.vault.answer import Answer, seal
 from gateway.vault.answers import AnswerTable
 from gateway.vault.aside import Aside
+from gateway.vault.audits import AuditTable
 from gateway.vault.cards import CardTable
 from gateway.vault.charges import ChargeTable
 from gateway.vault.codes import CodeTable
@@ -40,6 +41,7 @@ from gateway.vault.cvcs import CvcTable
 from gateway.vault.entries import stamp
 from gateway.vault.foreign import ForeignTable
 from gateway.vault.idempotency import IdempotencyTable
+from gateway.vault.journal import journal_of
 from gateway.vault.kek.provider import KekProvider
 from gateway.vault.keyring import Keyring
 from gateway.vault.keys import KeyTable
@@ -101,6 +103,7 @@ class Vault:
     viewers: ViewerTable
     viewer_codes: ViewerCodeTable
     collections: CollectionTable
+    audit: AuditTable
 
     def __init__(
         self,
@@ -115,6 +118,7 @@ class Vault:
         self.keys = KeyTable(database, step=step)
         self.refusals = RefusalTable(database)
         self.cvcs = CvcTable(database)
+        self.audit = AuditTable(database, keyring.audit, clock, step)
         self._database = database
         self._store = store
         self._keyring = keyring
@@ -161,6 +165,7 @@ class Vault:
         busy_seconds: float = 5.0,
         step: Step = no_step,
         told: Collection[str] = (),
+        sinks: Sequence[Path | None] = (),
     ) -> Vault:
         """Opens the vault; on first use makes directory, database, KEK and keyring. Blocks, as long as
         the KEK's provider waits for a server.
@@ -169,7 +174,8 @@ class Vault:
         ConfigurationError when the database is not ours or newer than we are; VaultUnavailable when
         it can not be used. `next_kek` is tried where `kek` does not open the keyring.
         `step` is called at each step of a write; tests stop the process there. `told`: the clients
-        that have a webhook; for others no notices are kept.
+        that have a webhook; for others no notices are kept. `sinks`: files and pipes that
+        get the audit's entries, too, None standard output; ConfigurationError when one can not be.
         """
         now = stamp(clock())
         opened = Database(database, now=now, busy_seconds=busy_seconds, step=step)
@@ -177,6 +183,7 @@ class Vault:
             undo.callback(opened.close)
             store = SqliteStore(opened, step=step)
             keyring = unsealed(store, [kek] if next_kek is None else [kek, next_kek], now)
+            opened.use(journal_of(keyring.audit, lambda: stamp(clock()), sinks))
             undo.pop_all()
         return cls(opened, store, keyring, clock, step=step, told=told)
 

@@ -15,18 +15,26 @@ from concurrent.futures import Future
 from contextlib import ExitStack
 from importlib import resources
 from pathlib import Path
-from sqlite3 import Connection
 from typing import Final, TypeVar, cast
 
 from gateway.errors import ConfigurationError, Problem, VaultBusy, VaultUnavailable
 from gateway.log import event
 from gateway.vault.files import publish
+from gateway.vault.journal import Journal
 from gateway.vault.model import Taken
 from gateway.vault.writer import Job, Writer
 
 __all__ = ["Connection", "Database", "Migration", "migrations"]
 
 T = TypeVar("T")
+
+
+class Connection(sqlite3.Connection):
+    """A connection; the one that writes has what appends audit entries."""
+
+    journal: Journal | None = None
+
+
 Migration = tuple[int, str]  # number, SQL
 Step = Callable[[str], None]
 
@@ -72,7 +80,12 @@ class Database:
         self._closed = False
         self._writing: Connection | None = _guarded(lambda: self._prepare(now))
         self._in_transaction: int | None = None  # the thread that has one, while it does
+        self._journal: Journal | None = None
         self._writer = Writer(self._commit, self._finish, step)
+
+    def use(self, journal: Journal) -> None:
+        """Has `journal` append the audit's entries from now on; without one none can be written."""
+        self._journal = journal
 
     def read(self, work: Callable[[Connection], T]) -> T:
         """Runs `work` on a connection that sees one state of the database. Blocks.
@@ -132,6 +145,7 @@ class Database:
             timeout=self._busy_seconds,
             isolation_level=None,
             check_same_thread=False,
+            factory=Connection,
         )
         with ExitStack() as undo:
             undo.callback(connection.close)
@@ -180,12 +194,17 @@ class Database:
         if self._identify() != self._identity:
             raise FileNotFoundError
         connection = self._writing = self._writing or self._connect()
+        journal = connection.journal = self._journal
         with ExitStack() as undo:
             undo.callback(self._roll_back, connection)
             connection.execute("BEGIN IMMEDIATE")
             results = self._work_all(jobs, connection)
+            if journal is not None:
+                journal.committing()
             connection.execute("COMMIT")
             undo.pop_all()
+        if journal is not None:
+            journal.committed()
         for job in jobs:
             self._step(f"{job.name}:committed")
         return results
@@ -204,6 +223,8 @@ class Database:
         return result
 
     def _roll_back(self, connection: Connection) -> None:
+        if connection.journal is not None:
+            connection.journal.rolled_back()
         try:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
@@ -213,6 +234,8 @@ class Database:
             connection.close()
 
     def _finish(self) -> None:
+        if self._journal is not None:
+            self._journal.close()
         if self._writing is not None:
             self._writing.close()
 

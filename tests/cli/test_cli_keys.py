@@ -1,6 +1,7 @@
 """`card-gateway keys`, on a real vault."""
 
 import json
+import os
 import re
 import sqlite3
 from datetime import UTC, datetime, timedelta
@@ -46,6 +47,19 @@ def test_a_key_is_shown_once_and_works(run):
     assert (row.client, row.name, row.scopes) == ("pms", "front-desk", ("proxy", "detokenize"))
     assert key not in run("keys", "list")[1]
     assert key not in json.dumps(listed(run))
+
+
+def test_p36_a_key_is_not_made_when_a_sink_of_the_audit_can_not_be_written(run):
+    os.mkfifo(pipe := run.directory / "pipe")
+    run.config.write_text(run.config.read_text() + "audit: { file: pipe, stdout: true }\n")
+    code, _, err = run("keys", "create", "--client", "pms", "--name", "front-desk")
+    assert code == 2
+    assert "the audit's sink" in err
+    assert "Let something read the pipe" in err
+    pipe.unlink()
+    key = create(run)  # its JSON is alone on standard output: that is for `run`
+    assert json.loads((run.directory / "pipe").read_text())["key"] == key["id"]
+    assert [row["id"] for row in listed(run)] == [key["id"]]
 
 
 def test_p16_p28_the_key_is_nowhere_on_disk(run):

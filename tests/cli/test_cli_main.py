@@ -65,7 +65,7 @@ def test_a_configuration_that_is_not_there(run):
 
 
 def test_a_refusal_is_told_with_what_to_do(run, monkeypatch):
-    def sealed(*_):
+    def sealed(*_, **_more):
         raise VaultUnavailable
 
     monkeypatch.setattr("gateway.cli.keys.open_vault", sealed)

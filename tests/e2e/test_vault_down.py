@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import sqlite3
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -166,6 +168,32 @@ def test_p36_no_card_is_put_in_when_the_audit_can_not_be_written(vaulted):
     assert vaulted.gateway.rows("select count(*) from audit where exchange <> ''") == [(0,)]
     allow_audit(vaulted)
     assert vaulted.charge().status_code == 200
+
+
+def test_p36_no_card_is_put_in_when_a_sink_of_the_audit_can_not_be_written(
+    own_gateway, tmp_path, log_of
+):
+    """Its pipe is full: refused at once, nothing forwarded, and the gateway does not hang."""
+    os.mkfifo(pipe := tmp_path / "audit.pipe")
+    with os.fdopen(os.open(pipe, os.O_RDONLY | os.O_NONBLOCK), "rb", buffering=0) as reader:
+        vaulted = Vaulted(own_gateway(audit={"file": str(pipe)}))
+        log = log_of(vaulted.gateway)
+        full = os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                os.write(full, b"x" * 4096)
+        os.close(full)
+        vaulted.gateway.sandbox.received.clear()
+        start = time.monotonic()
+        check_problem(vaulted.charge(), 503, "vault_unavailable")
+        assert time.monotonic() - start < 10
+        assert not vaulted.gateway.sandbox.received.requests("stripe")
+        assert "audit_not_written" in log(vaulted.gateway)
+        while reader.read(1 << 16):
+            pass
+        assert vaulted.charge().status_code == 200
+        lines = [json.loads(line) for line in reader.read(1 << 16).splitlines() if line]
+        assert "intent" in {one["outcome"] for one in lines if one["action"] == "detokenize"}
 
 
 def test_p27_a_vault_that_keeps_no_card_costs_no_card_its_token(vaulted):

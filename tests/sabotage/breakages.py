@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.sabotage import (
     access,
     answers,
+    audit,
     cards,
     charges,
     clear_data,
@@ -34,6 +35,7 @@ BREAKAGES: tuple[Breakage, ...] = (
     *charges.BREAKAGES,
     *collections.BREAKAGES,
     *operating.BREAKAGES,
+    *audit.BREAKAGES,
     *recapture.BREAKAGES,
     *processors.BREAKAGES,
     *webhooks.BREAKAGES,

@@ -27,6 +27,7 @@ BEGUN = {
     10: {"page_link"},
     11: {"viewer"},
     12: {"collection"},
+    15: {"audit"},
 }
 DUMPED = 4  # the last version of which there is a whole dump
 

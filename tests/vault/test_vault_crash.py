@@ -62,6 +62,7 @@ def test_p24_killed_at_each_step_nothing_is_lost_or_half_written(tmp_path, at, d
     with opened(tmp_path) as vault:
         expected = ["first", *["second"] * (4 if durable else 0), *["third"] * (durable > 1)]
         assert [row.entry.exchange for row in vault.entries()] == expected
+        assert vault.audit.check().findings == []
         assert vault.count_by_product() == {"seaside": 4 if durable else 1}
         again = keep(vault, *(new(pan(n), at=booking(f"RES-{n}")) for n in range(3)), new())
         assert [one.created for one in again] == [not durable] * 3 + [False]

@@ -13,6 +13,7 @@ import pytest
 
 from gateway.errors import ConfigurationError, VaultSealed
 from gateway.vault import sqlite
+from gateway.vault.chain_check import Fault, Finding
 from gateway.vault.kek.file import KekFile
 from gateway.vault.model import Wanted
 from gateway.vault.service import Vault
@@ -21,6 +22,7 @@ from tests.vault.makers import (
     PAN,
     answer,
     booking,
+    entry,
     find,
     get,
     get_refused,
@@ -65,6 +67,7 @@ def test_a_vault_of_an_older_version_opens_and_goes_on(tmp_path: Path, old: Old)
             check_cards(old, vault)
             assert vault.count_by_product() == {"city": 1, "seaside": count - 3}
             assert len(vault.entries()) == old.entries
+            assert vault.audit.check().entries == old.entries
             assert [row.id for row in vault.keys.all()] == ["k1"]
             assert len(vault.refusals.all()) == 1
             keep(vault, new(pan(count)))
@@ -280,3 +283,24 @@ def test_the_migrations_are_numbered_without_a_gap() -> None:
     assert [number for number, _ in sqlite.migrations()] == list(
         range(1, len(sqlite.migrations()) + 1)
     )
+
+
+@each_version
+def test_p36_entries_of_an_older_version_stay_out_of_the_chain_and_are_told(tmp_path, old) -> None:
+    old.restore(tmp_path)
+    with opened(tmp_path) as vault:
+        # nothing says yet where the chain begins
+        assert vault.audit.check().findings == [Finding(Fault.UNCHAINED, 1, old.entries)]
+        asyncio.run(vault.record([entry()]))
+        report = vault.audit.check()
+        assert (report.findings, report.before) == ([], old.entries)
+        assert report.newest.id == old.entries + 1
+        with rows(tmp_path) as connection:  # as a gateway of version 14 that still runs does
+            connection.execute(
+                "INSERT INTO audit (at, exchange, action, outcome, client, key, origin, route,"
+                " product, booking, detail) VALUES ('2026', '', 'tokenize', 'done', '', '', '', '',"
+                " '', '', '')"
+            )
+        asyncio.run(vault.record([entry()]))
+        late = old.entries + 2
+        assert vault.audit.check().findings == [Finding(Fault.UNCHAINED, late, late)]

@@ -4,7 +4,7 @@ python -m tests.vault.torture --rounds 1000
 
 After each kill: every token that was answered is there and opens to its card; no entry without its
 cards and no card without its entries; every other message has an answer that is kept with it, and no
-answer is there without its message; the database is sound. Prints the seed, to repeat a run.
+answer is there without its message; the audit's chain is whole; the database is sound. Prints the seed, to repeat a run.
 """
 
 from __future__ import annotations
@@ -111,6 +111,7 @@ def _verify(directory: Path, tokens: dict[int, str], answered: dict[str, list[st
         lone = "SELECT count(*) FROM audit WHERE iduser NOT IN (SELECT iduser FROM card)"
         assert connection.execute(lone).fetchone() == (0,), "an entry without a card"
     with opened(directory) as vault:
+        assert vault.audit.check().findings == [], "the audit's chain is broken"
         wanted = []
         for alias in tokens.values():
             token = parse_alias(alias)

@@ -1,0 +1,32 @@
+"""An audit entry as it stands: what is exported, followed, and written to files and pipes."""
+
+from __future__ import annotations
+
+import json
+from typing import NamedTuple
+
+
+class Line(NamedTuple):
+    """An entry with its place in the chain (empty where it has none)."""
+
+    id: int
+    at: str  # ISO 8601, UTC
+    exchange: str
+    action: str
+    outcome: str
+    client: str
+    key: str
+    origin: str
+    route: str
+    product: str
+    iduser: int | None
+    booking: str
+    detail: str
+    subject: str
+    writer: int | None
+    seq: int | None
+    hash: str  # hexadecimal
+
+    def json(self) -> str:
+        """A JSON object in ASCII, with the end of its line."""
+        return json.dumps(self._asdict(), ensure_ascii=True) + "\n"

@@ -1,0 +1,96 @@
+"""The audit's chain: how hashes of entries and anchors are made. Pure: no database, no clock.
+
+    hash of an entry  = HMAC-SHA-256(key, "entry",  hash before it, entry)
+    hash of an anchor = HMAC-SHA-256(key, "anchor", hash before it, anchor)
+
+1. An entry is all of its columns but the hash, with its id, its writer and its number in the writer's
+   chain: one that was changed, moved or given another number does not fit.
+2. The hash before it is that of the writer's entry before; of the first, that of the writer's anchor. So
+   none can be taken out.
+3. An anchor is made at a process's first entry and at each purge. It names the last entry of every
+   chain, and is in a chain with the anchors before it. So the end of an older chain can not be cut off.
+
+An entry is encoded as a JSON array in ASCII with newlines between its members: no text holds one as it is.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Final, NamedTuple
+
+from gateway.vault.hashes import KeyedHash
+
+Value = str | int | None
+# A newline stands between members only, for in a JSON text it is escaped. So a message's rows are
+# encoded in one go, at half the cost, and taken apart.
+_encode: Final = json.JSONEncoder(separators=("\n", ":")).encode
+
+
+class Head(NamedTuple):
+    """How far a writer's chain goes."""
+
+    writer: int
+    seq: int
+    hash: bytes
+
+
+class Anchor(NamedTuple):
+    """The start of a writer, whose number it is; or, with `through`, a purge."""
+
+    id: int
+    at: str  # ISO 8601, UTC
+    newest: int  # the entry's id at that time
+    through: int | None  # entries up to this id were purged
+    heads: tuple[Head, ...]
+    hash: bytes = b""
+
+
+class Chain:
+    """Makes and checks hashes, under the audit's own key."""
+
+    def __init__(self, hashing: KeyedHash) -> None:
+        self._hashing = hashing
+
+    def entries(self, before: bytes, rows: Sequence[tuple[Value, ...]]) -> Iterator[bytes]:
+        """The hashes of one writer's `rows`, in order; `before` is the one that they follow."""
+        digest = self._hashing.digest
+        for text in _texts(rows):
+            before = digest(b"entry", before, text)
+            yield before
+
+    def fits(self, stored: bytes, before: bytes, row: tuple[Value, ...]) -> bool:
+        """Whether `stored` is the hash of `row` where `before` is the one that it follows."""
+        return self._hashing.matches(stored, b"entry", before, next(_texts([row])))
+
+    def anchored(self, before: bytes, anchor: Anchor) -> Anchor:
+        """`anchor` with its hash; `before` is that of the one before, empty for the first."""
+        return anchor._replace(hash=self._hashing.digest(b"anchor", before, _anchor(anchor)))
+
+    def anchor_fits(self, before: bytes, anchor: Anchor) -> bool:
+        """Whether the anchor's hash is right."""
+        return self._hashing.matches(anchor.hash, b"anchor", before, _anchor(anchor))
+
+
+def write_heads(heads: Iterable[Head]) -> str:
+    """As an anchor's row has them."""
+    return json.dumps([[head.writer, head.seq, head.hash.hex()] for head in heads])
+
+
+def read_heads(text: str) -> tuple[Head, ...]:
+    """Reads back what `write_heads` wrote. Raises ValueError for anything else."""
+    read: Any = json.loads(text)  # Any: whatever stands there
+    try:
+        return tuple(Head(int(one), int(seq), bytes.fromhex(hashed)) for one, seq, hashed in read)
+    except TypeError:
+        raise ValueError("no heads") from None
+
+
+def _texts(rows: Sequence[tuple[Value, ...]]) -> Iterator[bytes]:
+    if rows:
+        yield from (one.encode("ascii") for one in _encode(rows)[2:-2].split("]\n["))
+
+
+def _anchor(anchor: Anchor) -> bytes:
+    heads = write_heads(anchor.heads)
+    return _encode([anchor.id, anchor.at, anchor.newest, anchor.through, heads]).encode("ascii")
