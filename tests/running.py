@@ -82,32 +82,28 @@ class LoopThread:
 
     def stop(self):
         async def rest():
-            # What a browser opened and said nothing on, as `asyncio.run` ends it: a port can not know of
-            # it yet.
-            waiting = [one for one in asyncio.all_tasks() if _is_handshake(one)]
-            for one in waiting:
-                one.cancel()
-            await asyncio.gather(*waiting, return_exceptions=True)
-            until = self.loop.time() + 2
+            until = self.loop.time() + 5
             await asyncio.sleep(0.05)  # transports that were closed get their last callbacks
-            while self._open_transports() and self.loop.time() < until:  # noqa: ASYNC110  # it tells nobody
-                await asyncio.sleep(0.05)  # later on a busy machine; what nobody closed stays open
+            while self._open() and self.loop.time() < until:  # noqa: ASYNC110  # it tells nobody
+                await asyncio.sleep(0.05)  # later on a busy machine
+            left = [f"{one!r} of {one.get_protocol()!r}" for one in self._open()]
+            for one in self._open():
+                one.abort()
+            await asyncio.sleep(0)
             await self.loop.shutdown_asyncgens()
             await self.loop.shutdown_default_executor()
+            return left
 
-        self.call(rest())
+        left = self.call(rest())
         self.loop.call_soon_threadsafe(self.loop.stop)
         self.thread.join(10)
         self.loop.close()
+        assert not left, "a gateway that stopped left these open"
 
-    def _open_transports(self):
-        """Whether a socket of asyncio's own loop is open still. uvloop closes its own by itself."""
+    def _open(self):
+        """The sockets of asyncio's own loop that are open still. uvloop closes its own by itself."""
         transports = getattr(self.loop, "_transports", {})
-        return any(one._sock is not None for one in list(transports.values()))
-
-
-def _is_handshake(task):
-    return getattr(task.get_coro(), "__name__", "") == "_accept_connection2"  # asyncio's
+        return [one for one in list(transports.values()) if one._sock is not None]
 
 
 def settings_for(sandbox, directory, **changes):

@@ -38,6 +38,9 @@ class LoopThread:
         for task in rest:
             task.cancel()
         await asyncio.gather(*rest, return_exceptions=True)
+        # What a handshake brought at the last moment no server knows of (uvloop closes all by itself).
+        for transport in list(getattr(self._loop, "_transports", {}).values()):
+            transport.abort()
         await asyncio.sleep(0)  # transports that were closed get their last callbacks
         await self._loop.shutdown_asyncgens()
         await self._loop.shutdown_default_executor()
