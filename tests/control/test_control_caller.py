@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
@@ -160,7 +161,7 @@ def test_p16_what_is_invalid_is_named_and_not_repeated(control, key):
         told = [(one["in"], one["name"], one["problem"]) for one in answer.json()["errors"]]
         assert told == wrong
         assert CANARY not in answer.text
-        assert "ana" not in answer.text
+        assert not re.search(r"\bana\b", answer.text)
     for data in (b"{" + CANARY.encode(), b"\xff\xfe" + CANARY.encode(), b"[" * 5000):
         headers = {"Content-Type": "application/json"}
         answer = control.post("/v1/charge/1", key, headers=headers, data=data)
