@@ -49,15 +49,16 @@ class Accepting:
 
     def close(self) -> None:
         """Accepts nothing more, and ends what has not begun."""
-        for task in (self._accepting, *self._beginning):
-            task.cancel()
+        self._accepting.cancel()
+        # Not cancelled: asyncio closes nothing where the first step of TLS has not been made.
+        for accepted in self._beginning.values():
+            with contextlib.suppress(OSError):
+                accepted.shutdown(socket.SHUT_RDWR)
 
     async def wait_closed(self) -> None:
         """After `close`: until none of that is open. What has begun is its protocol's to end."""
-        begun = dict(self._beginning)
-        await asyncio.gather(self._accepting, *begun, return_exceptions=True)
-        for left in (self._bound, *begun.values()):  # of a task that never ran
-            left.close()
+        await asyncio.gather(self._accepting, *self._beginning, return_exceptions=True)
+        self._bound.close()  # where the task never ran
 
     async def _accept(self) -> None:
         with self._bound:

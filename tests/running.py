@@ -98,7 +98,7 @@ class LoopThread:
         self.loop.call_soon_threadsafe(self.loop.stop)
         self.thread.join(10)
         self.loop.close()
-        assert not left, "a gateway that stopped left these open"
+        assert not left, f"a gateway that stopped left these open: {left}"
 
     def _open(self):
         """The sockets of asyncio's own loop that are open still. uvloop closes its own by itself."""

@@ -61,7 +61,7 @@ class Port:
         self._server = uvicorn.Server(
             uvicorn.Config(
                 app,
-                http=_protocol(welcome, seconds),
+                http=_protocol(welcome, seconds, lambda: self._open),
                 ws="none",
                 ssl_certfile=tls.certificate if tls else None,
                 ssl_keyfile=tls.key if tls else None,
@@ -76,6 +76,7 @@ class Port:
             )
         )
         self._open = False
+        self._accepting: Accepting | None = None
 
     async def open(self) -> socket.socket:
         """Listens. Raises OSError where the port can not be had."""
@@ -89,7 +90,8 @@ class Port:
         server = Accepting(
             bound, lambda: kind(config=config, server_state=known, app_state=state), config.ssl
         )
-        self._server.servers = cast("list[asyncio.Server]", [server])  # to be closed and waited for
+        self._server.servers = cast("list[asyncio.Server]", [server])  # to be closed
+        self._accepting = server
         self._server.started = self._open = True
         return bound
 
@@ -102,13 +104,17 @@ class Port:
         self._open = False
         self._server.should_exit = True
         await self._server.shutdown()
+        if self._accepting is not None:
+            await self._accepting.wait_closed()  # uvicorn has not where clients took their time
         known = cast("set[Any]", self._server.server_state.connections)  # of the class below
         for one in list(known):
             one.transport.abort()
         await asyncio.sleep(0)  # they are told on the loop's next turn
 
 
-def _protocol(welcome: Welcome, seconds: float) -> type[asyncio.Protocol]:
+def _protocol(
+    welcome: Welcome, seconds: float, is_open: Callable[[], bool]
+) -> type[asyncio.Protocol]:
     class Bounded(H11Protocol):
         """uvicorn's protocol has no time limit for a head, and counts connections, but keeps all."""
 
@@ -116,7 +122,8 @@ def _protocol(welcome: Welcome, seconds: float) -> type[asyncio.Protocol]:
             super().connection_made(transport)
             self.ends = self.loop.call_later(seconds, transport.abort)
             peername = transport.get_extra_info("peername")
-            if peername is None or not welcome(normal(ip_address(peername[0]))):
+            # TLS may have begun just as the port closed.
+            if not is_open() or peername is None or not welcome(normal(ip_address(peername[0]))):
                 transport.abort()
                 return
             known = cast("set[Any]", self.connections)  # of this class, which uvicorn can not know
