@@ -95,3 +95,7 @@ def site(directory, step=None):
         calls = CardCalls(vault, access, guessing, metrics, clock)
         with serving([calls.router]) as control:
             yield Site(directory, vault, control, metrics, clock)
+
+
+def wrongs(answered):
+    return {(one["name"], one["problem"]) for one in answered.json()["errors"]}

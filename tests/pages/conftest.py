@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from gateway.sandbox.server import Sandbox
+from tests.pages.guests import Guest
 from tests.pages.site import SECRET, Hotel
 
 
@@ -19,3 +20,8 @@ def hotel(sandbox, framing, tmp_path_factory):
         running = Hotel(tmp_path_factory.mktemp("hotel"), sandbox, framing.origin)
         yield running
         running.gateway.stop(grace=0.5)
+
+
+@pytest.fixture
+def guest(hotel):
+    return lambda link: Guest(hotel, link)

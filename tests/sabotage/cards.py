@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.sabotage.breakage import Breakage
 
-CARDS = ("tests/control/test_control_cards.py",)
+CARDS = ("tests/control/test_control_cards.py", "tests/control/test_control_cards_refused.py")
 ONCE = ("tests/control/test_control_cards_once.py",)
 VAULT = ("tests/vault/test_vault_cards.py",)
 

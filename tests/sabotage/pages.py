@@ -8,7 +8,7 @@ from tests.sabotage.breakage import Breakage
 
 PAGES: Final = ("tests/pages/test_pages.py",)
 NONCE: Final = ("tests/pages/test_pages_nonce.py",)
-CAPTURE: Final = ("tests/pages/test_capture.py",)
+CAPTURE: Final = ("tests/pages/test_capture.py", "tests/pages/test_capture_links.py")
 CHALLENGE: Final = ("tests/pages/test_challenge.py",)
 LINKS: Final = ("tests/vault/test_vault_links.py",)
 

@@ -6,7 +6,7 @@ from tests.sabotage.breakage import Breakage
 
 CHECKING = ("tests/viewers/test_viewers_checking.py",)
 CODES = ("tests/viewers/test_viewers_codes.py",)
-REVEAL = ("tests/viewers/test_viewers_reveal.py",)
+REVEAL = ("tests/viewers/test_viewers_reveal.py", "tests/viewers/test_viewers_reveal_links.py")
 CHANGE = ("tests/viewers/test_viewers_change.py",)
 SETUP = ("tests/viewers/test_viewers_setup.py",)
 CALLS = ("tests/control/test_control_viewers.py",)
