@@ -207,8 +207,8 @@ def _become(said, fds):
         os.dup2(fd, number)
     for fd in (nothing, *fds):
         os.close(fd)
-    sys.stdout = open(1, "w", encoding="utf-8", buffering=1, closefd=False)  # noqa: SIM115
-    sys.stderr = open(2, "w", encoding="utf-8", buffering=1, closefd=False)  # noqa: SIM115
+    sys.stdout = open(1, "w", encoding="utf-8", buffering=1, closefd=False)  # noqa: SIM115  # the process's own, never closed
+    sys.stderr = open(2, "w", encoding="utf-8", buffering=1, closefd=False)  # noqa: SIM115  # the process's own, never closed
     if said.get("environment") is not None:
         os.environ.clear()
         os.environ.update(said["environment"])

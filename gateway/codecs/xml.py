@@ -206,7 +206,7 @@ def _template(element: Parsed) -> Element:
             "the template holds a comment or a processing instruction"
         )
     # An element iterates over its children, not over its keys.
-    if element.nsmap or any(key.startswith("{") for key in element.keys()):  # noqa: SIM118
+    if element.nsmap or any(key.startswith("{") for key in element.keys()):  # noqa: SIM118  # as above
         raise ValueError(
             f"<{name}>: a template has no prefixes and no xmlns; the parent's are taken"
         )

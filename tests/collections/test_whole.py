@@ -102,7 +102,7 @@ class Pms:
 
     def told_of(self, id, kind):
         """Those of this kind, once there are any."""
-        found = lambda: [one for one in self.notices(id) if one["type"] == kind]  # noqa: E731
+        found = lambda: [one for one in self.notices(id) if one["type"] == kind]  # noqa: E731  # short, and read just below
         assert until(20, found), self.notices(id)
         return found()
 
@@ -160,7 +160,7 @@ def test_a_virtual_card_waits_for_its_day_at_the_hotel(pms, gateway):
     begins = datetime.combine(day, time(), madrid)
     assert datetime.fromisoformat(made["steps"]["charge"]["not_before"]) == begins
     now = pms.collect(token=token, steps={"charge": {"not_before": "2026-01-01T00:00:00Z"}})
-    refused = lambda: pms.get(now["id"])["history"][-1]["code"] == "card_not_yet_active"  # noqa: E731
+    refused = lambda: pms.get(now["id"])["history"][-1]["code"] == "card_not_yet_active"  # noqa: E731  # short, and read just below
     assert until(20, refused)
     shown = pms.get(now["id"])
     assert (shown["state"], shown["steps"]["charge"]["not_before"]) == (

@@ -12,7 +12,7 @@ from tests.e2e.test_recapture import partner, pms, start  # noqa: F401  # fixtur
 from tests.sandbox.rapid import BAD, BILLING, GOOD, OTHER
 
 
-def test_p16_p24_a_typed_cards_token_is_told_again_under_its_idempotency_key(pms):  # noqa: F811
+def test_p16_p24_a_typed_cards_token_is_told_again_under_its_idempotency_key(pms):  # noqa: F811  # the fixture that is imported
     gateway = pms.gateway
     pms.book(keep(gateway, BAD))
     (one,) = pms.waiting()
@@ -43,7 +43,7 @@ def test_p16_p24_a_typed_cards_token_is_told_again_under_its_idempotency_key(pms
     assert b"7719" not in b"".join(stored)
 
 
-def test_a_repetition_while_the_card_is_on_its_way_is_told_to_come_back(pms):  # noqa: F811
+def test_a_repetition_while_the_card_is_on_its_way_is_told_to_come_back(pms):  # noqa: F811  # the fixture that is imported
     gateway = pms.gateway
     pms.book(keep(gateway, BAD))
     (one,) = pms.waiting()

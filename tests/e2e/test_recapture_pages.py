@@ -42,7 +42,7 @@ class Guest:
 
 
 @pytest.fixture
-def pms(start, partner):  # noqa: F811
+def pms(start, partner):  # noqa: F811  # the fixture that is imported
     return Pms(start(gateway={"products": PRODUCTS}), partner)
 
 

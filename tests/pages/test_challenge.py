@@ -386,7 +386,7 @@ def test_the_page_speaks_the_charges_language_to_its_end(pages, house, language,
 @pytest.mark.parametrize("challenge", [REDIRECT, FORM])
 def test_p35_every_page_is_small_and_as_it_is_installed(pages, house, challenge):
     _, url = house.charge(challenge)
-    fetch = lambda at: pages.get(at).content  # noqa: E731
+    fetch = lambda at: pages.get(at).content  # noqa: E731  # short, and read just below
     led_on = pages.post(url)
     for answer in (pages.get(url), led_on, pages.get(f"{url}/back")):
         found = differences(page_of(answer), page_of(pages.get(url)), fetch)

@@ -107,7 +107,7 @@ def test_the_loop_wakes_for_what_is_heard(world):
         await asyncio.sleep(0.05)
         await world.recaptures.notified(event())
         async with asyncio.timeout(5):
-            while not world.partner.made("POST"):  # noqa: ASYNC110
+            while not world.partner.made("POST"):  # noqa: ASYNC110  # it has no event
                 await asyncio.sleep(0.01)
         task.cancel()
 

@@ -53,7 +53,7 @@ def keep(vault, one, secret=None, once=None, answer=b"done"):
 
 
 def use(vault, id="one", held=HELD):
-    work = lambda connection: vault.links.use(connection, id, held)  # noqa: E731
+    work = lambda connection: vault.links.use(connection, id, held)  # noqa: E731  # short, and read just below
     return vault.links._database.write("use", work).result()
 
 

@@ -211,7 +211,7 @@ def test_the_job_wakes_for_what_is_put(site):
         await asyncio.sleep(0.1)
         await site.vault.notices.put([new()])
         async with asyncio.timeout(5):
-            while not site.receiver.requests:  # noqa: ASYNC110
+            while not site.receiver.requests:  # noqa: ASYNC110  # it has no event
                 await asyncio.sleep(0.01)
         task.cancel()
         await asyncio.wait([task])
@@ -229,7 +229,7 @@ def test_a_slow_receiver_keeps_no_other_client_waiting(tmp_path, monkeypatch):
         async def main():
             task = asyncio.create_task(site.jobs.run())
             async with asyncio.timeout(15):
-                while not taken:  # noqa: ASYNC110
+                while not taken:  # noqa: ASYNC110  # it has no event
                     await asyncio.sleep(0.01)
             task.cancel()
             await asyncio.wait([task])

@@ -30,7 +30,7 @@ def patiently(
             return attempt()
         except VaultSealed as error:
             # A little at random: many gateways whose key keeper comes back do not ask all at once.
-            waiting = pause * random.uniform(0.8, 1.2)  # noqa: S311
+            waiting = pause * random.uniform(0.8, 1.2)  # noqa: S311  # no secret
             if not error.again or time.monotonic() + waiting > until:
                 raise
             event("kek_awaited", level=logging.WARNING, provider=error.provider)
