@@ -85,9 +85,7 @@ class KekAws:
 
     def create(self) -> None:
         content = key_lines.fresh()
-        draft = WrappedKek(
-            provider=self.kind, keks=sorted(key_lines.parse(content).ids), wrapped="-"
-        )
+        draft = wrapped_file.draft(self.kind, content)
         ciphertext = self._asked("encrypt", draft, "CiphertextBlob", Plaintext=content.reveal())
         text = base64.b64encode(ciphertext.reveal()).decode()
         wrapped_file.write(self.file, draft.model_copy(update={"wrapped": text}))

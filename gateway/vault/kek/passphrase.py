@@ -51,8 +51,7 @@ class KekPassphrase:
         how = Argon2id(
             salt=secrets.token_hex(16), passes=_PASSES, memory_kib=_MEMORY_KIB, lanes=_LANES
         )
-        ids = sorted(key_lines.parse(content).ids)
-        draft = WrappedKek(provider=self.kind, keks=ids, wrapped="-", argon2id=how)
+        draft = wrapped_file.draft(self.kind, content, how)
         ciphertext = self._sealer(how).seal(content.reveal(), _slot(draft))
         text = base64.b64encode(ciphertext).decode()
         wrapped_file.write(self.file, draft.model_copy(update={"wrapped": text}))

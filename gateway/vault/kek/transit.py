@@ -49,9 +49,7 @@ class KekTransit:
 
     def create(self) -> None:
         content = key_lines.fresh()
-        draft = WrappedKek(
-            provider=self.kind, keks=sorted(key_lines.parse(content).ids), wrapped="-"
-        )
+        draft = wrapped_file.draft(self.kind, content)
         body = {"plaintext": _base64(content.reveal())}
         ciphertext = self._asked("encrypt", body, draft, "ciphertext")
         wrapped_file.write(self.file, draft.model_copy(update={"wrapped": ciphertext.reveal()}))

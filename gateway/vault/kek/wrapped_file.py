@@ -6,7 +6,7 @@ JSON, mode 0600. Without whoever wrapped it the file is worthless; without the f
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -14,6 +14,8 @@ from gateway.secret import Secret
 from gateway.vault.envelope import Sealer
 from gateway.vault.kek import key_lines, private_file
 from gateway.vault.kek.provider import sealed
+
+Kind: TypeAlias = Literal["passphrase", "transit", "aws-kms"]
 
 
 class Argon2id(BaseModel):
@@ -34,7 +36,7 @@ class WrappedKek(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
     version: Literal[1] = 1
-    provider: Literal["passphrase", "transit", "aws-kms"]
+    provider: Kind
     # The ids of the keys within. Whoever wraps binds them: with others it does not open.
     keks: Annotated[list[Annotated[int, Field(ge=1, lt=2**32)]], Field(min_length=1)]
     wrapped: Annotated[str, Field(min_length=1)]
@@ -44,6 +46,12 @@ class WrappedKek(BaseModel):
     def bound(self) -> str:
         """What the ciphertext is bound to besides: the ids."""
         return ",".join(str(one) for one in self.keks)
+
+
+def draft(kind: Kind, content: Secret[bytes], argon2id: Argon2id | None = None) -> WrappedKek:
+    """What is to hold `content`, key lines, once they are wrapped: whoever wraps binds its ids."""
+    ids = sorted(key_lines.parse(content).ids)
+    return WrappedKek(provider=kind, keks=ids, wrapped="-", argon2id=argon2id)
 
 
 def read(path: Path, kind: str) -> WrappedKek:
