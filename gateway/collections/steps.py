@@ -45,8 +45,8 @@ from gateway.vault.charge import Charge
 from gateway.vault.collection import Collection, CollectionEvent, CollectionStep, OpenCollection
 from gateway.vault.collection_changes import CollectionChange, Look, PageLinkToAdd
 from gateway.vault.collections import CollectionTable
+from gateway.vault.database import Connection
 from gateway.vault.link import LinkKind
-from gateway.vault.sqlite import Connection
 
 ROUTE: Final = "collections"  # in the audit
 GATEWAY: Final = "gateway"  # the actor of what nobody asked for

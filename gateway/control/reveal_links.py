@@ -39,11 +39,11 @@ from gateway.errors import (
 from gateway.pages.about import About
 from gateway.pages.links import Links, Made, NewLink, held
 from gateway.secret import Secret
+from gateway.vault.database import Connection
 from gateway.vault.link import LinkKind, LinkState, OpenLink
 from gateway.vault.links import Whose
 from gateway.vault.model import Wanted
 from gateway.vault.service import Vault
-from gateway.vault.sqlite import Connection
 from gateway.vault.viewer import State
 from gateway.vault.viewers import find
 

@@ -18,10 +18,10 @@ from gateway.errors import (
 )
 from gateway.pages.about import About
 from gateway.pages.links import Links, Made, NewLink
+from gateway.vault.database import Connection
 from gateway.vault.entries import stamp
 from gateway.vault.idempotency import Once
 from gateway.vault.link import LinkKind
-from gateway.vault.sqlite import Connection
 from gateway.vault.viewer import State, Viewer
 from gateway.vault.viewers import find, is_second
 

@@ -36,9 +36,9 @@ from gateway.errors import (
 )
 from gateway.exchange import new_id
 from gateway.secret import Secret
+from gateway.vault.database import Connection
 from gateway.vault.idempotency import Once
 from gateway.vault.service import Vault
-from gateway.vault.sqlite import Connection
 from gateway.vault.viewer import NewViewer, Role, State, Viewer
 from gateway.vault.viewers import Asked
 

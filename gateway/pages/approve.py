@@ -21,8 +21,8 @@ from gateway.errors import (
 from gateway.pages.code_page import CodePage, Words
 from gateway.pages.form import Form
 from gateway.pages.site import Visit
+from gateway.vault.database import Connection
 from gateway.vault.link import LinkKind
-from gateway.vault.sqlite import Connection
 from gateway.vault.viewer import Viewer
 
 UNLOCK, RESET = "unlock", "reset"

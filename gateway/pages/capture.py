@@ -35,11 +35,11 @@ from gateway.pages.tries import Tries
 from gateway.processors.parts import ProductProcessors
 from gateway.recapture.completion import Completion
 from gateway.vault.cards import KeptCard
+from gateway.vault.database import Connection
 from gateway.vault.link import LinkKind
 from gateway.vault.model import NewCard, Wanted
 from gateway.vault.notice import NewNotice
 from gateway.vault.service import Vault
-from gateway.vault.sqlite import Connection
 
 ROUTE: Final = "pages/capture"  # in the audit
 KIND: Final = "capture.completed"

@@ -20,7 +20,7 @@ from gateway.errors import CodeWrong, GatewayError, PageLinkOver, ViewerLocked
 from gateway.pages.code_page import CODE, CodePage, Words, is_unchanged
 from gateway.pages.form import Form
 from gateway.pages.site import Visit
-from gateway.vault.sqlite import Connection
+from gateway.vault.database import Connection
 from gateway.vault.viewer import Viewer
 from gateway.viewers.codes import is_same
 

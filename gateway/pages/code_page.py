@@ -20,9 +20,9 @@ from gateway.pages.form import Form
 from gateway.pages.links import hold
 from gateway.pages.site import Site, Visit
 from gateway.secret import Secret
+from gateway.vault.database import Connection
 from gateway.vault.entries import stamp
 from gateway.vault.service import Vault
-from gateway.vault.sqlite import Connection
 from gateway.vault.viewer import State, Viewer
 from gateway.viewers.checking import Checking, Typed
 from gateway.viewers.codes import SHORTEST, weakness

@@ -32,9 +32,9 @@ from gateway.pages.code_page import CodePage, Words
 from gateway.pages.form import Form
 from gateway.pages.site import Visit
 from gateway.vault.cards import KeptCard
+from gateway.vault.database import Connection
 from gateway.vault.link import LinkKind
 from gateway.vault.model import Wanted
-from gateway.vault.sqlite import Connection
 from gateway.vault.viewer import Role, Viewer
 
 SHOWN_SECONDS: Final = 60

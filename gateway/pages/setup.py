@@ -18,8 +18,8 @@ from gateway.pages.code_page import CodePage, is_unchanged
 from gateway.pages.form import Form
 from gateway.pages.links import hold
 from gateway.pages.site import Visit
+from gateway.vault.database import Connection
 from gateway.vault.link import LinkKind
-from gateway.vault.sqlite import Connection
 from gateway.vault.viewer import SecretCode, State, Viewer
 from gateway.viewers import totp
 from gateway.viewers.codes import SHORTEST, Codes

@@ -17,11 +17,11 @@ from gateway.audit import Entry
 from gateway.cards.token import Token, parse_alias
 from gateway.errors import RecaptureInProgress, RecaptureUnknown, RecordDamaged
 from gateway.recapture import rounds
+from gateway.vault.database import Connection
 from gateway.vault.idempotency import Once
 from gateway.vault.recapture import Recapture
 from gateway.vault.recaptures import Also
 from gateway.vault.service import Vault
-from gateway.vault.sqlite import Connection
 
 _STANDS_FOR: Final = b"recapture "  # before the token; no answer begins so
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from gateway.vault.chain import Anchor, Chain, Head, read_heads, write_heads
 
 if TYPE_CHECKING:
-    from gateway.vault.sqlite import Connection
+    from gateway.vault.database import Connection
 
 _ADD: Final = (
     "INSERT INTO audit_anchor (id, at, newest, through, heads, hash) VALUES (?, ?, ?, ?, ?, ?)"

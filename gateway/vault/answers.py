@@ -26,11 +26,11 @@ from gateway.vault.answer import (
     unseal,
 )
 from gateway.vault.aside import Aside
+from gateway.vault.database import Connection, Database, Step, no_step
 from gateway.vault.entries import stamp, unstamp
 from gateway.vault.envelope import Sealer
 from gateway.vault.keyring import Keyring
 from gateway.vault.model import AnswerCameOut, AnswerRecord, ExchangeKnown
-from gateway.vault.sqlite import Connection, Database, Step, no_step
 
 _COLUMNS: Final = (
     "client, exchange, quarantined, state, code, at, expires, route, products, hotels, echo, poll,"
@@ -39,7 +39,7 @@ _COLUMNS: Final = (
 _STORED: Final = AnswerRecord._fields.index("sealed")
 _INSERT: Final = (
     f"INSERT INTO answer ({_COLUMNS}) VALUES ({', '.join('?' * _STORED)})"
-    " ON CONFLICT (client, exchange) DO NOTHING"
+    " ON CONFLICT (client, exchange) DO NOTHING RETURNING id"
 )
 _OPEN: Final = (
     f"SELECT {_COLUMNS}, sealed FROM answer JOIN answer_body USING (id)"
@@ -81,11 +81,11 @@ _FROM_QUARANTINE: Final = json.dumps(["refused"])
 
 def insert(connection: Connection, record: AnswerRecord) -> None:
     """Adds an answer to the transaction. Raises ExchangeKnown."""
-    row = connection.execute(_INSERT, record[:_STORED])
-    if row.rowcount != 1:
+    row = connection.execute(_INSERT, record[:_STORED]).fetchone()
+    if row is None:
         raise ExchangeKnown
     body = "INSERT INTO answer_body (id, sealed) VALUES (?, ?)"
-    connection.execute(body, (row.lastrowid, record.sealed))
+    connection.execute(body, (row[0], record.sealed))
 
 
 def come_out(connection: Connection, record: AnswerRecord) -> None:

@@ -14,9 +14,9 @@ from gateway.vault import entries as audit
 from gateway.vault.audit_line import Line
 from gateway.vault.chain import Anchor, Chain, Head
 from gateway.vault.chain_check import Progress, Report, Row, check, unseen
+from gateway.vault.database import Connection, Database, Step, no_step
 from gateway.vault.entries import stamp, stamp_or_none
 from gateway.vault.hashes import KeyedHash
-from gateway.vault.sqlite import Connection, Database, Step, no_step
 
 # PCI DSS 10.5.1 asks for twelve months; the schema's trigger has the same number.
 KEPT: Final = timedelta(days=366)

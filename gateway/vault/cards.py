@@ -33,6 +33,7 @@ from gateway.secret import Secret
 from gateway.vault import entries as audit
 from gateway.vault import records
 from gateway.vault.aside import Aside
+from gateway.vault.database import Connection, Database
 from gateway.vault.entries import stamp
 from gateway.vault.idempotency import Once
 from gateway.vault.keyring import Keyring
@@ -40,7 +41,6 @@ from gateway.vault.model import CardRow, LinkRow, NewCard, Wanted
 from gateway.vault.plan import Planner
 from gateway.vault.requests import Done, Requests, refused
 from gateway.vault.resolve import Resolver
-from gateway.vault.sqlite import Connection, Database
 from gateway.vault.store import SqliteStore
 
 MOST: Final = 1000  # cards of one page

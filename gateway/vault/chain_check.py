@@ -20,7 +20,7 @@ from typing import Any, Final, NamedTuple
 
 from gateway.vault import anchors
 from gateway.vault.chain import Anchor, Chain, Head
-from gateway.vault.sqlite import Connection
+from gateway.vault.database import Connection
 
 _ROWS: Final = (
     "SELECT at, exchange, action, outcome, client, key, origin, route, product, iduser, booking,"

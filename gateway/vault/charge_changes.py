@@ -11,10 +11,10 @@ from gateway.cards.card import Booking
 from gateway.errors import GatewayError
 from gateway.secret import Secret
 from gateway.vault.charge import Charge, ChargeState, Event, OpenCharge
+from gateway.vault.database import Connection
 from gateway.vault.link import LinkState, OpenLink
 from gateway.vault.model import Wanted
 from gateway.vault.notices import NewNotice
-from gateway.vault.sqlite import Connection
 
 Also = Callable[[Connection, Charge, datetime], GatewayError | None]
 

@@ -10,10 +10,10 @@ from gateway.cards.token import Token
 from gateway.vault import records
 from gateway.vault.charge import COLUMNS, read_row, unseal
 from gateway.vault.charge_changes import Begin, Facts
+from gateway.vault.database import Connection
 from gateway.vault.keyring import Keyring
 from gateway.vault.model import LinkRow, Wanted
 from gateway.vault.resolve import Resolver
-from gateway.vault.sqlite import Connection
 from gateway.vault.store import SqliteStore
 
 _OF_CARD: Final = f"SELECT {COLUMNS} FROM charge WHERE iduser = ? AND product = ? ORDER BY number"

@@ -44,6 +44,7 @@ from gateway.vault.charge_changes import (
     Repeated,
 )
 from gateway.vault.charge_facts import FactReader
+from gateway.vault.database import Connection, Database, Step, no_step
 from gateway.vault.entries import stamp, unstamp
 from gateway.vault.idempotency import IdempotencyTable, Once
 from gateway.vault.keyring import Keyring
@@ -51,7 +52,6 @@ from gateway.vault.links import LinkTable
 from gateway.vault.model import Taken, Wanted
 from gateway.vault.notices import NoticeTable
 from gateway.vault.requests import refused
-from gateway.vault.sqlite import Connection, Database, Step, no_step
 from gateway.vault.store import SqliteStore
 
 _NEVER_CHANGES: Final = (

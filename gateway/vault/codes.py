@@ -11,12 +11,12 @@ from gateway.errors import NoSuchToken
 from gateway.secret import Secret
 from gateway.vault import cvcs
 from gateway.vault import entries as audit
+from gateway.vault.database import Connection
 from gateway.vault.entries import stamp
 from gateway.vault.keyring import Keyring
 from gateway.vault.model import Wanted
 from gateway.vault.requests import Done, Requests
 from gateway.vault.resolve import Resolver
-from gateway.vault.sqlite import Connection
 from gateway.vault.store import SqliteStore
 
 

@@ -11,13 +11,13 @@ from gateway.secret import Secret
 from gateway.vault.charge import Charge
 from gateway.vault.charge_facts import FactReader
 from gateway.vault.collection import CollectionEvent, CollectionState, OpenCollection
+from gateway.vault.database import Connection
 from gateway.vault.link import OpenLink
 from gateway.vault.links import LinkTable
 from gateway.vault.model import Wanted
 from gateway.vault.notices import NewNotice
 from gateway.vault.recapture import Recapture
 from gateway.vault.recaptures import RecaptureTable
-from gateway.vault.sqlite import Connection
 
 Answering = Callable[[OpenCollection, Sequence[CollectionEvent]], bytes]
 

@@ -38,6 +38,7 @@ from gateway.vault.collection_changes import (
     CollectionFilter,
     Look,
 )
+from gateway.vault.database import Connection, Database, Step, no_step
 from gateway.vault.entries import stamp, unstamp
 from gateway.vault.idempotency import Once
 from gateway.vault.keyring import Keyring
@@ -46,7 +47,6 @@ from gateway.vault.model import Wanted
 from gateway.vault.notices import NoticeTable
 from gateway.vault.recaptures import RecaptureTable
 from gateway.vault.requests import Done, Requests
-from gateway.vault.sqlite import Connection, Database, Step, no_step
 from gateway.vault.store import SqliteStore
 
 _CHANGES: Final = (

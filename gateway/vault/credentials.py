@@ -18,11 +18,11 @@ from typing import Final
 from gateway.audit import Entry, Outcome
 from gateway.secret import Secret
 from gateway.vault.aside import Aside
+from gateway.vault.database import Connection, Database
 from gateway.vault.entries import append, stamp, unstamp
 from gateway.vault.envelope import Sealer, padded, place
 from gateway.vault.idempotency import Once
 from gateway.vault.requests import Done, Requests
-from gateway.vault.sqlite import Connection, Database
 
 _READ: Final = "SELECT sealed FROM processor_credential WHERE product = ? AND processor = ?"
 _LIST: Final = (

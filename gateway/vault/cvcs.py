@@ -13,10 +13,10 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from gateway.secret import Secret
+from gateway.vault.database import Connection, Database
 from gateway.vault.entries import stamp, unstamp
 from gateway.vault.envelope import Sealer, place
 from gateway.vault.model import CvcRow
-from gateway.vault.sqlite import Connection, Database
 
 # The columns of a row stand in this order everywhere.
 _PUT: Final = (

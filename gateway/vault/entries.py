@@ -8,8 +8,8 @@ from typing import Final
 
 from gateway.audit import Action, Entry, Outcome
 from gateway.errors import VaultUnavailable
+from gateway.vault.database import Connection
 from gateway.vault.model import Recorded
-from gateway.vault.sqlite import Connection
 
 _READ: Final = (
     "SELECT id, at, exchange, action, outcome, client, key, origin, route, product, iduser,"

@@ -13,8 +13,8 @@ from typing import Final
 from gateway.errors import TokenNotIssued, TokenUnknown
 from gateway.secret import Secret
 from gateway.vault.aside import Aside
+from gateway.vault.database import Connection, Database, Step, no_step
 from gateway.vault.envelope import Sealer, place
-from gateway.vault.sqlite import Connection, Database, Step, no_step
 
 _MODE: Final = "SELECT test, look_up FROM card WHERE iduser = ? AND product = ?"
 _READ: Final = (

@@ -15,10 +15,10 @@ from typing import Final
 
 from gateway.errors import IdempotencyKeyReused
 from gateway.secret import Secret
+from gateway.vault.database import Connection, Database
 from gateway.vault.entries import stamp
 from gateway.vault.envelope import Sealer, place
 from gateway.vault.hashes import KeyedHash
-from gateway.vault.sqlite import Connection, Database
 
 KEPT: Final = timedelta(hours=24)
 

@@ -20,7 +20,7 @@ from gateway.vault.hashes import KeyedHash
 from gateway.vault.sinks import Sink
 
 if TYPE_CHECKING:
-    from gateway.vault.sqlite import Connection
+    from gateway.vault.database import Connection
 
 _INSERT: Final = (
     "INSERT INTO audit (at, exchange, action, outcome, client, key, origin, route, product, iduser,"

@@ -18,12 +18,13 @@ from pathlib import Path
 
 from gateway.audit import COMMAND_LINE, Action, Entry, Outcome
 from gateway.errors import RecordDamaged, VaultSealed
+from gateway.vault.database import Database, Step, no_step
 from gateway.vault.entries import stamp
 from gateway.vault.envelope import Sealer, sealed_under
 from gateway.vault.journal import journal_of
 from gateway.vault.kek.provider import KekProvider
 from gateway.vault.keyring import Purpose, State, WrappedKey, opens, rewrap
-from gateway.vault.sqlite import Database, Step, no_step
+from gateway.vault.places import open_database
 from gateway.vault.store import SqliteStore
 from gateway.vault.unsealing import holder, unsealed
 
@@ -108,7 +109,7 @@ def _rewrapping(
 
 @contextmanager
 def _opened(database: Path, now: datetime, step: Step = no_step) -> Iterator[Database]:
-    opened = Database(database, now=stamp(now), step=step)
+    opened = open_database(database, now=stamp(now), step=step)
     try:
         yield opened
     finally:

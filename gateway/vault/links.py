@@ -23,12 +23,12 @@ from gateway.errors import GatewayError, PageLinkOver, PageLinkUnknown
 from gateway.secret import Secret
 from gateway.vault import entries as audit
 from gateway.vault.aside import Aside
+from gateway.vault.database import Connection, Database
 from gateway.vault.entries import stamp
 from gateway.vault.envelope import Sealer
 from gateway.vault.idempotency import Once
 from gateway.vault.link import COLUMNS, LinkKind, LinkState, OpenLink, seal, unseal
 from gateway.vault.requests import Done, Requests
-from gateway.vault.sqlite import Connection, Database
 
 Guard = Callable[[Connection], GatewayError | None]
 

@@ -24,6 +24,7 @@ from gateway.exchange import new_id
 from gateway.log import event
 from gateway.vault import entries as audit
 from gateway.vault.aside import Aside
+from gateway.vault.database import Connection, Database, Step, no_step
 from gateway.vault.entries import stamp, unstamp
 from gateway.vault.envelope import Sealer
 from gateway.vault.idempotency import Once
@@ -39,7 +40,6 @@ from gateway.vault.notice import (
     unseal,
 )
 from gateway.vault.requests import Done, Requests
-from gateway.vault.sqlite import Connection, Database, Step, no_step
 
 __all__ = ["NewNotice", "Notice", "NoticeState", "NoticeTable", "OpenNotice", "Whose"]
 

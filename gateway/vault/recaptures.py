@@ -17,10 +17,10 @@ from typing import Any, Final, Literal
 from gateway.errors import RecordDamaged
 from gateway.log import event
 from gateway.vault.aside import Aside
+from gateway.vault.database import Connection, Database, Step, no_step
 from gateway.vault.entries import stamp, unstamp
 from gateway.vault.envelope import Sealer
 from gateway.vault.recapture import COLUMNS, OpenRecapture, Recapture, read_row, seal, unseal
-from gateway.vault.sqlite import Connection, Database, Step, no_step
 
 Work = Literal["tell", "look"]  # tell the client; look for the link
 Decide = Callable[[OpenRecapture | None], Sequence[OpenRecapture]]

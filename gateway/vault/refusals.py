@@ -6,9 +6,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
+from gateway.vault.database import Connection, Database
 from gateway.vault.entries import stamp, unstamp
 from gateway.vault.model import RefusalRow
-from gateway.vault.sqlite import Connection, Database
 
 KEPT: Final = 200
 _UPSERT: Final = (

@@ -14,9 +14,9 @@ from typing import Final, TypeVar
 from gateway.audit import Entry, Outcome
 from gateway.errors import GatewayError, IdempotencyKeyReused, VaultUnavailable
 from gateway.vault import entries as audit
+from gateway.vault.database import Connection, Database, Step, no_step
 from gateway.vault.idempotency import IdempotencyTable, Once
 from gateway.vault.model import Taken
-from gateway.vault.sqlite import Connection, Database, Step, no_step
 
 T = TypeVar("T")
 

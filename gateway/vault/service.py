@@ -38,6 +38,7 @@ from gateway.vault.codes import CodeTable
 from gateway.vault.collections import CollectionTable
 from gateway.vault.credentials import CredentialTable
 from gateway.vault.cvcs import CvcTable
+from gateway.vault.database import Database, Step, no_step
 from gateway.vault.entries import stamp
 from gateway.vault.foreign import ForeignTable
 from gateway.vault.idempotency import IdempotencyTable
@@ -57,12 +58,12 @@ from gateway.vault.model import (
     Wanted,
 )
 from gateway.vault.notices import NoticeTable
+from gateway.vault.places import open_database
 from gateway.vault.plan import Planner
 from gateway.vault.recaptures import RecaptureTable
 from gateway.vault.refusals import RefusalTable
 from gateway.vault.requests import Requests
 from gateway.vault.resolve import Resolver
-from gateway.vault.sqlite import Database, Step, no_step
 from gateway.vault.store import SqliteStore
 from gateway.vault.unsealing import unsealed
 from gateway.vault.viewer_codes import ViewerCodeTable
@@ -178,7 +179,7 @@ class Vault:
         get the audit's entries, too, None standard output; ConfigurationError when one can not be.
         """
         now = stamp(clock())
-        opened = Database(database, now=now, busy_seconds=busy_seconds, step=step)
+        opened = open_database(database, now=now, busy_seconds=busy_seconds, step=step)
         with ExitStack() as undo:
             undo.callback(opened.close)
             store = SqliteStore(opened, step=step)

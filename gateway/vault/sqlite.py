@@ -19,24 +19,24 @@ from typing import Final, TypeVar, cast
 
 from gateway.errors import ConfigurationError, Problem, VaultBusy, VaultUnavailable
 from gateway.log import event
+from gateway.vault.database import Step, no_step
 from gateway.vault.files import publish
 from gateway.vault.journal import Journal
 from gateway.vault.model import Taken
 from gateway.vault.writer import Job, Writer
 
-__all__ = ["Connection", "Database", "Migration", "migrations"]
+__all__ = ["Migration", "SqliteConnection", "SqliteDatabase", "migrations"]
 
 T = TypeVar("T")
 
 
-class Connection(sqlite3.Connection):
+class SqliteConnection(sqlite3.Connection):
     """A connection; the one that writes has what appends audit entries."""
 
     journal: Journal | None = None
 
 
 Migration = tuple[int, str]  # number, SQL
-Step = Callable[[str], None]
 
 
 _APPLICATION: Final = 0x43475731  # "CGW1": the file is ours
@@ -56,11 +56,7 @@ _TAKEN: Final = frozenset(
 _FAILURES: Final = (sqlite3.Error, UnicodeEncodeError, OverflowError, OSError)
 
 
-def no_step(_name: str) -> None:
-    """Nothing happens at a step, outside tests."""
-
-
-class Database:
+class SqliteDatabase:
     """One file, one writer thread, as many readers as ask at a time.
 
     `step` is called at each step of a write; a test stops the process there.
@@ -75,10 +71,10 @@ class Database:
         self._path = path
         self._busy_seconds = busy_seconds
         self._step = step
-        self._idle: list[Connection] = []
+        self._idle: list[SqliteConnection] = []
         self._lock = threading.Lock()
         self._closed = False
-        self._writing: Connection | None = _guarded(lambda: self._prepare(now))
+        self._writing: SqliteConnection | None = _guarded(lambda: self._prepare(now))
         self._in_transaction: int | None = None  # the thread that has one, while it does
         self._journal: Journal | None = None
         self._writer = Writer(self._commit, self._finish, step)
@@ -87,14 +83,14 @@ class Database:
         """Has `journal` append the audit's entries from now on; without one none can be written."""
         self._journal = journal
 
-    def read(self, work: Callable[[Connection], T]) -> T:
+    def read(self, work: Callable[[SqliteConnection], T]) -> T:
         """Runs `work` on a connection that sees one state of the database. Blocks.
 
         Raises VaultUnavailable.
         """
         return _guarded(lambda: self._read(work))
 
-    def write(self, name: str, work: Callable[[Connection], T]) -> Future[T]:
+    def write(self, name: str, work: Callable[[SqliteConnection], T]) -> Future[T]:
         """Runs `work` in a transaction; the future is done once that is durable.
 
         `work` may run twice and must do the same both times. The future ends in what `work` raises,
@@ -115,7 +111,7 @@ class Database:
 
     # --- opening ----------------------------------------------------------------------------------
 
-    def _prepare(self, now: str) -> Connection:
+    def _prepare(self, now: str) -> SqliteConnection:
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         # Made before SQLite would make it with the umask's mode; its WAL takes the same mode. The
         # file is never opened past SQLite: closing it would drop the locks of every connection that
@@ -137,7 +133,7 @@ class Database:
         status = self._path.stat()
         return status.st_dev, status.st_ino
 
-    def _connect(self) -> Connection:
+    def _connect(self) -> SqliteConnection:
         # mode=rw: a database that has vanished is an error, never silently a new and empty one.
         connection = sqlite3.connect(
             f"{self._path.absolute().as_uri()}?mode=rw",
@@ -145,7 +141,7 @@ class Database:
             timeout=self._busy_seconds,
             isolation_level=None,
             check_same_thread=False,
-            factory=Connection,
+            factory=SqliteConnection,
         )
         with ExitStack() as undo:
             undo.callback(connection.close)
@@ -159,7 +155,7 @@ class Database:
 
     # --- reading ----------------------------------------------------------------------------------
 
-    def _read(self, work: Callable[[Connection], T]) -> T:
+    def _read(self, work: Callable[[SqliteConnection], T]) -> T:
         if self._in_transaction == threading.get_ident() and self._writing is not None:
             # A job decides by what it reads: within its own transaction, which also shows it what
             # the jobs before it wrote, and costs no second one.
@@ -186,10 +182,10 @@ class Database:
 
     # --- writing, on the writer's thread ----------------------------------------------------------
 
-    def _commit(self, jobs: Sequence[Job[Connection]]) -> list[object]:
+    def _commit(self, jobs: Sequence[Job[SqliteConnection]]) -> list[object]:
         return _guarded(lambda: self._transact(jobs))
 
-    def _transact(self, jobs: Sequence[Job[Connection]]) -> list[object]:
+    def _transact(self, jobs: Sequence[Job[SqliteConnection]]) -> list[object]:
         # A file that was moved away or replaced would take writes that no restart finds again.
         if self._identify() != self._identity:
             raise FileNotFoundError
@@ -209,20 +205,22 @@ class Database:
             self._step(f"{job.name}:committed")
         return results
 
-    def _work_all(self, jobs: Sequence[Job[Connection]], connection: Connection) -> list[object]:
+    def _work_all(
+        self, jobs: Sequence[Job[SqliteConnection]], connection: SqliteConnection
+    ) -> list[object]:
         self._in_transaction = threading.get_ident()
         try:
             return [self._work(job, connection) for job in jobs]
         finally:
             self._in_transaction = None
 
-    def _work(self, job: Job[Connection], connection: Connection) -> object:
+    def _work(self, job: Job[SqliteConnection], connection: SqliteConnection) -> object:
         self._step(f"{job.name}:begun")
         result = job.work(connection)
         self._step(f"{job.name}:written")
         return result
 
-    def _roll_back(self, connection: Connection) -> None:
+    def _roll_back(self, connection: SqliteConnection) -> None:
         if connection.journal is not None:
             connection.journal.rolled_back()
         try:
@@ -267,7 +265,9 @@ def migrations() -> list[Migration]:
     return [(int(file.name[:4]), file.read_text(encoding="utf-8")) for file in files]
 
 
-def _migrate(connection: Connection, path: Path, steps: Sequence[Migration], now: str) -> None:
+def _migrate(
+    connection: SqliteConnection, path: Path, steps: Sequence[Migration], now: str
+) -> None:
     """Brings the schema to the newest version: all of it or nothing, one process at a time."""
     newest = max(number for number, _ in steps)
     with ExitStack() as undo:
@@ -301,7 +301,7 @@ def _migrate(connection: Connection, path: Path, steps: Sequence[Migration], now
         undo.pop_all()
 
 
-def _write_ahead(connection: Connection, seconds: float) -> None:
+def _write_ahead(connection: SqliteConnection, seconds: float) -> None:
     """Switches to the write-ahead log. Two that want to at once would wait for each other, so SQLite
     refuses one of them at once, however long it may wait: that one tries again.
     """
@@ -317,7 +317,7 @@ def _write_ahead(connection: Connection, seconds: float) -> None:
             return
 
 
-def _wait_for_others(connection: Connection, seconds: float) -> None:
+def _wait_for_others(connection: SqliteConnection, seconds: float) -> None:
     """How long a statement waits for a lock of somebody else's."""
     connection.execute(f"PRAGMA busy_timeout = {round(seconds * 1000)}")
 

@@ -13,9 +13,9 @@ from gateway.audit import Entry
 from gateway.cards.token import IDUSER_MAX
 from gateway.vault import answers, cvcs
 from gateway.vault import entries as audit
+from gateway.vault.database import Connection, Database, Step, no_step
 from gateway.vault.keyring import Purpose, State, WrappedKey
 from gateway.vault.model import CardRow, Changes, CvcRow, LinkRow, Plan, Recorded, Taken
-from gateway.vault.sqlite import Connection, Database, Step, no_step
 
 T = TypeVar("T")
 

@@ -29,10 +29,10 @@ from gateway.errors import (
 )
 from gateway.vault import entries as audit
 from gateway.vault import viewer as records
+from gateway.vault.database import Connection, Database, Step, no_step
 from gateway.vault.entries import stamp
 from gateway.vault.envelope import Sealer
 from gateway.vault.requests import refused
-from gateway.vault.sqlite import Connection, Database, Step, no_step
 from gateway.vault.viewer import TRIES, SecretCode, State, Viewer, ViewerRow
 from gateway.vault.viewers import find, is_second, viewer_of
 

@@ -28,10 +28,10 @@ from gateway.errors import (
 )
 from gateway.vault import entries as audit
 from gateway.vault.aside import Aside
+from gateway.vault.database import Connection, Database
 from gateway.vault.entries import stamp
 from gateway.vault.idempotency import Once
 from gateway.vault.requests import Done, Requests
-from gateway.vault.sqlite import Connection, Database
 from gateway.vault.viewer import COLUMNS, NewViewer, State, Viewer, ViewerRow, read_row
 
 T = TypeVar("T")

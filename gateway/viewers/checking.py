@@ -19,7 +19,7 @@ from typing import TypeVar
 from gateway.audit import Entry
 from gateway.errors import GatewayError
 from gateway.secret import Secret
-from gateway.vault.sqlite import Connection
+from gateway.vault.database import Connection
 from gateway.vault.viewer import SecretCode, Viewer
 from gateway.vault.viewer_codes import Attempt, Guard, Passed, ViewerCodeTable
 from gateway.viewers import totp

@@ -19,9 +19,9 @@ from gateway.recapture.completion import Who
 from gateway.recapture.form import CardForm
 from gateway.recapture.repeats import Reply
 from gateway.secret import Secret
+from gateway.vault.database import no_step
 from gateway.vault.idempotency import Once
 from gateway.vault.model import NewCard
-from gateway.vault.sqlite import no_step
 from tests.vault.makers import opened
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)

@@ -16,8 +16,8 @@ import pytest
 
 from gateway.errors import VaultUnavailable
 from gateway.vault import files
+from gateway.vault.database import Connection
 from gateway.vault.service import Vault
-from gateway.vault.sqlite import Connection
 from tests.vault.makers import (
     NOON,
     PAN,
