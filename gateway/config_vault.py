@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
+from urllib.parse import parse_qsl, urlsplit
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from gateway.config_section import SecretSource, Section
 from gateway.config_values import FilePath, HttpsTarget
@@ -23,6 +24,7 @@ Segments = Annotated[
 # How long a start waits for a server that is sealed or does not answer.
 Wait = Annotated[int, Field(ge=0, le=3600)]
 _WAIT_SECONDS = 60
+_URL_OPTIONS: Final = frozenset({"host", "port", "target_session_attrs"})
 
 
 class StartSecret(SecretSource):
@@ -121,8 +123,34 @@ class KekSettings(Section):
             yield ("transit", "app_role", "secret_id"), self.transit.app_role.secret_id
 
 
-class VaultSettings(Section):
-    """The vault's keys. `next_kek` is where `vault kek move` moves to; both are tried meanwhile."""
+def _postgres_url(text: str) -> str:
+    """A URL as libpq reads it. How the server is trusted, and the password, are said elsewhere."""
+    parts = urlsplit(text)
+    if parts.scheme not in {"postgresql", "postgres"}:
+        raise ValueError("write `postgresql://user@host/database`; without `url` it is SQLite")
+    if ":" in parts.netloc.rpartition("@")[0]:
+        raise ValueError("no password in the URL: name its source under `password`")
+    strange = {name for name, _ in parse_qsl(parts.query)} - _URL_OPTIONS
+    if strange:
+        raise ValueError(f"only {', '.join(sorted(_URL_OPTIONS))} may stand behind the `?`")
+    return text
 
+
+class VaultSettings(Section):
+    """Where the vault is, and its keys. `next_kek` is where `vault kek move` moves to; both are tried
+    meanwhile.
+    """
+
+    # None: SQLite, in the state directory
+    url: Annotated[str, AfterValidator(_postgres_url)] | None = None
+    password: StartSecret | None = None
+    ca: FilePath | None = None  # the only authority that is trusted for the database's server
+    connections: Annotated[int, Field(ge=2, le=100)] = 10  # of each process
     kek: KekSettings | None = None  # None: the file `kek` in the state directory
     next_kek: KekSettings | None = None
+
+    @model_validator(mode="after")
+    def _check(self) -> VaultSettings:
+        if self.url is None and (self.password is not None or self.ca is not None):
+            raise ValueError("`password` and `ca` are for a database's server: name its `url`")
+        return self

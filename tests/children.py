@@ -44,7 +44,9 @@ _STATUS = struct.Struct("i")
 def run(script, *arguments):
     """Runs a script with these arguments; its `subprocess.CompletedProcess`, output as bytes."""
     said = {"script": script, "words": [str(one) for one in arguments]}
-    return _ended(_for_script(script), said | {"seconds": _SECONDS})
+    # the store that the test is run on is said in the environment
+    said |= {"seconds": _SECONDS, "environment": dict(os.environ)}
+    return _ended(_for_script(script), said)
 
 
 def command(*words):

@@ -67,6 +67,8 @@ def test_imports_point_one_way(path):
     [
         ("mitmproxy", {"engine/", "worker.py"}),
         ("lxml", {"codecs/xml.py"}),
+        ("psycopg", {"vault/postgres/"}),
+        ("psycopg_pool", {"vault/postgres/"}),
         ("sqlite3", {"vault/sqlite.py", "cli/scan", "cards/"}),
         ("yaml", {"strict_yaml.py", "yaml_"}),
     ],

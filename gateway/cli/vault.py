@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -25,6 +24,7 @@ from gateway.vault import kek_move
 from gateway.vault.kek import configured
 from gateway.vault.kek.provider import KekProvider
 from gateway.vault.kek_move import KeyState, Status
+from gateway.vault.places import Place, is_there, place_of
 
 app = typer.Typer(no_args_is_help=True, help="The vault's keys.")
 kek_app = typer.Typer(no_args_is_help=True, help="The key-encryption key (KEK).")
@@ -45,10 +45,11 @@ def show_status(as_json: AsJson = False, config: ConfigFile = DEFAULT_CONFIG) ->
     Example: card-gateway vault status
     """
     settings = read_config(config)
-    if not settings.database.exists():
+    place = place_of(settings)
+    if not is_there(place):
         say("No vault yet. It is made with the first command that needs it, or by: run")
         return
-    found = kek_move.status(settings.database, _providers(settings), datetime.now(UTC))
+    found = kek_move.status(place, _providers(settings), datetime.now(UTC))
     if as_json:
         print_json(_public(found))
     else:
@@ -75,9 +76,10 @@ def move_kek(
         raise typer.Exit(2)
     if new.kind != to:
         raise typer.BadParameter(f"`vault.next_kek` is `{new.kind}`", param_hint="--to")
-    _require(settings.database)
+    place = place_of(settings)
+    _require(place)
     sinks = settings.audit.files
-    moved = kek_move.move(settings.database, old, new, datetime.now(UTC), sinks=sinks)
+    moved = kek_move.move(place, old, new, datetime.now(UTC), sinks=sinks)
     if not moved:
         say(f"Every key was wrapped under the KEK of {new.place} before.")
     else:
@@ -88,9 +90,9 @@ def move_kek(
     say(f"Keep the old KEK ({old.place}) as long as backups of the database from before.")
 
 
-def _require(database: Path) -> None:
-    if not database.exists():
-        complain(f"There is no vault at {database}.", "A new one begins under `vault.kek`.")
+def _require(place: Place) -> None:
+    if not is_there(place):
+        complain(f"There is no vault at {place}.", "A new one begins under `vault.kek`.")
         raise typer.Exit(2)
 
 

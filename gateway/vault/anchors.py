@@ -25,14 +25,6 @@ _LAST: Final = (
 _UNREADABLE: Final = (Head(0, 0, b""),)  # no writer is 0
 
 
-def newest_entry(connection: Connection) -> int:
-    """The highest id that an entry ever had."""
-    (last,) = connection.execute(
-        "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'audit'"
-    ).fetchone()
-    return int(last)
-
-
 def heads(connection: Connection) -> tuple[Head, ...]:
     """How far each chain goes, of those that went on since an anchor named them."""
     named: set[Head] = set()

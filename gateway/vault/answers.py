@@ -54,8 +54,8 @@ _WITHIN: Final = (
     "products <> '[]' AND NOT EXISTS (SELECT 1 FROM json_each(answer.products)"
     " WHERE value NOT IN (SELECT value FROM json_each(?)))"
 )
-# The + keeps SQLite from walking the index by expiry and then sorting all that it found.
-_NOT_EXPIRED: Final = "+expires > ?"
+# Not the bare column: this keeps SQLite from walking the index by expiry and then sorting all that it found.
+_NOT_EXPIRED: Final = "coalesce(expires, '') > ?"
 _AMONG_STATES: Final = "state IN (SELECT value FROM json_each(?))"
 _OF_HOTEL: Final = "EXISTS (SELECT 1 FROM json_each(answer.hotels) WHERE value = ?)"
 _WITH_FAILED: Final = "failed > 0"  # as its index says it

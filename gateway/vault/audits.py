@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from gateway.audit import Action, Entry, Outcome
 from gateway.vault import anchors
@@ -24,7 +24,7 @@ KEPT: Final = timedelta(days=366)
 _PORTION: Final = 20_000
 _COLUMNS: Final = (
     "id, at, exchange, action, outcome, client, key, origin, route, product, iduser, booking,"
-    " detail, subject, writer, seq, lower(hex(hash))"
+    " detail, subject, writer, seq, hash"
 )
 _CONDITIONS: Final = {
     "since": "at >= ?",
@@ -37,8 +37,9 @@ _CONDITIONS: Final = {
     "booking": "booking = ?",
 }
 _HEADS: Final = (
-    "SELECT writer, max(seq), hash FROM audit WHERE id <= ? AND writer IS NOT NULL"
-    " GROUP BY writer ORDER BY writer"
+    "SELECT audit.writer, audit.seq, audit.hash FROM audit JOIN"
+    " (SELECT writer, max(seq) AS seq FROM audit WHERE id <= ? AND writer IS NOT NULL GROUP BY writer)"
+    " AS last ON audit.writer = last.writer AND audit.seq = last.seq ORDER BY audit.writer"
 )
 
 
@@ -60,7 +61,7 @@ class Selection:
         times = {"since": stamp_or_none(self.since), "until": stamp_or_none(self.until)}
         said = {one.name: times.get(one.name, getattr(self, one.name)) for one in fields(self)}
         given = {name: value for name, value in said.items() if value is not None}
-        return " AND ".join(["1", *(_CONDITIONS[name] for name in given)]), list(given.values())
+        return " AND ".join(["1 = 1", *(_CONDITIONS[name] for name in given)]), list(given.values())
 
 
 class AuditTable:
@@ -108,15 +109,15 @@ class AuditTable:
             raise ValueError("entries are kept for twelve months")
 
         def work(connection: Connection) -> int:
-            kept = "coalesce((SELECT id FROM audit WHERE at >= ? ORDER BY id LIMIT 1), 1 << 62)"
+            kept = f"coalesce((SELECT id FROM audit WHERE at >= ? ORDER BY id LIMIT 1), {2**62})"
             portion = f"SELECT id FROM audit WHERE id < {kept} ORDER BY id LIMIT {_PORTION}"
             count, through = connection.execute(
-                f"SELECT count(*), max(id) FROM ({portion})", (stamp(before),)
+                f"SELECT count(*), max(id) FROM ({portion}) AS old", (stamp(before),)
             ).fetchone()
             if not count:
                 return 0
             heads = tuple(Head(*row) for row in connection.execute(_HEADS, (through,)))
-            newest, now = anchors.newest_entry(connection), stamp(self._clock())
+            newest, now = connection.newest_entry(), stamp(self._clock())
             anchors.add(connection, self._chain, Anchor(0, now, newest, through, heads))
             self._step("purge:anchored")
             connection.execute("DELETE FROM audit WHERE id <= ?", (through,))
@@ -129,5 +130,10 @@ class AuditTable:
     def _select(self, rest: str, values: list[str | int]) -> list[Line]:
         statement = f"SELECT {_COLUMNS} FROM audit WHERE {rest}"
         return self._database.read(
-            lambda c: [Line(*row) for row in c.execute(statement, values).fetchall()]
+            lambda c: [_line(row) for row in c.execute(statement, values).fetchall()]
         )
+
+
+def _line(row: tuple[Any, ...]) -> Line:  # Any: the columns' types, as the schema gives them
+    *entry, hashed = row
+    return Line._make((*entry, "" if hashed is None else hashed.hex()))

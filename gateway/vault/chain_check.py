@@ -1,8 +1,9 @@
 """Checking the audit's chain: every entry in order, and what the anchors say of it.
 
 1. An anchor that was changed, or taken out from between two, does not follow the one before.
-2. Ids have no gap on this store: one that is missing was taken out. So were entries that an anchor knows
-   of, or the database's own counter, and that are not there.
+2. A writer's entries are numbered without a gap; so are all ids on SQLite, but not on PostgreSQL, where a
+   transaction that came to nothing leaves one. What is missing was taken out. So were entries that an
+   anchor knows of, or what the database itself notes of its newest, and that are not there.
 3. An entry's hash covers all of it, and its writer's entry before. Where that one is missing this one
    can not be checked, and is named.
 4. Entries in no chain are from before there was one, up to the first anchor; any other was written past it.
@@ -99,18 +100,22 @@ def check(
     """
     report = Report(expected=None if expected is None else False)
     anchored = _anchors(connection, chain, report)
-    walk = _Walk(chain, anchored, report)
+    walk = _Walk(chain, anchored, report, gapless=connection.gapless)
     (count,) = connection.execute("SELECT count(*) FROM audit").fetchone()
     if expected is not None and expected.id <= report.purged:
         report.expected = True
-    for row in connection.execute(_ROWS):
+    for row in connection.stream(_ROWS):
         walk.row(row[:-1], row[-1])
         if expected is not None and row[13] == expected.id and row[-1] is not None:
             report.expected = row[-1].hex() == expected.hash
         if report.entries % _TOLD == 0:
             progress(report.entries, count)
     progress(report.entries, count)
-    walk.end(max([anchors.newest_entry(connection), *(one.newest for one in anchored)]))
+    if connection.gapless:
+        walk.end(max([connection.newest_entry(), *(one.newest for one in anchored)]))
+    else:
+        walk.end_of_each([(head, one.newest) for one in anchored for head in one.heads])
+        walk.end_of_each(connection.last_heads())
     return report
 
 
@@ -130,8 +135,11 @@ def _anchors(connection: Connection, chain: Chain, report: Report) -> list[Ancho
 class _Walk:
     """From entry to entry."""
 
-    def __init__(self, chain: Chain, anchored: list[Anchor], report: Report) -> None:
-        self._chain, self._report = chain, report
+    def __init__(
+        self, chain: Chain, anchored: list[Anchor], report: Report, *, gapless: bool
+    ) -> None:
+        self._chain, self._report, self._gapless = chain, report, gapless
+        self._ids: dict[int, int] = {}  # each writer's last
         self._id = report.purged
         self._first = anchored[0].newest if anchored else 0  # from here on all are in a chain
         self._heads = {one.id: Head(one.id, 0, one.hash) for one in anchored if one.through is None}
@@ -147,7 +155,7 @@ class _Walk:
         """The next entry. Any: the columns' types, as the schema gives them."""
         id, writer, seq = values[-3:]
         self._report.entries += 1
-        if id > self._id + 1:
+        if self._gapless and id > self._id + 1:
             self._report.add(Fault.MISSING, self._id + 1, id - 1)
         elif id <= self._id:  # below what was purged
             self._report.add(Fault.UNCHAINED, id, id)
@@ -163,7 +171,10 @@ class _Walk:
         self._report.newest = Row(id, stored.hex())
         self._heads[writer] = Head(writer, seq, stored)
         named = self._named.get((writer, seq), stored)
+        before, self._ids[writer] = self._ids.get(writer, self._report.purged), id
         if seq != head.seq + 1:
+            if not self._gapless and before + 1 < id:
+                self._report.add(Fault.MISSING, before + 1, id - 1)
             self._should.pop(writer, None)
             self._report.add(Fault.UNCHECKED, id, id)
         elif not self._fits(stored, head, values) or named != stored:
@@ -176,6 +187,14 @@ class _Walk:
         """After the last entry. `newest`: the highest id that is known to have been given out."""
         if newest > self._id:
             self._report.add(Fault.MISSING, self._id + 1, newest)
+
+    def end_of_each(self, known: list[tuple[Head, int]]) -> None:
+        """After the last entry, where ids have gaps. `known`: how far chains went, up to which id."""
+        for head, id in known:
+            seen = self._heads.get(head.writer)
+            if seen is None or seen.seq < head.seq:
+                last = self._ids.get(head.writer, self._report.purged)
+                self._report.add(Fault.MISSING, last + 1, max(id, last + 1))
 
     def _fits(self, stored: bytes, head: Head, values: tuple[Any, ...]) -> bool:
         """Whether it follows the hash that is there, or the one that should be."""

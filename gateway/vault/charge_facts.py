@@ -29,7 +29,7 @@ _LINKS: Final = (
 # A card that was taken for one booking is no other's; without a booking it is taken for all.
 _CONSUMED: Final = (
     "SELECT 1 FROM charge_consumed WHERE iduser = ? AND processor = ?"
-    " AND (booking = ? OR booking = X'' OR ? = X'')"
+    " AND (booking = ? OR length(booking) = 0 OR length(?) = 0)"
 )
 
 

@@ -67,7 +67,8 @@ _PUT: Final = (
 _OPEN: Final = f"SELECT {COLUMNS}, sealed FROM charge"
 _BY_ID: Final = f"{_OPEN} WHERE id = ?"
 _CONSUME: Final = (
-    "INSERT OR IGNORE INTO charge_consumed SELECT iduser, ?, ?, ? FROM card WHERE iduser = ?"
+    "INSERT INTO charge_consumed (iduser, booking, processor, at)"
+    " SELECT iduser, ?, ?, ? FROM card WHERE iduser = ? ON CONFLICT DO NOTHING"
 )
 _SAY: Final = (
     "INSERT INTO charge_event (charge, at, before, state, operation, amount, actor, code, decline,"

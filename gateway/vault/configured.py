@@ -8,6 +8,7 @@ from pathlib import Path
 
 from gateway.config import Config
 from gateway.vault.kek import configured
+from gateway.vault.places import place_of
 from gateway.vault.service import Vault, utc_now
 
 
@@ -20,7 +21,7 @@ def open_vault(
 ) -> Vault:
     """Opens it, with `told` and `sinks` as `Vault.open`, and raises what that raises."""
     return Vault.open(
-        config.database,
+        place_of(config),
         configured.current(config),
         next_kek=configured.upcoming(config),
         clock=clock,

@@ -5,11 +5,12 @@ Statements are written in the SQL that both understand; values are bound at `?` 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
+    from gateway.vault.chain import Head
     from gateway.vault.journal import Journal
 
 T = TypeVar("T")
@@ -41,13 +42,39 @@ class Cursor(Protocol):
 class Connection(Protocol):
     """A connection within its transaction; the one that writes has what appends audit entries."""
 
-    journal: Journal | None
+    journal: Journal | None  # of the one that writes
+    gapless: bool
+    """Whether audit entries have ids without a gap: one that is missing was taken out then."""
 
     def execute(self, statement: str, values: Values = (), /) -> Cursor:
         """Runs one statement."""
 
+    def stream(self, statement: str, values: Values = (), /) -> Iterator[Any]:
+        """Its rows one after the other, however many they are. Nothing else may run meanwhile."""
+
     def executemany(self, statement: str, rows: Iterable[Values], /) -> Cursor:
         """Runs it for each of `rows`; it changed as many rows as all of them did."""
+
+    def among(self, statement: str, values: Sequence[bytes] | Sequence[int], /) -> Iterator[Any]:
+        """The rows of `statement`, in which `IN (%s)` stands for `values`."""
+
+    def matching(self, statement: str, rows: Sequence[Values], /) -> Iterator[Any]:
+        """The rows of `statement`, in which `%s` stands for a table of `rows`."""
+
+    def count_cards(self, added: Mapping[str, int], /) -> None:
+        """Counts what was added of each product, where the schema does not do it by itself."""
+
+    def next_entries(self, count: int, /) -> Sequence[int]:
+        """Ids for `count` audit entries, rising, that no other transaction gets."""
+
+    def newest_entry(self) -> int:
+        """The highest id of an audit entry that is known of."""
+
+    def came_to(self, head: Head, id: int, /) -> None:
+        """Notes, where ids have gaps, that a writer's chain goes to `head`, the entry `id`."""
+
+    def last_heads(self) -> list[tuple[Head, int]]:
+        """What `came_to` noted of each writer; nothing where ids have no gap."""
 
 
 class Database(Protocol):

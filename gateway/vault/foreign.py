@@ -29,7 +29,7 @@ _ADD: Final = (
 _CLAIM: Final = (
     "INSERT INTO issuing (iduser, processor, claim, until) SELECT ?1, ?2, ?3, ?4"
     " WHERE NOT EXISTS (SELECT 1 FROM foreign_token WHERE iduser = ?1 AND processor = ?2)"
-    " ON CONFLICT (iduser, processor) DO UPDATE SET claim = ?3, until = ?4 WHERE until <= ?5"
+    " ON CONFLICT (iduser, processor) DO UPDATE SET claim = ?3, until = ?4 WHERE issuing.until <= ?5"
 )
 _KEPT: Final = "DELETE FROM issuing WHERE iduser = ? AND processor = ?"
 _RELEASE: Final = f"{_KEPT} AND claim = ?"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -37,6 +38,7 @@ class Journal:
         self._chain, self._now, self._sinks = chain, now, sinks
         self._lines: list[str] = []  # what the sinks are to get with this transaction
         self._durable: Head | None = None
+        self._before: Head | None = None  # as it was when a commit began
         self._head: Head | None = None  # within a transaction: how far it came
 
     def append(self, connection: Connection, rows: Sequence[tuple[Value, ...]]) -> None:
@@ -44,10 +46,10 @@ class Journal:
         if not rows:
             return
         head = self._head or self._begin(connection)
-        last = anchors.newest_entry(connection)
+        ids = connection.next_entries(len(rows))
         numbered = [
-            (*row, last + place, head.writer, head.seq + place)
-            for place, row in enumerate(rows, start=1)
+            (*row, id, head.writer, seq)
+            for row, id, seq in zip(rows, ids, count(head.seq + 1), strict=False)
         ]
         hashes = list(self._chain.entries(head.hash, numbered))
         hashed = zip(numbered, hashes, strict=True)
@@ -55,6 +57,7 @@ class Journal:
         if self._sinks:
             self._lines += map(_line, numbered, hashes)
         self._head = Head(head.writer, head.seq + len(rows), hashes[-1])
+        connection.came_to(self._head, ids[-1])
 
     def committing(self) -> None:
         """A commit begins: the sinks get its entries. Until it has ended nobody knows whether these
@@ -62,7 +65,11 @@ class Journal:
         not be written; then nothing may be committed.
         """
         self._tell()
-        self._durable = None
+        self._durable, self._before = None, self._durable
+
+    def not_committed(self) -> None:
+        """The commit that began has certainly not happened: the chain goes on from before it."""
+        self._durable = self._before
 
     def committed(self) -> None:
         """What was appended is durable."""
@@ -95,8 +102,7 @@ class Journal:
 
     def _begin(self, connection: Connection) -> Head:
         """Makes this process a writer: under the database's lock, so that no other is one too."""
-        last = anchors.newest_entry(connection)
-        heads = anchors.heads(connection)
+        last, heads = connection.newest_entry(), anchors.heads(connection)
         start = anchors.add(connection, self._chain, Anchor(0, self._now(), last, None, heads))
         return Head(start.id, 0, start.hash)
 

@@ -24,7 +24,7 @@ from gateway.vault.envelope import Sealer, sealed_under
 from gateway.vault.journal import journal_of
 from gateway.vault.kek.provider import KekProvider
 from gateway.vault.keyring import Purpose, State, WrappedKey, opens, rewrap
-from gateway.vault.places import open_database
+from gateway.vault.places import Place, open_database
 from gateway.vault.store import SqliteStore
 from gateway.vault.unsealing import holder, unsealed
 
@@ -49,7 +49,7 @@ class Status:
     problem: VaultSealed | None
 
 
-def status(database: Path, keks: Sequence[KekProvider], now: datetime) -> Status:
+def status(database: Place, keks: Sequence[KekProvider], now: datetime) -> Status:
     """How a vault's keys stand. Fetches the KEK to see whether it opens them. Raises VaultUnavailable,
     RecordDamaged, ConfigurationError when the database is not ours.
     """
@@ -63,7 +63,7 @@ def status(database: Path, keks: Sequence[KekProvider], now: datetime) -> Status
 
 
 def move(
-    database: Path,
+    database: Place,
     old: KekProvider,
     new: KekProvider,
     now: datetime,
@@ -108,7 +108,7 @@ def _rewrapping(
 
 
 @contextmanager
-def _opened(database: Path, now: datetime, step: Step = no_step) -> Iterator[Database]:
+def _opened(database: Place, now: datetime, step: Step = no_step) -> Iterator[Database]:
     opened = open_database(database, now=stamp(now), step=step)
     try:
         yield opened

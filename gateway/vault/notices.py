@@ -72,7 +72,7 @@ _FAILED: Final = (
 _NEXT: Final = f"SELECT min(due) FROM notice WHERE client = ? AND due IS NOT NULL AND {_FIRST}"
 _LAST: Final = 2**63 - 1
 _SEEN: Final = (  # by whom: a client, or all; by product
-    "(?1 IS NULL OR client = ?1) AND (product = '' OR product IN (SELECT value FROM json_each(?2)))"
+    "(CAST(?1 AS text) IS NULL OR client = ?1) AND (product = '' OR product IN (SELECT value FROM json_each(?2)))"
 )
 _ONE: Final = f"SELECT {COLUMNS} FROM notice WHERE {_SEEN} AND id = ?3"
 _NUMBER: Final = f"SELECT number FROM notice WHERE {_SEEN} AND id = ?3"

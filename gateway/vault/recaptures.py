@@ -46,7 +46,7 @@ _SHOWN: Final = (
 )
 _NEXT: Final = (
     "SELECT min(at) FROM (SELECT tell_due AS at FROM recapture WHERE tell_due IS NOT NULL"
-    " UNION ALL SELECT look_due FROM recapture WHERE look_due IS NOT NULL)"
+    " UNION ALL SELECT look_due FROM recapture WHERE look_due IS NOT NULL) AS clock"
 )
 _AT_ONCE: Final = 20
 _PURGE: Final = "DELETE FROM recapture WHERE changed <= ? AND tell_due IS NULL"
@@ -156,7 +156,7 @@ class RecaptureTable:
         limit: int = 100,
     ) -> list[Recapture]:
         """Up to `limit`, newest first; nothing sealed is opened. `states` may name `expired`."""
-        where: list[str] = ["1"]
+        where: list[str] = ["1 = 1"]
         values: list[object] = []
         if states is not None:
             where.append(_SHOWN)

@@ -11,16 +11,19 @@ from gateway.vault.entries import stamp, unstamp
 from gateway.vault.model import RefusalRow
 
 KEPT: Final = 200
+_TARGET: Final = "client, listener, method, scheme, host, port, path, code"
+_NEWEST: Final = f"last DESC, {_TARGET}"
 _UPSERT: Final = (
     "INSERT INTO refusal (client, listener, method, scheme, host, port, path, code, count, last)"
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
     " ON CONFLICT (client, listener, method, scheme, host, port, path, code) DO UPDATE"
-    " SET count = count + excluded.count, last = max(last, excluded.last)"
+    " SET count = refusal.count + excluded.count,"
+    " last = CASE WHEN refusal.last > excluded.last THEN refusal.last ELSE excluded.last END"
 )
 # An attacker who asks for ever new targets drives out the old ones; the table does not grow.
 _TRIM: Final = (
-    "DELETE FROM refusal WHERE rowid NOT IN"
-    f" (SELECT rowid FROM refusal ORDER BY last DESC, rowid DESC LIMIT {KEPT})"
+    f"DELETE FROM refusal WHERE ({_TARGET}) NOT IN"
+    f" (SELECT {_TARGET} FROM refusal ORDER BY {_NEWEST} LIMIT {KEPT})"
 )
 
 
@@ -52,8 +55,7 @@ class RefusalTable:
         """What is remembered, newest first."""
         rows = self._database.read(
             lambda c: c.execute(
-                "SELECT client, listener, method, scheme, host, port, path, code, count, last"
-                " FROM refusal ORDER BY last DESC, rowid DESC"
+                f"SELECT {_TARGET}, count, last FROM refusal ORDER BY {_NEWEST}"
             ).fetchall()
         )
         return [_read(row) for row in rows]

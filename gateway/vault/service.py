@@ -58,7 +58,7 @@ from gateway.vault.model import (
     Wanted,
 )
 from gateway.vault.notices import NoticeTable
-from gateway.vault.places import open_database
+from gateway.vault.places import Place, open_database
 from gateway.vault.plan import Planner
 from gateway.vault.recaptures import RecaptureTable
 from gateway.vault.refusals import RefusalTable
@@ -86,7 +86,7 @@ def utc_now() -> datetime:
 
 
 class Vault:
-    """One vault on SQLite. Several processes may have the same one open."""
+    """One vault. Several processes may have the same one open."""
 
     keys: KeyTable
     refusals: RefusalTable
@@ -158,7 +158,7 @@ class Vault:
     @classmethod
     def open(
         cls,
-        database: Path,
+        database: Place,
         kek: KekProvider,
         *,
         next_kek: KekProvider | None = None,

@@ -4,10 +4,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future
-from itertools import chain
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 from gateway.audit import Entry
 from gateway.cards.token import IDUSER_MAX
@@ -19,10 +18,6 @@ from gateway.vault.model import CardRow, Changes, CvcRow, LinkRow, Plan, Recorde
 
 T = TypeVar("T")
 
-# One statement for so many look-ups: half the cost of one each, and well below SQLite's limit of
-# parameters. Each length is one prepared statement, so there are two at most in a message.
-_AT_ONCE: Final = 100
-
 _CARD: Final = "product, test, look_up, card.iduser, tokenuser_hash, card.sealed, created"
 _LINK: Final = (
     "link.iduser, link.booking_hash, link.system, link.hotel, link.sealed, link.departure,"
@@ -32,7 +27,7 @@ _KNOWN: Final = f"SELECT {_CARD} FROM card WHERE look_up IN (%s)"
 _TAKEN: Final = "SELECT iduser FROM card WHERE iduser IN (%s)"
 # Not `(iduser, booking_hash) IN (VALUES ...)`: SQLite reads the whole table for that.
 _LINKS: Final = (
-    "WITH wanted (iduser, booking_hash) AS (VALUES %s)"
+    "WITH wanted (iduser, booking_hash) AS (%s)"
     f" SELECT {_LINK} FROM wanted CROSS JOIN link USING (iduser, booking_hash)"
 )
 _FOUND: Final = (
@@ -44,13 +39,12 @@ _ADD_CARD: Final = (
     "INSERT INTO card (product, test, look_up, iduser, tokenuser_hash, sealed, created)"
     " VALUES (?, ?, ?, ?, ?, ?, ?)"
 )
-_COUNT: Final = (
-    "INSERT INTO card_count (product, cards) VALUES (?, ?)"
-    " ON CONFLICT (product) DO UPDATE SET cards = cards + excluded.cards"
-)
 _ADD_LINK: Final = (
     "INSERT INTO link (iduser, booking_hash, system, hotel, sealed, departure, seen)"
     " VALUES (?, ?, ?, ?, ?, ?, ?)"
+)
+_PROBE: Final = (
+    "INSERT INTO probe (id, at) VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET at = excluded.at"
 )
 _CHANGE_LINK: Final = (
     "UPDATE link SET sealed = ?, departure = ?, seen = ?"
@@ -69,25 +63,18 @@ class SqliteStore:
 
     def known(self, look_ups: Sequence[bytes]) -> dict[bytes, CardRow]:
         def work(connection: Connection) -> dict[bytes, CardRow]:
-            rows = (CardRow(*row) for row in _in_portions(connection, _KNOWN, look_ups))
+            rows = (CardRow(*row) for row in connection.among(_KNOWN, look_ups))
             return {row.look_up: row for row in rows}
 
         return self._database.read(work)
 
     def taken(self, idusers: Sequence[int]) -> set[int]:
-        return self._database.read(
-            lambda c: {iduser for (iduser,) in _in_portions(c, _TAKEN, idusers)}
-        )
+        return self._database.read(lambda c: {iduser for (iduser,) in c.among(_TAKEN, idusers)})
 
     def links(self, wanted: Sequence[tuple[int, bytes]]) -> dict[tuple[int, bytes], LinkRow]:
         def work(connection: Connection) -> dict[tuple[int, bytes], LinkRow]:
-            found = {}
-            for start in range(0, len(wanted), _AT_ONCE):
-                portion = wanted[start : start + _AT_ONCE]
-                statement = _LINKS % ",".join(["(?, ?)"] * len(portion))
-                for row in connection.execute(statement, list(chain.from_iterable(portion))):
-                    found[row[0], row[1]] = LinkRow(*row)
-            return found
+            rows = (LinkRow(*row) for row in connection.matching(_LINKS, wanted))
+            return {(row.iduser, row.booking_hash): row for row in rows}
 
         return self._database.read(work)
 
@@ -96,7 +83,7 @@ class SqliteStore:
 
         def work(connection: Connection) -> dict[int, tuple[CardRow, LinkRow | None]]:
             found: dict[int, tuple[CardRow, LinkRow | None]] = {}
-            for row in _in_portions(connection, _FOUND, possible):
+            for row in connection.among(_FOUND, possible):
                 card = CardRow(*row[:7])
                 found[card.iduser] = (card, None if row[7] is None else LinkRow(*row[7:]))
             return found
@@ -114,7 +101,7 @@ class SqliteStore:
     def apply(self, connection: Connection, changes: Changes) -> None:
         """Writes `changes`, within a transaction. Raises Taken."""
         connection.executemany(_ADD_CARD, changes.cards)
-        connection.executemany(_COUNT, Counter(c.product for c in changes.cards).items())
+        connection.count_cards(Counter(c.product for c in changes.cards))
         self._step("keep:cards")
         connection.executemany(_ADD_LINK, changes.links)
         for row, before in changes.changed:
@@ -209,7 +196,7 @@ class SqliteStore:
         """Writes a row that holds nothing but the time."""
 
         def work(connection: Connection) -> None:
-            connection.execute("INSERT OR REPLACE INTO probe (id, at) VALUES (1, ?)", (now,))
+            connection.execute(_PROBE, (now,))
 
         return self._database.write("probe", work)
 
@@ -220,12 +207,3 @@ def _wrapped_keys(connection: Connection) -> list[WrappedKey]:
         WrappedKey(key_id, Purpose(purpose), State(state), wrapped)
         for key_id, purpose, state, wrapped in rows
     ]
-
-
-def _in_portions(
-    connection: Connection, statement: str, values: Sequence[bytes] | Sequence[int]
-) -> Iterator[tuple[Any, ...]]:
-    for start in range(0, len(values), _AT_ONCE):
-        portion = values[start : start + _AT_ONCE]
-        marks = ",".join("?" * len(portion))
-        yield from connection.execute(statement % marks, portion)

@@ -49,8 +49,9 @@ _CHOOSE: Final = (
 )
 _TRY: Final = "UPDATE viewer SET tries = tries + 1 WHERE id = ?"
 _CLEAR: Final = (
-    "UPDATE viewer SET cleared = max(cleared, ?), totp_step = max(totp_step, ?), sealed = ?,"
-    " changed = ? WHERE id = ?"
+    "UPDATE viewer SET cleared = CASE WHEN cleared > ?1 THEN cleared ELSE ?1 END,"
+    " totp_step = CASE WHEN totp_step > ?2 THEN totp_step ELSE ?2 END,"
+    " sealed = ?3, changed = ?4 WHERE id = ?5"
 )
 
 

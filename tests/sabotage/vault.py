@@ -78,7 +78,7 @@ BREAKAGES = (
         "let two processes ask for one card's token",
         "P25",
         "gateway/vault/foreign.py",
-        " WHERE until <= ?5",
+        " WHERE issuing.until <= ?5",
         "",
         (
             "tests/vault/test_vault_claims.py::test_only_one_asks_for_a_card_at_a_processor",
@@ -89,8 +89,8 @@ BREAKAGES = (
         "wait for a process that died for ever",
         "P25",
         "gateway/vault/foreign.py",
-        " WHERE until <= ?5",
-        " WHERE until < ?5 AND 0",
+        " WHERE issuing.until <= ?5",
+        " WHERE issuing.until < ?5 AND 1 = 0",
         ("tests/vault/test_vault_claims.py::test_a_claim_of_a_process_that_died_is_over_in_time",),
     ),
     Breakage(

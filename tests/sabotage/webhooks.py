@@ -80,7 +80,7 @@ BREAKAGES = (
         "send another product's notice once more",
         "P06",
         "gateway/vault/notices.py",
-        "    \"(?1 IS NULL OR client = ?1) AND (product = '' OR product IN (SELECT value FROM json_each(?2)))\"",
+        "    \"(CAST(?1 AS text) IS NULL OR client = ?1) AND (product = '' OR product IN (SELECT value FROM json_each(?2)))\"",
         '    "(?1 IS NULL OR client = ?1) AND ?2 IS NOT NULL"',
         API,
     ),

@@ -1,3 +1,5 @@
+"""Every test of the vault runs on both stores, but those that say why they run on one."""
+
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -6,7 +8,38 @@ from pathlib import Path
 import pytest
 
 from gateway.vault.service import Vault
+from tests import postgres
 from tests.vault.makers import open_vault
+
+
+def pytest_generate_tests(metafunc):
+    metafunc.parametrize("store", _stores(metafunc.definition), indirect=True, scope="function")
+
+
+def _stores(item) -> list[str]:
+    if not _opens_vaults(item.module):
+        return ["none"]
+    if item.get_closest_marker("postgres_alone"):
+        return ["postgres"]
+    return ["sqlite"] if item.get_closest_marker("sqlite_alone") else ["sqlite", "postgres"]
+
+
+def _opens_vaults(module) -> bool:
+    return any(
+        getattr(one, "__module__", "") == "tests.vault.makers" for one in vars(module).values()
+    )
+
+
+@pytest.fixture(autouse=True)
+def store(request, monkeypatch, tmp_path) -> Iterator[str]:
+    """The store that the test runs on, and processes that it starts."""
+    if request.param != "postgres":
+        yield request.param
+        return
+    postgres.server_url()
+    monkeypatch.setenv(postgres.STORE, "postgres")
+    yield request.param
+    postgres.forget_databases(tmp_path)
 
 
 @pytest.fixture

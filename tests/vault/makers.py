@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-import sqlite3
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
@@ -18,7 +18,10 @@ from gateway.secret import Secret
 from gateway.vault.answer import Answer, AnswerRow, AnswerState
 from gateway.vault.kek.file import KekFile
 from gateway.vault.model import Found, Kept, NewCard, Wanted
+from gateway.vault.places import Place
 from gateway.vault.service import Vault
+from tests.postgres import copy_place, place_of, uses_postgres
+from tests.vault.outside import Outside, outside
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 LATER = datetime(2999, 1, 1, tzinfo=UTC)
@@ -105,8 +108,13 @@ def answer(exchange: str = "exchange-1", **more) -> Answer:
     return Answer(**{**said, **more})
 
 
+def place(directory: Path) -> Place:
+    """Where the vault of `directory` is, in the store that the test is run on."""
+    return place_of(directory) if uses_postgres() else directory / "state" / "vault.db"
+
+
 def open_vault(directory: Path, **more) -> Vault:
-    return Vault.open(directory / "state" / "vault.db", KekFile(directory / "kek"), **more)
+    return Vault.open(place(directory), KekFile(directory / "kek"), **more)
 
 
 @contextmanager
@@ -119,13 +127,17 @@ def opened(directory: Path, **more) -> Iterator[Vault]:
 
 
 @contextmanager
-def rows(directory: Path) -> Iterator[sqlite3.Connection]:
+def rows(directory: Path) -> Iterator[Outside]:
     """The database from outside, for looking and for damaging."""
-    connection = sqlite3.connect(directory / "state" / "vault.db", isolation_level=None)
-    try:
-        yield connection
-    finally:
-        connection.close()
+    with outside(place(directory)) as found:
+        yield found
+
+
+def copy_vault(directory: Path, to: Path) -> None:
+    """Copies a vault that nobody has open."""
+    shutil.copytree(directory, to, dirs_exist_ok=True)
+    if uses_postgres():
+        copy_place(directory, to)
 
 
 def keep(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import sqlite3
 
 import pytest
 
@@ -15,7 +14,7 @@ from gateway.vault.kek_move import move, status
 from gateway.vault.keyring import Purpose
 from gateway.vault.service import Vault
 from tests.children import run
-from tests.vault.makers import NOON, find, keep, new, open_vault, opened, rows
+from tests.vault.makers import NOON, find, keep, new, open_vault, opened, place, rows
 
 WORDS = "correct horse battery staple of ours"
 KILLED = """
@@ -23,6 +22,7 @@ import os, pathlib, signal, sys
 from tests.vault.makers import NOON
 from gateway.vault.kek.file import KekFile
 from gateway.vault.kek_move import move
+from tests.vault.makers import place
 directory, at, count = pathlib.Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 seen = []
 def step(name):
@@ -33,7 +33,7 @@ old, new = KekFile(directory / 'kek'), KekFile(directory / 'next')
 if at == 'made':
     new.create()
     os.kill(os.getpid(), signal.SIGKILL)
-move(directory / 'state' / 'vault.db', old, new, NOON, step=step)
+move(place(directory), old, new, NOON, step=step)
 """
 
 
@@ -52,7 +52,7 @@ def test_p22_every_key_is_wrapped_anew_and_the_old_kek_is_left(tmp_path):
     with opened(tmp_path) as vault:
         kept = keep(vault, new())[0]
         before = keyring(tmp_path)
-        moved = move(tmp_path / "state" / "vault.db", old, new_kek, NOON)
+        moved = move(place(tmp_path), old, new_kek, NOON)
         assert moved == len(before) == len(Purpose)
         assert find(vault, kept.token) is not None  # the one that runs notices nothing
         assert keep(vault, new())[0].token == kept.token
@@ -62,11 +62,11 @@ def test_p22_every_key_is_wrapped_anew_and_the_old_kek_is_left(tmp_path):
         open_vault(tmp_path)
     with opened(tmp_path, next_kek=new_kek) as vault:  # as gateway.yaml stands meanwhile
         assert find(vault, kept.token) is not None
-    vault = Vault.open(tmp_path / "state" / "vault.db", new_kek)  # and as it stands afterwards
+    vault = Vault.open(place(tmp_path), new_kek)  # and as it stands afterwards
     assert find(vault, kept.token) is not None
     assert moves(vault) == ["file:passphrase"]
     vault.close()
-    assert move(tmp_path / "state" / "vault.db", old, new_kek, NOON) == 0
+    assert move(place(tmp_path), old, new_kek, NOON) == 0
 
 
 @pytest.mark.parametrize(
@@ -91,12 +91,12 @@ def test_p24_killed_at_each_step_one_of_the_two_opens_all(tmp_path, at, count, d
     with opened(tmp_path, next_kek=following) as vault:
         assert find(vault, kept.token) is not None
         assert len(moves(vault)) == durable
-    found = status(tmp_path / "state" / "vault.db", [old, following], NOON)
+    found = status(place(tmp_path), [old, following], NOON)
     assert found.opened_by is (following if durable else old)
     assert len({key.kek for key in found.keys}) == 1
-    moved = move(tmp_path / "state" / "vault.db", old, following, NOON)
+    moved = move(place(tmp_path), old, following, NOON)
     assert bool(moved) is not bool(durable)
-    vault = Vault.open(tmp_path / "state" / "vault.db", following)
+    vault = Vault.open(place(tmp_path), following)
     assert find(vault, kept.token) is not None
     assert len(moves(vault)) == 1
     vault.close()
@@ -107,9 +107,7 @@ def test_p22_a_kek_of_another_vault_moves_nothing(tmp_path):
         before = keyring(tmp_path)
     KekFile(tmp_path / "other").create()
     with pytest.raises(VaultSealed, match="does not open"):
-        move(
-            tmp_path / "state/vault.db", KekFile(tmp_path / "other"), KekFile(tmp_path / "n"), NOON
-        )
+        move(place(tmp_path), KekFile(tmp_path / "other"), KekFile(tmp_path / "n"), NOON)
     assert keyring(tmp_path) == before
 
 
@@ -117,12 +115,11 @@ def test_p18_a_damaged_key_stops_the_move(tmp_path):
     with opened(tmp_path):
         before = keyring(tmp_path)
     key_id, wrapped = before[3]
-    with sqlite3.connect(tmp_path / "state" / "vault.db") as connection:
+    with rows(tmp_path) as connection:
         flipped = wrapped[:-1] + bytes([wrapped[-1] ^ 1])
         connection.execute("UPDATE keyring SET wrapped = ? WHERE id = ?", (flipped, key_id))
-    connection.close()
     with pytest.raises((VaultSealed, RecordDamaged)):
-        move(tmp_path / "state/vault.db", KekFile(tmp_path / "kek"), KekFile(tmp_path / "n"), NOON)
+        move(place(tmp_path), KekFile(tmp_path / "kek"), KekFile(tmp_path / "n"), NOON)
     assert [row for row in keyring(tmp_path) if row[0] != key_id] == [
         row for row in before if row[0] != key_id
     ]
@@ -141,15 +138,15 @@ def test_p22_a_kek_that_was_moved_away_meanwhile_wraps_no_new_key(tmp_path):
     class Slow(KekFile):
         def load(self):
             kek = super().load()
-            move(tmp_path / "state" / "vault.db", KekFile(tmp_path / "kek"), following, NOON)
+            move(place(tmp_path), KekFile(tmp_path / "kek"), following, NOON)
             return kek
 
     with pytest.raises(VaultSealed, match="does not open"):
-        Vault.open(tmp_path / "state" / "vault.db", Slow(tmp_path / "kek"))
-    now = status(tmp_path / "state" / "vault.db", [following], NOON)
+        Vault.open(place(tmp_path), Slow(tmp_path / "kek"))
+    now = status(place(tmp_path), [following], NOON)
     assert now.opened_by is following
     assert len({key.kek for key in now.keys}) == 1  # the late one too, which the move made
-    vault = Vault.open(tmp_path / "state" / "vault.db", following)
+    vault = Vault.open(place(tmp_path), following)
     assert find(vault, kept.token) is not None
     vault.close()
 

@@ -74,8 +74,7 @@ def test_p24_killed_at_each_step_tokens_and_answer_are_there_or_neither(
     said = done.stdout.decode().split()
     assert len(said) <= durable
     with rows(tmp_path) as connection:
-        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
-        assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
+        connection.assert_sound()
     with opened(tmp_path) as vault:
         assert vault.count_by_product().get("seaside", 0) == (count if durable else 0)
         assert len(vault.entries()) == (count + 1 if durable else 0)

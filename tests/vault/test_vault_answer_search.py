@@ -86,6 +86,7 @@ def test_answers_are_found_by_what_they_are_about_newest_first(vault: Vault) -> 
     assert row.size > 80
 
 
+@pytest.mark.sqlite_alone("asks SQLite for its plan")
 def test_what_is_asked_for_most_is_found_by_an_index(tmp_path: Path) -> None:
     with opened(tmp_path) as vault:
         plans = []
@@ -132,6 +133,7 @@ def test_what_is_asked_for_most_is_found_by_an_index(tmp_path: Path) -> None:
 # --- the end of them ------------------------------------------------------------------------------
 
 
+@pytest.mark.sqlite_alone("reads SQLite's own files; test_postgres.py looks into PostgreSQL's")
 def test_what_has_expired_is_not_given_and_purge_erases_it(tmp_path: Path) -> None:
     clock = Clock()
     with opened(tmp_path, clock=clock) as vault:

@@ -131,6 +131,7 @@ def test_p25_when_another_was_first_the_message_is_rewritten_with_the_tokens_tha
         assert len(vault.entries()) == 1
 
 
+@pytest.mark.sqlite_alone("PostgreSQL lets others write meanwhile, and runs one of them again")
 def test_a_small_message_is_rewritten_within_its_own_transaction(tmp_path: Path) -> None:
     """No other writer can be first, and what it refuses leaves nothing behind."""
     with opened(tmp_path) as vault, opened(tmp_path, busy_seconds=0.05) as other:

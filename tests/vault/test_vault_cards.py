@@ -79,7 +79,7 @@ def test_p24_killed_at_each_step_what_was_asked_and_its_answer_are_there_or_neit
     done = run(KILLED, tmp_path, at)
     assert done.returncode == -signal.SIGKILL, done.stderr
     with rows(tmp_path) as connection:
-        assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
+        connection.assert_sound()
         for table, count in (
             ("card", durable in {1, 2}),
             ("idempotent", durable),
@@ -97,11 +97,10 @@ def test_p24_killed_at_each_step_what_was_asked_and_its_answer_are_there_or_neit
 
 
 def test_p36_p24_without_its_entry_nothing_is_done_or_remembered(tmp_path) -> None:
-    refuse = "CREATE TRIGGER no_audit BEFORE INSERT ON audit BEGIN SELECT RAISE(ABORT, 'no'); END"
     with opened(tmp_path) as vault:
         token = keep(vault, new())[0].token
         with rows(tmp_path) as connection:
-            connection.execute(refuse)
+            connection.refuse_entries()
         cards = vault.cards
         for call in (
             cards.add(new(pan(2)), ASKED, once("a"), alias_of),
@@ -114,7 +113,7 @@ def test_p36_p24_without_its_entry_nothing_is_done_or_remembered(tmp_path) -> No
             with pytest.raises(VaultUnavailable):
                 asyncio.run(call)
         with rows(tmp_path) as connection:
-            connection.execute("DROP TRIGGER no_audit")
+            connection.take_entries()
             assert connection.execute("SELECT count(*) FROM idempotent").fetchone() == (0,)
         found = find(vault, token)
         assert found is not None

@@ -92,7 +92,7 @@ def test_a_claim_goes_with_its_card(tmp_path: Path) -> None:
     with opened(tmp_path) as vault:
         assert claim(vault, keep(vault, new())[0].token.iduser)
         with rows(tmp_path) as connection:
-            connection.execute("PRAGMA foreign_keys = ON")
+            connection.with_cascades()
             connection.execute("DELETE FROM link")
             assert connection.execute("SELECT count(*) FROM issuing").fetchone() == (0,)
 

@@ -57,8 +57,7 @@ def test_p24_killed_at_each_step_nothing_is_lost_or_half_written(tmp_path, at, d
     assert ("answered" in said) == at.startswith("record")
     assert "found" not in said
     with rows(tmp_path) as connection:
-        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
-        assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
+        connection.assert_sound()
     with opened(tmp_path) as vault:
         expected = ["first", *["second"] * (4 if durable else 0), *["third"] * (durable > 1)]
         assert [row.entry.exchange for row in vault.entries()] == expected

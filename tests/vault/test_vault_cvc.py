@@ -170,6 +170,7 @@ def test_p21_the_latest_code_is_the_one_held(vault: Vault, clock: Clock, tmp_pat
     assert shown(take(vault, kept.token)) == "444"
 
 
+@pytest.mark.sqlite_alone("reads SQLite's own files; test_postgres.py looks into PostgreSQL's")
 def test_p21_purge_erases_what_has_ended(vault: Vault, tmp_path: Path) -> None:
     keep(vault, held(), held(digits=pan(1), until=END + MINUTE))
     with rows(tmp_path) as connection:
@@ -187,7 +188,7 @@ def test_p21_purge_erases_what_has_ended(vault: Vault, tmp_path: Path) -> None:
 def test_p21_a_code_goes_with_its_card(vault: Vault, tmp_path: Path) -> None:
     keep(vault, held())
     with rows(tmp_path) as connection:
-        connection.execute("PRAGMA foreign_keys = ON")
+        connection.with_cascades()
         connection.execute("DELETE FROM link")
     assert count(tmp_path) == 0
 

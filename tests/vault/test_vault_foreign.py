@@ -109,7 +109,7 @@ def test_a_foreign_token_goes_with_its_card(tmp_path: Path) -> None:
         iduser = keep(vault, new())[0].token.iduser
         keep_foreign(vault, iduser)
         with rows(tmp_path) as connection:
-            connection.execute("PRAGMA foreign_keys = ON")
+            connection.with_cascades()
             connection.execute("DELETE FROM link")
             assert connection.execute("SELECT count(*) FROM foreign_token").fetchone() == (0,)
         assert foreign(vault, iduser) is None
@@ -153,6 +153,7 @@ def test_p17_no_two_foreign_tokens_share_a_place(one, other) -> None:
     assert (first == second) == (one == other)
 
 
+@pytest.mark.sqlite_alone("reads SQLite's own files; test_postgres.py looks into PostgreSQL's")
 def test_p16_a_foreign_token_stands_in_no_file_and_under_a_key_of_its_own(
     tmp_path: Path, monkeypatch
 ) -> None:

@@ -174,6 +174,7 @@ def test_a_key_of_another_length_is_refused() -> None:
 # --- in a vault -----------------------------------------------------------------------------------
 
 
+@pytest.mark.sqlite_alone("reads SQLite's own files; test_postgres.py looks into PostgreSQL's")
 def test_p22_the_kek_is_not_in_the_database_and_the_keys_are_not_in_clear(tmp_path: Path) -> None:
     with opened(tmp_path) as vault:
         keep(vault, new())

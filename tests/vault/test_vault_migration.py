@@ -37,6 +37,8 @@ from tests.vault.makers import (
 from tests.vault.old_vaults import ALL, VERSIONS, Old, migrate
 from tests.vault.test_vault_sqlite import unavailable
 
+pytestmark = pytest.mark.sqlite_alone("SQLite's migrations")
+
 FOURTH = VERSIONS[3]
 each_version = pytest.mark.parametrize("old", VERSIONS, ids=repr)
 

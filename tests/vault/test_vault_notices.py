@@ -161,6 +161,7 @@ def test_p17_a_notice_that_was_moved_does_not_open(tmp_path, change, caplog) -> 
         assert "notice_damaged" in [record.msg for record in caplog.records]
 
 
+@pytest.mark.sqlite_alone("reads SQLite's own files; test_postgres.py looks into PostgreSQL's")
 def test_p16_a_notice_is_sealed_under_a_key_of_its_own(tmp_path, monkeypatch) -> None:
     with opened(tmp_path, clock=Clock(), told=TOLD) as vault:
         sealing, original = [], Sealer.seal

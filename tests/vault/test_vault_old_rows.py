@@ -22,6 +22,8 @@ from tests.vault.test_vault_notices import claim
 from tests.vault.test_vault_recaptures import LINK, open_one
 from tests.viewers.people import WRONG, People, id_of
 
+pytestmark = pytest.mark.sqlite_alone("vaults from before there was PostgreSQL")
+
 
 def since(version):
     """Those versions that kept it."""

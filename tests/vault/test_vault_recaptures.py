@@ -142,7 +142,7 @@ def test_p18_one_that_is_damaged_keeps_no_other_waiting(tmp_path: Path) -> None:
         put(vault, one(tell_due=NOON))
         put(vault, one("two", itinerary="7", tell_due=NOON))
         with rows(tmp_path) as connection:
-            connection.execute("UPDATE recapture SET sealed = x'00' WHERE id = 'one'")
+            connection.execute("UPDATE recapture SET sealed = ? WHERE id = 'one'", (b"\0",))
         (found,) = asyncio.run(vault.recaptures.claim("tell", NOON, hours(1)))
         assert found.row.id == "two"
 
@@ -177,6 +177,7 @@ def test_p17_a_recapture_that_was_moved_does_not_open(tmp_path: Path, change: st
         assert damaged.value.__context__ is None
 
 
+@pytest.mark.sqlite_alone("reads SQLite's own files; test_postgres.py looks into PostgreSQL's")
 def test_p16_a_link_stands_in_no_file_and_under_a_key_of_its_own(tmp_path, monkeypatch) -> None:
     sealing = []
     seal = Sealer.seal

@@ -33,6 +33,8 @@ from tests.vault.makers import (
     rows,
 )
 
+pytestmark = pytest.mark.sqlite_alone("what SQLite does with files and locks")
+
 NOW = NOON.isoformat()
 
 

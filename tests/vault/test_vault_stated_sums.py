@@ -8,6 +8,8 @@ import pytest
 
 from gateway.vault.sqlite import _statements, migrations
 
+pytestmark = pytest.mark.sqlite_alone("a migration of SQLite's")
+
 CHARGE = (
     "INSERT INTO charge (id, client, product, test, iduser, booking, reference, amount, currency,"
     " initiator, capture_now, processor, created, changed, state, has_network_id, captured, refunded,"

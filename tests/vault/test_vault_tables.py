@@ -64,11 +64,10 @@ def test_p36_a_key_and_its_entry_are_one_transaction(vault: Vault, monkeypatch) 
 
 
 def test_p36_without_its_entry_there_is_no_key_and_no_revocation(tmp_path) -> None:
-    refuse = "CREATE TRIGGER no_audit BEFORE INSERT ON audit BEGIN SELECT RAISE(ABORT, 'no'); END"
     with opened(tmp_path) as vault:
         vault.keys.insert(BARE, "test")
         with rows(tmp_path) as connection:
-            connection.execute(refuse)
+            connection.refuse_entries()
         with pytest.raises(VaultUnavailable):
             vault.keys.insert(FULL, "test")
         with pytest.raises(VaultUnavailable):

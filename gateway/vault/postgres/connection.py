@@ -1,0 +1,150 @@
+"""A connection to PostgreSQL, as the vault's tables use one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+from psycopg import Connection, RawCursor, RawServerCursor
+from psycopg.adapt import Dumper
+
+from gateway.vault.chain import Head
+from gateway.vault.database import Cursor, Values
+from gateway.vault.postgres.spelling import Insert, insert_of, spelled, unnested
+
+if TYPE_CHECKING:
+    from psycopg.abc import Buffer
+
+    from gateway.vault.journal import Journal
+
+Row: TypeAlias = tuple[Any, ...]  # Any: the columns' types, as the schema gives them
+Types: TypeAlias = dict[tuple[str, str], str]  # (table, column) → its type
+
+# One array each has so many values at most: a message of a hundred thousand cards shall not be copied whole.
+_AT_ONCE: Final = 5000
+_ROWS_AT_ONCE: Final = 1000
+_TYPES: Final = (
+    "SELECT attname, format_type(atttypid, NULL) FROM pg_attribute"
+    " WHERE attrelid = to_regclass($1) AND attnum > 0 AND NOT attisdropped"
+)
+
+_CAME_TO: Final = (
+    "INSERT INTO audit_head (writer, seq, id, hash) VALUES ($1, $2, $3, $4)"
+    " ON CONFLICT (writer) DO UPDATE SET seq = excluded.seq, id = excluded.id, hash = excluded.hash"
+)
+_HEADS: Final = "SELECT writer, seq, id, hash FROM audit_head ORDER BY writer"
+
+
+class _Flag(Dumper):
+    """True and False as 1 and 0, as the schema has them."""
+
+    oid = 20  # int8
+
+    def dump(self, obj: bool) -> Buffer:  # noqa: FBT001 - psycopg's signature
+        return b"1" if obj else b"0"
+
+
+class PostgresConnection:
+    """Fulfils `Connection`, within a transaction of `raw`. `types` are those of the schema's columns, as
+    far as they were looked up: shared by all connections of a database.
+    """
+
+    gapless = False
+
+    def __init__(self, raw: Connection[Row], types: Types, journal: Journal | None = None) -> None:
+        self.journal = journal
+        self._raw, self._types = raw, types
+
+    def execute(self, statement: str, values: Values = (), /) -> Cursor:
+        """Runs one statement."""
+        return self._raw.execute(spelled(statement), values, binary=True)
+
+    def stream(self, statement: str, values: Values = (), /) -> Iterator[Row]:
+        """Its rows one after the other, however many they are."""
+        with RawServerCursor(self._raw, "rows") as cursor:
+            cursor.itersize = _ROWS_AT_ONCE
+            yield from cursor.execute(spelled(statement), values, binary=True)
+
+    def executemany(self, statement: str, rows: Iterable[Values], /) -> Cursor:
+        """Runs it for each of `rows`."""
+        insert = insert_of(statement)
+        if insert is None:
+            cursor = self._raw.cursor()
+            cursor.executemany(spelled(statement), list(rows))
+            return cursor
+        changed = _Changed()
+        unnest = unnested(insert, self._types_of(insert))
+        rest = iter(rows)
+        while portion := list(islice(rest, _AT_ONCE)):
+            arrays = [list(column) for column in zip(*portion, strict=True)]
+            changed.rowcount += self._raw.execute(unnest, arrays, binary=True).rowcount
+        return changed
+
+    def among(self, statement: str, values: Sequence[bytes] | Sequence[int], /) -> Iterator[Row]:
+        """The rows of `statement`, in which `IN (%s)` stands for `values`."""
+        if values:
+            asked = spelled(statement.replace("IN (%s)", "= ANY(?)"))
+            yield from self._raw.execute(asked, [list(values)], binary=True)
+
+    def matching(self, statement: str, rows: Sequence[Values], /) -> Iterator[Row]:
+        """The rows of `statement`, in which `%s` stands for a table of `rows`."""
+        if rows:
+            columns = [list(column) for column in zip(*rows, strict=True)]
+            marks = ", ".join("?" * len(columns))
+            asked = spelled(statement.replace("%s", f"SELECT * FROM unnest({marks})"))  # noqa: S608 - marks alone
+            yield from self._raw.execute(asked, columns, binary=True)
+
+    def count_cards(self, _added: Mapping[str, int], /) -> None:
+        """A trigger does, once for all that one statement adds."""
+
+    def next_entries(self, count: int, /) -> list[int]:
+        """Ids for `count` audit entries, rising; no other transaction gets them."""
+        statement = "SELECT nextval('audit_id') FROM generate_series(1, $1)"
+        return [id for (id,) in self._raw.execute(statement, [count], binary=True)]
+
+    def newest_entry(self) -> int:
+        """The highest id that an audit entry has."""
+        row = self._raw.execute("SELECT coalesce(max(id), 0) FROM audit").fetchone()
+        return 0 if row is None else int(row[0])
+
+    def came_to(self, head: Head, id: int, /) -> None:
+        """Notes that a writer's chain goes to `head`, the entry `id`."""
+        self._raw.execute(_CAME_TO, [head.writer, head.seq, id, head.hash])
+
+    def last_heads(self) -> list[tuple[Head, int]]:
+        """What `came_to` noted of each writer."""
+        rows = self._raw.execute(_HEADS, binary=True)
+        return [(Head(writer, seq, hashed), id) for writer, seq, id, hashed in rows]
+
+    def _types_of(self, insert: Insert) -> tuple[str, ...]:
+        wanted = [(insert.table, column) for column in insert.columns]
+        if any(one not in self._types for one in wanted):
+            for name, type in self._raw.execute(_TYPES, [insert.table]):
+                self._types[insert.table, name] = type
+        return tuple(self._types[one] for one in wanted)
+
+
+class _Changed:
+    """What a statement gave that was run in portions: how many rows it changed."""
+
+    rowcount = 0
+
+    def fetchone(self) -> None:
+        """It gives no rows."""
+
+    def fetchall(self) -> list[Row]:
+        return []
+
+    def __iter__(self) -> Iterator[Row]:
+        return iter(())
+
+
+def configure(raw: Connection[Row]) -> None:
+    """Has a new connection take statements as this file gives them. Nothing is left in the session: a
+    pooler may give it to somebody else after each transaction.
+    """
+    raw.autocommit = True  # transactions are begun and ended by name
+    raw.prepare_threshold = None
+    raw.cursor_factory = RawCursor
+    raw.adapters.register_dumper(bool, _Flag)

@@ -1,0 +1,251 @@
+"""The PostgreSQL database: connections, transactions, and what its errors become.
+
+Each job runs in a SERIALIZABLE transaction: as if no other ran beside it, on any node. Where two would
+disturb each other PostgreSQL refuses one of them, which is run again. So the tables' code is the same as on
+SQLite, where one process writes at a time.
+
+Nothing of a database error leaves this file but its code in the log: messages can hold SQL and values.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import ExitStack, contextmanager
+from typing import Final, TypeVar, cast
+
+import psycopg
+from psycopg import errors
+from psycopg.pq import TransactionStatus
+from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
+
+from gateway.errors import VaultBusy, VaultUnavailable
+from gateway.log import event
+from gateway.vault.database import Connection, Step, no_step
+from gateway.vault.journal import Journal
+from gateway.vault.model import Taken
+from gateway.vault.postgres.connection import PostgresConnection, Row, Types, configure
+from gateway.vault.postgres.place import PostgresPlace
+from gateway.vault.postgres.schema import migrate
+from gateway.vault.writer import Job, Writer
+
+T = TypeVar("T")
+
+_TAKEN: Final = (errors.UniqueViolation, errors.ForeignKeyViolation)
+# Another node was in the way; the same again finds what that one did.
+_AGAIN: Final = (errors.SerializationFailure, errors.DeadlockDetected)
+_BUSY: Final = (errors.LockNotAvailable, errors.QueryCanceled, *_AGAIN)
+# What binding a value may raise besides: a lone surrogate, a text with a zero byte in it.
+_FAILURES: Final = (
+    psycopg.Error,
+    PoolTimeout,
+    PoolClosed,
+    UnicodeEncodeError,
+    OverflowError,
+    OSError,
+)
+# Nodes that keep meeting each other wait a little longer each time, none as long as another.
+_ROUNDS: Final = 30
+_PAUSE: Final = 0.002  # seconds
+_LONGEST_PAUSE: Final = 0.1
+# Among ten nodes that start at once one migrates; the others wait this many times as long as usual.
+_OPENING: Final = 12
+_STATEMENT_SECONDS: Final = (
+    60  # of one statement: the largest message, or a table that is read whole
+)
+# A connection that was not used for so long may be gone without anybody's having said so.
+_IDLE_SECONDS: Final = 60.0
+
+
+class PostgresDatabase:
+    """Fulfils `Database`. `step` is called at each step of a write; a test stops the process there."""
+
+    def __init__(
+        self, place: PostgresPlace, *, now: str, busy_seconds: float = 5.0, step: Step = no_step
+    ) -> None:
+        """Connects; makes or migrates the schema. Raises VaultUnavailable, or ConfigurationError when it is
+        another program's, of a newer version, or may not be changed.
+        """
+        self._step = step
+        self._types: Types = {}
+        self._begin = (
+            f"; SET LOCAL lock_timeout = {round(busy_seconds * 1000)}"
+            f"; SET LOCAL statement_timeout = {_STATEMENT_SECONDS * 1000}"
+        )
+        self._journal: Journal | None = None
+        self._writing: PostgresConnection | None = None  # within a transaction
+        self._writer_thread: int | None = None
+        logging.getLogger("psycopg.pool").setLevel(logging.CRITICAL)  # it says where the server is
+        self._pool: ConnectionPool[psycopg.Connection[Row]] = ConnectionPool(
+            place.url,
+            kwargs=place.options(busy_seconds),
+            configure=configure,
+            min_size=0,
+            max_size=place.connections,
+            timeout=busy_seconds,
+            max_idle=_IDLE_SECONDS,
+            reconnect_timeout=busy_seconds,
+            open=False,
+            name="vault",
+        )
+        with ExitStack() as undo:
+            undo.callback(self._pool.close)
+            self._pool.open()
+            _guarded(lambda: self._prepare(str(place), now, busy_seconds))
+            undo.pop_all()
+        self._writer = Writer(self._commit, self._finish, step)
+
+    def use(self, journal: Journal) -> None:
+        """Has `journal` append the audit's entries from now on."""
+        self._journal = journal
+
+    def read(self, work: Callable[[Connection], T]) -> T:
+        """Runs `work` on a connection that sees one state of the database. Blocks."""
+        if self._writer_thread == threading.get_ident() and self._writing is not None:
+            # A job decides by what it reads: within its own transaction, which is run again if it must.
+            return work(self._writing)
+        return _guarded(lambda: self._read(work))
+
+    def write(self, name: str, work: Callable[[Connection], T]) -> Future[T]:
+        """Runs `work` in a transaction, as if no other ran beside it."""
+        future: Future[object] = Future()
+        self._writer.submit(Job(name, work, future))
+        return cast("Future[T]", future)
+
+    def close(self) -> None:
+        """Finishes what is queued, then closes every connection."""
+        self._writer.close()
+        self._pool.close()
+
+    def _prepare(self, place: str, now: str, seconds: float) -> None:
+        with self._pool.connection() as raw:
+            migrate(raw, place, now, _OPENING * seconds)
+
+    # --- reading ----------------------------------------------------------------------------------
+
+    def _read(self, work: Callable[[Connection], T]) -> T:
+        for last in (False, True):
+            with self._begun("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", last=last) as raw:
+                if raw is None:
+                    continue
+                result = work(PostgresConnection(raw, self._types))
+                _end(raw)
+                return result
+        raise VaultUnavailable
+
+    @contextmanager
+    def _begun(self, begin: str, *, last: bool) -> Iterator[psycopg.Connection[Row] | None]:
+        """A connection with a transaction begun; rolled back if it is still open at the end. None where
+        the connection turned out to be gone, which nobody had told: nothing was done on it yet, so another
+        one may be tried, unless it was the `last`.
+        """
+        with self._pool.connection() as raw:
+            try:
+                raw.execute(begin + self._begin)
+            except psycopg.OperationalError:
+                if last or not raw.broken:
+                    raise
+                begun = False
+            else:
+                begun = True
+            if begun:
+                try:
+                    yield raw
+                finally:
+                    if raw.info.transaction_status is not TransactionStatus.IDLE and not raw.broken:
+                        raw.execute("ROLLBACK")
+        if not begun:
+            self._pool.check()  # where one is gone, others are
+            yield None
+
+    # --- writing, on the writer's thread ----------------------------------------------------------
+
+    def _commit(self, jobs: Sequence[Job[Connection]]) -> list[object]:
+        return _guarded(lambda: self._until_alone(jobs))
+
+    def _until_alone(self, jobs: Sequence[Job[Connection]]) -> list[object]:
+        pause = _PAUSE
+        for round in range(_ROUNDS):
+            try:
+                results = self._transact(jobs)
+            except _AGAIN:
+                if round + 1 == _ROUNDS:
+                    raise
+            else:
+                return results
+            self._step("postgres:again")
+            time.sleep(pause * (0.5 + random.random()))  # noqa: S311 - spreads nodes, keeps no secret
+            pause = min(2 * pause, _LONGEST_PAUSE)
+        raise VaultBusy
+
+    def _transact(self, jobs: Sequence[Job[Connection]]) -> list[object]:
+        journal = self._journal
+        for last in (False, True):
+            with self._begun("BEGIN ISOLATION LEVEL SERIALIZABLE", last=last) as raw:
+                if raw is None:
+                    continue
+                with ExitStack() as undo:
+                    if journal is not None:
+                        undo.callback(journal.rolled_back)
+                    results = self._work_all(jobs, PostgresConnection(raw, self._types, journal))
+                    if journal is not None:
+                        journal.committing()
+                    try:
+                        _end(raw)
+                    except _AGAIN:
+                        if journal is not None:
+                            journal.not_committed()
+                        raise
+                    undo.pop_all()
+                if journal is not None:
+                    journal.committed()
+                for job in jobs:
+                    self._step(f"{job.name}:committed")
+                return results
+        raise VaultUnavailable
+
+    def _work_all(
+        self, jobs: Sequence[Job[Connection]], connection: PostgresConnection
+    ) -> list[object]:
+        self._writer_thread, self._writing = threading.get_ident(), connection
+        try:
+            return [self._work(job, connection) for job in jobs]
+        finally:
+            self._writing = None
+
+    def _work(self, job: Job[Connection], connection: PostgresConnection) -> object:
+        self._step(f"{job.name}:begun")
+        result = job.work(connection)
+        self._step(f"{job.name}:written")
+        return result
+
+    def _finish(self) -> None:
+        if self._journal is not None:
+            self._journal.close()
+
+
+def _end(raw: psycopg.Connection[Row]) -> None:
+    # A transaction in which a statement failed is rolled back by this, without an error.
+    if raw.execute("COMMIT").statusmessage != "COMMIT":
+        raise psycopg.DatabaseError
+
+
+def _guarded(work: Callable[[], T]) -> T:
+    """Runs `work`; a failure of the database becomes VaultUnavailable or Taken, without a context."""
+    name, taken, busy = "", False, False
+    try:
+        return work()
+    except _FAILURES as error:
+        name = getattr(error, "sqlstate", None) or type(error).__name__
+        taken, busy = isinstance(error, _TAKEN), isinstance(error, _BUSY)
+    # Raised here and not above: an exception raised while another is handled keeps it as context.
+    if taken:
+        raise Taken
+    event("database_failed", level=logging.ERROR, error=name)
+    if busy:
+        raise VaultBusy
+    raise VaultUnavailable

@@ -1,0 +1,126 @@
+"""A vault's database from outside, for looking and for damaging: the same words for both stores."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+
+from gateway.vault.places import Place
+from gateway.vault.postgres.connection import PostgresConnection, configure
+from gateway.vault.sqlite import SqliteConnection
+
+# What a database says to whoever changes what is to stay.
+REFUSED = (sqlite3.IntegrityError, psycopg.errors.RaiseException)
+_HELD = "audit, card, link, probe, api_key"
+
+
+class Outside:
+    """Statements as the tables' code writes them, and what the two stores spell each in its own way."""
+
+    def __init__(self, raw) -> None:
+        self.raw = raw
+        self._postgres = isinstance(raw, PostgresConnection)
+
+    def execute(self, statement: str, values=()):
+        return self.raw.execute(statement, values)
+
+    def executemany(self, statement: str, rows):
+        return self.raw.executemany(statement, rows)
+
+    def tables(self) -> list[str]:
+        statement = "SELECT name FROM sqlite_schema WHERE type = 'table'"
+        if self._postgres:
+            statement = "SELECT tablename FROM pg_tables WHERE schemaname = current_schema()"
+        return [name for (name,) in self.execute(statement).fetchall()]
+
+    def columns(self, table: str) -> set[str]:
+        statement = "SELECT name FROM pragma_table_info(?)"
+        if self._postgres:
+            statement = (
+                "SELECT column_name::text FROM information_schema.columns"
+                " WHERE table_schema = current_schema() AND table_name = ?"
+            )
+        return {name for (name,) in self.execute(statement, (table,)).fetchall()}
+
+    def assert_sound(self) -> None:
+        """Nothing is half written. PostgreSQL has no such state that a statement could find."""
+        if not self._postgres:
+            assert self.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+            assert self.execute("PRAGMA foreign_key_check").fetchall() == []
+
+    def with_cascades(self) -> Outside:
+        """Rows take with them what refers to them; SQLite asks each connection for it."""
+        if not self._postgres:
+            self.execute("PRAGMA foreign_keys = ON")
+        return self
+
+    def unguard(self, *tables: str) -> None:
+        """Whoever owns the database can do without its triggers."""
+        for table in tables:
+            if self._postgres:
+                self.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
+                continue
+            statement = "SELECT name FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = ?"
+            for (name,) in self.execute(statement, (table,)).fetchall():
+                self.execute(f"DROP TRIGGER {name}")
+
+    def refuse_entries(self, exchange: str | None = None) -> None:
+        """No audit entry is taken from now on; or none of an exchange."""
+        when = "" if exchange is None else f"WHEN (NEW.exchange = '{exchange}')"
+        if self._postgres:
+            self.execute(
+                "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS"
+                " $$ BEGIN RAISE EXCEPTION 'no'; END $$"
+            )
+            self.execute(
+                "CREATE TRIGGER no_audit BEFORE INSERT ON audit FOR EACH ROW"
+                f" {when} EXECUTE FUNCTION refuse()"
+            )
+        else:
+            self.execute(
+                f"CREATE TRIGGER no_audit BEFORE INSERT ON audit {when}"
+                " BEGIN SELECT RAISE(ABORT, 'no'); END"
+            )
+
+    def take_entries(self) -> None:
+        """As before `refuse_entries`."""
+        self.execute("DROP TRIGGER no_audit" + (" ON audit" if self._postgres else ""))
+
+    def forget_newest(self, id: int) -> None:
+        """What the database itself notes of the newest entry, as if it were `id`."""
+        if self._postgres:
+            self.execute("DELETE FROM audit_head WHERE id > ?", (id,))
+        else:
+            self.execute("UPDATE sqlite_sequence SET seq = ? WHERE name = 'audit'", (id,))
+
+    @contextmanager
+    def holding(self) -> Iterator[None]:
+        """Nobody else can write meanwhile."""
+        self.execute("BEGIN" if self._postgres else "BEGIN IMMEDIATE")
+        if self._postgres:
+            self.execute(f"LOCK TABLE {_HELD} IN EXCLUSIVE MODE")
+        try:
+            yield
+        finally:
+            self.execute("ROLLBACK")
+
+
+@contextmanager
+def outside(place: Place) -> Iterator[Outside]:
+    if isinstance(place, Path):
+        connection = sqlite3.connect(place, isolation_level=None, factory=SqliteConnection)
+        try:
+            yield Outside(connection)
+        finally:
+            connection.close()
+        return
+    raw = psycopg.connect(place.url)
+    try:
+        configure(raw)
+        yield Outside(PostgresConnection(raw, {}))
+    finally:
+        raw.close()
