@@ -49,6 +49,12 @@ class Action(StrEnum):
     KEY_CREATE = "key_create"
     KEY_REVOKE = "key_revoke"
     KEK_MOVE = "kek_move"  # the vault's keys are wrapped under another key-encryption key
+    VAULT_KEY_CREATE = (
+        "vault_key_create"  # of the keyring; the subject is its id, the detail its purpose
+    )
+    VAULT_KEY_ACTIVATE = "vault_key_activate"  # what is written from now on is under it
+    VAULT_KEY_RETIRE = "vault_key_retire"  # nothing was left under it: it is erased
+    VAULT_REWRAP = "vault_rewrap"  # every record is sealed under the keys in use
     AUDIT_PURGE = "audit_purge"  # the oldest entries; the subject is the last of them
 
 

@@ -167,6 +167,11 @@ def row_of(record: AnswerRecord) -> AnswerRow:
     return AnswerRow.of(record, state=state, code=record.code, size=record.size)
 
 
+def place_of(values: tuple[Any, ...]) -> bytes:
+    """Where an answer stands, from its columns' values."""
+    return _place(AnswerRecord._make((*values, b"", "")))
+
+
 def _place(record: AnswerRecord) -> bytes:
     named: tuple[object, ...] = (
         record.client, record.exchange, record.code, record.at, record.expires, record.route,

@@ -15,6 +15,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from gateway.audit import Entry
+from gateway.errors import VaultUnavailable
 from gateway.vault import entries as audit
 from gateway.vault.answer import (
     Answer,
@@ -28,21 +29,21 @@ from gateway.vault.answer import (
 from gateway.vault.aside import Aside
 from gateway.vault.database import Connection, Database, Step, no_step
 from gateway.vault.entries import stamp, unstamp
-from gateway.vault.envelope import Sealer
+from gateway.vault.envelope import Sealer, sealed_under
 from gateway.vault.keyring import Keyring
-from gateway.vault.model import AnswerCameOut, AnswerRecord, ExchangeKnown
+from gateway.vault.model import AnswerCameOut, AnswerRecord, ExchangeKnown, Taken
 
-_COLUMNS: Final = (
+COLUMNS: Final = (
     "client, exchange, quarantined, state, code, at, expires, route, products, hotels, echo, poll,"
     " size, failed, failures"
 )
 _STORED: Final = AnswerRecord._fields.index("sealed")
 _INSERT: Final = (
-    f"INSERT INTO answer ({_COLUMNS}) VALUES ({', '.join('?' * _STORED)})"
+    f"INSERT INTO answer ({COLUMNS}) VALUES ({', '.join('?' * _STORED)})"
     " ON CONFLICT (client, exchange) DO NOTHING RETURNING id"
 )
 _OPEN: Final = (
-    f"SELECT {_COLUMNS}, sealed FROM answer JOIN answer_body USING (id)"
+    f"SELECT {COLUMNS}, sealed FROM answer JOIN answer_body USING (id)"
     " WHERE client = ? AND exchange = ? AND quarantined = ? AND expires > ?"
 )
 _MARK: Final = (
@@ -65,6 +66,7 @@ _TOTALS: Final = "SELECT state, count(*), sum(size), min(at) FROM answer GROUP B
 
 # An answer can have megabytes, each of which is overwritten: others shall be written in between.
 _PURGED_AT_ONCE: Final = 16
+_ATTEMPTS: Final = 3
 
 # What each state may come from. Nothing goes back: a note that comes late changes nothing. What was
 # refused comes out with the answer that was made of it, and not otherwise.
@@ -125,13 +127,22 @@ class AnswerTable:
         """
         if not code:
             raise ValueError("a refused answer without its reason")
-        record = await self._aside.run(lambda: seal(self._keyring.quarantine, answer, code))
+        sealer = self._keyring.quarantine
+        for _ in range(_ATTEMPTS):
+            record = await self._aside.run(lambda: seal(sealer, answer, code))
 
-        def work(connection: Connection) -> None:
-            insert(connection, record)
-            self._step("quarantine:row")
+            def work(connection: Connection, record: AnswerRecord = record) -> None:
+                if sealed_under(record.sealed) != sealer.current:
+                    raise Taken
+                insert(connection, record)
+                self._step("quarantine:row")
 
-        await asyncio.wrap_future(self._database.write("quarantine", work))
+            try:
+                await asyncio.wrap_future(self._database.write("quarantine", work))
+            except Taken:  # it was sealed under a key that is not used any more
+                continue
+            return
+        raise VaultUnavailable
 
     async def mark(self, exchange: str, state: AnswerState, *, client: str) -> bool:
         """Whether there is such an answer and it was not that far yet; it is from now on, durable.
@@ -196,7 +207,7 @@ class AnswerTable:
             conditions.append("poll = ?")
             values.append(poll)
         statement = (
-            f"SELECT {_COLUMNS} FROM answer WHERE {' AND '.join(conditions)}"
+            f"SELECT {COLUMNS} FROM answer WHERE {' AND '.join(conditions)}"
             " ORDER BY at DESC, id DESC LIMIT ?"
         )
         rows = await self._read(lambda c: c.execute(statement, [*values, limit]).fetchall())

@@ -267,7 +267,8 @@ class CardTable:
             return TokenBeingIssued()
         card = Card(before.pan, expiry)
         look_up = records.look_up(self._keyring.look_up, row.product, card, test=test)
-        if self._store.known([look_up]):
+        filed = records.look_ups(self._keyring.look_up, row.product, card, test=test)
+        if self._store.known(filed):
             return CardExists()
         sealed = sealer.seal(records.write_card(card, token), where)
         connection.execute(_CHANGE, (look_up, sealed, row.iduser))

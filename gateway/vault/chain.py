@@ -52,6 +52,12 @@ class Chain:
     def __init__(self, hashing: KeyedHash) -> None:
         self._hashing = hashing
 
+    def goes_on(self, head: Head) -> bool:
+        """Whether a chain that came so far is under the key that is used now. Under another one a new
+        chain begins: its anchor names, under the new key, how far all of those under old keys came.
+        """
+        return head.hash.startswith(self._hashing.current)
+
     def entries(self, before: bytes, rows: Sequence[tuple[Value, ...]]) -> Iterator[bytes]:
         """The hashes of one writer's `rows`, in order; `before` is the one that they follow."""
         digest = self._hashing.digest

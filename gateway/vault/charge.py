@@ -188,6 +188,11 @@ def read_stated(amount: int | None, currency: str | None) -> Stated | None:
     return None if amount is None or currency is None else Stated(amount, currency)
 
 
+def place_of(values: tuple[Any, ...]) -> bytes:
+    """Where a charge stands, from its columns' values."""
+    return _place(read_row(values))
+
+
 def _place(row: Charge) -> bytes:
     said = [row.id, row.client, row.reference, row.processor, row.amount, row.currency]
     named = json.dumps(said).encode("ascii")

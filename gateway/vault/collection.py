@@ -179,6 +179,11 @@ def _row(values: tuple[Any, ...]) -> Collection:
     )
 
 
+def place_of(values: tuple[Any, ...]) -> bytes:
+    """Where a collection stands, from its columns' values."""
+    return _place(_row(values))
+
+
 def _place(row: Collection) -> bytes:
     said = [row.id, row.client, row.reference, row.amount, row.currency]
     named = json.dumps(said).encode("ascii")

@@ -132,5 +132,10 @@ class CredentialTable:
         connection.execute(_PUT, row)
 
 
+def place_of(product: str, processor: str) -> bytes:
+    """Where a processor's credentials stand, from the columns' values."""
+    return _place(product, processor)
+
+
 def _place(product: str, processor: str) -> bytes:
     return place("credential", product, 0, test=False, row=processor.encode())

@@ -21,7 +21,8 @@ import hmac
 import itertools
 import os
 import struct
-from collections.abc import Iterator, Mapping
+import threading
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -91,14 +92,40 @@ class Sealer:
         if current not in keys or any(len(key.reveal()) != KEY_LENGTH for key in keys.values()):
             raise ValueError("a sealer needs its current key, and keys of 32 bytes")
         self._keys = dict(keys)
+        self._ids = frozenset(keys)
         self._current = current
         self._openers: dict[bytes, AESGCM] = {}
+        self._renewing = threading.Lock()
+        self._missed: Callable[[], None] | None = None
         self._sealing = self._new_subkey()
 
     @property
     def ids(self) -> frozenset[int]:
         """The ids of the keys that it opens under."""
-        return frozenset(self._keys)
+        return self._ids
+
+    @property
+    def current(self) -> int:
+        """The id of the key that it seals under."""
+        return self._current
+
+    def when_missed(self, missed: Callable[[], None]) -> None:
+        """`missed` is called by whoever opens a record under a key that is not known, before that is
+        refused: it may `take_over` from a sealer that knows it.
+        """
+        self._missed = missed
+
+    def take_over(self, other: Sealer) -> None:
+        """Has the keys of `other` from now on. Those that it has not any more still open, until the
+        next change: a record that was read just before it was sealed anew is not damaged.
+        """
+        with self._renewing:
+            going = {id: key for id, key in self._keys.items() if id in self._ids}
+            self._keys = {**going, **other._keys}
+            self._ids = other._ids
+            self._current = other._current
+            self._openers = {}
+            self._sealing = self._new_subkey()
 
     def seal(self, plaintext: bytes, where: bytes) -> bytes:
         """The sealed record of `plaintext` for the place `where`; different each time."""
@@ -106,7 +133,8 @@ class Sealer:
         # Two threads may both renew: one subkey more, and neither goes over the bound by more than
         # the number of threads.
         if next(subkey.uses) >= RECORDS_PER_SUBKEY:
-            subkey = self._sealing = self._new_subkey()
+            with self._renewing:  # never one of a key that was just given up
+                subkey = self._sealing = self._new_subkey()
             next(subkey.uses)
         nonce = os.urandom(_NONCE_LENGTH)
         ciphertext = subkey.cipher.encrypt(nonce, plaintext, subkey.header + where)
@@ -130,7 +158,11 @@ class Sealer:
         if len(header) != _HEADER.size:
             return None
         version, key_id, salt, commitment = _HEADER.unpack(header)
-        if version != _VERSION or key_id not in self._keys:
+        if version != _VERSION:
+            return None
+        if key_id not in self._keys and self._missed is not None:
+            self._missed()
+        if key_id not in self._keys:
             return None
         subkey, expected = self._derive(key_id, salt)
         if not hmac.compare_digest(commitment, expected):

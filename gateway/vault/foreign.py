@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+from collections.abc import Callable
 from typing import Final
 
 from gateway.errors import TokenNotIssued, TokenUnknown
@@ -89,10 +90,11 @@ class ForeignTable:
         value: Secret[bytes],
         now: str,
         *,
-        look_up: bytes | None = None,
+        is_card: Callable[[bytes], bool] | None = None,
     ) -> Secret[bytes]:
-        """What is kept from now on, durable: `value`, or what somebody else kept first. `look_up`: of
-        the card that it was issued for; where that is not the card any more, nothing is kept.
+        """What is kept from now on, durable: `value`, or what somebody else kept first. `is_card`: whether
+        a look-up hash is that of the card that it was issued for; where it is not any more, nothing is
+        kept.
 
         Raises TokenUnknown when the product has no such card, TokenNotIssued for another expiry,
         RecordDamaged.
@@ -102,7 +104,7 @@ class ForeignTable:
             mode = connection.execute(_MODE, (iduser, product)).fetchone()
             if mode is None:
                 raise TokenUnknown
-            if look_up not in {None, mode[1]}:
+            if is_card is not None and not is_card(mode[1]):
                 raise TokenNotIssued
             where = _place(iduser, product, processor, test=bool(mode[0]))
             sealed = self._sealer.seal(value.reveal(), where)
@@ -137,6 +139,11 @@ class ForeignTable:
     ) -> Secret[bytes]:
         where = _place(iduser, product, processor, test=bool(row[0]))
         return Secret(self._sealer.open(row[1], where))
+
+
+def place_of(iduser: int, product: str, processor: str, *, test: bool) -> bytes:
+    """Where a processor's token stands, from the columns' values."""
+    return _place(iduser, product, processor, test=test)
 
 
 def _place(iduser: int, product: str, processor: str, *, test: bool) -> bytes:

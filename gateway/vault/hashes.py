@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import hmac
 import struct
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Callable, Mapping
+from typing import Final, TypeAlias
 
 from gateway.secret import Secret
 
@@ -17,6 +17,9 @@ _OUTER: Final = bytes(value ^ 0x5C for value in range(256))
 # All lengths come first: ("ab", "c") and ("a", "bc") must not meet.
 _LENGTHS: Final = [struct.Struct(f">{count}I").pack for count in range(8)]
 
+# A key, padded and hashed: what both halves of an HMAC begin with.
+_Prepared: TypeAlias = "tuple[hashlib._Hash, hashlib._Hash]"  # noqa: SLF001  # its type has no other name
+
 
 class KeyedHash:
     """HMAC-SHA-256 under one of several keys; the hash starts with the 4-byte id of its key."""
@@ -25,33 +28,63 @@ class KeyedHash:
         """Keys of at most 64 bytes. Raises ValueError for a longer one, KeyError without `current`."""
         # RFC 2104 with both padded keys hashed beforehand: half the cost of `hmac.digest`, and there
         # are three for each card.
-        self._prepared = {
+        prepared = {
             key_id.to_bytes(_ID_LENGTH, "big"): _prepare(key.reveal())
             for key_id, key in keys.items()
         }
-        self._current = current.to_bytes(_ID_LENGTH, "big")
-        self._prepared[self._current]
+        name = current.to_bytes(_ID_LENGTH, "big")
+        prepared[name]
+        self._state = (prepared, name)  # one attribute: other threads see both, or neither, change
+        self._missed: Callable[[], None] | None = None
+
+    @property
+    def current(self) -> bytes:
+        """What the hashes of `digest` start with: the id of the current key."""
+        return self._state[1]
+
+    def when_missed(self, missed: Callable[[], None]) -> None:
+        """`missed` is called where a hash names a key that is not known, before it is taken for no
+        match: it may `take_over` from a hash that knows it.
+        """
+        self._missed = missed
+
+    def take_over(self, other: KeyedHash) -> None:
+        """Has the keys of `other` from now on, and no others."""
+        self._state = other._state
 
     def digest(self, *parts: bytes) -> bytes:
         """36 bytes for up to seven `parts` under the current key; other parts give other bytes."""
-        return self._under(self._current, parts)
+        prepared, current = self._state
+        return _under(prepared, current, parts)
+
+    def digests(self, *parts: bytes) -> list[bytes]:
+        """The same under each key that is known, the current one's first, then the newest first:
+        what is filed under an old one is found by it.
+        """
+        prepared, current = self._state
+        others = sorted(prepared.keys() - {current}, reverse=True) if len(prepared) > 1 else []
+        return [_under(prepared, key_id, parts) for key_id in (current, *others)]
 
     def matches(self, stored: bytes, *parts: bytes) -> bool:
         """Whether `stored` is the hash of `parts`, under whichever key it names."""
         key_id = stored[:_ID_LENGTH]
-        if key_id not in self._prepared:
+        if key_id not in self._state[0] and self._missed is not None:
+            self._missed()
+        prepared, _ = self._state
+        if key_id not in prepared:
             return False
-        return hmac.compare_digest(stored, self._under(key_id, parts))
-
-    def _under(self, key_id: bytes, parts: tuple[bytes, ...]) -> bytes:
-        inner, outer = self._prepared[key_id]
-        first, second = inner.copy(), outer.copy()
-        first.update(_LENGTHS[len(parts)](*map(len, parts)) + b"".join(parts))
-        second.update(first.digest())
-        return key_id + second.digest()
+        return hmac.compare_digest(stored, _under(prepared, key_id, parts))
 
 
-def _prepare(key: bytes) -> tuple[hashlib._Hash, hashlib._Hash]:
+def _under(prepared: Mapping[bytes, _Prepared], key_id: bytes, parts: tuple[bytes, ...]) -> bytes:
+    inner, outer = prepared[key_id]
+    first, second = inner.copy(), outer.copy()
+    first.update(_LENGTHS[len(parts)](*map(len, parts)) + b"".join(parts))
+    second.update(first.digest())
+    return key_id + second.digest()
+
+
+def _prepare(key: bytes) -> _Prepared:
     if len(key) > _BLOCK:
         raise ValueError("a key longer than a block")
     padded = key.ljust(_BLOCK, b"\0")

@@ -53,11 +53,10 @@ class IdempotencyTable:
 
         Raises IdempotencyKeyReused where the key came with another request, RecordDamaged.
         """
-        asked = self._asked(once)
-        row = connection.execute(_FIND, (asked, stamp(now))).fetchone()
-        if row is None:
+        found = self._found(connection, once, now)
+        if found is None:
             return None
-        request, product, sealed = row
+        asked, request, product, sealed = found
         # Another of the client's keys may not use the product: to that one it is another's request.
         if not self._hashing.matches(request, *_parts(once)) or product not in once.products:
             raise IdempotencyKeyReused
@@ -67,8 +66,8 @@ class IdempotencyTable:
         self, connection: Connection, once: Once, product: str, answer: bytes, now: datetime
     ) -> None:
         """Keeps the answer, in the place of one that is kept no more."""
-        asked = self._asked(once)
-        connection.execute(_FORGET, (asked,))
+        for asked in self._asked(once)[::-1]:  # the one under the key in use comes last
+            connection.execute(_FORGET, (asked,))
         request = self._hashing.digest(*_parts(once))
         sealed = self._sealer.seal(answer, _place(product, asked))
         connection.execute(_ADD, (asked, request, product, stamp(now + KEPT), sealed))
@@ -77,10 +76,9 @@ class IdempotencyTable:
         """Keeps no answer to the request any more: nothing came of it, and it may be sent again. What
         the key stands for otherwise stays.
         """
-        asked = self._asked(once)
-        row = connection.execute(_FIND, (asked, stamp(now))).fetchone()
-        if row is not None and self._hashing.matches(row[0], *_parts(once)):
-            connection.execute(_FORGET, (asked,))
+        found = self._found(connection, once, now)
+        if found is not None and self._hashing.matches(found[1], *_parts(once)):
+            connection.execute(_FORGET, (found[0],))
 
     def purge(self, now: datetime) -> int:
         """Erases what is kept no more; how many. Blocks. Raises VaultUnavailable."""
@@ -89,8 +87,20 @@ class IdempotencyTable:
             "idempotent_purge", lambda c: c.execute(_PURGE, at).rowcount
         ).result()
 
-    def _asked(self, once: Once) -> bytes:
-        return self._hashing.digest(b"key", *_parts(once)[1:3])
+    def _found(
+        self, connection: Connection, once: Once, now: datetime
+    ) -> tuple[bytes, bytes, str, bytes] | None:
+        for asked in self._asked(once):
+            row = connection.execute(_FIND, (asked, stamp(now))).fetchone()
+            if row is not None:
+                return asked, *row
+        return None
+
+    def _asked(self, once: Once) -> list[bytes]:
+        """The hash under the key in use, then those under older ones: an answer is found by the key that
+        it was filed under, for the day that it is kept.
+        """
+        return self._hashing.digests(b"key", *_parts(once)[1:3])
 
 
 def _parts(once: Once) -> tuple[bytes, ...]:

@@ -45,6 +45,8 @@ class Journal:
         """Writes `rows`, in the columns' order up to `subject`."""
         if not rows:
             return
+        if self._head is not None and not self._chain.goes_on(self._head):
+            self._head = None
         head = self._head or self._begin(connection)
         ids = connection.next_entries(len(rows))
         numbered = [

@@ -86,7 +86,7 @@ def move(
         kek = new.load()
         if opens(store.wrapped_keys(), kek):
             return 0
-        keyring = unsealed(store, [old], stamp(now))
+        keyring = unsealed(store, [old], stamp(now)).keyring
         opened.use(journal_of(keyring.audit, lambda: stamp(now), sinks))
         _, before = holder(store.wrapped_keys(), [old])
         moved: list[WrappedKey] = []

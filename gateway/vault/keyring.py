@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from enum import StrEnum
+from typing import Final
 
 from gateway.errors import RecordDamaged
 from gateway.secret import Secret
@@ -34,6 +35,9 @@ class Purpose(StrEnum):
     VIEWER = "viewer"  # seals hashes of viewers' codes, and secrets of their one-time passwords
     COLLECTION = "collection"  # seals whom a sum is collected from, and the guest's link
     AUDIT = "audit"  # hashes audit entries, each with the one before it
+
+
+_NAMED: Final = {Purpose.DATA: "sealer"}  # the others are named as their purpose is
 
 
 class State(StrEnum):
@@ -76,6 +80,21 @@ class Keyring:
     viewer: Sealer
     collection: Sealer
     audit: KeyedHash
+
+    def take_over(self, other: Keyring) -> None:
+        """Has the keys of `other` from now on, in the sealers and hashes that there are."""
+        for one in fields(self):
+            getattr(self, one.name).take_over(getattr(other, one.name))
+
+    def when_missed(self, missed: Callable[[], None]) -> None:
+        """`missed` is called wherever a key is named that is not known."""
+        for one in fields(self):
+            getattr(self, one.name).when_missed(missed)
+
+    def of(self, purpose: Purpose) -> Sealer | KeyedHash:
+        """What is done with the keys of one purpose."""
+        found: Sealer | KeyedHash = getattr(self, _NAMED.get(purpose, purpose.value))
+        return found
 
 
 def new_keys(
@@ -120,14 +139,32 @@ def rewrap(rows: Sequence[WrappedKey], old: Sealer, new: Sealer) -> list[Wrapped
 
 def unlock(rows: Sequence[WrappedKey], kek: Sealer) -> Keyring:
     """Unwraps. Raises RecordDamaged when a key does not open, or a purpose has not one active key."""
+    return keyring_of(rows, {row.id: unwrap(row, kek) for row in rows})
+
+
+def unwrap(row: WrappedKey, kek: Sealer) -> Secret[bytes]:
+    """The key itself. Raises RecordDamaged."""
+    return Secret(kek.open(row.wrapped, _slot(row.id, row.purpose)))
+
+
+def wrap(key_id: int, purpose: Purpose, key: Secret[bytes], kek: Sealer) -> WrappedKey:
+    """A new key's row: it is known, and not used."""
+    sealed = kek.seal(key.reveal(), _slot(key_id, purpose))
+    return WrappedKey(key_id, purpose, State.PENDING, sealed)
+
+
+def keyring_of(rows: Sequence[WrappedKey], opened: Mapping[int, Secret[bytes]]) -> Keyring:
+    """The keyring that `rows` say, with the keys that are `opened`. Raises RecordDamaged when a purpose has
+    not one active key.
+    """
 
     def keys(purpose: Purpose) -> tuple[dict[int, Secret[bytes]], int]:
         mine = [row for row in rows if row.purpose is purpose]
         active = [row.id for row in mine if row.state is State.ACTIVE]
-        opened = {row.id: Secret(kek.open(row.wrapped, _slot(row.id, purpose))) for row in mine}
-        if len(active) != 1 or any(len(key.reveal()) != KEY_LENGTH for key in opened.values()):
+        found = {row.id: opened[row.id] for row in mine}
+        if len(active) != 1 or any(len(key.reveal()) != KEY_LENGTH for key in found.values()):
             raise RecordDamaged
-        return opened, active[0]
+        return found, active[0]
 
     return Keyring(
         sealer=Sealer(*keys(Purpose.DATA)),

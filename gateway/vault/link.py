@@ -101,6 +101,11 @@ def _row(values: tuple[Any, ...]) -> PageLink:
     )  # fmt: skip
 
 
+def place_of(values: tuple[Any, ...]) -> bytes:
+    """Where a link stands, from its columns' values."""
+    return _place(_row(values))
+
+
 def _place(row: PageLink) -> bytes:
     # Its end too: a link that is prolonged by hand does not open.
     named = json.dumps([row.id, row.kind.value, row.client, stamp(row.expires)]).encode("ascii")

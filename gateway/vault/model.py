@@ -145,6 +145,7 @@ class Changes:
     idusers: Sequence[int | None]
     cvcs: Sequence[CvcRow] = ()
     answer: AnswerRecord | None = None
+    version: str | None = None  # the keyring that it was sealed under; None: within its transaction
 
     def forget(self) -> None:
         """Frees the rows of a big message, once they are written. To be called in a thread."""
@@ -160,7 +161,9 @@ class Plan:
 
 
 class Taken(Exception):
-    """Another writer was first: a card, iduser or link is there by now, or gone. Read again."""
+    """Another writer was first: a card, iduser or link is there by now, or gone, or other keys are in
+    use. Read again.
+    """
 
 
 class ExchangeKnown(Exception):
@@ -248,5 +251,7 @@ class Store(Protocol):
         that `decide` gives; answers with those that there were.
         """
 
-    def put_back(self, row: CvcRow) -> Future[None]:
-        """Holds a security code again, unless a later one is held by now or its card is gone."""
+    def put_back(self, sealed: Callable[[], CvcRow]) -> Future[None]:
+        """Holds a security code again, unless a later one is held by now or its card is gone. `sealed` is
+        called when the writer's turn has come.
+        """

@@ -48,11 +48,15 @@ class Planner:
     def plan(self, cards: Sequence[NewCard], entries: Sequence[Entry]) -> Plan:
         """Raises VaultUnavailable, and RecordDamaged when a card's record does not open."""
         hashing = self._keyring.look_up
-        look_ups = [records.look_up(hashing, new.product, new.card, test=new.test) for new in cards]
+        filed = [records.look_ups(hashing, new.product, new.card, test=new.test) for new in cards]
+        look_ups = [current for current, *_ in filed]
         firsts: dict[bytes, NewCard] = {}
-        for look_up, new in zip(look_ups, cards, strict=True):
+        current: dict[bytes, bytes] = {}  # under an older key → under the one that is used
+        for (look_up, *older), new in zip(filed, cards, strict=True):
             firsts.setdefault(look_up, new)
-        known = self._store.known(list(firsts))
+            current.update(dict.fromkeys(older, look_up))
+        found = self._store.known([*firsts, *current])
+        known = {current.get(look_up, look_up): row for look_up, row in found.items()}
         tokens = {look_up: self._token_of(row, firsts[look_up]) for look_up, row in known.items()}
         fresh = [look_up for look_up in firsts if look_up not in known]
         drawn = self._free([firsts[look_up].test for look_up in fresh])

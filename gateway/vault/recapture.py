@@ -118,6 +118,11 @@ def read_row(values: tuple[Any, ...]) -> Recapture:
     )
 
 
+def place_of(values: tuple[Any, ...]) -> bytes:
+    """Where a recapture stands, from its columns' values."""
+    return _place(read_row(values))
+
+
 def _place(row: Recapture) -> bytes:
     named = json.dumps([row.id, row.client, row.system, row.itinerary]).encode("ascii")
     return place("recapture", "", 0, test=False, row=named)

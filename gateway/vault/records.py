@@ -30,12 +30,29 @@ _LINK_STEP: Final = 64
 
 
 def look_up(hashing: KeyedHash, product: str, card: Card, *, test: bool) -> bytes:
-    """The hash by which the same card of the same product is found again. Mode is part of it: a
-    product that goes live shall not hand out its old test tokens.
+    """The hash under which a card of a product is filed."""
+    return hashing.digest(*_look_up_parts(product, card, test=test))
+
+
+def look_ups(hashing: KeyedHash, product: str, card: Card, *, test: bool) -> list[bytes]:
+    """The hashes by which the same card of the same product is found again, the one of `look_up` first:
+    it may be filed under an older key, until all are filed anew.
     """
+    return hashing.digests(*_look_up_parts(product, card, test=test))
+
+
+def is_filed_under(
+    stored: bytes, hashing: KeyedHash, product: str, card: Card, *, test: bool
+) -> bool:
+    """Whether this look-up hash, under whichever key, is the card's."""
+    return hashing.matches(stored, *_look_up_parts(product, card, test=test))
+
+
+def _look_up_parts(product: str, card: Card, *, test: bool) -> tuple[bytes, ...]:
+    """Mode is part of it: a product that goes live shall not hand out its old test tokens."""
     expiry = "" if card.expiry is None else str(card.expiry)
     mode = b"test" if test else b"live"
-    return hashing.digest(product.encode(), mode, card.pan.reveal().encode(), expiry.encode())
+    return product.encode(), mode, card.pan.reveal().encode(), expiry.encode()
 
 
 def booking_hash(hashing: KeyedHash, booking: Booking | None) -> bytes:

@@ -20,6 +20,7 @@ from concurrent.futures import TimeoutError as FutureTimeoutError
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -44,7 +45,7 @@ from gateway.vault.foreign import ForeignTable
 from gateway.vault.idempotency import IdempotencyTable
 from gateway.vault.journal import journal_of
 from gateway.vault.kek.provider import KekProvider
-from gateway.vault.keyring import Keyring
+from gateway.vault.keyring_watch import KeyringWatch, WatchedDatabase
 from gateway.vault.keys import KeyTable
 from gateway.vault.links import LinkTable
 from gateway.vault.model import (
@@ -64,6 +65,8 @@ from gateway.vault.recaptures import RecaptureTable
 from gateway.vault.refusals import RefusalTable
 from gateway.vault.requests import Requests
 from gateway.vault.resolve import Resolver
+from gateway.vault.rewrap import Rewrap
+from gateway.vault.rotation import Rotation
 from gateway.vault.store import SqliteStore
 from gateway.vault.unsealing import unsealed
 from gateway.vault.viewer_codes import ViewerCodeTable
@@ -88,6 +91,9 @@ def utc_now() -> datetime:
 class Vault:
     """One vault. Several processes may have the same one open."""
 
+    watch: KeyringWatch
+    rotation: Rotation
+    rewrap: Rewrap
     keys: KeyTable
     refusals: RefusalTable
     cvcs: CvcTable
@@ -108,19 +114,23 @@ class Vault:
 
     def __init__(
         self,
-        database: Database,
-        store: SqliteStore,
-        keyring: Keyring,
+        opened: Database,
+        watch: KeyringWatch,
         clock: Callable[[], datetime],
         *,
         step: Step = no_step,
         told: Collection[str] = (),
     ) -> None:
+        keyring, self.watch = watch.keyring, watch
+        database = WatchedDatabase(opened, watch)
+        store = SqliteStore(database, step=step)
+        self.rotation = Rotation(database, watch, clock, step)
+        self.rewrap = Rewrap(database, watch, clock, step)
         self.keys = KeyTable(database, step=step)
         self.refusals = RefusalTable(database)
         self.cvcs = CvcTable(database)
         self.audit = AuditTable(database, keyring.audit, clock, step)
-        self._database = database
+        self._database = opened
         self._store = store
         self._keyring = keyring
         self._resolver = Resolver(store, keyring)
@@ -183,10 +193,11 @@ class Vault:
         with ExitStack() as undo:
             undo.callback(opened.close)
             store = SqliteStore(opened, step=step)
-            keyring = unsealed(store, [kek] if next_kek is None else [kek, next_kek], now)
-            opened.use(journal_of(keyring.audit, lambda: stamp(clock()), sinks))
+            keks = [kek] if next_kek is None else [kek, next_kek]
+            watch = KeyringWatch(opened, unsealed(store, keks, now), keks)
+            opened.use(journal_of(watch.keyring.audit, lambda: stamp(clock()), sinks))
             undo.pop_all()
-        return cls(opened, store, keyring, clock, step=step, told=told)
+        return cls(opened, watch, clock, step=step, told=told)
 
     async def keep(
         self,
@@ -239,12 +250,15 @@ class Vault:
         now = self._clock()
         if found.cvc is None or found.cvc_until is None or found.cvc_until <= now:
             return
-        token, at, until = found.token, stamp(now), stamp(found.cvc_until)
-        row = cvcs.seal(
-            self._keyring.cvc, found.cvc, found.product, token.iduser,
-            test=token.test, at=at, until=until,
-        )  # fmt: skip
-        await asyncio.wrap_future(self._store.put_back(row))
+        cvc, token, at, until = found.cvc, found.token, stamp(now), stamp(found.cvc_until)
+
+        def sealed() -> CvcRow:
+            return cvcs.seal(
+                self._keyring.cvc, cvc, found.product, token.iduser,
+                test=token.test, at=at, until=until,
+            )  # fmt: skip
+
+        await asyncio.wrap_future(self._store.put_back(sealed))
 
     async def foreign(self, iduser: int, product: str, processor: str) -> Secret[bytes] | None:
         """What `processor` issued for the card of `product`; None when nothing is kept.
@@ -268,12 +282,17 @@ class Vault:
         Raises TokenUnknown when the product has no such card, TokenNotIssued when it has another
         expiry than was sent, VaultUnavailable, RecordDamaged.
         """
-        look_up = None
+        is_card = None
         if found is not None:
-            test = found.token.test
-            look_up = records.look_up(self._keyring.look_up, product, found.card, test=test)
+            is_card = partial(
+                records.is_filed_under,
+                hashing=self._keyring.look_up,
+                product=product,
+                card=found.card,
+                test=found.token.test,
+            )
         return await self._foreign.keep(
-            iduser, product, processor, value, stamp(self._clock()), look_up=look_up
+            iduser, product, processor, value, stamp(self._clock()), is_card=is_card
         )
 
     async def claim_foreign(
@@ -349,7 +368,9 @@ class Vault:
 
         if size > IN_THREAD or len(cards) > _FEW:
             aside = self._aside if answer is None else self._rewriting
+            version = self.watch.version  # before anything is sealed
             plan = await aside.run(decide)
+            plan = replace(plan, changes=replace(plan.changes, version=version))
             await asyncio.wrap_future(self._store.keep(lambda: plan))
             if len(cards) > _FEW:
                 await self._aside.run(plan.changes.forget)

@@ -10,10 +10,10 @@ from typing import Final, TypeVar
 
 from gateway.audit import Entry
 from gateway.cards.token import IDUSER_MAX
-from gateway.vault import answers, cvcs
+from gateway.vault import answers, cvcs, key_rows
 from gateway.vault import entries as audit
 from gateway.vault.database import Connection, Database, Step, no_step
-from gateway.vault.keyring import Purpose, State, WrappedKey
+from gateway.vault.keyring import Purpose, WrappedKey
 from gateway.vault.model import CardRow, Changes, CvcRow, LinkRow, Plan, Recorded, Taken
 
 T = TypeVar("T")
@@ -100,6 +100,8 @@ class SqliteStore:
 
     def apply(self, connection: Connection, changes: Changes) -> None:
         """Writes `changes`, within a transaction. Raises Taken."""
+        if changes.version not in {None, key_rows.version(connection)}:
+            raise Taken
         connection.executemany(_ADD_CARD, changes.cards)
         connection.count_cards(Counter(c.product for c in changes.cards))
         self._step("keep:cards")
@@ -139,8 +141,8 @@ class SqliteStore:
 
         return self._database.write("take", work)
 
-    def put_back(self, row: CvcRow) -> Future[None]:
-        return self._database.write("put_back", lambda c: cvcs.put_back(c, row))
+    def put_back(self, sealed: Callable[[], CvcRow]) -> Future[None]:
+        return self._database.write("put_back", lambda c: cvcs.put_back(c, sealed()))
 
     def entries(self, after: int, limit: int) -> list[Recorded]:
         """Up to `limit` entries with an id above `after`, in order."""
@@ -152,27 +154,25 @@ class SqliteStore:
         self,
         make: Callable[[Sequence[WrappedKey], Collection[Purpose]], Sequence[WrappedKey]],
         now: str,
-    ) -> list[WrappedKey]:
+    ) -> tuple[list[WrappedKey], str]:
         """The keyring, with the keys that `make` adds to what stands and to the purposes that ever
-        had one: under the database's lock, so that one process does it. Raises what `make` raises;
-        then nothing is added.
+        had one, and its version: under the database's lock, so that one process does it. Raises what
+        `make` raises; then nothing is added.
         """
 
-        def work(connection: Connection) -> list[WrappedKey]:
-            stand = _wrapped_keys(connection)
+        def work(connection: Connection) -> tuple[list[WrappedKey], str]:
+            stand = key_rows.read(connection)
             purposes = connection.execute("SELECT purpose FROM keyring_made").fetchall()
             added = make(stand, {Purpose(purpose) for (purpose,) in purposes})
-            connection.executemany(
-                "INSERT INTO keyring (id, purpose, state, wrapped, created) VALUES (?, ?, ?, ?, ?)",
-                [(k.id, k.purpose.value, k.state.value, k.wrapped, now) for k in added],
-            )
-            return [*stand, *added]
+            for key in added:
+                key_rows.add(connection, key, now, "")
+            return [*stand, *added], key_rows.version(connection)
 
         return self._database.write("keyring", work).result()
 
     def wrapped_keys(self) -> list[WrappedKey]:
         """The keyring as it stands."""
-        return self._database.read(_wrapped_keys)
+        return self._database.read(key_rows.read)
 
     def rewrap(
         self, change: Callable[[Sequence[WrappedKey]], Sequence[WrappedKey]], entry: Entry
@@ -182,7 +182,7 @@ class SqliteStore:
         """
 
         def work(connection: Connection) -> None:
-            rows = change(_wrapped_keys(connection))
+            rows = change(key_rows.read(connection))
             for row in rows:
                 connection.execute(
                     "UPDATE keyring SET wrapped = ? WHERE id = ?", (row.wrapped, row.id)
@@ -199,11 +199,3 @@ class SqliteStore:
             connection.execute(_PROBE, (now,))
 
         return self._database.write("probe", work)
-
-
-def _wrapped_keys(connection: Connection) -> list[WrappedKey]:
-    rows = connection.execute("SELECT id, purpose, state, wrapped FROM keyring ORDER BY id")
-    return [
-        WrappedKey(key_id, Purpose(purpose), State(state), wrapped)
-        for key_id, purpose, state, wrapped in rows
-    ]

@@ -11,7 +11,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from gateway.errors import RecordDamaged, VaultSealed, VaultUnavailable
 from gateway.vault.envelope import Sealer
@@ -23,7 +23,16 @@ from gateway.vault.store import SqliteStore
 _ATTEMPTS: Final = 3
 
 
-def unsealed(store: SqliteStore, keks: Sequence[KekProvider], now: str) -> Keyring:
+class Unsealed(NamedTuple):
+    """A keyring that was opened; `rows`, `version`: what stood then, and its name; `kek`: what opened it."""
+
+    keyring: Keyring
+    rows: Sequence[WrappedKey]
+    version: str
+    kek: Sealer
+
+
+def unsealed(store: SqliteStore, keks: Sequence[KekProvider], now: str) -> Unsealed:
     """The keyring, opened; made, or completed, where it has to be. `keks`: at least one provider; the
     first one makes the key of a new vault. Raises VaultSealed, VaultUnavailable.
     """
@@ -49,7 +58,7 @@ def holder(rows: Sequence[WrappedKey], keks: Sequence[KekProvider]) -> tuple[Kek
     raise problems[0] if problems else _other(keks[0])
 
 
-def _unsealed(store: SqliteStore, keks: Sequence[KekProvider], now: str) -> Keyring:
+def _unsealed(store: SqliteStore, keks: Sequence[KekProvider], now: str) -> Unsealed:
     rows = store.wrapped_keys()
     provider = keks[0]
     fetched: Sealer | None = None
@@ -69,10 +78,10 @@ def _unsealed(store: SqliteStore, keks: Sequence[KekProvider], now: str) -> Keyr
         unlock([*stand, *added], fetched)
         return added
 
-    found = store.keyring(make, now)
+    found, version = store.keyring(make, now)
     if fetched is None:
         raise VaultUnavailable
-    return unlock(found, fetched)
+    return Unsealed(unlock(found, fetched), found, version, fetched)
 
 
 def _other(provider: KekProvider) -> VaultSealed:

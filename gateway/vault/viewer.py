@@ -124,5 +124,10 @@ def unseal(sealer: Sealer, row: ViewerRow) -> SecretCode:
     return SecretCode(Secret(said["hash"]), None if totp is None else Secret(totp))
 
 
+def place_of(id: str, product: str) -> bytes:
+    """Where a viewer's code stands, from the columns' values."""
+    return _place(id, product)
+
+
 def _place(id: str, product: str) -> bytes:
     return place("viewer", product, 0, test=False, row=id.encode())

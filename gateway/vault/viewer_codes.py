@@ -13,6 +13,7 @@
 from __future__ import annotations
 
 import asyncio
+import hmac
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -167,7 +168,7 @@ class ViewerCodeTable:
 
         def do(connection: Connection, now: str) -> T | GatewayError:
             row = find(connection, viewer.id)
-            if row is None or not _is_still(row, attempt):
+            if row is None or not self._is_still(row, attempt):
                 return ViewerLocked()
             if right.step and right.step <= row.totp_step:
                 return CodeWrong(row.viewer.left) if row.viewer.left else ViewerLocked()
@@ -225,6 +226,17 @@ class ViewerCodeTable:
             raise outcome
         return outcome
 
+    def _is_still(self, row: ViewerRow, attempt: Attempt) -> bool:
+        """Whether the code that was tried is the viewer's still, and nobody locked it by hand. Its own
+        try may have been the last one."""
+        if row.sealed is None or row.is_locked:
+            return False
+        if row.sealed == attempt.row.sealed:
+            return True
+        # It may be the same one, sealed anew meanwhile. An argon2 hash has a salt of its own.
+        now = records.unseal(self._sealer, row).hash.reveal()
+        return hmac.compare_digest(now.encode(), attempt.code.hash.reveal().encode())
+
     def _for_second(self, connection: Connection, id: str, by: Viewer) -> Viewer | GatewayError:
         row = find(connection, id)
         if row is None or row.viewer.product != by.product:
@@ -232,9 +244,3 @@ class ViewerCodeTable:
         if not is_second(connection, row.viewer, by.id):
             return SecondPersonRequired()
         return row.viewer
-
-
-def _is_still(row: ViewerRow, attempt: Attempt) -> bool:
-    """Whether the code that was tried is the viewer's still, and nobody locked it by hand. Its own
-    try may have been the last one."""
-    return row.sealed is not None and row.sealed == attempt.row.sealed and not row.is_locked

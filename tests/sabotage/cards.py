@@ -70,8 +70,8 @@ BREAKAGES = (
         "keep a processor's token for the old expiry",
         "P25",
         "gateway/vault/foreign.py",
-        "            if look_up not in {None, mode[1]}:",
-        "            if look_up == b'':",
+        "            if is_card is not None and not is_card(mode[1]):",
+        "            if is_card is not None and not mode[1]:",
         ("tests/vault/test_vault_foreign.py",),
     ),
     Breakage(
@@ -119,8 +119,8 @@ BREAKAGES = (
         "share an Idempotency-Key among clients",
         "P28",
         "gateway/vault/idempotency.py",
-        'digest(b"key", *_parts(once)[1:3])',
-        'digest(b"key", *_parts(once)[2:3])',
+        'digests(b"key", *_parts(once)[1:3])',
+        'digests(b"key", *_parts(once)[2:3])',
         ONCE,
     ),
     Breakage(

@@ -80,7 +80,7 @@ BREAKAGES = (
         "go on with a viewer that was disabled while its code was compared",
         "P35",
         "gateway/vault/viewer_codes.py",
-        "            if row is None or not _is_still(row, attempt):",
+        "            if row is None or not self._is_still(row, attempt):",
         "            if row is None:",
         CHECKING,
     ),

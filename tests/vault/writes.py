@@ -290,6 +290,24 @@ def add_card(world: Collecting, _: str | None = None) -> None:
     add(world.vault, with_=once("add"))
 
 
+# --- keys -----------------------------------------------------------------------------------------
+
+
+def with_new_keys(world: Collecting) -> None:
+    kept(world)
+    world.vault.rotation.add("test")
+
+
+def rotated(world: Collecting) -> None:
+    with_new_keys(world)
+    world.vault.rotation.activate("test")
+
+
+def rewrapped(world: Collecting) -> None:
+    rotated(world)
+    world.vault.rewrap.run("test")
+
+
 WRITES = {
     "keep": Write(nothing, keep_answer, ("cards", "links", "spooled", "came_out")),
     "record": Write(nothing, lambda world, _: world.run(world.vault.record([entry()]))),
@@ -300,6 +318,14 @@ WRITES = {
     "probe": Write(nothing, lambda world, _: world.vault.check()),
     "key": Write(nothing, add_key, ("row",)),
     "refusal": Write(nothing, remember_refusal),
+    "keyring_beat": Write(nothing, lambda world, _: world.vault.watch.beat(NOON)),
+    "key_add": Write(nothing, lambda world, _: world.vault.rotation.add("test"), ("row",)),
+    "key_activate": Write(
+        with_new_keys, lambda world, _: world.vault.rotation.activate("test"), ("row",)
+    ),
+    "rewrap_said": Write(rotated, lambda world, _: world.vault.rewrap.run("test")),
+    "rewrap": Write(rotated, lambda world, _: world.vault.rewrap.run("test"), ("row",)),
+    "key_retire": Write(rewrapped, lambda world, _: world.vault.rotation.retire("test"), ("row",)),
     "foreign_claim": Write(kept, lambda world, alias: test_vault_claims.claim(world.vault, iduser_of(alias))),
     "foreign_release": Write(
         claimed, lambda world, alias: test_vault_claims.release(world.vault, iduser_of(alias))

@@ -1,0 +1,130 @@
+"""P23, P24, P25: new keys for old ones."""
+
+from __future__ import annotations
+
+from tests.sabotage.breakage import Breakage
+
+ROTATION = "tests/vault/test_rotation.py"
+
+BREAKAGES = (
+    Breakage(
+        "use new keys before everybody has them",
+        "P23",
+        "gateway/vault/rotation.py",
+        "            if behind or not waiting:",
+        "            if not waiting:",
+        (ROTATION,),
+    ),
+    Breakage(
+        "say that a key is known which did not open",
+        "P23",
+        "gateway/vault/keyring_watch.py",
+        '        said = self._version if self._whole else ""',
+        "        said = self._version",
+        (ROTATION,),
+    ),
+    Breakage(
+        "write under the keyring that one had at the start",
+        "P23",
+        "gateway/vault/keyring_watch.py",
+        "            self._watch.check(connection)\n",
+        "",
+        (ROTATION,),
+    ),
+    Breakage(
+        "call a record damaged without a look into the keyring",
+        "P23",
+        "gateway/vault/keyring_watch.py",
+        "        self._database.read(self.check)\n",
+        "        self._database.read(key_rows.version)\n",
+        (ROTATION,),
+    ),
+    Breakage(
+        "give two keyrings one name",
+        "P23",
+        "gateway/vault/keyring_watch.py",
+        "    return secrets.token_hex(16)",
+        '    return "0" * 32',
+        (ROTATION,),
+    ),
+    Breakage(
+        "commit what was sealed before the keys changed",
+        "P23",
+        "gateway/vault/store.py",
+        "        if changes.version not in {None, key_rows.version(connection)}:",
+        '        if changes.version == "":',
+        (ROTATION,),
+    ),
+    Breakage(
+        "keep a refused answer under a key that is not used any more",
+        "P23",
+        "gateway/vault/answers.py",
+        "                if sealed_under(record.sealed) != sealer.current:",
+        "                if sealed_under(record.sealed) == 0:",
+        (ROTATION,),
+    ),
+    Breakage(
+        "look for cards under the key in use alone",
+        "P25",
+        "gateway/vault/plan.py",
+        "self._store.known([*firsts, *current])",
+        "self._store.known([*firsts])",
+        (ROTATION,),
+    ),
+    Breakage(
+        "file cards under whatever look-up key",
+        "P25",
+        "gateway/vault/migrations/0016_rotation.sql",
+        "BEFORE INSERT ON card\nWHEN hex(",
+        "BEFORE INSERT ON card\nWHEN 0 AND hex(",
+        (ROTATION,),
+    ),
+    Breakage(
+        "seal a row anew that somebody changed meanwhile",
+        "P24",
+        "gateway/vault/rewrap.py",
+        " WHERE {names} AND sealed = ?",
+        " WHERE {names} AND ? IS NOT NULL",
+        (ROTATION,),
+    ),
+    Breakage(
+        "seal a row anew under a key that was given up meanwhile",
+        "P24",
+        "gateway/vault/rewrap.py",
+        "            if key_rows.version(connection) != version:",
+        '            if version == "-":',
+        (ROTATION,),
+    ),
+    Breakage(
+        "erase a key that records are under",
+        "P24",
+        "gateway/vault/rotation.py",
+        "            going = [row for row in old if not _is_needed(connection, row)]",
+        "            going = [row for row in old if row.purpose not in CHECKED]",
+        (ROTATION,),
+    ),
+    Breakage(
+        "erase the key that old entries are checked with",
+        "P36",
+        "gateway/vault/rotation.py",
+        "    if key.purpose in CHECKED or key.purpose not in USES:\n        return True\n",
+        "    if key.purpose in CHECKED:\n        return False\n",
+        (ROTATION,),
+    ),
+    Breakage(
+        "go on in an audit chain under a key that was given up",
+        "P36",
+        "gateway/vault/journal.py",
+        "        if self._head is not None and not self._chain.goes_on(self._head):",
+        "        if self._head is not None and not self._head.hash:",
+        (ROTATION,),
+    ),
+    Breakage(
+        "add a key under a KEK that was moved away",
+        "P22",
+        "gateway/vault/rotation.py",
+        "            if not opens(rows, self._watch.kek):",
+        "            if not rows:",
+        (ROTATION,),
+    ),
+)
