@@ -115,6 +115,12 @@ class Metrics:
             ["what"],
             registry=registry,
         )
+        self.vault_keys = Gauge(
+            prefix + "vault_key_activated_timestamp_seconds",
+            "Since when the vault's key for a purpose is used.",
+            ["purpose"],
+            registry=registry,
+        )
         self.connections = Gauge(
             prefix + "connections", "Open client connections.", registry=registry
         )

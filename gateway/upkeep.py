@@ -12,7 +12,7 @@ from typing import Final
 from gateway import certificates
 from gateway.access.keys import FRESH, Keys
 from gateway.config import Config
-from gateway.errors import VaultUnavailable
+from gateway.errors import RecordDamaged, VaultUnavailable
 from gateway.garbage import Garbage
 from gateway.log import event
 from gateway.metrics import Metrics
@@ -28,6 +28,7 @@ _MEASURE_SECONDS: Final = 60.0  # certificates are files: they need not be read 
 _COUNT_SECONDS: Final = 10.0  # counting reads each kept answer's row; Prometheus asks no oftener
 _CVC_SECONDS: Final = 15.0  # a security code is not given out after its end anyway
 _ANSWER_SECONDS: Final = 60.0
+_KEYRING_SECONDS: Final = 5.0  # well below the minute after which nobody waits for a process
 
 
 class Upkeep:
@@ -66,6 +67,26 @@ class Upkeep:
                 await asyncio.to_thread(self._keys.refresh)
             except VaultUnavailable as error:
                 event("keys_not_read", level=logging.ERROR, code=error.code)
+
+    async def watch_keyring(self) -> None:
+        """Loads new keys of the vault soon after they were made, and says that they are loaded: nobody
+        uses them before. What is written is compared with the keyring anyhow (P23).
+        """
+        while True:
+            await asyncio.sleep(_KEYRING_SECONDS)
+            try:
+                await asyncio.to_thread(self.say_keyring)
+            except (VaultUnavailable, RecordDamaged) as error:
+                event("keyring_not_read", level=logging.ERROR, code=error.code)
+
+    def say_keyring(self) -> None:
+        """Loads the vault's keyring if it is another one, and writes which one is loaded; if it can not
+        be loaded, that too. Raises `VaultUnavailable`, `RecordDamaged`.
+        """
+        try:
+            self._vault.watch.refresh()
+        finally:
+            self._vault.watch.beat(self._clock())
 
     async def purge_cvcs(self) -> None:
         """Erases security codes whose time has ended."""
@@ -120,7 +141,8 @@ class Upkeep:
         return self._vault.count_by_product()
 
     def measure_ends(self) -> None:
-        """When certificates and keys end. Ids of keys are ours; a key without an end has no line.
+        """When certificates and keys end, and since when the vault's keys are used. Ids of keys are ours;
+        a key without an end has no line.
 
         Raises `VaultUnavailable`.
         """
@@ -131,6 +153,8 @@ class Upkeep:
                     self._metrics.not_after.labels(seen.what).set(seen.not_after.timestamp())
             except (OSError, ValueError):  # half replaced, perhaps: the last measure stays
                 event("certificates_not_read", level=logging.ERROR)
+            for purpose, since in self._vault.rotation.since().items():
+                self._metrics.vault_keys.labels(purpose.value).set(since.timestamp())
         ends = {
             f"key:{row.id}": row.expires
             for row in self._vault.keys.all()

@@ -92,6 +92,7 @@ class Worker:
         process.settle()
         try:
             await asyncio.to_thread(self._vault.check)
+            await asyncio.to_thread(self._upkeep.say_keyring)
             await asyncio.to_thread(self._access.keys.refresh)
             await self._engine.start()
             pages = await self._open_pages()  # before anybody can ask for a link to one
@@ -106,6 +107,7 @@ class Worker:
         watching = self._reload.watch(loaded=self._loaded, failed=self._kept_old)
         self._keep_running("rules", watching)
         self._keep_running("keys", self._upkeep.refresh_keys())
+        self._keep_running("keyring", self._upkeep.watch_keyring())
         self._keep_running("housekeeping", self._upkeep.keep_house())
         self._keep_running("cvcs", self._upkeep.purge_cvcs())
         self._keep_running("answers", self._upkeep.purge_answers())

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from gateway.cli import rotation
 from gateway.cli.output import (
     DEFAULT_CONFIG,
     AsJson,
@@ -24,11 +25,13 @@ from gateway.vault import kek_move
 from gateway.vault.kek import configured
 from gateway.vault.kek.provider import KekProvider
 from gateway.vault.kek_move import KeyState, Status
+from gateway.vault.keyring import State
 from gateway.vault.places import Place, is_there, place_of
 
 app = typer.Typer(no_args_is_help=True, help="The vault's keys.")
 kek_app = typer.Typer(no_args_is_help=True, help="The key-encryption key (KEK).")
 app.add_typer(kek_app, name="kek")
+rotation.register(app)
 
 
 def register(parent: typer.Typer) -> None:
@@ -38,9 +41,10 @@ def register(parent: typer.Typer) -> None:
 
 @app.command("status")
 def show_status(as_json: AsJson = False, config: ConfigFile = DEFAULT_CONFIG) -> None:
-    """Show who gives the KEK, whether it opens the vault, and each key's id; never a key.
+    """Show who gives the KEK, whether it opens the vault, each key's id and age; never a key.
 
-    Exit code 1 when the vault is sealed. A KEK of a server is fetched from there.
+    Exit code 1 when the vault is sealed. A KEK of a server is fetched from there. With --json also the
+    history of every key that there ever was, for an assessor.
 
     Example: card-gateway vault status
     """
@@ -108,7 +112,16 @@ def _print(found: Status, config: Config) -> None:
     if not found.keys:
         say("No keys yet: they are made when the vault is opened for the first time.")
         return
-    table(("PURPOSE", "ACTIVE", "OTHERS", "WRAPPED UNDER KEK"), _rows(found.keys))
+    columns = ("PURPOSE", "ACTIVE", "SINCE", "OTHERS", "WRAPPED UNDER KEK")
+    table(columns, _rows(found.keys))
+    if any(key.state is State.PENDING for key in found.keys):
+        say("Keys wait to be used: card-gateway vault rotate --activate")
+    if any(key.state is State.RETIRING for key in found.keys):
+        say(
+            "Old keys are kept: card-gateway vault rewrap, then: card-gateway vault rotate --retire"
+        )
+    for process in found.behind:
+        say(f"Has not loaded all of them: {process}")
 
 
 def _rows(keys: tuple[KeyState, ...]) -> Iterator[tuple[str, ...]]:
@@ -117,7 +130,9 @@ def _rows(keys: tuple[KeyState, ...]) -> Iterator[tuple[str, ...]]:
         active = [str(key.id) for key in mine if key.state == "active"]
         others = [f"{key.id} {key.state}" for key in mine if key.state != "active"]
         keks = dict.fromkeys(str(key.kek) for key in mine)
-        yield purpose.value, ", ".join(active), ", ".join(others) or "-", ", ".join(keks)
+        since = [str(key.since.date()) for key in mine if key.state == "active" and key.since]
+        said = ", ".join(others) or "-"
+        yield purpose.value, ", ".join(active), ", ".join(since) or "-", said, ", ".join(keks)
 
 
 def _public(found: Status) -> dict[str, object]:
@@ -128,7 +143,24 @@ def _public(found: Status) -> dict[str, object]:
         "again_helps": None if problem is None else problem.again,
         "provider": None if used is None else used.kind,
         "keys": [
-            {"id": key.id, "purpose": key.purpose, "state": key.state, "kek": key.kek}
+            {
+                "id": key.id,
+                "purpose": key.purpose,
+                "state": key.state,
+                "kek": key.kek,
+                "since": None if key.since is None else key.since.isoformat(),
+            }
             for key in found.keys
+        ],
+        "behind": list(found.behind),
+        "history": [
+            {
+                "key": one.key,
+                "purpose": one.purpose,
+                "event": one.event,
+                "at": one.at.isoformat(),
+                "by": one.actor,
+            }
+            for one in found.history
         ],
     }

@@ -6,7 +6,9 @@
    anchor knows of, or what the database itself notes of its newest, and that are not there.
 3. An entry's hash covers all of it, and its writer's entry before. Where that one is missing this one
    can not be checked, and is named.
-4. Entries in no chain are from before there was one, up to the first anchor; any other was written past it.
+4. Once an entry, or an anchor, is under a newer key of the audit's, none after it is under an older one: with
+   a key that was given up nobody makes up entries.
+5. Entries in no chain are from before there was one, up to the first anchor; any other was written past it.
 
 What can not be known from the database alone: whether entries are missing at the very end, behind which
 no process has written again; and anything, to whoever has the audit's key.
@@ -29,6 +31,7 @@ _ROWS: Final = (
 )
 _TOLD: Final = 1000  # rows between two calls of `progress`
 _NOTHING: Final = b""
+_KEY: Final = 4  # bytes of a hash: the id of its key; a newer key has a higher one
 Progress = Callable[[int, int], None]  # how many entries, of how many
 
 
@@ -125,7 +128,7 @@ def _anchors(connection: Connection, chain: Chain, report: Report) -> list[Ancho
     for anchor in found:
         if anchor.id > id + 1:
             report.add(Fault.ANCHOR_MISSING, id + 1, anchor.id - 1)
-        elif not chain.anchor_fits(before, anchor):
+        elif not chain.anchor_fits(before, anchor) or anchor.hash[:_KEY] < before[:_KEY]:
             report.add(Fault.ANCHOR_CHANGED, anchor.id, anchor.id)
         id, before = anchor.id, anchor.hash
         report.purged = max(report.purged, anchor.through or 0)
@@ -150,6 +153,7 @@ class _Walk:
         # Where an entry does not fit its hash, either of them was changed: the next one follows the
         # hash that was written.
         self._should: dict[int, bytes] = {}
+        self._key = _NOTHING  # the newest that an entry is under so far
 
     def row(self, values: tuple[Any, ...], stored: bytes | None) -> None:
         """The next entry. Any: the columns' types, as the schema gives them."""
@@ -177,10 +181,11 @@ class _Walk:
                 self._report.add(Fault.MISSING, before + 1, id - 1)
             self._should.pop(writer, None)
             self._report.add(Fault.UNCHECKED, id, id)
-        elif not self._fits(stored, head, values) or named != stored:
+        elif not self._fits(stored, head, values) or named != stored or stored[:_KEY] < self._key:
             self._should[writer] = next(self._chain.entries(head.hash, [values]))
             self._report.add(Fault.CHANGED, id, id)
         else:
+            self._key = stored[:_KEY]
             self._should.pop(writer, None)
 
     def end(self, newest: int) -> None:

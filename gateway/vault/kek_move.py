@@ -18,12 +18,15 @@ from pathlib import Path
 
 from gateway.audit import COMMAND_LINE, Action, Entry, Outcome
 from gateway.errors import RecordDamaged, VaultSealed
+from gateway.vault import key_rows
 from gateway.vault.database import Database, Step, no_step
 from gateway.vault.entries import stamp
 from gateway.vault.envelope import Sealer, sealed_under
 from gateway.vault.journal import journal_of
 from gateway.vault.kek.provider import KekProvider
+from gateway.vault.key_rows import KeyEvent, KeyHistory
 from gateway.vault.keyring import Purpose, State, WrappedKey, opens, rewrap
+from gateway.vault.keyring_watch import SILENT
 from gateway.vault.places import Place, open_database
 from gateway.vault.store import SqliteStore
 from gateway.vault.unsealing import holder, unsealed
@@ -37,16 +40,20 @@ class KeyState:
     purpose: Purpose
     state: State
     kek: int
+    since: datetime | None  # that it is used, or was last; None: it is not yet
 
 
 @dataclass(frozen=True, slots=True)
 class Status:
     """`keys` are none in a vault that was never opened. `opened_by`: the provider whose KEK opens
-    them; where none does, `problem` says why."""
+    them; where none does, `problem` says why. `behind`: the processes that serve and have not loaded all
+    of them; `history`: what became of every key that there ever was."""
 
     keys: tuple[KeyState, ...]
     opened_by: KekProvider | None
     problem: VaultSealed | None
+    behind: tuple[str, ...] = ()
+    history: tuple[KeyHistory, ...] = ()
 
 
 def status(database: Place, keks: Sequence[KekProvider], now: datetime) -> Status:
@@ -55,11 +62,16 @@ def status(database: Place, keks: Sequence[KekProvider], now: datetime) -> Statu
     """
     with _opened(database, now) as opened:
         rows = SqliteStore(opened).wrapped_keys()
-    keys = tuple(KeyState(r.id, r.purpose, r.state, sealed_under(r.wrapped)) for r in rows)
+        history = tuple(opened.read(key_rows.history))
+        behind = tuple(opened.read(lambda c: key_rows.behind(c, stamp(now - SILENT))))
+    since = {one.key: one.at for one in history if one.event is KeyEvent.ACTIVATED}
+    keys = tuple(
+        KeyState(r.id, r.purpose, r.state, sealed_under(r.wrapped), since.get(r.id)) for r in rows
+    )
     try:
-        return Status(keys, holder(rows, keks)[0] if rows else None, None)
+        return Status(keys, holder(rows, keks)[0] if rows else None, None, behind, history)
     except VaultSealed as problem:
-        return Status(keys, None, problem)
+        return Status(keys, None, problem, behind, history)
 
 
 def move(

@@ -112,7 +112,8 @@ class Rotation:
         def work(connection: Connection) -> Activated:
             rows = key_rows.read(connection)
             waiting = _in_state(rows, State.PENDING)
-            behind = tuple(key_rows.behind(connection, stamp(now - SILENT)))
+            since = stamp(now - SILENT)
+            behind = tuple(key_rows.behind(connection, since)) if waiting else ()
             if behind or not waiting:
                 return Activated((), behind)
             mine = {row.purpose for row in waiting}
@@ -153,6 +154,15 @@ class Rotation:
     def history(self) -> list[KeyHistory]:
         """What became of every key that there ever was, in order."""
         return self._database.read(key_rows.history)
+
+    def since(self) -> dict[Purpose, datetime]:
+        """Purpose → since when the key that is used for it is; of those that are rotated."""
+        used = {row.id for row in self._database.read(key_rows.read) if row.state is State.ACTIVE}
+        return {
+            Purpose(one.purpose): one.at
+            for one in self.history()
+            if one.key in used and one.event is KeyEvent.ACTIVATED and one.purpose in ROTATED
+        }
 
     def behind(self) -> list[str]:
         """Which processes that serve have not the keyring that stands."""

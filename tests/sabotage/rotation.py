@@ -120,6 +120,22 @@ BREAKAGES = (
         (ROTATION,),
     ),
     Breakage(
+        "believe entries under a key of the audit's that was given up",
+        "P36",
+        "gateway/vault/chain_check.py",
+        " or named != stored or stored[:_KEY] < self._key:",
+        " or named != stored:",
+        (ROTATION,),
+    ),
+    Breakage(
+        "believe an anchor under a key of the audit's that was given up",
+        "P36",
+        "gateway/vault/chain_check.py",
+        " or anchor.hash[:_KEY] < before[:_KEY]:",
+        ":",
+        (ROTATION,),
+    ),
+    Breakage(
         "add a key under a KEK that was moved away",
         "P22",
         "gateway/vault/rotation.py",

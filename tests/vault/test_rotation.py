@@ -398,7 +398,7 @@ def test_p23_keys_that_change_in_the_middle_are_the_ones_in_the_end(tmp_path, mo
             found = portion(*more)
             calls.append(1)
             if len(calls) == 1:
-                renew(other)
+                rotate(other)
             return found
 
         monkeypatch.setattr(vault.rewrap, "_portion", slow)
@@ -522,3 +522,23 @@ def test_p36_the_audits_chain_goes_on_under_the_new_key_and_names_what_was_befor
         assert len({writer for writer, _ in found}) == 4
     with opened(tmp_path) as vault:
         assert vault.audit.check().findings == []
+
+
+def test_p36_with_an_old_key_alone_nobody_makes_up_an_entry(tmp_path, monkeypatch):
+    """Whoever has it, and can write the database, goes on in an old chain, or begins one."""
+    with opened(tmp_path) as vault, opened(tmp_path) as attacker:
+        keep(vault, new(), entries=[ASKED])
+        keep(attacker, new(), entries=[ASKED])
+        monkeypatch.setattr(attacker.watch, "check", lambda _: None)
+        rotate(vault)
+        keep(vault, new(), entries=[ASKED])
+        last = vault.entries()[-1].id
+        asyncio.run(attacker.record([ASKED]))  # in its old chain
+        journal = attacker._database._journal
+        journal._head = journal._durable = None
+        asyncio.run(attacker.record([ASKED]))  # in a new one, behind an anchor of its own
+        found = vault.audit.check().findings
+        assert [(one.fault, one.first, one.last) for one in found] == [
+            ("anchor_changed", 4, 4),
+            ("changed", last + 1, last + 2),
+        ]

@@ -28,6 +28,7 @@ from gateway.viewers.checking import Checking, Typed
 from gateway.viewers.codes import Codes
 from tests.children import run
 from tests.vault.makers import opened, rows
+from tests.vault.rotating import renew
 from tests.viewers.people import (
     CODE,
     ENTRY,
@@ -288,6 +289,19 @@ def test_p35_whoever_leaves_while_the_code_is_compared_sees_nothing(site, what):
     with pytest.raises(ViewerLocked):
         site.check(ana, act=lambda c, v: shown.append(v) or v.id)
     assert shown == []
+
+
+def test_a_code_that_is_sealed_anew_while_it_is_compared_is_still_right(site):
+    """`vault rewrap` runs beside."""
+    ana, real = site.person(0), site.codes.matches
+
+    async def meanwhile(hash, code):
+        site.codes.matches = real
+        await asyncio.to_thread(renew, site.vault)
+        return await real(hash, code)
+
+    site.codes.matches = meanwhile
+    assert site.check(ana) == ana
 
 
 def test_p35_without_a_code_nobody_gets_in(site):
