@@ -35,6 +35,7 @@ class KeyedHash:
         name = current.to_bytes(_ID_LENGTH, "big")
         prepared[name]
         self._state = (prepared, name)  # one attribute: other threads see both, or neither, change
+        self._gone: dict[bytes, _Prepared] = {}
         self._missed: Callable[[], None] | None = None
 
     @property
@@ -49,7 +50,11 @@ class KeyedHash:
         self._missed = missed
 
     def take_over(self, other: KeyedHash) -> None:
-        """Has the keys of `other` from now on, and no others."""
+        """Has the keys of `other` from now on. A hash under one that it has not any more still matches,
+        until the next change: the row may have been read just before it was hashed anew.
+        """
+        before, _ = self._state
+        self._gone = {id: key for id, key in before.items() if id not in other._state[0]}
         self._state = other._state
 
     def digest(self, *parts: bytes) -> bytes:
@@ -70,7 +75,8 @@ class KeyedHash:
         key_id = stored[:_ID_LENGTH]
         if key_id not in self._state[0] and self._missed is not None:
             self._missed()
-        prepared, _ = self._state
+        known, _ = self._state
+        prepared = known if key_id in known else self._gone
         if key_id not in prepared:
             return False
         return hmac.compare_digest(stored, _under(prepared, key_id, parts))

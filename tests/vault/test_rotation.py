@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import threading
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -19,6 +20,8 @@ from gateway.vault.kek_move import move
 from gateway.vault.key_rows import KeyEvent
 from gateway.vault.keyring import Purpose, State
 from gateway.vault.keyring_watch import SILENT
+from gateway.vault.model import Wanted
+from gateway.vault.records import card_place
 from gateway.vault.sealed_tables import CHECKED, ROTATED, STAY, USES
 from tests.vault.makers import (
     AUGUST,
@@ -542,3 +545,17 @@ def test_p36_with_an_old_key_alone_nobody_makes_up_an_entry(tmp_path, monkeypatc
             ("anchor_changed", 4, 4),
             ("changed", last + 1, last + 2),
         ]
+
+
+def test_what_was_read_just_before_its_key_went_is_not_damaged(tmp_path):
+    with opened(tmp_path) as vault, opened(tmp_path) as other:
+        token = keep(vault, new())[0].token
+        read = vault._store.found([token.iduser])[token.iduser]
+        where = card_place("seaside", token.iduser, test=True)
+        wanted = Wanted(token, frozenset({"seaside"}))
+        for still in (True, False):
+            renew(other)
+            vault.watch.refresh()
+            assert (vault._resolver.permitted(wanted, read) is not None) == still
+            with nullcontext() if still else pytest.raises(RecordDamaged):
+                vault.watch.keyring.sealer.open(read[0].sealed, where)
