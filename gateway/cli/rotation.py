@@ -34,6 +34,7 @@ from gateway.cli.output import (
 from gateway.config import read_config
 from gateway.vault.configured import open_vault
 from gateway.vault.keyring import Purpose, WrappedKey
+from gateway.vault.places import is_there, place_of
 from gateway.vault.rewrap import Rewrapped
 from gateway.vault.sealed_tables import CHECKED, ROTATED
 from gateway.vault.service import Vault
@@ -158,8 +159,8 @@ def _retire(vault: Vault) -> None:
 @contextmanager
 def _vault(config: Path) -> Iterator[Vault]:
     settings = read_config(config)
-    if not settings.database.exists():
-        complain(f"There is no vault at {settings.database}.", "A new one begins with new keys.")
+    if not is_there(place := place_of(settings)):
+        complain(f"There is no vault at {place}.", "A new one begins with new keys.")
         raise typer.Exit(2)
     vault = open_vault(settings, sinks=settings.audit.files)
     try:
