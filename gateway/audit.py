@@ -19,7 +19,9 @@ class Action(StrEnum):
     ACKNOWLEDGE = "acknowledge"  # a client says that it has its answer
     SHOW = "show"  # all of a card but its number
     CHANGE = "change"  # the expiry
-    FORGET = "forget"  # a card, or what ties it to a booking
+    FORGET = "forget"  # a card, or what ties it to a booking; the subject is the hash of that one
+    PURGE = "purge"  # the same, because its time was over
+    ERASE = "erase"  # the same, with all else that names the guest
     REDELIVER = "redeliver"  # what a client was told is sent once more
     BLOCK = "block"  # a client that tried too many unknown tokens
     CREDENTIALS = "credentials"  # what a product's processor asks of its callers is set
@@ -70,6 +72,7 @@ class Outcome(StrEnum):
 
 
 COMMAND_LINE = "command line"  # the origin of what is done beside a running gateway
+ITSELF = "gateway"  # the origin of what a gateway does because its time has come
 
 
 @dataclass(frozen=True, slots=True)

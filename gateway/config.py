@@ -17,6 +17,7 @@ from gateway import config_checks, strict_yaml
 from gateway.config_audit import AuditSettings
 from gateway.config_pages import PagesSettings, ProductPages
 from gateway.config_recapture import Recaptures
+from gateway.config_retention import RetentionSettings
 from gateway.config_section import PlainSecret, SecretSource, Section
 from gateway.config_values import (
     BindAddress,
@@ -96,6 +97,7 @@ class ProductSettings(Section):
     processor: Name | None = None  # which one charges its cards: rules/processors/
     time_zone: TimeZone | None = None  # the hotel's: when the days of virtual cards begin
     pages: ProductPages | None = None  # without it the product has no pages
+    retention: RetentionSettings = RetentionSettings()
 
 
 class NetworkIsEnough(Section):

@@ -54,6 +54,17 @@ class Metrics:
         self.vault_cards = Gauge(
             prefix + "vault_cards", "Cards in the vault.", ["product"], registry=registry
         )
+        self.cards_overdue = Gauge(
+            prefix + "cards_overdue",
+            "Cards that stand although their time, or that of one of their bookings, is over.",
+            ["product"],
+            registry=registry,
+        )
+        self.cards_purged = Gauge(
+            prefix + "cards_purged_timestamp_seconds",
+            "When this process last erased all that was due, and what the database's log held of it.",
+            registry=registry,
+        )
         self.answers = Gauge(
             prefix + "answers", "Answers that are kept, by state.", ["state"], registry=registry
         )

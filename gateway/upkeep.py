@@ -11,6 +11,7 @@ from typing import Final
 
 from gateway import certificates
 from gateway.access.keys import FRESH, Keys
+from gateway.audit import ITSELF, Action, Entry, Outcome
 from gateway.config import Config
 from gateway.errors import RecordDamaged, VaultUnavailable
 from gateway.garbage import Garbage
@@ -19,6 +20,8 @@ from gateway.metrics import Metrics
 from gateway.refused import Refusals
 from gateway.stages.inbox import Inbox
 from gateway.vault.answer import AnswerState
+from gateway.vault.configured import retention_of
+from gateway.vault.retention import Purged
 from gateway.vault.service import Vault
 
 _HOUSEKEEPING_SECONDS: Final = 2.0
@@ -29,6 +32,7 @@ _COUNT_SECONDS: Final = 10.0  # counting reads each kept answer's row; Prometheu
 _CVC_SECONDS: Final = 15.0  # a security code is not given out after its end anyway
 _ANSWER_SECONDS: Final = 60.0
 _KEYRING_SECONDS: Final = 5.0  # well below the minute after which nobody waits for a process
+_CARD_SECONDS: Final = 600.0  # retention counts in days
 
 
 class Upkeep:
@@ -104,6 +108,41 @@ class Upkeep:
             await self._purge("idempotency_keys", self._vault.idempotency.purge)
             await self._purge("notices", self._vault.notices.purge)
             await self._purge("page_links", self._vault.links.purge)
+
+    async def purge_cards(self) -> None:
+        """Erases cards and bookings whose time is over, stubs too, and what the database's log still holds
+        of whatever was erased: of security codes as well.
+        """
+        while True:
+            await asyncio.sleep(_CARD_SECONDS)
+            await asyncio.to_thread(self.expire)
+
+    def expire(self) -> None:
+        """Does it once, and counts what is overdue still."""
+        table, now, terms = self._vault.retention, self._clock(), retention_of(self._config)
+        entry = Entry(now, "", Action.PURGE, Outcome.DONE, origin=ITSELF)
+        try:
+            gone = table.purge(terms, now, entry)
+            if table.scrub():
+                self._metrics.cards_purged.set(now.timestamp())
+            else:  # somebody reads: the next turn does it
+                event("log_not_scrubbed", level=logging.WARNING)
+        except VaultUnavailable as error:
+            event("not_purged", level=logging.ERROR, what="cards", code=error.code)
+        else:
+            if gone != Purged():
+                event("purged", what="cards", links=gone.links, cards=gone.cards, stubs=gone.stubs)
+        self._count_overdue(now)
+
+    def _count_overdue(self, now: datetime) -> None:
+        try:
+            overdue = self._vault.retention.overdue(retention_of(self._config), now)
+        except VaultUnavailable as error:
+            event("not_counted", level=logging.ERROR, what="cards", code=error.code)
+            return
+        self._metrics.cards_overdue.clear()
+        for product, left in overdue.items():
+            self._metrics.cards_overdue.labels(product).set(left.cards)
 
     async def _purge(self, what: str, purge: Callable[[datetime], int]) -> None:
         try:

@@ -111,6 +111,7 @@ class Worker:
         self._keep_running("housekeeping", self._upkeep.keep_house())
         self._keep_running("cvcs", self._upkeep.purge_cvcs())
         self._keep_running("answers", self._upkeep.purge_answers())
+        self._keep_running("cards", self._upkeep.purge_cards())
         self._keep_running("charges", self.charges.jobs.run())
         self._keep_running("collections", self.collections.jobs.run())
         if self._webhooks is not None:

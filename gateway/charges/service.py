@@ -27,7 +27,6 @@ from gateway.errors import (
     ProcessorGone,
     ProcessorNotConfigured,
     RequestInProgress,
-    TokenUnknown,
 )
 from gateway.exchange import new_id
 from gateway.log import event
@@ -106,7 +105,7 @@ class Charges:
         """Charges a card, or holds the sum. `also` is done in the transaction that begins the charge;
         what it refuses is raised, and nothing is sent.
 
-        Raises TokenUnknown, ProcessorNotConfigured, OperationNotSupported, ReferenceTaken,
+        Raises TokenUnknown, CardErased, ProcessorNotConfigured, OperationNotSupported, ReferenceTaken,
         CardConsumed, CardNotYetActive, CardNoLongerActive, BalanceTooLow, BalanceInOtherCurrency,
         IdempotencyKeyReused, RequestInProgress.
         """
@@ -114,7 +113,8 @@ class Charges:
         intent = self._intent(who, form.operation, iduser=form.token.iduser)
         product = await self._table.product_of(wanted)
         if product is None:
-            return await self._refused(intent, TokenUnknown(), reply)
+            unknown = await self._vault.stubs.why_unknown(wanted)
+            return await self._refused(intent, unknown, reply)
         intent = replace(intent, product=product)
         processor = self._processors.of(product)
         if processor is None:

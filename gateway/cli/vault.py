@@ -1,4 +1,7 @@
-"""`card-gateway vault status`, `vault kek move`: which keys the vault has, and who gives its KEK."""
+"""`card-gateway vault status`, `vault kek move`: which keys the vault has, and who gives its KEK.
+
+The group's other commands have modules of their own.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from gateway.cli import rotation
+from gateway.cli import rotation, vault_purge
 from gateway.cli.output import (
     DEFAULT_CONFIG,
     AsJson,
@@ -28,7 +31,7 @@ from gateway.vault.kek_move import KeyState, Status
 from gateway.vault.keyring import State
 from gateway.vault.places import Place, is_there, place_of
 
-app = typer.Typer(no_args_is_help=True, help="The vault's keys.")
+app = typer.Typer(no_args_is_help=True, help="The vault's keys, and what it keeps.")
 kek_app = typer.Typer(no_args_is_help=True, help="The key-encryption key (KEK).")
 app.add_typer(kek_app, name="kek")
 rotation.register(app)
@@ -36,6 +39,7 @@ rotation.register(app)
 
 def register(parent: typer.Typer) -> None:
     """Adds the group."""
+    vault_purge.register(app)
     parent.add_typer(app, name="vault")
 
 

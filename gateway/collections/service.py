@@ -88,20 +88,24 @@ class Collections:
         clock: Callable[[], datetime],
         woken: Callable[[], None],
     ) -> None:
-        self._table, self._processors = vault.collections, processors
+        self._table, self._stubs, self._processors = vault.collections, vault.stubs, processors
         self._links, self._steps, self._offers = links, steps, offers
         self._clock, self._woken = clock, woken
 
     async def create(self, who: Who, form: Form, once: Once | None, answer: Answering) -> bytes:
         """Begins to collect a sum.
 
-        Raises TokenUnknown, ProcessorNotConfigured, OperationNotSupported, PagesOff, RequestInvalid,
+        Raises TokenUnknown, CardErased, ProcessorNotConfigured, OperationNotSupported, PagesOff, RequestInvalid,
         ReferenceTaken, IdempotencyKeyReused.
         """
         wanted = Wanted(form.token, who.products)
         entry = replace(who.entry, action=Action.COLLECT, iduser=form.token.iduser)
         product = await self._table.product_of(wanted)
-        refusal = TokenUnknown() if product is None else self._refusal(product, form)
+        refusal: GatewayError | None
+        if product is None:
+            refusal = await self._stubs.why_unknown(wanted)
+        else:
+            refusal = self._refusal(product, form)
         entry = replace(entry, product=product or "")
 
         # Whatever refuses it does so here: a request that is repeated was answered before.

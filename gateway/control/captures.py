@@ -28,6 +28,7 @@ from gateway.control.cards import CardCalls
 from gateway.control.document import refusals
 from gateway.control.idempotency import ONCE, InFlight
 from gateway.errors import (
+    CardGone,
     CvcNotHeld,
     IdempotencyKeyReused,
     NoSuchToken,
@@ -57,7 +58,7 @@ ROUTE: Final = "control/capture-links"  # in the audit
 _REPEATED: Final = (RequestInProgress, IdempotencyKeyReused)
 _OF_LINK: Final = (PageLinkUnknown, RecordDamaged)
 _MAKING: Final = (
-    CvcNotHeld, NoSuchToken, PagesOff, ProductNotPermitted, ProductUnknown, RecaptureUnknown,
+    CardGone, CvcNotHeld, NoSuchToken, PagesOff, ProductNotPermitted, ProductUnknown, RecaptureUnknown,
     RecordDamaged, TokensGuessed,
 )  # fmt: skip
 

@@ -27,12 +27,21 @@ from gateway.control.caller import Caller, NoRoute, needs
 from gateway.control.cards_document import ADD, CHANGE, LINE, NAMED
 from gateway.control.cards_form import CardForm, read_booking, read_card, read_expiry
 from gateway.control.cards_guessing import Guessing
-from gateway.control.cards_shown import CardSummary, ListedCards, ShownCard, shown, summary
+from gateway.control.cards_shown import (
+    CardSummary,
+    ErasedCard,
+    ListedCards,
+    ShownCard,
+    erased,
+    shown,
+    summary,
+)
 from gateway.control.document import refusals
 from gateway.control.idempotency import ONCE, InFlight
 from gateway.errors import (
     BookingUnknown,
     CardExists,
+    CardGone,
     CardNotKept,
     IdempotencyKeyReused,
     NoSuchToken,
@@ -105,7 +114,7 @@ class CardCalls:
             responses=refusals(*_OF_TOKEN))  # fmt: skip
         add("/{token}", self.change, methods=["PATCH"], response_model=CardSummary,
             summary="Change its expiry", openapi_extra=CHANGE,
-            responses=refusals(CardExists, TokenBeingIssued, *_OF_TOKEN, *_REPEATED))  # fmt: skip
+            responses=refusals(CardExists, CardGone, TokenBeingIssued, *_OF_TOKEN, *_REPEATED))  # fmt: skip
         add("/{token}", self.forget, methods=["DELETE"], status_code=204,
             summary="Forget it", openapi_extra=ONCE,
             responses=refusals(*_OF_TOKEN, *_REPEATED))  # fmt: skip
@@ -163,10 +172,18 @@ class CardCalls:
         more = page.cards[-1].token.alias if page.more else None
         return ListedCards(cards=[shown(card) for card in page.cards], next=more)
 
-    async def one(self, caller: MayManage, token: str) -> ShownCard:
-        """All that is known of a card but its number."""
-        entry = self._entry(caller, Action.SHOW)
-        return shown(await self._known(caller, token, entry, self._vault.cards.show))
+    async def one(self, caller: MayManage, token: str) -> ShownCard | ErasedCard:
+        """All that is known of a card but its number; what is left of one whose time was over, which
+        `erased_at` tells.
+        """
+
+        async def show(wanted: Wanted, entry: Entry) -> ShownCard | ErasedCard:
+            try:
+                return shown(await self._vault.cards.show(wanted, entry))
+            except CardGone:
+                return erased(wanted.token, await self._vault.stubs.show(wanted, caller.client))
+
+        return await self._known(caller, token, self._entry(caller, Action.SHOW), show)
 
     async def change(self, caller: MayManage, request: Request, token: str) -> Response:
         """Gives the card another expiry: its token stays. 409 where the product has the card with
@@ -206,7 +223,7 @@ class CardCalls:
         return Response(status_code=204)
 
     async def shown_to(self, caller: Caller, alias: str, entry: Entry) -> KeptCard:
-        """A card that another call names by its token. Raises NoSuchToken, TokensGuessed."""
+        """A card that another call names by its token. Raises NoSuchToken, CardGone, TokensGuessed."""
         return await self._known(caller, alias, entry, self._vault.cards.show)
 
     # --- inside -----------------------------------------------------------------------------------

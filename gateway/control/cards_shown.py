@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 
 from pydantic import BaseModel
 
 from gateway.cards.card import Booking
 from gateway.cards.expiry import write
 from gateway.cards.pan import brand_of, mask
+from gateway.cards.token import Token
 from gateway.vault.cards import KeptCard
+from gateway.vault.stub import Stub
 
 
 class ShownVirtual(BaseModel):
@@ -72,6 +74,32 @@ class ShownCard(CardSummary):
     bookings: list[ShownBooking]
 
 
+class ShownCharge(BaseModel):
+    """A charge of the card: our id, its reference, and by what its processor knows it."""
+
+    id: str
+    reference: str
+    processor: str
+    processor_id: str | None
+
+
+class ErasedCard(BaseModel):
+    """What is left of a card whose time was over. `charges`: those that the client made with it.
+    `mask` and `brand` are empty where the card's record was damaged.
+    """
+
+    token: str
+    iduser: int
+    tokenuser: str
+    product: str
+    test: bool
+    mask: str
+    brand: str
+    erased_at: datetime
+    bookings: list[ShownBooking]
+    charges: list[ShownCharge]
+
+
 class ListedCards(BaseModel):
     """The cards of a booking, the first linked first. `next`: for `after`, where there is more."""
 
@@ -92,6 +120,30 @@ def shown(kept: KeptCard) -> ShownCard:
         "bookings": [ShownBooking.of(booking) for booking in kept.bookings],
     }
     return ShownCard.model_validate(_common(kept) | more)
+
+
+def erased(token: Token, stub: Stub) -> ErasedCard:
+    """What is left of the card that had `token`."""
+    return ErasedCard(
+        token=token.alias,
+        iduser=token.iduser,
+        tokenuser=token.tokenuser,
+        product=stub.product,
+        test=stub.test,
+        mask=stub.mask,
+        brand=stub.brand,
+        erased_at=stub.erased,
+        bookings=[ShownBooking.of(booking) for booking in stub.bookings],
+        charges=[
+            ShownCharge(
+                id=one.charge,
+                reference=one.reference,
+                processor=one.processor,
+                processor_id=one.processor_id,
+            )
+            for one in stub.references
+        ],
+    )
 
 
 def _common(kept: KeptCard) -> dict[str, object]:

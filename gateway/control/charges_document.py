@@ -22,6 +22,7 @@ from gateway.errors import (
     BalanceInOtherCurrency,
     BalanceTooLow,
     CardConsumed,
+    CardErased,
     CardNoLongerActive,
     CardNotYetActive,
     ChargeInProgress,
@@ -83,7 +84,7 @@ _PROCESSOR: Final = (ProcessorNotConfigured, OperationNotSupported)
 _STATE: Final = (ChargeInProgress, ChargeNotAllowed)
 
 CREATED: Final[Responses] = refusals(
-    TokenUnknown, TokensGuessed, ReferenceTaken, CardConsumed, CardNotYetActive,
+    TokenUnknown, CardErased, TokensGuessed, ReferenceTaken, CardConsumed, CardNotYetActive,
     CardNoLongerActive, BalanceTooLow, BalanceInOtherCurrency, RecordDamaged,
     *_PROCESSOR, *_REPEATED,
 )  # fmt: skip

@@ -16,6 +16,7 @@ from gateway.control.collections_form import (
 from gateway.control.document import Responses, Schema, body, closed, refusals
 from gateway.control.idempotency import ONCE
 from gateway.errors import (
+    CardErased,
     CollectionOver,
     CollectionUnknown,
     IdempotencyKeyReused,
@@ -56,7 +57,7 @@ _REPEATED: Final = (RequestInProgress, IdempotencyKeyReused)
 BEGIN: Final = ONCE | body(closed(_COLLECTION, "token", "amount", "currency", "initiator"))
 STOP: Final = NOTHING
 BEGUN: Final[Responses] = refusals(
-    TokenUnknown, TokensGuessed, ReferenceTaken, ProcessorNotConfigured, OperationNotSupported,
+    TokenUnknown, CardErased, TokensGuessed, ReferenceTaken, ProcessorNotConfigured, OperationNotSupported,
     PagesOff, RecordDamaged, *_REPEATED,
 )  # fmt: skip
 LISTED: Final[Responses] = refusals(RecordDamaged)

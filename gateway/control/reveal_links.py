@@ -25,6 +25,7 @@ from gateway.control.document import refusals
 from gateway.control.idempotency import PARAMETER, InFlight
 from gateway.control.viewers_form import ViewerFields, is_id
 from gateway.errors import (
+    CardErased,
     GatewayError,
     IdempotencyKeyReused,
     NoSuchToken,
@@ -160,7 +161,7 @@ class RevealCalls:
         add = self.router.add_api_route
         add("", self.create, methods=["POST"], status_code=201, response_model=NewRevealLink,
             summary="Make a link that shows a card", openapi_extra=_BODY, responses=refusals(
-                TokenUnknown, TokensGuessed, ViewerUnknown, ViewerNotReady, *_REPEATED))  # fmt: skip
+                TokenUnknown, CardErased, TokensGuessed, ViewerUnknown, ViewerNotReady, *_REPEATED))  # fmt: skip
         add("/{id}", self.one, methods=["GET"], summary="One link",
             responses=refusals(PageLinkUnknown))  # fmt: skip
         add("/{id}", self.revoke, methods=["DELETE"], status_code=204,
@@ -219,7 +220,9 @@ class RevealCalls:
             now = find(connection, viewer.id)
             if now is None or now.viewer.state is not State.ACTIVE:
                 return ViewerNotReady()
-            return None if self._vault.cards.is_known(wanted) else NoSuchToken()
+            if self._vault.cards.is_known(wanted):
+                return None
+            return NoSuchToken() if self._vault.stubs.named(wanted) is None else CardErased()
 
         booking = form.about.booking
         named = replace(

@@ -20,6 +20,20 @@ class NoSuchToken(TokenUnknown):
     status = 404
 
 
+class CardErased(GatewayError):
+    """Only for who has all of a token that was ours: to others it is `token_unknown`."""
+
+    code, status = "card_erased", 422
+    text = "The card was erased because its time was over: its number is not here any more."
+    action = "Ask the guest for a card. A charge that was made is given back all the same."
+
+
+class CardGone(CardErased):
+    """The same, of a token in the path of a call."""
+
+    status = 410
+
+
 class BookingUnknown(GatewayError):
     code, status = "booking_unknown", 404
     text = "The card has no such booking."

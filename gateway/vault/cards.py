@@ -3,7 +3,8 @@
 1. Whatever writes is one transaction with its audit entry and, where the request counts once, with its
    answer (`requests.py`). A refusal changes nothing but the audit, and is not kept.
 2. Whatever shows a card has its intent in the audit before the card is opened (P36).
-3. A token that is unknown, another product's or of the other mode is the same refusal (P06).
+3. A token that is unknown, another product's or of the other mode is the same refusal (P06). Of a card
+   whose time was over its owner is told so, and sees what is left (`stubs.py`).
 4. One card of one product and expiry has one token (P25): an expiry does not become that of another
    card with the same number.
 """
@@ -25,13 +26,14 @@ from gateway.cards.token import Token
 from gateway.errors import (
     BookingUnknown,
     CardExists,
+    CardGone,
     GatewayError,
     NoSuchToken,
     TokenBeingIssued,
 )
 from gateway.secret import Secret
 from gateway.vault import entries as audit
-from gateway.vault import records
+from gateway.vault import records, stubs
 from gateway.vault.aside import Aside
 from gateway.vault.database import Connection, Database
 from gateway.vault.entries import stamp
@@ -42,6 +44,8 @@ from gateway.vault.plan import Planner
 from gateway.vault.requests import Done, Requests, refused
 from gateway.vault.resolve import Resolver
 from gateway.vault.store import SqliteStore
+from gateway.vault.stub import StubRow
+from gateway.vault.stubs import StubTable
 
 MOST: Final = 1000  # cards of one page
 
@@ -64,6 +68,7 @@ _OUTDATED: Final = "DELETE FROM foreign_token WHERE iduser = ?"
 _ISSUING: Final = "SELECT 1 FROM issuing WHERE iduser = ? AND until > ?"
 _FORGET: Final = "DELETE FROM card WHERE iduser = ?"
 _FORGET_LINK: Final = "DELETE FROM link WHERE iduser = ? AND booking_hash = ?"
+_STANDS: Final = "SELECT 1 FROM card WHERE iduser = ?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,11 +111,12 @@ class CardTable:
         store: SqliteStore,
         keyring: Keyring,
         *,
+        stubs: StubTable,
         requests: Requests,
         aside: Aside,
     ) -> None:
         self._database, self._store, self._keyring = database, store, keyring
-        self._requests, self._aside = requests, aside
+        self._stubs, self._requests, self._aside = stubs, requests, aside
         self._resolver = Resolver(store, keyring)
 
     async def add(
@@ -144,13 +150,13 @@ class CardTable:
     ) -> bytes:
         """Gives the card another expiry, durable; what processors issued for it is forgotten.
 
-        Raises NoSuchToken, CardExists, TokenBeingIssued, IdempotencyKeyReused.
+        Raises NoSuchToken, CardGone, CardExists, TokenBeingIssued, IdempotencyKeyReused.
         """
 
         def do(connection: Connection, now: datetime) -> Done | GatewayError:
             row = self._permitted(wanted)
             if row is None:
-                return NoSuchToken()
+                return self._stubs.refusal(wanted)
             refusal = self._change(connection, row, expiry, now)
             if refusal is not None:
                 return refusal
@@ -162,14 +168,15 @@ class CardTable:
 
     async def forget(self, wanted: Wanted, entry: Entry, once: Once | None) -> None:
         """Erases the card with all its bookings, its held security code and what processors issued
-        for it. Raises NoSuchToken, IdempotencyKeyReused.
+        for it, or what is left of it. Raises NoSuchToken, IdempotencyKeyReused.
         """
 
         def do(connection: Connection, _: datetime) -> Done | GatewayError:
-            row = self._permitted(wanted)
+            row = self._permitted(wanted) or self._stubs.named(wanted)
             if row is None:
                 return NoSuchToken()
             connection.execute(_FORGET, (row.iduser,))
+            stubs.forget(connection, row.iduser)
             self._did(connection, entry, row)
             return Done(row.product, b"")
 
@@ -178,25 +185,29 @@ class CardTable:
     async def forget_booking(
         self, wanted: Wanted, booking: Booking, entry: Entry, once: Once | None
     ) -> None:
-        """Erases what ties the card to one booking; with its last one the card goes.
+        """Erases what ties the card, or what is left of it, to one booking; with its last one it goes.
 
         Raises NoSuchToken, BookingUnknown, IdempotencyKeyReused.
         """
         hashed = records.booking_hash(self._keyring.booking, booking)
 
         def do(connection: Connection, _: datetime) -> Done | GatewayError:
-            row = self._permitted(wanted)
+            row = self._permitted(wanted) or self._stubs.named(wanted)
             if row is None:
                 return NoSuchToken()
-            if connection.execute(_FORGET_LINK, (row.iduser, hashed)).rowcount == 0:
+            linked = connection.execute(_FORGET_LINK, (row.iduser, hashed)).rowcount
+            if not stubs.forget_booking(connection, row.iduser, hashed) and not linked:
                 return BookingUnknown()
-            self._did(connection, entry, row)
+            stands = connection.execute(_STANDS, (row.iduser,)).fetchone()
+            # Whoever restores an old backup repeats it from this: the whole card, or its one link.
+            about = replace(entry, subject="" if linked and stands is None else hashed.hex())
+            self._did(connection, about, row)
             return Done(row.product, b"")
 
         await self._requests.write("card_forget", entry, once, do)
 
     async def show(self, wanted: Wanted, entry: Entry) -> KeptCard:
-        """One card. Raises NoSuchToken."""
+        """One card. Raises NoSuchToken, CardGone."""
         await self._record([replace(entry, outcome=Outcome.INTENT)])
         return await self.opened(wanted, entry)
 
@@ -205,16 +216,18 @@ class CardTable:
         return self._permitted(wanted) is not None
 
     async def opened(self, wanted: Wanted, entry: Entry) -> KeptCard:
-        """One card, the intent of which is in the audit already. Raises NoSuchToken."""
+        """One card, the intent of which is in the audit already. Raises NoSuchToken, CardGone."""
 
-        def work() -> KeptCard | None:
+        def work() -> KeptCard | NoSuchToken | CardGone:
             row = self._permitted(wanted)
-            return None if row is None else self._database.read(lambda c: self._open(c, row))
+            if row is None:
+                return self._stubs.refusal(wanted)
+            return self._database.read(lambda c: self._open(c, row))
 
         shown = await self._aside.run(work)
-        if shown is None:
-            await self._record([refused(entry, NoSuchToken())])
-            raise NoSuchToken
+        if not isinstance(shown, KeptCard):
+            await self._record([refused(entry, shown)])
+            raise shown
         await self._record([replace(entry, outcome=Outcome.DONE, product=shown.product)])
         return shown
 
@@ -275,7 +288,7 @@ class CardTable:
         connection.execute(_OUTDATED, (row.iduser,))
         return None
 
-    def _did(self, connection: Connection, entry: Entry, row: CardRow) -> None:
+    def _did(self, connection: Connection, entry: Entry, row: CardRow | StubRow) -> None:
         done = replace(entry, outcome=Outcome.DONE, product=row.product, iduser=row.iduser)
         audit.append(connection, [done])
 

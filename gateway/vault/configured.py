@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from gateway.config import Config
+from gateway.config_retention import RetentionSettings
 from gateway.vault.kek import configured
 from gateway.vault.places import place_of
+from gateway.vault.retention import Retention, Terms
 from gateway.vault.service import Vault, utc_now
 
 
@@ -27,4 +29,18 @@ def open_vault(
         clock=clock,
         told=told,
         sinks=sinks,
+    )
+
+
+def retention_of(config: Config) -> Retention:
+    """How long it keeps what; what belongs to no product any more as long as by default."""
+    products = {name: _terms(product.retention) for name, product in config.products.items()}
+    return Retention(products, _terms(RetentionSettings()))
+
+
+def _terms(said: RetentionSettings) -> Terms:
+    return Terms(
+        timedelta(days=said.after_departure),
+        timedelta(days=said.without_departure),
+        timedelta(days=said.stub),
     )

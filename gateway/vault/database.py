@@ -97,5 +97,13 @@ class Database(Protocol):
         in VaultUnavailable, or in Taken when a row is there already, or one it needs is gone.
         """
 
+    def scrub(self) -> bool:
+        """Overwrites, or cuts off, what the database's own log still holds of rows that are erased. False:
+        somebody reads an older state, and nothing is lost by trying again later. Blocks, others for a
+        moment only.
+
+        Raises VaultUnavailable.
+        """
+
     def close(self) -> None:
         """Finishes what is queued, then closes every connection."""

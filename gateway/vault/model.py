@@ -227,7 +227,7 @@ class Store(Protocol):
         """The cards with these look-up hashes, those that there are."""
 
     def taken(self, idusers: Sequence[int]) -> set[int]:
-        """Those of `idusers` that are in use."""
+        """Those of `idusers` that are in use, by a card or by what is left of one."""
 
     def links(self, wanted: Sequence[tuple[int, bytes]]) -> dict[tuple[int, bytes], LinkRow]:
         """The links with these (iduser, booking_hash), those that there are."""

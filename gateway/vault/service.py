@@ -65,9 +65,11 @@ from gateway.vault.recaptures import RecaptureTable
 from gateway.vault.refusals import RefusalTable
 from gateway.vault.requests import Requests
 from gateway.vault.resolve import Resolver
+from gateway.vault.retention import RetentionTable
 from gateway.vault.rewrap import Rewrap
 from gateway.vault.rotation import Rotation
 from gateway.vault.store import SqliteStore
+from gateway.vault.stubs import StubTable
 from gateway.vault.unsealing import unsealed
 from gateway.vault.viewer_codes import ViewerCodeTable
 from gateway.vault.viewers import ViewerTable
@@ -111,6 +113,8 @@ class Vault:
     viewer_codes: ViewerCodeTable
     collections: CollectionTable
     audit: AuditTable
+    retention: RetentionTable
+    stubs: StubTable
 
     def __init__(
         self,
@@ -130,6 +134,7 @@ class Vault:
         self.refusals = RefusalTable(database)
         self.cvcs = CvcTable(database)
         self.audit = AuditTable(database, keyring.audit, clock, step)
+        self.retention = RetentionTable(database, keyring, step)
         self._database = opened
         self._store = store
         self._keyring = keyring
@@ -143,7 +148,10 @@ class Vault:
         self.recaptures = RecaptureTable(database, keyring.recapture, self._aside, step)
         self.idempotency = IdempotencyTable(database, keyring.idempotency, keyring.repeated)
         requests = self.requests = Requests(database, self.idempotency, clock, step)
-        self.cards = CardTable(database, store, keyring, requests=requests, aside=self._aside)
+        self.stubs = StubTable(database, keyring, self._aside)
+        self.cards = CardTable(
+            database, store, keyring, stubs=self.stubs, requests=requests, aside=self._aside
+        )
         self.notices = NoticeTable(
             database, keyring.notice,
             told=told, requests=requests, clock=clock, aside=self._aside, step=step,

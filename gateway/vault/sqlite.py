@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from importlib import resources
 from itertools import chain
 from pathlib import Path
@@ -95,6 +95,8 @@ _APPLICATION: Final = 0x43475731  # "CGW1": the file is ours
 _OPENING: Final = 6
 _AGAIN: Final = 0.02  # seconds
 _WAL_LIMIT: Final = 64 * 1024 * 1024
+_SCRUB_SECONDS: Final = 0.2
+_SCRUB_TRIES: Final = 5
 _TAKEN: Final = frozenset(
     {
         sqlite3.SQLITE_CONSTRAINT_UNIQUE,
@@ -149,6 +151,13 @@ class SqliteDatabase:
         future: Future[object] = Future()
         self._writer.submit(Job(name, work, future))
         return cast("Future[T]", future)
+
+    def scrub(self) -> bool:
+        """Writes the write-ahead log back and cuts it off: it has pages as they were before something
+        was erased from them. Free pages need nothing: `secure_delete` overwrites them as they become
+        free. False while somebody reads an older state. Blocks; raises VaultUnavailable.
+        """
+        return _guarded(self._scrub)
 
     def close(self) -> None:
         """Finishes what is queued, then closes every connection."""
@@ -229,6 +238,18 @@ class SqliteDatabase:
         if not keep:
             connection.close()
         return result
+
+    def _scrub(self) -> bool:
+        connection = self._connect()
+        with closing(connection):
+            # It keeps writers out while it waits for readers: rather often than long.
+            _wait_for_others(connection, _SCRUB_SECONDS)
+            for _ in range(_SCRUB_TRIES):
+                (busy, _, _) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+                if not busy:
+                    return True
+                time.sleep(_SCRUB_SECONDS)
+        return False
 
     # --- writing, on the writer's thread ----------------------------------------------------------
 

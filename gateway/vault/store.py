@@ -24,7 +24,10 @@ _LINK: Final = (
     " link.seen"
 )
 _KNOWN: Final = f"SELECT {_CARD} FROM card WHERE look_up IN (%s)"
-_TAKEN: Final = "SELECT iduser FROM card WHERE iduser IN (%s)"
+_TAKEN: Final = (
+    "SELECT iduser FROM card WHERE iduser IN (%s)",
+    "SELECT iduser FROM stub WHERE iduser IN (%s)",  # the stub's token is not to be another card's
+)
 # Not `(iduser, booking_hash) IN (VALUES ...)`: SQLite reads the whole table for that.
 _LINKS: Final = (
     "WITH wanted (iduser, booking_hash) AS (%s)"
@@ -69,7 +72,9 @@ class SqliteStore:
         return self._database.read(work)
 
     def taken(self, idusers: Sequence[int]) -> set[int]:
-        return self._database.read(lambda c: {iduser for (iduser,) in c.among(_TAKEN, idusers)})
+        return self._database.read(
+            lambda c: {iduser for one in _TAKEN for (iduser,) in c.among(one, idusers)}
+        )
 
     def links(self, wanted: Sequence[tuple[int, bytes]]) -> dict[tuple[int, bytes], LinkRow]:
         def work(connection: Connection) -> dict[tuple[int, bytes], LinkRow]:

@@ -13,7 +13,9 @@ import yaml
 
 from gateway import errors
 from gateway.config import LimitSettings
+from gateway.config_retention import RetentionSettings
 from gateway.control.cards_form import _BOOKING, _CARD
+from gateway.control.cards_shown import ErasedCard
 from tests.control.card_calls import site
 
 TEXT = (Path(__file__).parents[2] / "docs/cards.md").read_text(encoding="utf-8")
@@ -27,7 +29,7 @@ def cards(tmp_path):
 
 def test_the_commands_of_the_document_work(cards):
     commands = re.findall(r"```sh\n(.*?)```", TEXT, re.DOTALL)
-    (example,) = re.findall(r"```json\n(.*?)```", TEXT, re.DOTALL)
+    example, _ = re.findall(r"```json\n(.*?)```", TEXT, re.DOTALL)
     environment = os.environ | {
         "CONTROL": "http://{}:{}".format(*cards.control.address),
         "KEY": cards.control.key("cards"),
@@ -54,6 +56,17 @@ def test_the_commands_of_the_document_work(cards):
     assert left is None  # it was the last booking, and the card is gone with it
     assert forgotten["code"] == "token_unknown"
     assert cards.count("card") == 0
+
+
+def test_the_stub_of_the_document_is_one():
+    _, stub = re.findall(r"```json\n(.*?)```", TEXT, re.DOTALL)
+    ErasedCard.model_validate_json(stub)
+    assert json.loads(stub).keys() == ErasedCard.model_fields.keys()
+
+
+def test_the_days_of_the_document_are_the_defaults():
+    (said,) = re.findall(r"retention: (\{.*\})", TEXT)
+    assert yaml.safe_load(said) == RetentionSettings().model_dump()
 
 
 def test_the_tables_name_what_there_is():

@@ -152,8 +152,8 @@ BREAKAGES = (
         "answer a repeated collection by what is gone since it was begun",
         "P24",
         "gateway/collections/service.py",
-        "        refusal = TokenUnknown() if product is None else self._refusal(product, form)\n",
-        "        refusal = TokenUnknown() if product is None else self._refusal(product, form)\n"
+        "            refusal = self._refusal(product, form)\n",
+        "            refusal = self._refusal(product, form)\n"
         "        if refusal is not None:\n            raise refusal\n",
         CALLS,
     ),

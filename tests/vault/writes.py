@@ -27,6 +27,7 @@ from tests.collections.world import Collecting
 from tests.vault import makers, test_vault_claims, test_vault_foreign, test_vault_links
 from tests.vault import test_vault_notices as notices
 from tests.vault import test_vault_recaptures as recaptures
+from tests.vault import test_vault_retention as retention
 from tests.vault.makers import NOON, answer, entry, new
 from tests.vault.test_vault_cards import ASKED, LATER, add, alias_of, once, want
 from tests.vault.test_vault_cvc import END, MARK, held, take
@@ -91,6 +92,15 @@ def hold_code(world: Collecting, alias: str) -> None:
     of = Wanted(parse_alias(alias), frozenset({"seaside"}))
     holding = world.vault.codes.hold(of, Secret(MARK), END, ASKED, lambda _: None)
     world.run(holding)
+
+
+def purge_cards(world: Collecting, _: str) -> None:
+    retention.purge(world.vault)
+
+
+def purged_card(world: Collecting) -> None:
+    kept(world)
+    retention.purge(world.vault)
 
 
 # --- what clients ask for, and what they are told --------------------------------------------------
@@ -379,6 +389,8 @@ WRITES = {
     "idempotent_purge": Write(add_card, lambda world, _: world.vault.idempotency.purge(AT_LAST)),
     "link_purge": Write(make_link, lambda world, _: world.vault.links.purge(AT_LAST)),
     "notice_purge": Write(told, lambda world, _: world.vault.notices.purge(AT_LAST)),
+    "expire": Write(kept, purge_cards, ("link", "stub")),
+    "stub_purge": Write(purged_card, lambda world, _: retention.purge(world.vault, AT_LAST), ("bookings",)),
     "recapture_purge": Write(
         waiting, lambda world, _: world.run(world.vault.recaptures.purge(AT_LAST))
     ),

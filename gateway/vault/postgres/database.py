@@ -116,6 +116,12 @@ class PostgresDatabase:
         self._writer.submit(Job(name, work, future))
         return cast("Future[T]", future)
 
+    def scrub(self) -> bool:
+        """Takes erased rows out of their pages. PostgreSQL overwrites nothing on purpose, neither there nor in
+        its log: what may be left are sealed bytes, until their key is retired. Blocks.
+        """
+        return _guarded(self._scrub)
+
     def close(self) -> None:
         """Finishes what is queued, then closes every connection."""
         self._writer.close()
@@ -124,6 +130,13 @@ class PostgresDatabase:
     def _prepare(self, place: str, now: str, seconds: float) -> None:
         with self._pool.connection() as raw:
             migrate(raw, place, now, _OPENING * seconds)
+
+    def _scrub(self) -> bool:
+        with self._pool.connection() as raw:
+            raw.execute(
+                "VACUUM"
+            )  # of what this role may: a role that may not is told so by a notice
+        return True
 
     # --- reading ----------------------------------------------------------------------------------
 

@@ -1,0 +1,250 @@
+"""How long cards are kept: links whose time is over go, and cards with the last of theirs.
+
+1. A link's time counts from its departure, or from when a message brought it last, as they stand when
+   the purge looks: a departure that changed, or another rule of the product, counts at once.
+2. In one transaction: the link, its card where it was the last (by a trigger; security code, foreign
+   tokens and claims go with the card), the stub of both, an audit entry for each. It is looked at anew
+   there: a link that was prolonged meanwhile stays, and of two that purge at once one does it.
+3. A record that does not open goes like the others: damage keeps nothing.
+4. What was erased is overwritten in the tables as it goes, and in the log by `Database.scrub` after each
+   purge, whether it found anything or not: the one before may have been killed.
+"""
+
+# ruff: noqa: S608  # the statements are put together from the constants here
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from gateway.audit import Entry
+from gateway.cards.card import Booking, Card
+from gateway.errors import RecordDamaged
+from gateway.vault import entries as audit
+from gateway.vault import records
+from gateway.vault.database import Connection, Database, Step, no_step
+from gateway.vault.entries import stamp
+from gateway.vault.keyring import Keyring
+from gateway.vault.model import CardRow, LinkRow
+from gateway.vault.stub import StubBookingRow, StubRow, seal_booking, seal_card
+
+Progress = Callable[[int], None]  # so many links are gone
+
+# So many links go in one transaction: each byte is overwritten, and others are to write meanwhile.
+_PORTION: Final = 200
+# So many are looked for at once: what another product keeps longer is passed over each time.
+_FOUND: Final = 10_000
+
+_PRODUCTS: Final = "SELECT product FROM card_count WHERE cards > 0 ORDER BY product"
+_STUB_PRODUCTS: Final = "SELECT product FROM stub GROUP BY product UNION SELECT product FROM stub_booking GROUP BY product"
+# Two halves, each with its index.
+_DATED: Final = "departure IS NOT NULL AND departure <= ?1"
+_UNDATED: Final = "departure IS NULL AND seen <= ?2"
+_OF_PRODUCT: Final = "FROM link JOIN card USING (iduser) WHERE product = ?3"
+_DUE: Final = (
+    f"SELECT link.id {_OF_PRODUCT} AND {_DATED} UNION ALL SELECT link.id {_OF_PRODUCT} AND {_UNDATED}"
+    " LIMIT ?4"
+)
+_OVERDUE: Final = (
+    "SELECT count(*), count(DISTINCT iduser) FROM ("
+    f"SELECT link.iduser {_OF_PRODUCT} AND {_DATED}"
+    f" UNION ALL SELECT link.iduser {_OF_PRODUCT} AND {_UNDATED}) AS due"
+)
+_CARD: Final = "product, test, look_up, card.iduser, tokenuser_hash, card.sealed, created"
+_LINK: Final = "link.iduser, booking_hash, system, hotel, link.sealed, departure, seen"
+_ROWS: Final = (
+    f"SELECT link.id, {_LINK}, {_CARD} {_OF_PRODUCT} AND (({_DATED}) OR ({_UNDATED}))"
+    " AND link.id IN (SELECT value FROM json_each(?4)) ORDER BY link.id"
+)
+_ERASE: Final = "DELETE FROM link WHERE id = ?"
+_STANDS: Final = "SELECT 1 FROM card WHERE iduser = ?"
+_STUB: Final = (
+    "INSERT INTO stub (iduser, product, test, tokenuser_hash, erased, sealed)"
+    " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (iduser) DO UPDATE SET product = excluded.product,"
+    " test = excluded.test, tokenuser_hash = excluded.tokenuser_hash, erased = excluded.erased,"
+    " sealed = excluded.sealed"
+)
+_STUB_BOOKING: Final = (
+    "INSERT INTO stub_booking (iduser, booking_hash, product, test, erased, sealed)"
+    " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (iduser, booking_hash) DO UPDATE SET"
+    " product = excluded.product, test = excluded.test, erased = excluded.erased,"
+    " sealed = excluded.sealed"
+)
+_END_BOOKINGS: Final = (
+    "DELETE FROM stub_booking WHERE (iduser, booking_hash) IN (SELECT iduser, booking_hash"
+    " FROM stub_booking WHERE product = ? AND erased <= ? LIMIT ?)"
+)
+_END_STUBS: Final = (
+    "DELETE FROM stub WHERE iduser IN"
+    " (SELECT iduser FROM stub WHERE product = ? AND erased <= ? LIMIT ?)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How long something of one product is kept: a link after its departure, a link that has none
+    after it was seen last, a stub after its card or link went.
+    """
+
+    after_departure: timedelta
+    without_departure: timedelta
+    stub: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """The terms of each product; `others`: of what belongs to none that is configured any more."""
+
+    products: Mapping[str, Terms]
+    others: Terms
+
+    def of(self, product: str) -> Terms:
+        """Those of one product."""
+        return self.products.get(product, self.others)
+
+
+@dataclass(frozen=True, slots=True)
+class Purged:
+    """How much went."""
+
+    links: int = 0
+    cards: int = 0
+    stubs: int = 0  # of cards and of links
+
+    def __add__(self, other: Purged) -> Purged:
+        return Purged(self.links + other.links, self.cards + other.cards, self.stubs + other.stubs)
+
+
+@dataclass(frozen=True, slots=True)
+class Overdue:
+    """What of a product should have gone: links, and how many cards they are of."""
+
+    links: int
+    cards: int
+
+
+class RetentionTable:
+    """Every method blocks, and raises VaultUnavailable."""
+
+    def __init__(self, database: Database, keyring: Keyring, step: Step = no_step) -> None:
+        self._database, self._keyring, self._step = database, keyring, step
+
+    def purge(
+        self, retention: Retention, now: datetime, entry: Entry, progress: Progress | None = None
+    ) -> Purged:
+        """Erases, durable, what is due at `now`; how much that was. `entry` says who does it, and is
+        written for each link and card, with product, iduser and, where the card stays, the link's
+        booking in `subject`.
+        """
+        gone = Purged()
+        for product in self._database.read(_products):
+            bounds = _bounds(retention.of(product), now)
+            while due := self._due(product, bounds):
+                for start in range(0, len(due), _PORTION):
+                    portion = json.dumps(due[start : start + _PORTION])
+                    gone += self._expire(product, bounds, portion, now, entry)
+                    if progress is not None:
+                        progress(gone.links)
+        return gone + self._end_stubs(retention, now)
+
+    def overdue(self, retention: Retention, now: datetime) -> dict[str, Overdue]:
+        """By product, what a purge at `now` would erase; products without are there, too."""
+
+        def count(connection: Connection) -> dict[str, Overdue]:
+            return {
+                product: Overdue(*connection.execute(_OVERDUE, (*bounds, product)).fetchone())
+                for product in _products(connection)
+                for bounds in [_bounds(retention.of(product), now)]
+            }
+
+        return self._database.read(count)
+
+    def scrub(self) -> bool:
+        """Whether nothing is left of what was erased: see `Database.scrub`."""
+        return self._database.scrub()
+
+    # --- inside -----------------------------------------------------------------------------------
+
+    def _due(self, product: str, bounds: tuple[str, str]) -> list[int]:
+        values = (*bounds, product, _FOUND)
+        return [id for (id,) in self._database.read(lambda c: c.execute(_DUE, values).fetchall())]
+
+    def _expire(
+        self, product: str, bounds: tuple[str, str], portion: str, now: datetime, entry: Entry
+    ) -> Purged:
+        def work(connection: Connection) -> Purged:
+            rows = connection.execute(_ROWS, (*bounds, product, portion)).fetchall()
+            links, cards, entries = 0, 0, []
+            for id, *columns in rows:
+                link, card = LinkRow(*columns[:7]), CardRow(*columns[7:])
+                whole = self._erase(connection, id, link, card, stamp(now))
+                links, cards = links + 1, cards + whole
+                subject = "" if whole else link.booking_hash.hex()
+                about = replace(entry, product=product, iduser=link.iduser, subject=subject)
+                entries.append(about)
+            audit.append(connection, entries)
+            return Purged(links, cards)
+
+        return self._database.write("expire", work).result()
+
+    def _erase(
+        self, connection: Connection, id: int, link: LinkRow, card: CardRow, now: str
+    ) -> bool:
+        """Whether the card went with the link."""
+        sealer = self._keyring.sealer
+        connection.execute(_ERASE, (id,))
+        self._step("expire:link")
+        left = StubBookingRow(link.iduser, link.booking_hash, card.product, card.test, now, b"")
+        booking = self._booking(link, card)
+        connection.execute(_STUB_BOOKING, seal_booking(sealer, left, booking))
+        if connection.execute(_STANDS, (link.iduser,)).fetchone() is not None:
+            return False
+        stub = StubRow(card.iduser, card.product, card.test, card.tokenuser_hash, now, b"")
+        connection.execute(_STUB, seal_card(sealer, stub, self._card(card)))
+        self._step("expire:stub")
+        return True
+
+    def _end_stubs(self, retention: Retention, now: datetime) -> Purged:
+        gone = 0
+        products = self._database.read(lambda c: c.execute(_STUB_PRODUCTS).fetchall())
+        for (product,) in products:
+            values = (product, stamp(now - retention.of(product).stub), _PORTION)
+            while count := self._end_some(values):
+                gone += count
+        return Purged(stubs=gone)
+
+    def _end_some(self, values: tuple[Any, ...]) -> int:  # Any: the columns' types
+        def work(connection: Connection) -> int:
+            bookings = connection.execute(_END_BOOKINGS, values).rowcount
+            self._step("stub_purge:bookings")
+            return bookings + connection.execute(_END_STUBS, values).rowcount
+
+        return self._database.write("stub_purge", work).result()
+
+    def _card(self, row: CardRow) -> Card | None:
+        where = records.card_place(row.product, row.iduser, test=bool(row.test))
+        try:
+            return Card(*records.read_card(self._keyring.sealer.open(row.sealed, where)))
+        except RecordDamaged:
+            return None
+
+    def _booking(self, link: LinkRow, card: CardRow) -> Booking | None:
+        test = bool(card.test)
+        where = records.link_place(card.product, link.iduser, link.booking_hash, test=test)
+        try:
+            content = records.read_link(self._keyring.sealer.open(link.sealed, where))
+            return records.booking_of(link, content)
+        except RecordDamaged:
+            return None
+
+
+def _products(connection: Connection) -> list[str]:
+    return [product for (product,) in connection.execute(_PRODUCTS)]
+
+
+def _bounds(terms: Terms, now: datetime) -> tuple[str, str]:
+    """The last departure, and the last time, of what is due at `now`."""
+    departed = (now - terms.after_departure).date()
+    return departed.isoformat(), stamp(now - terms.without_departure)

@@ -1,0 +1,94 @@
+"""What is kept, how long: P06, P16, P17, P24, P36."""
+
+from __future__ import annotations
+
+from tests.sabotage.breakage import Breakage
+
+RETENTION = ("tests/vault/test_vault_retention.py",)
+ERASED = ("tests/control/test_control_cards_erased.py",)
+TABLE = "gateway/vault/retention.py"
+
+BREAKAGES = (
+    Breakage(
+        "erase a booking that was prolonged meanwhile",
+        "P24",
+        TABLE,
+        '{_OF_PRODUCT} AND (({_DATED}) OR ({_UNDATED}))"',
+        '{_OF_PRODUCT} AND ?1 <> ?2"',
+        RETENTION,
+    ),
+    Breakage(
+        "keep the card when its last booking goes",
+        "P16",
+        "gateway/vault/migrations/0001_first.sql",
+        "WHEN NOT EXISTS (SELECT 1 FROM link WHERE iduser = OLD.iduser)",
+        "WHEN NOT EXISTS (SELECT 1 FROM link)",
+        RETENTION,
+    ),
+    Breakage(
+        "purge without an entry in the audit",
+        "P36",
+        TABLE,
+        "            audit.append(connection, entries)\n            return Purged(links, cards)",
+        "            audit.append(connection, entries[:0])\n            return Purged(links, cards)",
+        RETENTION,
+    ),
+    Breakage(
+        "leave what was erased in the write-ahead log",
+        "P16",
+        "gateway/vault/sqlite.py",
+        "PRAGMA wal_checkpoint(TRUNCATE)",
+        "PRAGMA wal_checkpoint(PASSIVE)",
+        RETENTION,
+    ),
+    Breakage(
+        "let a damaged card stay for good",
+        "P16",
+        TABLE,
+        "            return Card(*records.read_card(self._keyring.sealer.open(row.sealed, where)))\n"
+        "        except RecordDamaged:",
+        "            return Card(*records.read_card(self._keyring.sealer.open(row.sealed, where)))\n"
+        "        except ZeroDivisionError:",
+        RETENTION,
+    ),
+    Breakage(
+        "keep the number in the stub",
+        "P16",
+        "gateway/vault/stub.py",
+        '{"mask": mask(digits),',
+        '{"mask": digits,',
+        RETENTION,
+    ),
+    Breakage(
+        "show a stub to whoever knows its iduser",
+        "P06",
+        "gateway/vault/stubs.py",
+        "        if values is None or not genuine:",
+        "        if values is None or genuine is None:",
+        (*RETENTION, *ERASED),
+    ),
+    Breakage(
+        "show a stub to another product",
+        "P06",
+        "gateway/vault/stubs.py",
+        "return None if row.product not in wanted.products or other_mode else row",
+        "return None if other_mode else row",
+        (*RETENTION, *ERASED),
+    ),
+    Breakage(
+        "bind a stub to no time",
+        "P17",
+        "gateway/vault/stub.py",
+        "test=bool(row.test), row=row.erased.encode())",
+        'test=bool(row.test), row=b"")',
+        RETENTION,
+    ),
+    Breakage(
+        "give a stub's iduser to another card",
+        "P06",
+        "gateway/vault/store.py",
+        "lambda c: {iduser for one in _TAKEN for (iduser,)",
+        "lambda c: {iduser for one in _TAKEN[:1] for (iduser,)",
+        RETENTION,
+    ),
+)
