@@ -71,7 +71,7 @@ class CredentialTable:
             row = self._database.read(lambda c: c.execute(_READ, (product, processor)).fetchone())
             if row is None:
                 return {}
-            plain = self._sealer.open(row[0], _place(product, processor))
+            plain = self._sealer.open(row[0], place_of(product, processor))
             return {str(name): Secret(str(text)) for name, text in json.loads(plain).items()}
 
         return await self._aside.run(work)
@@ -125,7 +125,7 @@ class CredentialTable:
         self, connection: Connection, made: SetCredentials, values: Mapping[str, Secret[str]]
     ) -> None:
         plain = json.dumps({name: value.reveal() for name, value in values.items()}).encode()
-        where = _place(made.product, made.processor)
+        where = place_of(made.product, made.processor)
         sealed = self._sealer.seal(padded(plain, _STEP), where)
         names = json.dumps(made.names)
         row = (made.product, made.processor, names, sealed, stamp(made.set_at), made.set_by)
@@ -133,9 +133,5 @@ class CredentialTable:
 
 
 def place_of(product: str, processor: str) -> bytes:
-    """Where a processor's credentials stand, from the columns' values."""
-    return _place(product, processor)
-
-
-def _place(product: str, processor: str) -> bytes:
+    """Where they stand."""
     return place("credential", product, 0, test=False, row=processor.encode())

@@ -106,7 +106,7 @@ class ForeignTable:
                 raise TokenUnknown
             if is_card is not None and not is_card(mode[1]):
                 raise TokenNotIssued
-            where = _place(iduser, product, processor, test=bool(mode[0]))
+            where = place_of(iduser, product, processor, test=bool(mode[0]))
             sealed = self._sealer.seal(value.reveal(), where)
             connection.execute(_ADD, (iduser, processor, sealed, now))
             connection.execute(_KEPT, (iduser, processor))
@@ -137,14 +137,10 @@ class ForeignTable:
     def _open(
         self, row: tuple[int, bytes], iduser: int, product: str, processor: str
     ) -> Secret[bytes]:
-        where = _place(iduser, product, processor, test=bool(row[0]))
+        where = place_of(iduser, product, processor, test=bool(row[0]))
         return Secret(self._sealer.open(row[1], where))
 
 
 def place_of(iduser: int, product: str, processor: str, *, test: bool) -> bytes:
-    """Where a processor's token stands, from the columns' values."""
-    return _place(iduser, product, processor, test=test)
-
-
-def _place(iduser: int, product: str, processor: str, *, test: bool) -> bytes:
+    """Where one stands."""
     return place("foreign", product, iduser, test=test, row=processor.encode())

@@ -60,7 +60,7 @@ class IdempotencyTable:
         # Another of the client's keys may not use the product: to that one it is another's request.
         if not self._hashing.matches(request, *_parts(once)) or product not in once.products:
             raise IdempotencyKeyReused
-        return self._sealer.open(sealed, _place(product, asked))
+        return self._sealer.open(sealed, place_of(product, asked))
 
     def remember(
         self, connection: Connection, once: Once, product: str, answer: bytes, now: datetime
@@ -69,7 +69,7 @@ class IdempotencyTable:
         for asked in self._asked(once)[::-1]:  # the one under the key in use comes last
             connection.execute(_FORGET, (asked,))
         request = self._hashing.digest(*_parts(once))
-        sealed = self._sealer.seal(answer, _place(product, asked))
+        sealed = self._sealer.seal(answer, place_of(product, asked))
         connection.execute(_ADD, (asked, request, product, stamp(now + KEPT), sealed))
 
     def forget(self, connection: Connection, once: Once, now: datetime) -> None:
@@ -107,5 +107,6 @@ def _parts(once: Once) -> tuple[bytes, ...]:
     return b"request", once.client.encode(), once.key.reveal().encode(), once.request.reveal()
 
 
-def _place(product: str, asked: bytes) -> bytes:
+def place_of(product: str, asked: bytes) -> bytes:
+    """Where an answer stands; `asked` is the hash of client and key."""
     return place("idempotent", product, 0, test=False, row=asked)

@@ -157,6 +157,10 @@ class WatchedDatabase:
 
         return self._database.write(name, checked)
 
+    def scrub(self) -> bool:
+        """As the database."""
+        return self._database.scrub()
+
     def close(self) -> None:
         """As `Database.close`."""
         self._database.close()

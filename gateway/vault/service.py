@@ -71,6 +71,7 @@ from gateway.vault.rotation import Rotation
 from gateway.vault.store import SqliteStore
 from gateway.vault.stubs import StubTable
 from gateway.vault.unsealing import unsealed
+from gateway.vault.verification import Verification
 from gateway.vault.viewer_codes import ViewerCodeTable
 from gateway.vault.viewers import ViewerTable
 
@@ -115,6 +116,7 @@ class Vault:
     audit: AuditTable
     retention: RetentionTable
     stubs: StubTable
+    verification: Verification
 
     def __init__(
         self,
@@ -135,6 +137,7 @@ class Vault:
         self.cvcs = CvcTable(database)
         self.audit = AuditTable(database, keyring.audit, clock, step)
         self.retention = RetentionTable(database, keyring, step)
+        self.verification = Verification(database, keyring, self.retention)
         self._database = opened
         self._store = store
         self._keyring = keyring

@@ -127,8 +127,8 @@ BREAKAGES = (
         "keep the answer to a repeat in clear",
         "P16",
         "gateway/vault/idempotency.py",
-        "        sealed = self._sealer.seal(answer, _place(product, asked))",
-        "        sealed = answer + self._sealer.seal(bytes(1), _place(product, asked))",
+        "        sealed = self._sealer.seal(answer, place_of(product, asked))",
+        "        sealed = answer + self._sealer.seal(bytes(1), place_of(product, asked))",
         VAULT,
     ),
     Breakage(

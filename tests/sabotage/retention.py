@@ -5,6 +5,8 @@ from __future__ import annotations
 from tests.sabotage.breakage import Breakage
 
 RETENTION = ("tests/vault/test_vault_retention.py",)
+TRACES = ("tests/vault/test_vault_traces.py",)
+VERIFY = ("tests/vault/test_vault_verification.py",)
 ERASED = ("tests/control/test_control_cards_erased.py",)
 TABLE = "gateway/vault/retention.py"
 
@@ -90,5 +92,37 @@ BREAKAGES = (
         "lambda c: {iduser for one in _TAKEN for (iduser,)",
         "lambda c: {iduser for one in _TAKEN[:1] for (iduser,)",
         RETENTION,
+    ),
+    Breakage(
+        "leave the bytes of erased rows in the database",
+        "P16",
+        "gateway/vault/sqlite.py",
+        "PRAGMA secure_delete = ON",
+        "PRAGMA secure_delete = OFF",
+        TRACES,
+    ),
+    Breakage(
+        "take a damaged record for a sound one",
+        "P18",
+        "gateway/vault/verification.py",
+        "        except (RecordDamaged, ValueError, TypeError, KeyError):\n            return False",
+        "        except (RecordDamaged, ValueError, TypeError, KeyError):\n            return bool(row)",
+        VERIFY,
+    ),
+    Breakage(
+        "verify no card's look-up hash",
+        "P17",
+        "gateway/vault/sealed.py",
+        "    if not found or not keyring",
+        "    if found is None or not keyring",
+        VERIFY,
+    ),
+    Breakage(
+        "see no security code that is past its end",
+        "P21",
+        "gateway/vault/verification.py",
+        '    "cvc": ("until", timedelta(0)),\n',
+        "",
+        VERIFY,
     ),
 )

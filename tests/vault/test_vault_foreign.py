@@ -14,7 +14,7 @@ from gateway.cards.expiry import Expiry
 from gateway.errors import RecordDamaged, TokenNotIssued, TokenUnknown, VaultUnavailable
 from gateway.secret import Secret
 from gateway.vault.envelope import Sealer
-from gateway.vault.foreign import _place
+from gateway.vault.foreign import place_of
 from gateway.vault.model import Wanted
 from gateway.vault.service import Vault
 from tests.children import run
@@ -149,7 +149,7 @@ places = st.tuples(st.integers(1, 9), names, names, st.booleans())
 
 @given(places, places)
 def test_p17_no_two_foreign_tokens_share_a_place(one, other) -> None:
-    first, second = (_place(*said[:3], test=said[3]) for said in (one, other))
+    first, second = (place_of(*said[:3], test=said[3]) for said in (one, other))
     assert (first == second) == (one == other)
 
 

@@ -1,0 +1,156 @@
+"""`vault verify`: every table that has something sealed is looked at, and what is wrong is named."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from gateway.vault.sealed import SEALED
+from gateway.vault.verification import Finding, Flaw
+from tests.collections.world import collecting
+from tests.vault import makers, test_vault_foreign, writes
+from tests.vault.makers import LATER, answer, booking, new, pan, rows
+from tests.vault.test_vault_cvc import held
+from tests.vault.test_vault_retention import RULE, purge
+
+NAMES = [one.name for one in SEALED]
+# What is no record: keyed hashes, hashes of random secrets, and keys under the KEK, which every start
+# opens (`unsealing.py`).
+NOT_SEALED = {
+    "keyring.wrapped", "card.look_up", "card.tokenuser_hash", "link.booking_hash", "api_key.hash",
+    "answer.poll", "idempotent.asked", "idempotent.request", "charge.booking",
+    "charge_consumed.booking", "page_link.secret", "collection.booking", "audit.hash",
+    "audit_anchor.hash", "stub.tokenuser_hash", "stub_booking.booking_hash",
+}  # fmt: skip
+LONG = timedelta(days=1000)
+
+
+def fill(world):
+    """At least one row in each table."""
+    makers.keep(world.vault, new(pan(1)))
+    purge(world.vault)
+    token = makers.keep(world.vault, held())[0].token
+    test_vault_foreign.keep_foreign(world.vault, token.iduser)
+    makers.keep(world.vault, answer=lambda _: answer())
+    makers.quarantine(world.vault, answer("refused"))
+    for prepare in (
+        writes.set_credentials, writes.make_link, writes.told, writes.two_people,
+        writes.add_card, writes.collected, writes.waiting, lambda world: world.charge(world.token()),
+    ):  # fmt: skip
+        prepare(world)
+
+
+@pytest.fixture(scope="module")
+def full(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("full")
+    with collecting(directory) as world:
+        fill(world)
+        yield world
+
+
+def check(world, at=None):
+    seen = []
+    report = world.vault.verification.check(
+        RULE, at or world.clock.now, lambda *how: seen.append(how)
+    )
+    assert [done for done, _ in seen] == list(range(1, report.opened + 1))
+    assert seen[-1][1] == report.opened
+    return report
+
+
+def test_every_column_of_the_schema_that_is_sealed_is_looked_at(full):
+    with rows(full.directory) as connection:
+        tables = connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")
+        blobs = {
+            f"{table}.{column[1]}"
+            for (table,) in tables.fetchall()
+            for column in connection.execute(f"PRAGMA table_info({table})")
+            if column[2] == "BLOB"
+        }
+    assert blobs - NOT_SEALED == {f"{name}.sealed" for name in NAMES}
+    assert blobs >= NOT_SEALED
+
+
+def test_where_nothing_is_wrong_nothing_is_found(full):
+    with rows(full.directory) as connection:
+        for name in NAMES:
+            (count,) = connection.execute(f"SELECT count(*) FROM {name}").fetchone()
+            assert count, name
+    report = check(full)
+    assert report.findings == ()
+    assert report.opened >= len(NAMES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_p18_a_damaged_record_of_each_table_is_named(full, name):
+    some = f"{name} WHERE sealed IS NOT NULL"
+    with rows(full.directory) as connection:
+        (stood,) = connection.execute(f"SELECT sealed FROM {some} LIMIT 1").fetchone()
+        changed = bytes([*stood[:-1], stood[-1] ^ 1])
+        put = f"UPDATE {name} SET sealed = ? WHERE sealed = ?"
+        connection.execute(put, (changed, stood))
+        try:
+            (found,) = check(full).findings
+        finally:
+            connection.execute(put, (stood, changed))
+    assert (found.flaw, found.table, found.count) == (Flaw.DAMAGED, name, 1)
+    assert found.first
+
+
+@pytest.mark.parametrize("column", ["look_up", "tokenuser_hash"])
+def test_p17_a_card_that_is_found_by_anothers_hash_is_damage(full, column):
+    with rows(full.directory) as connection:
+        id, stood = connection.execute(f"SELECT id, {column} FROM card LIMIT 1").fetchone()
+        put = f"UPDATE card SET {column} = ? WHERE id = ?"
+        connection.execute(put, (stood[:-1] + bytes([stood[-1] ^ 1]), id))
+        try:
+            (found,) = check(full).findings
+        finally:
+            connection.execute(put, (stood, id))
+    assert (found.flaw, found.table) == (Flaw.DAMAGED, "card")
+
+
+def test_what_is_beside_a_record_may_be_damaged_too(full):
+    with rows(full.directory) as connection:
+        (stood,) = connection.execute("SELECT created FROM recapture").fetchone()
+        connection.execute("UPDATE recapture SET created = 'yesterday'")
+        try:
+            (found,) = check(full).findings
+        finally:
+            connection.execute("UPDATE recapture SET created = ?", (stood,))
+    assert (found.flaw, found.table) == (Flaw.DAMAGED, "recapture")
+
+
+def test_what_is_past_its_time_is_named(full):
+    found = {one.table for one in check(full, LATER + LONG).findings if one.flaw is Flaw.EXPIRED}
+    assert found == {"cvc", "answer", "idempotent", "page_link", "link", "stub", "stub_booking"}
+
+
+def test_what_has_just_come_due_is_left_to_the_gateway(tmp_path):
+    with makers.opened(tmp_path) as vault:
+        makers.keep(vault, new(at=booking()))
+        due = makers.NOON.replace(month=5, day=1, hour=0)
+        for later, count in [(timedelta(minutes=59), 0), (timedelta(hours=1), 1)]:
+            report = vault.verification.check(RULE, due + later, lambda *_: None)
+            assert len(report.findings) == count
+
+
+def test_counts_and_cards_without_a_booking(tmp_path):
+    with makers.opened(tmp_path) as vault, rows(tmp_path) as connection:
+        token = makers.keep(vault, new())[0].token
+        connection.execute("UPDATE card_count SET cards = 2")
+        connection.execute("DROP TRIGGER link_last")
+        connection.execute("DELETE FROM link")
+        report = vault.verification.check(RULE, makers.NOON, lambda *_: None)
+        assert report.findings == (
+            Finding(Flaw.MISCOUNTED, "card_count", 1),
+            Finding(Flaw.UNLINKED, "card", 1, str(token.iduser)),
+        )
+
+
+def test_more_than_one_page_is_read(tmp_path):
+    with makers.opened(tmp_path) as vault:
+        makers.keep(vault, *makers.many(1100))
+        report = vault.verification.check(RULE, makers.NOON, lambda *_: None)
+        assert (report.opened, report.findings) == (2200, ())
