@@ -71,6 +71,16 @@ def read(held: Secret[bytes]) -> Content:
     )
 
 
+def without_guest(held: Secret[bytes]) -> Secret[bytes]:
+    """What is left of it when its guest is erased: what a capture, a refund or a look needs. A processor
+    that wants more of the guest for them (`extra`) is not asked any more.
+    """
+    one = read(held)
+    return write(
+        Content(one.tokenuser, named_network_id=one.named_network_id, network_id=one.network_id)
+    )
+
+
 def order_of(
     row: Charge, content: Content, operation: Operation, return_url: str | None = None
 ) -> Order:

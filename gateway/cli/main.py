@@ -31,7 +31,7 @@ Exit codes: 0 fine, 1 found something, 2 wrong use.
 
 # In the order of the help.
 _COMMANDS: Final = (
-    "run", "demo", "check", "refused", "exchanges", "recaptures", "rules", "processors", "keys", "vault",
+    "run", "demo", "check", "refused", "exchanges", "recaptures", "rules", "processors", "keys", "cards", "vault",
     "audit", "pages", "scan", "certs", "sandbox",
 )  # fmt: skip
 

@@ -46,6 +46,11 @@ def write(content: Content) -> Secret[bytes]:
     return Secret(json.dumps(said).encode("ascii"))
 
 
+def without_guest(held: Secret[bytes]) -> Secret[bytes]:
+    """What is left of it when its guest is erased."""
+    return write(Content(read(held).tokenuser))
+
+
 def read(held: Secret[bytes]) -> Content:
     """Reads back what `write` wrote."""
     said: dict[str, Any] = json.loads(held.reveal())  # Any: JSON

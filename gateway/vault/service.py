@@ -41,6 +41,7 @@ from gateway.vault.credentials import CredentialTable
 from gateway.vault.cvcs import CvcTable
 from gateway.vault.database import Database, Step, no_step
 from gateway.vault.entries import stamp
+from gateway.vault.erasure import Erasure
 from gateway.vault.foreign import ForeignTable
 from gateway.vault.idempotency import IdempotencyTable
 from gateway.vault.journal import journal_of
@@ -117,6 +118,7 @@ class Vault:
     retention: RetentionTable
     stubs: StubTable
     verification: Verification
+    erasure: Erasure
 
     def __init__(
         self,
@@ -138,6 +140,7 @@ class Vault:
         self.audit = AuditTable(database, keyring.audit, clock, step)
         self.retention = RetentionTable(database, keyring, step)
         self.verification = Verification(database, keyring, self.retention)
+        self.erasure = Erasure(database, keyring, step)
         self._database = opened
         self._store = store
         self._keyring = keyring

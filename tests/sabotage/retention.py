@@ -7,6 +7,7 @@ from tests.sabotage.breakage import Breakage
 RETENTION = ("tests/vault/test_vault_retention.py",)
 TRACES = ("tests/vault/test_vault_traces.py",)
 VERIFY = ("tests/vault/test_vault_verification.py",)
+ERASURE = ("tests/vault/test_vault_erasure.py",)
 ERASED = ("tests/control/test_control_cards_erased.py",)
 TABLE = "gateway/vault/retention.py"
 
@@ -124,5 +125,37 @@ BREAKAGES = (
         '    "cvc": ("until", timedelta(0)),\n',
         "",
         VERIFY,
+    ),
+    Breakage(
+        "leave the guest in a charge that is erased",
+        "P16",
+        "gateway/charges/content.py",
+        "        Content(one.tokenuser, named",
+        "        Content(one.tokenuser, booking=one.booking, named",
+        ERASURE,
+    ),
+    Breakage(
+        "erase a card for whoever knows its iduser",
+        "P06",
+        "gateway/vault/erasure.py",
+        "            if not own:\n",
+        "            if own is None:\n",
+        ERASURE,
+    ),
+    Breakage(
+        "erase what a charge on its way needs",
+        "P24",
+        "gateway/vault/erasure.py",
+        'WHERE number = ? AND {_ENDED[table]}"',
+        'WHERE number = ?"',
+        ERASURE,
+    ),
+    Breakage(
+        "erase a guest without an entry in the audit",
+        "P36",
+        "gateway/vault/erasure.py",
+        "entries or [replace(entry, subject=hashed.hex())]",
+        "entries",
+        ERASURE,
     ),
 )

@@ -25,6 +25,7 @@ from tests.charges.test_page import CHALLENGED
 from tests.charges.world import PRODUCTS
 from tests.collections.world import Collecting
 from tests.vault import makers, test_vault_claims, test_vault_foreign, test_vault_links
+from tests.vault import test_vault_erasure as erasure
 from tests.vault import test_vault_notices as notices
 from tests.vault import test_vault_recaptures as recaptures
 from tests.vault import test_vault_retention as retention
@@ -92,6 +93,10 @@ def hold_code(world: Collecting, alias: str) -> None:
     of = Wanted(parse_alias(alias), frozenset({"seaside"}))
     holding = world.vault.codes.hold(of, Secret(MARK), END, ASKED, lambda _: None)
     world.run(holding)
+
+
+def kept_for_a_guest(world: Collecting) -> None:
+    erasure.everything(world, erasure.HIS, 1)
 
 
 def purge_cards(world: Collecting, _: str) -> None:
@@ -390,6 +395,7 @@ WRITES = {
     "link_purge": Write(make_link, lambda world, _: world.vault.links.purge(AT_LAST)),
     "notice_purge": Write(told, lambda world, _: world.vault.notices.purge(AT_LAST)),
     "expire": Write(kept, purge_cards, ("link", "stub")),
+    "erase": Write(kept_for_a_guest, lambda world, _: erasure.erase(world), ("cards", "register")),
     "stub_purge": Write(purged_card, lambda world, _: retention.purge(world.vault, AT_LAST), ("bookings",)),
     "recapture_purge": Write(
         waiting, lambda world, _: world.run(world.vault.recaptures.purge(AT_LAST))

@@ -1,0 +1,339 @@
+"""The erasure of a guest, on request: of a booking, or of a card, all that names the guest goes.
+
+1. What goes: links, cards with the last of theirs, what is left of either; of charges and collections the
+   sealed fields but for what a refund needs; links to pages, what clients were told, cards that were to be
+   replaced, kept answers that were handed over.
+2. What stays: the audit, sums, references. What is still on its way stays for now and is counted: a
+   charge that is asked, a collection that goes on, an answer that nobody has yet.
+3. One transaction, with an audit entry for each card and link, and one where there was none of either.
+"""
+
+# ruff: noqa: S608  # the statements are put together from the constants here
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, Final
+
+from gateway.audit import Entry
+from gateway.cards.card import Booking
+from gateway.cards.token import Token
+from gateway.errors import RecordDamaged
+from gateway.secret import Secret
+from gateway.vault import answer, charge, collection, link, notice, records, stubs
+from gateway.vault import entries as audit
+from gateway.vault.answers import STORED
+from gateway.vault.database import Connection, Database, Step, no_step
+from gateway.vault.keyring import Keyring
+from gateway.vault.model import AnswerRecord
+
+Reduce = Callable[[Secret[bytes]], Secret[bytes]]
+
+_PAGE: Final = 200
+_HANDED_OVER: Final = frozenset({"delivered", "acknowledged", "replayed"})
+_TOLD: Final = frozenset({"delivered", "given_up"})
+_ANY: Final = "IN (SELECT value FROM json_each(?))"
+
+_LINKED: Final = "SELECT iduser FROM link WHERE booking_hash = ? ORDER BY iduser"
+_SHARED: Final = "SELECT 1 FROM link WHERE iduser = ? AND booking_hash <> ?"
+_STUBBED: Final = "SELECT iduser FROM stub_booking WHERE booking_hash = ? ORDER BY iduser"
+_STUB_SHARED: Final = (
+    "SELECT 1 FROM stub_booking WHERE iduser = ?1 AND booking_hash <> ?2"
+    " UNION ALL SELECT 1 FROM card WHERE iduser = ?1"
+)
+_OWN: Final = (
+    "SELECT product, test, tokenuser_hash FROM card WHERE iduser = ?1"
+    " UNION ALL SELECT product, test, tokenuser_hash FROM stub WHERE iduser = ?1"
+)
+_REGISTER: Final = f"(booking = ? AND ? <> '') OR iduser {_ANY}"
+# What is not on its way: whatever else is needed of the guest was sent.
+_ENDED: Final = {
+    "charge": "operation IS NULL AND state <> 'challenged'",
+    "collection": "state IN ('succeeded', 'failed', 'stopped', 'expired')",
+}
+_RECAPTURES: Final = (
+    "SELECT number, state FROM recapture WHERE system = ? AND itinerary = ? ORDER BY number"
+)
+_ANSWER_PAGE: Final = (
+    f"SELECT id, {STORED}, sealed, state FROM answer JOIN answer_body USING (id)"
+    " WHERE id > ? ORDER BY id LIMIT 4"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Guest:
+    """Whose data: those of a booking, or of a card."""
+
+    booking: Booking | None = None
+    token: Token | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Traces:
+    """What there is of a guest, each by its key. `left`: table → how many are still on their way."""
+
+    links: tuple[
+        int, ...
+    ] = ()  # idusers of cards that another booking holds, too: the link alone goes
+    cards: tuple[int, ...] = ()
+    stubs: tuple[int, ...] = ()
+    charges: tuple[int, ...] = ()
+    collections: tuple[int, ...] = ()
+    page_links: tuple[int, ...] = ()
+    notices: tuple[int, ...] = ()
+    recaptures: tuple[int, ...] = ()
+    answers: tuple[int, ...] = ()
+    left: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Of what there is how much, without what is left."""
+        return {
+            one.name: len(getattr(self, one.name)) for one in fields(self) if one.name != "left"
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Reduced:
+    """How the sealed content of a charge, and of a collection, is without its guest."""
+
+    charge: Reduce
+    collection: Reduce
+
+
+class Erasure:
+    """Every method blocks, and raises VaultUnavailable."""
+
+    def __init__(self, database: Database, keyring: Keyring, step: Step = no_step) -> None:
+        self._database, self._keyring, self._step = database, keyring, step
+
+    def find(self, guest: Guest) -> Traces:
+        """What there is. Writes nothing. A record that does not open is passed over: `vault verify`."""
+        hashed = self._hash(guest)
+        links, cards, stubbed = self._database.read(lambda c: self._cards(c, guest, hashed))
+        left: dict[str, int] = {}
+        charges = self._register("charge", hashed, (*cards, *stubbed), left)
+        collections = self._register("collection", hashed, (*cards, *stubbed), left)
+        names = _Names(guest)
+        found = Traces(
+            links, cards, stubbed, charges, collections,
+            tuple(number for number, held in self._page_links() if names.stand_in(held)),
+            self._notices(names, left),
+            self._recaptures(guest, left),
+            self._answers(names, left),
+        )  # fmt: skip
+        return replace(found, left=tuple(left.items()))
+
+    def erase(self, guest: Guest, found: Traces, reduced: Reduced, entry: Entry) -> None:
+        """Erases, durable, what `find` found. What was begun meanwhile is not among it: look again.
+
+        Raises RecordDamaged where a charge or collection does not open any more.
+        """
+        hashed = self._hash(guest)
+
+        def work(connection: Connection) -> None:
+            entries = []
+            for iduser in found.links:
+                connection.execute(
+                    "DELETE FROM link WHERE iduser = ? AND booking_hash = ?", (iduser, hashed)
+                )
+                stubs.forget_booking(connection, iduser, hashed)
+                entries.append(replace(entry, iduser=iduser, subject=hashed.hex()))
+            for iduser in dict.fromkeys((*found.cards, *found.stubs)):
+                connection.execute("DELETE FROM card WHERE iduser = ?", (iduser,))
+                stubs.forget(connection, iduser)
+                entries.append(replace(entry, iduser=iduser))
+            self._step("erase:cards")
+            self._reduce(connection, found, reduced)
+            self._step("erase:register")
+            for table, key, keys in (
+                ("page_link", "number", found.page_links), ("notice", "number", found.notices),
+                ("recapture", "number", found.recaptures), ("answer", "id", found.answers),
+            ):  # fmt: skip
+                connection.execute(f"DELETE FROM {table} WHERE {key} {_ANY}", (json.dumps(keys),))
+            audit.append(connection, entries or [replace(entry, subject=hashed.hex())])
+
+        self._database.write("erase", work).result()
+
+    # --- finding ----------------------------------------------------------------------------------
+
+    def _hash(self, guest: Guest) -> bytes:
+        if guest.booking is None:
+            return b""
+        return records.booking_hash(self._keyring.booking, guest.booking)
+
+    def _cards(
+        self, connection: Connection, guest: Guest, hashed: bytes
+    ) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
+        """Cards of which a link goes, cards that go, stubs that go."""
+        if guest.token is not None:
+            own = self._is_own(connection, guest.token)
+            iduser = guest.token.iduser
+            stands = connection.execute("SELECT 1 FROM card WHERE iduser = ?", (iduser,)).fetchone()
+            if not own:
+                return (), (), ()
+            return ((), (iduser,), ()) if stands else ((), (), (iduser,))
+        linked = [iduser for (iduser,) in connection.execute(_LINKED, (hashed,)).fetchall()]
+        stubbed = [iduser for (iduser,) in connection.execute(_STUBBED, (hashed,)).fetchall()]
+        shared = {one for one in linked if connection.execute(_SHARED, (one, hashed)).fetchone()}
+        held = {
+            one for one in stubbed if connection.execute(_STUB_SHARED, (one, hashed)).fetchone()
+        }
+        links = dict.fromkeys([*(one for one in linked if one in shared), *held])
+        whole = tuple(one for one in linked if one not in shared)
+        gone = tuple(one for one in stubbed if one not in held)
+        return tuple(one for one in links if one not in whole), whole, gone
+
+    def _is_own(self, connection: Connection, token: Token) -> bool:
+        parts = records.tokenuser_parts(token.iduser, token.tokenuser)
+        rows = connection.execute(_OWN, (token.iduser,)).fetchall()
+        return any(
+            bool(test) == token.test and self._keyring.tokenuser.matches(hashed, *parts)
+            for _, test, hashed in rows
+        )
+
+    def _register(
+        self, table: str, hashed: bytes, idusers: Sequence[int], left: dict[str, int]
+    ) -> tuple[int, ...]:
+        statement = f"SELECT number, {_ENDED[table]} FROM {table} WHERE {_REGISTER} ORDER BY number"
+        values = (hashed, hashed.hex(), json.dumps(idusers))
+        rows = self._database.read(lambda c: c.execute(statement, values).fetchall())
+        return _over_ones(table, rows, left)
+
+    def _page_links(self) -> Iterator[tuple[int, bytes]]:
+        sealer = self._keyring.page_link
+        for number, *values in self._pages("page_link", link.COLUMNS):
+            try:
+                yield number, link.unseal(sealer, tuple(values)).held.reveal()
+            except RecordDamaged:
+                continue
+
+    def _notices(self, names: _Names, left: dict[str, int]) -> tuple[int, ...]:
+        found = []
+        for number, *values in self._pages("notice", notice.COLUMNS):
+            row = notice.read_row(tuple(values[:-1]))
+            try:
+                body = notice.unseal(self._keyring.notice, row, values[-1]).body.reveal()
+            except RecordDamaged:
+                continue
+            if names.stand_in(body):
+                found.append((number, row.state.value in _TOLD))
+        return _over_ones("notice", found, left)
+
+    def _recaptures(self, guest: Guest, left: dict[str, int]) -> tuple[int, ...]:
+        if guest.booking is None:
+            return ()
+        values = (guest.booking.system, guest.booking.booking_id)
+        rows = self._database.read(lambda c: c.execute(_RECAPTURES, values).fetchall())
+        said = [(number, state in {"completed", "superseded"}) for number, state in rows]
+        return _over_ones("recapture", said, left)
+
+    def _answers(self, names: _Names, left: dict[str, int]) -> tuple[int, ...]:
+        found, last = [], 0
+        while rows := self._answer_page(last):
+            for id, *values, state in rows:
+                record, last = AnswerRecord(*values), id
+                keys = self._keyring
+                sealer = keys.quarantine if record.quarantined else keys.spool
+                try:
+                    body = answer.unseal(sealer, record).body
+                except RecordDamaged:
+                    continue
+                if names.occur_in(body):
+                    found.append((id, state in _HANDED_OVER))
+        return _over_ones("answer", found, left)
+
+    def _answer_page(self, last: int) -> list[Any]:  # Any: the columns' types
+        return self._database.read(lambda c: c.execute(_ANSWER_PAGE, (last,)).fetchall())
+
+    def _pages(self, table: str, columns: str) -> Iterator[Any]:  # Any: as above
+        statement = (
+            f"SELECT number, {columns}, sealed FROM {table} WHERE number > ?"
+            f" ORDER BY number LIMIT {_PAGE}"
+        )
+        last = 0
+        while rows := self._read(statement, last):
+            yield from rows
+            last = rows[-1][0]
+
+    def _read(self, statement: str, last: int) -> list[Any]:  # Any: as above
+        return self._database.read(lambda c: c.execute(statement, (last,)).fetchall())
+
+    # --- what a refund needs ----------------------------------------------------------------------
+
+    def _reduce(self, connection: Connection, found: Traces, reduced: Reduced) -> None:
+        """What is on its way again since it was found stays as it is."""
+        for number in found.charges:
+            row = _ended(connection, "charge", charge.COLUMNS, number)
+            if row is not None:
+                one = charge.unseal(self._keyring.charge, row)
+                less = replace(one, held=reduced.charge(one.held))
+                _put(connection, "charge", charge.seal(self._keyring.charge, less)[-1], number)
+        for number in found.collections:
+            row = _ended(connection, "collection", collection.COLUMNS, number)
+            if row is not None:
+                whole = collection.unseal(self._keyring.collection, row)
+                without = replace(whole, held=reduced.collection(whole.held))
+                sealed = collection.seal(self._keyring.collection, without)[-1]
+                _put(connection, "collection", sealed, number)
+
+
+class _Names:
+    """By what a guest's data are recognised in texts."""
+
+    def __init__(self, guest: Guest) -> None:
+        self._booking: dict[str, str | None] | None = None
+        text = ""
+        if guest.booking is not None:
+            one = guest.booking
+            self._booking = {"system": one.system, "hotel": one.hotel, "id": one.booking_id}
+            text = one.booking_id or ""
+        self._alias = None if guest.token is None else guest.token.alias
+        if guest.token is not None:
+            text = guest.token.tokenuser
+        # Not `7` in `1970`: a whole word.
+        self._word = re.compile(
+            rb"(?<![0-9A-Za-z])" + re.escape(text.encode()) + rb"(?![0-9A-Za-z])"
+        )
+
+    def stand_in(self, held: bytes) -> bool:
+        """Whether the booking, or the token, is a value in this JSON."""
+        return self._is_in(json.loads(held))
+
+    def occur_in(self, body: bytes) -> bool:
+        """Whether the booking's number, or the token's half that nobody guesses, is a word in it."""
+        return self._word.search(body) is not None
+
+    def _is_in(self, value: object) -> bool:
+        if isinstance(value, str):
+            return self._alias is not None and value == self._alias
+        if isinstance(value, list):
+            return any(self._is_in(one) for one in value)
+        if not isinstance(value, dict):
+            return False
+        if self._booking is not None and self._booking.items() <= value.items():
+            return True
+        return any(self._is_in(one) for one in value.values())
+
+
+def _over_ones(table: str, rows: Sequence[Any], left: dict[str, int]) -> tuple[int, ...]:
+    """The keys of rows that are over; how many others there are goes into `left`."""
+    over = tuple(key for key, is_over in rows if is_over)
+    if len(over) < len(rows):
+        left[table] = len(rows) - len(over)
+    return over
+
+
+def _ended(
+    connection: Connection, table: str, columns: str, number: int
+) -> tuple[Any, ...] | None:  # Any: as above
+    statement = f"SELECT {columns}, sealed FROM {table} WHERE number = ? AND {_ENDED[table]}"
+    row: tuple[Any, ...] | None = connection.execute(statement, (number,)).fetchone()
+    return row
+
+
+def _put(connection: Connection, table: str, sealed: bytes, number: int) -> None:
+    statement = f"UPDATE {table} SET sealed = ?, booking = ? WHERE number = ?"
+    connection.execute(statement, (sealed, b"", number))
