@@ -24,7 +24,7 @@ from gateway.errors import RecordDamaged
 from gateway.secret import Secret
 from gateway.vault import answer, charge, collection, link, notice, records, stubs
 from gateway.vault import entries as audit
-from gateway.vault.answers import STORED
+from gateway.vault.answers import COLUMNS as STORED
 from gateway.vault.database import Connection, Database, Step, no_step
 from gateway.vault.keyring import Keyring
 from gateway.vault.model import AnswerRecord

@@ -23,6 +23,7 @@ from gateway.vault import (
     notice,
     recapture,
     records,
+    stub,
     viewer,
 )
 from gateway.vault.envelope import Sealer
@@ -57,9 +58,10 @@ def _hash(table: str, name: str) -> Column:
 
 # Purpose → where a key of it may be named. A key goes when it is named nowhere.
 USES: Final[Mapping[Purpose, tuple[Column, ...]]] = {
-    Purpose.DATA: (_sealed("card"), _sealed("link")),
+    Purpose.DATA: (_sealed("card"), _sealed("link"), _sealed("stub"), _sealed("stub_booking")),
     Purpose.LOOK_UP: (_hash("card", "look_up"),),
-    Purpose.TOKENUSER: (_hash("card", "tokenuser_hash"),),
+    # A stub does not know what its hash was made of: the old key stays as long as the stub does.
+    Purpose.TOKENUSER: (_hash("card", "tokenuser_hash"), _hash("stub", "tokenuser_hash")),
     Purpose.SPOOL: (_sealed("answer_body"),),
     Purpose.QUARANTINE: (_sealed("answer_body"),),
     Purpose.CVC: (_sealed("cvc"),),
@@ -185,6 +187,15 @@ TABLES: Final[tuple[Table, ...]] = (
         "card.product, link.iduser, link.booking_hash, card.test",
         lambda v: records.link_place(v[0], v[1], v[2], test=bool(v[3])),
         source="link JOIN card ON card.iduser = link.iduser",
+    ),
+    _plain(
+        Purpose.DATA, "stub", ("iduser",), "iduser, product, test, tokenuser_hash, erased",
+        lambda v: stub.card_place(stub.StubRow._make((*v, b""))),
+    ),
+    _plain(
+        Purpose.DATA, "stub_booking", ("iduser", "booking_hash"),
+        "iduser, booking_hash, product, test, erased",
+        lambda v: stub.booking_place(stub.StubBookingRow._make((*v, b""))),
     ),
     _plain(
         Purpose.FOREIGN, "foreign_token", ("foreign_token.iduser", "foreign_token.processor"),

@@ -75,12 +75,12 @@ def seal_card(sealer: Sealer, row: StubRow, card: Card | None) -> StubRow:
     if card is not None:
         digits = card.pan.reveal()
         said = {"mask": mask(digits), "brand": brand_of(digits)}
-    return row._replace(sealed=sealer.seal(_written(said), _card_place(row)))
+    return row._replace(sealed=sealer.seal(_written(said), card_place(row)))
 
 
 def open_card(sealer: Sealer, row: StubRow) -> tuple[str, str]:
     """Mask and brand. Raises RecordDamaged."""
-    said = _read(sealer.open(row.sealed, _card_place(row)))
+    said = _read(sealer.open(row.sealed, card_place(row)))
     return said.get("mask", ""), said.get("brand", "")
 
 
@@ -90,12 +90,12 @@ def seal_booking(sealer: Sealer, row: StubBookingRow, booking: Booking | None) -
     if booking is not None:
         said = {"system": booking.system, "hotel": booking.hotel, "id": booking.booking_id}
         said["departure"] = None if booking.departure is None else booking.departure.isoformat()
-    return row._replace(sealed=sealer.seal(_written(said), _booking_place(row)))
+    return row._replace(sealed=sealer.seal(_written(said), booking_place(row)))
 
 
 def open_booking(sealer: Sealer, row: StubBookingRow) -> Booking | None:
     """The booking; None: there was none. Raises RecordDamaged."""
-    said = _read(sealer.open(row.sealed, _booking_place(row)))
+    said = _read(sealer.open(row.sealed, booking_place(row)))
     if not said:
         return None
     departure = said["departure"]
@@ -130,10 +130,12 @@ def _read(plaintext: bytes) -> dict[str, Any]:  # JSON
     return said
 
 
-def _card_place(row: StubRow) -> bytes:
+def card_place(row: StubRow) -> bytes:
+    """Where a stub's record stands."""
     return place("stub", row.product, row.iduser, test=bool(row.test), row=row.erased.encode())
 
 
-def _booking_place(row: StubBookingRow) -> bytes:
+def booking_place(row: StubBookingRow) -> bytes:
+    """Where that of one of its bookings stands."""
     named = row.erased.encode() + row.booking_hash
     return place("stub_booking", row.product, row.iduser, test=bool(row.test), row=named)
