@@ -34,7 +34,7 @@ Reduce = Callable[[Secret[bytes]], Secret[bytes]]
 _PAGE: Final = 200
 _HANDED_OVER: Final = frozenset({"delivered", "acknowledged", "replayed"})
 _TOLD: Final = frozenset({"delivered", "given_up"})
-_ANY: Final = "IN (SELECT value FROM json_each(?))"
+_ANY: Final = "IN (SELECT CAST(value AS bigint) FROM json_each(?))"
 
 _LINKED: Final = "SELECT iduser FROM link WHERE booking_hash = ? ORDER BY iduser"
 _SHARED: Final = "SELECT 1 FROM link WHERE iduser = ? AND booking_hash <> ?"

@@ -56,7 +56,7 @@ _CARD: Final = "product, test, look_up, card.iduser, tokenuser_hash, card.sealed
 _LINK: Final = "link.iduser, booking_hash, system, hotel, link.sealed, departure, seen"
 _ROWS: Final = (
     f"SELECT link.id, {_LINK}, {_CARD} {_OF_PRODUCT} AND (({_DATED}) OR ({_UNDATED}))"
-    " AND link.id IN (SELECT value FROM json_each(?4)) ORDER BY link.id"
+    " AND link.id IN (SELECT CAST(value AS bigint) FROM json_each(?4)) ORDER BY link.id"
 )
 _ERASE: Final = "DELETE FROM link WHERE id = ?"
 _STANDS: Final = "SELECT 1 FROM card WHERE iduser = ?"

@@ -35,7 +35,7 @@ _STUBS: Final = ("stub", "stub_booking")
 _COUNTS: Final = (
     "SELECT count(*) FROM (SELECT product, sum(cards) AS kept FROM ("
     "SELECT product, cards FROM card_count UNION ALL"
-    " SELECT product, -count(*) AS cards FROM card GROUP BY product) AS both"
+    " SELECT product, -count(*) AS cards FROM card GROUP BY product) AS sides"
     " GROUP BY product HAVING sum(cards) <> 0) AS wrong"
 )
 _UNLINKED: Final = (
