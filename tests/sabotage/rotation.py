@@ -74,7 +74,7 @@ BREAKAGES = (
     Breakage(
         "file cards under whatever look-up key",
         "P25",
-        "gateway/vault/migrations/0016_rotation.sql",
+        "gateway/vault/migrations/0016_rotation_and_retention.sql",
         "BEFORE INSERT ON card\nWHEN hex(",
         "BEFORE INSERT ON card\nWHEN 0 AND hex(",
         (ROTATION,),

@@ -46,6 +46,24 @@ class Outside:
             )
         return {name for (name,) in self.execute(statement, (table,)).fetchall()}
 
+    def blobs(self) -> set[tuple[str, str]]:
+        """Table and column of all that holds bytes."""
+        statement = (
+            "SELECT t.name, c.name FROM sqlite_schema AS t JOIN pragma_table_info(t.name) AS c"
+            " WHERE t.type = 'table' AND c.type = 'BLOB'"
+        )
+        if self._postgres:
+            statement = (
+                "SELECT table_name::text, column_name::text FROM information_schema.columns"
+                " WHERE table_schema = current_schema() AND data_type = 'bytea'"
+            )
+        return {(table, column) for table, column in self.execute(statement).fetchall()}
+
+    def miscount(self) -> None:
+        """The number of cards that the database notes is one too high for each product."""
+        table = "card_count_part" if self._postgres else "card_count"
+        self.execute(f"UPDATE {table} SET cards = cards + 1")
+
     def assert_sound(self) -> None:
         """Nothing is half written. PostgreSQL has no such state that a statement could find."""
         if not self._postgres:

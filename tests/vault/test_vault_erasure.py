@@ -196,6 +196,7 @@ def test_an_erasure_of_nothing_but_a_charge_is_in_the_audit_too(world):
     assert entries(world)[-1] == (None, True)
 
 
+@pytest.mark.sqlite_alone("it looks into SQLite's files")
 def test_p16_of_an_erased_guest_no_byte_is_left(world):
     everything(world, HIS, 1)
     with rows(world.directory) as connection:
