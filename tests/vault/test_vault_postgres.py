@@ -154,6 +154,37 @@ def test_p24_a_node_that_dies_within_its_transaction_leaves_nothing_and_holds_no
         assert vault.audit.check().findings == []
 
 
+AGAIN = """
+import os, pathlib, signal, sys
+from tests.vault.makers import open_vault
+def step(name):
+    if name == sys.argv[2]: os.kill(os.getpid(), signal.SIGKILL)
+def add(port):
+    def work(connection):
+        connection.execute("SELECT count(*) FROM refusal").fetchone()
+        if port == 1:
+            other._database.write("test", add(2)).result(20)
+        connection.execute(
+            "INSERT INTO refusal (client, listener, method, scheme, host, port, path, code, count,"
+            " last) VALUES ('c', 'l', 'm', 's', 'h', ?, 'p', 'c', 1, '2026')", (port,))
+    return work
+one, other = [open_vault(pathlib.Path(sys.argv[1]), step=by) for by in (step, lambda _: None)]
+one._database.write("test", add(1)).result(20)
+"""
+
+
+@pytest.mark.parametrize("at", ["postgres:again"])
+def test_p24_a_node_that_is_killed_before_it_decides_again_leaves_nothing(
+    tmp_path: Path, at: str
+) -> None:
+    assert run(AGAIN, tmp_path, at).returncode == -signal.SIGKILL
+    with opened(tmp_path) as vault:
+        with rows(tmp_path) as connection:
+            assert connection.execute("SELECT port FROM refusal").fetchall() == [(2,)]
+        assert keep(vault, new(), entries=[entry()])[0].created
+        assert vault.audit.check().findings == []
+
+
 # --- a server that goes away ----------------------------------------------------------------------
 
 
