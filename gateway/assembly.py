@@ -14,6 +14,7 @@ from typing import Final
 from fastapi import APIRouter, FastAPI
 
 from gateway.access.clients import Access
+from gateway.access.old_tokens import Naming
 from gateway.cards.bins import Bins, load_bins
 from gateway.channels import paycomet
 from gateway.charges import parts as charges
@@ -139,6 +140,7 @@ class Assembly:
         guessing = Guessing(
             limits.unknown_tokens, window, clock, vault=self.vault, metrics=self.metrics
         )
+        naming = Naming(self.access, self.vault)
         cards = CardCalls(self.vault, self.access, guessing, self.metrics, clock)
         calls = [
             Exchanges(self.vault.answers, self.replay, self.vault.requests, clock).router,
@@ -148,12 +150,20 @@ class Assembly:
         ]
         calls.append(
             ChargeCalls(
-                self.charges.charges, access=self.access, guessing=guessing, clock=clock
+                self.charges.charges,
+                access=self.access,
+                naming=naming,
+                guessing=guessing,
+                clock=clock,
             ).router
         )
         calls.append(
             CollectionCalls(
-                self.collections.collections, access=self.access, guessing=guessing, clock=clock
+                self.collections.collections,
+                access=self.access,
+                naming=naming,
+                guessing=guessing,
+                clock=clock,
             ).router
         )
         made = self.recaptures

@@ -95,6 +95,7 @@ class ProductSettings(Section):
     # Held this long, for one authorisation; without it a CVC is dropped when it comes.
     hold_cvc_minutes: Annotated[int, Field(ge=1, le=60)] | None = None
     processor: Name | None = None  # which one charges its cards: rules/processors/
+    accepts_tokens_of: Names = ()  # other vaults, whose tokens were imported with their cards
     time_zone: TimeZone | None = None  # the hotel's: when the days of virtual cards begin
     pages: ProductPages | None = None  # without it the product has no pages
     retention: RetentionSettings = RetentionSettings()

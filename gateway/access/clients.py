@@ -34,6 +34,7 @@ from gateway.exchange import Peer
 from gateway.headers import Headers
 from gateway.networks import Address, Network, holds, parse_networks
 from gateway.vault.model import KeyRow
+from gateway.vault.old_tokens import Accepted
 
 __all__ = ["Access", "Admission"]
 
@@ -202,6 +203,10 @@ class Access:
     def holds_cvcs(self, products: frozenset[str]) -> bool:
         """Whether one of these products holds security codes for minutes."""
         return self._products.holds_cvcs(products)
+
+    def accepted(self, products: frozenset[str]) -> list[Accepted]:
+        """Whose tokens count for these products besides ours."""
+        return self._products.accepted(products)
 
     def product_by_terminal(self, admission: Admission, merchant_code: str, terminal: int) -> str:
         """The name of the product that a request names by merchant code and terminal.

@@ -11,6 +11,7 @@ from gateway.cards.card import Card, Failure
 from gateway.cards.pan import is_test_number
 from gateway.config import Config
 from gateway.errors import ProductNotPermitted, ProductUnknown
+from gateway.vault.old_tokens import Accepted
 
 
 class HotelUnknown(ProductUnknown):
@@ -33,6 +34,7 @@ class Product:
     allow_test_numbers: bool = False
     cvc_required: bool = False
     hold_cvc: timedelta | None = None  # None: a CVC is dropped
+    accepts_tokens_of: tuple[str, ...] = ()
 
     def refuses(self, card: Card) -> Failure | None:
         """Why this product can not keep `card`, or None.
@@ -64,6 +66,7 @@ class Products:
                 settings.allow_test_numbers,
                 settings.cvc_required,
                 _minutes(settings.hold_cvc_minutes),
+                settings.accepts_tokens_of,
             )
             for name, settings in config.products.items()
         }
@@ -81,6 +84,15 @@ class Products:
     def holds_cvcs(self, names: frozenset[str]) -> bool:
         """Whether one of these products holds security codes."""
         return any(self._products[name].hold_cvc is not None for name in names)
+
+    def accepted(self, names: frozenset[str]) -> list[Accepted]:
+        """Whose tokens count for these products besides ours."""
+        products = [self._products[name] for name in sorted(names & self.names)]
+        return [
+            Accepted(one.name, one.test, provider)
+            for one in products
+            for provider in one.accepts_tokens_of
+        ]
 
     def named(self, name: str) -> Product:
         """The product of a name. Raises ProductUnknown."""

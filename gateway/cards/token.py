@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 # 31 bits: it fits a signed 32-bit integer, which PAYCOMET's clients use. Not secret.
@@ -13,6 +13,8 @@ TOKENUSER_LENGTH: Final = 13
 _ALIAS: Final = re.compile(r"tok_(test_)?([1-9][0-9]{0,9})_([0-9A-Za-z]{13})")
 _TOKENUSER: Final = re.compile(r"[0-9A-Za-z]{13}")
 _IDUSER: Final = re.compile(r"[1-9][0-9]{0,9}")
+# Visible ASCII: what could be spelled in two ways would be found in one of them only.
+_OLD: Final = re.compile(r"[!-~]{1,256}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,23 @@ class Token:
         return f"Token(iduser={self.iduser})"
 
 
+@dataclass(frozen=True, slots=True)
+class OldToken:
+    """A text that another vault may have issued for a card. `text` is a credential: never log it."""
+
+    text: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Presented:
+    """What stands in a token's place: the token of ours that it would be, and the one of another
+    vault's; None where it has not the form of such a one. Whose it is, the vault knows.
+    """
+
+    ours: Token | None
+    old: OldToken | None
+
+
 def parse_alias(text: str) -> Token | None:
     """The token that `text` is, or None when it is not one of ours. Nothing around it is allowed."""
     match = _ALIAS.fullmatch(text.strip())
@@ -46,3 +65,23 @@ def parse_pair(iduser: str, tokenuser: str, *, test: bool) -> Token | None:
     if not _IDUSER.fullmatch(iduser) or not _TOKENUSER.fullmatch(tokenuser):
         return None
     return Token(int(iduser), tokenuser, test) if int(iduser) <= IDUSER_MAX else None
+
+
+def parse_old(text: str, second: str | None = None) -> OldToken | None:
+    """The token of another vault that `text` may be, or None when it has not the form of one. One of
+    two parts (PAYCOMET's idUser and tokenUser) is the text `first:second`.
+    """
+    parts = [text.strip()] if second is None else [text.strip(), second.strip()]
+    joined = ":".join(parts)
+    return OldToken(joined) if all(parts) and _OLD.fullmatch(joined) else None
+
+
+def present(text: str) -> Presented:
+    """What a text in a token's place may be. An alias of ours is nobody else's."""
+    ours = parse_alias(text)
+    return Presented(ours, parse_old(text) if ours is None else None)
+
+
+def present_pair(iduser: str, tokenuser: str) -> Presented:
+    """The same for two fields: other vaults have pairs of the same form."""
+    return Presented(parse_pair(iduser, tokenuser, test=False), parse_old(iduser, tokenuser))

@@ -90,13 +90,18 @@ def try_tokenize(body: bytes, rule: Tokenize, system: str) -> Trial:
 def try_detokenize(body: bytes, shapes: Sequence[Shape]) -> Trial:
     """Puts the example card in place of each token. Raises the codecs' and stages' refusals."""
     document = open_document(shapes[0].format, body)
-    spots = [spot for shape in shapes for spot in read_tokens(document, shape)]
-    changes = put_in(document, [(spot, example_card(spot.token)) for spot in spots])
+    tokens = [
+        (spot, spot.presented.ours)
+        for shape in shapes
+        for spot in read_tokens(document, shape)
+        if spot.presented.ours is not None
+    ]
+    changes = put_in(document, [(spot, example_card(token)) for spot, token in tokens])
     cards = tuple(
         TriedCard(spot.shape, 1, n, offset_of(document, _node(spot)), EXAMPLE_NUMBER)
-        for n, spot in enumerate(spots, 1)
+        for n, (spot, _) in enumerate(tokens, 1)
     )
-    return trial_of(document, body, changes, cards, 1 if spots else 0)
+    return trial_of(document, body, changes, cards, 1 if tokens else 0)
 
 
 def trial_of(

@@ -28,15 +28,19 @@ def try_exchange(body: bytes, rule: PairExchange) -> Trial:
 
 def _ours_out(body: bytes, rule: PairExchange) -> Trial:
     document = open_document(rule.pairs[0].format, body)
-    spots = read_pairs(document, rule)
+    tokens = [
+        (spot, spot.presented.ours)
+        for spot in read_pairs(document, rule)
+        if spot.presented.ours is not None
+    ]
     cards, changes, issues = [], list[Change](), list[str]()
-    for n, spot in enumerate(spots, 1):
+    for n, (spot, token) in enumerate(tokens, 1):
         changes += put_theirs(spot, _foreign(n))
         cards.append(TriedCard(spot.pair, 1, n, offset_of(document, spot.iduser), ""))
         if rule.issuer is not None and rule.issue:
-            card = example_card(spot.token).card
+            card = example_card(token).card
             issues.append(issue_body(rule.issuer, spot.beside, card).decode())
-    trial = trial_of(document, body, changes, tuple(cards), len(spots))
+    trial = trial_of(document, body, changes, tuple(cards), len(tokens))
     return replace(trial, issues=tuple(issues))
 
 

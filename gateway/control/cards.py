@@ -19,10 +19,11 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import WithJsonSchema
 
 from gateway.access.clients import Access
+from gateway.access.old_tokens import Naming
 from gateway.access.products import Product
 from gateway.audit import Action, Entry
 from gateway.cards.card import Booking
-from gateway.cards.token import parse_alias
+from gateway.cards.token import parse_alias, present
 from gateway.control.caller import Caller, NoRoute, needs
 from gateway.control.cards_document import ADD, CHANGE, LINE, NAMED
 from gateway.control.cards_form import CardForm, read_booking, read_card, read_expiry
@@ -101,6 +102,7 @@ class CardCalls:
     ) -> None:
         self._vault, self._access, self._guessing = vault, access, guessing
         self._metrics, self._clock = metrics, clock
+        self._naming = Naming(access, vault)
         self._in_flight = InFlight()
         self.router = APIRouter(prefix="/cards", tags=["cards"])
         add = self.router.add_api_route
@@ -242,7 +244,7 @@ class CardCalls:
     ) -> T:
         """What `call` answers for the token. Raises NoSuchToken, which is counted, TokensGuessed."""
         self._guessing.check(caller.client)
-        token = parse_alias(alias)
+        (token,) = await self._naming.ours([present(alias)], self._products(caller))
         if token is not None:
             wanted = Wanted(token, self._products(caller))
             with contextlib.suppress(NoSuchToken):

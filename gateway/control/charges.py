@@ -17,6 +17,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import WithJsonSchema
 
 from gateway.access.clients import Access
+from gateway.access.old_tokens import Naming
 from gateway.audit import Action
 from gateway.charges.service import Charges, Reply, Who
 from gateway.control.caller import Caller, needs
@@ -44,6 +45,7 @@ from gateway.control.charges_form import (
     read_reason,
     read_settled,
     read_states,
+    token_in,
 )
 from gateway.control.charges_shown import (
     ChargeWithHistory,
@@ -88,11 +90,12 @@ class ChargeCalls:
         charges: Charges,
         *,
         access: Access,
+        naming: Naming,
         guessing: Guessing,
         clock: Callable[[], datetime],
     ) -> None:
         self._charges, self._access = charges, access
-        self._guessing, self._clock = guessing, clock
+        self._guessing, self._clock, self._naming = guessing, clock, naming
         self._in_flight = InFlight()
         self.router = APIRouter(prefix="/charges", tags=["charges"])
         add = self.router.add_api_route
@@ -115,8 +118,9 @@ class ChargeCalls:
     async def create(self, caller: MayCharge, request: Request) -> Response:
         """Charges a card, or with `capture: later` holds the sum."""
         self._guessing.check(caller.client)
-        form, said = read_charge(await request.body())
-        who = self._who(caller)
+        who, sent = self._who(caller), await request.body()
+        (token,) = await self._naming.ours([token_in(sent)], who.products)
+        form, said = read_charge(sent, token)
         if form is None:
             await self._guessing.unknown(who.entry)
             raise TokenUnknown

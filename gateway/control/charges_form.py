@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from gateway.cards.card import Booking
 from gateway.cards.scan import find_cards
-from gateway.cards.token import Token, parse_alias
+from gateway.cards.token import Presented, Token, present
 from gateway.charges.beginning import Form
 from gateway.control.cards_form import Fields
 from gateway.errors import RequestInvalid
@@ -51,13 +51,16 @@ Json = Any  # what JSON may be
 class ChargeFields(Fields):
     """What charges have and cards have not."""
 
-    def token(self) -> Token | None:
-        """A token; what is none is not told from one that nobody has."""
+    def named(self) -> Presented:
+        """What stands in the token's place, whatever is wrong with the rest."""
+        value = self._at("token")
+        return present(value) if isinstance(value, str) else Presented(None, None)
+
+    def check_token(self) -> None:
+        """A text that is no token is not told from one that nobody has."""
         value = self._at("token")
         if not isinstance(value, str):
             self._note("token", "missing" if value is None else "not_a_text")
-            return None
-        return parse_alias(value)
 
     def amount(self) -> int:
         """A sum in minor units."""
@@ -126,13 +129,18 @@ class ChargeFields(Fields):
         )
 
 
-def read_charge(body: bytes) -> tuple[Form | None, bytes]:
-    """The body of POST, and what an Idempotency-Key stands for. None: its token has not the form of
-    one. Raises RequestInvalid.
+def token_in(body: bytes) -> Presented:
+    """What stands in the token's place of a charge or a collection. Raises RequestInvalid."""
+    return ChargeFields(body).named()
+
+
+def read_charge(body: bytes, token: Token | None) -> tuple[Form | None, bytes]:
+    """The body of POST, and what an Idempotency-Key stands for; `token`: which one its text means.
+    None: it means none. Raises RequestInvalid.
     """
     fields = ChargeFields(body)
     said = fields.of("", _CHARGE)
-    token = fields.token()
+    fields.check_token()
     amount = fields.amount()
     currency = fields.currency("currency")
     reference = fields.reference() if "reference" in said else new_id()

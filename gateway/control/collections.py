@@ -16,12 +16,13 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from gateway.access.clients import Access
+from gateway.access.old_tokens import Naming
 from gateway.audit import Action
 from gateway.charges.service import Who
 from gateway.collections.service import Collections
 from gateway.control.caller import Caller, needs
 from gateway.control.cards_guessing import Guessing
-from gateway.control.charges_form import read_nothing
+from gateway.control.charges_form import read_nothing, token_in
 from gateway.control.collections_document import BEGIN, BEGUN, LISTED, SHOWN, STOP, STOPPED
 from gateway.control.collections_form import (
     REFERENCE,
@@ -65,11 +66,12 @@ class CollectionCalls:
         collections: Collections,
         *,
         access: Access,
+        naming: Naming,
         guessing: Guessing,
         clock: Callable[[], datetime],
     ) -> None:
         self._collections, self._access = collections, access
-        self._guessing, self._clock = guessing, clock
+        self._guessing, self._clock, self._naming = guessing, clock, naming
         self._in_flight = InFlight()
         self.router = APIRouter(prefix="/collections", tags=["collections"])
         add = self.router.add_api_route
@@ -87,8 +89,9 @@ class CollectionCalls:
         channel takes one. What comes of it is told by webhooks `collection.<state>`.
         """
         self._guessing.check(caller.client)
-        form, said = read_collection(await request.body())
-        who = self._who(caller)
+        who, sent = self._who(caller), await request.body()
+        (token,) = await self._naming.ours([token_in(sent)], who.products)
+        form, said = read_collection(sent, token)
         if form is None:
             await self._guessing.unknown(who.entry)
             raise TokenUnknown

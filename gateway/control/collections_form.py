@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Final, Literal, cast
 
+from gateway.cards.token import Token
 from gateway.collections.service import Form
 from gateway.config_values import parse_https
 from gateway.control.charges_form import EXEMPTIONS, ChargeFields
@@ -87,14 +88,14 @@ class _Fields(ChargeFields):
             self._note(path, "too_early")
 
 
-def read_collection(body: bytes) -> tuple[Form | None, bytes]:
-    """The body of POST, and what an Idempotency-Key stands for. None: its token has not the form of
-    one. Raises RequestInvalid. Whether `until` is over already is not looked at: it was not when the
+def read_collection(body: bytes, token: Token | None) -> tuple[Form | None, bytes]:
+    """The body of POST, and what an Idempotency-Key stands for; `token`: which one its text means.
+    None: it means none. Raises RequestInvalid. Whether `until` is over already is not looked at: it was not when the
     request was made that is repeated.
     """
     fields = _Fields(body)
     said = fields.of("", FIELDS)
-    token = fields.token()
+    fields.check_token()
     amount, currency = fields.amount(), fields.currency("currency")
     initiator = fields.choice("initiator", INITIATORS)
     reference = fields.reference() if "reference" in said else new_id()

@@ -16,9 +16,10 @@ from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel
 
 from gateway.access.clients import Access
+from gateway.access.old_tokens import Naming
 from gateway.audit import Action, Entry
 from gateway.cards.card import Booking
-from gateway.cards.token import Token, parse_alias
+from gateway.cards.token import Token, present
 from gateway.control.caller import Caller, needs
 from gateway.control.cards_guessing import Guessing
 from gateway.control.document import refusals
@@ -156,6 +157,7 @@ class RevealCalls:
     ) -> None:
         self._vault, self._links, self._access = vault, links, access
         self._guessing, self._clock = guessing, clock
+        self._naming = Naming(access, vault)
         self._in_flight = InFlight()
         self.router = APIRouter(prefix="/reveal-links", tags=["reveal links"])
         add = self.router.add_api_route
@@ -173,7 +175,7 @@ class RevealCalls:
         code and shows the card, once. It lives five minutes, or as `expires_in` says."""
         form = read_reveal(await request.body())
         self._guessing.check(caller.client)
-        token = parse_alias(form.token)
+        (token,) = await self._naming.ours([present(form.token)], self._products(caller))
         entry = self._entry(caller, Action.LINK_CREATE)
         try:
             body = await self._make(caller, request, form, token, entry)

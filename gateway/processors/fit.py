@@ -66,14 +66,19 @@ def _misfit(request: Request, matcher: Matcher) -> Iterator[Problem]:
 
 def _finds_token(route: Route, body: bytes) -> bool:
     shapes = route.request.detokenize
-    return bool(shapes) and any(
-        read_tokens(open_document(shape.format, body), shape) for shape in shapes
+    return any(
+        spot.presented.ours is not None
+        for shape in shapes
+        for spot in read_tokens(open_document(shape.format, body), shape)
     )
 
 
 def _finds_pair(route: Route, body: bytes) -> bool:
     rule = route.request.exchange
-    return rule is not None and bool(read_pairs(open_document(rule.pairs[0].format, body), rule))
+    if rule is None:
+        return False
+    spots = read_pairs(open_document(rule.pairs[0].format, body), rule)
+    return any(spot.presented.ours is not None for spot in spots)
 
 
 def _problem(request: Request, message: str, hint: str) -> Problem:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from gateway.cards import expiry as expiries
-from gateway.cards.token import Token, parse_alias, parse_pair
+from gateway.cards.token import Presented, present, present_pair
 from gateway.codecs.document import Add, Change, Document, Node, Remove, Set
 from gateway.errors import (
     CardNotYetActive,
@@ -22,21 +22,21 @@ from gateway.vault.model import Found
 
 @dataclass(frozen=True, slots=True)
 class TokenSpot:
-    """A card node that holds a token: an alias in the number's place, or a pair of fields.
+    """A card node that holds what may be a token: a text in the number's place, or a pair of fields.
 
-    An alias can only be ours. A pair may be another issuer's, and then passes as it is.
+    An alias can only be ours. What else stands there may be another issuer's, and then passes as it is.
     """
 
     shape: Shape
     node: Node
-    token: Token
+    presented: Presented
     number: Node | None
     pair: tuple[Node, Node] | None
     lacks_cvc: bool = False  # the shape has a place for a security code, and the caller sent none
 
 
 def read_tokens(document: Document, shape: Shape) -> list[TokenSpot]:
-    """Every card node that holds what looks like a token of ours, in document order.
+    """Every card node that holds what may be a token, in document order.
 
     Raises `TokenMalformed` where half a pair is missing, `MessageForbidden` where a field stands
     there twice.
@@ -51,11 +51,18 @@ def read_tokens(document: Document, shape: Shape) -> list[TokenSpot]:
 
 
 def _read_token(document: Document, shape: Shape, node: Node) -> TokenSpot | None:
-    number = only(document, shape.number.at, node)
+    number, said = only(document, shape.number.at, node), None
     if number is not None:
-        token = parse_alias(document.text(number))
-        if token is not None:
-            return TokenSpot(shape, node, token, number, None, _lacks_cvc(document, shape, node))
+        said = present(document.text(number))
+    pair = _read_pair(document, shape, node) if said is None or said.ours is None else None
+    if pair is not None:
+        said = present_pair(*map(document.text, pair))
+    if said is None or (said.ours is None and said.old is None):
+        return None
+    return TokenSpot(shape, node, said, number, pair, _lacks_cvc(document, shape, node))
+
+
+def _read_pair(document: Document, shape: Shape, node: Node) -> tuple[Node, Node] | None:
     if shape.token is None:
         return None
     iduser = only(document, shape.token.iduser, node)
@@ -64,11 +71,7 @@ def _read_token(document: Document, shape: Shape, node: Node) -> TokenSpot | Non
         return None
     if iduser is None or tokenuser is None:
         raise TokenMalformed
-    token = parse_pair(document.text(iduser), document.text(tokenuser), test=False)
-    if token is None:
-        return None
-    lacks = _lacks_cvc(document, shape, node)
-    return TokenSpot(shape, node, token, number, (iduser, tokenuser), lacks)
+    return iduser, tokenuser
 
 
 def _lacks_cvc(document: Document, shape: Shape, node: Node) -> bool:

@@ -54,13 +54,17 @@ class TokenExchange:
         spots = await run(size, read_pairs, document, rule)
         if not spots or issuer is None:
             return body
+        named = await self._opening.named(exchange, [spot.presented for spot in spots])
+        tokens = [(spot, token) for spot, token in zip(spots, named, strict=True) if token]
+        if not tokens:
+            return body
 
         def wanted(products: frozenset[str]) -> list[Wanted]:
-            return [Wanted(spot.token, products, any_mode=True) for spot in spots]
+            return [Wanted(token, products, any_mode=True) for _, token in tokens]
 
         cards = await self._opening.open(exchange, route, Action.EXCHANGE, wanted)
         changes: list[Change] = []
-        for spot, found in zip(spots, cards, strict=True):
+        for (spot, _), found in zip(tokens, cards, strict=True):
             if found is None:
                 continue
             exchange.known[found.card.pan.reveal()] = found.token.alias

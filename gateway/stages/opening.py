@@ -10,7 +10,9 @@ from time import perf_counter
 from typing import TypeVar
 
 from gateway.access.clients import Access, Admission
+from gateway.access.old_tokens import Naming
 from gateway.audit import Action, Entry, Outcome
+from gateway.cards.token import Presented, Token
 from gateway.errors import KeyRequired
 from gateway.exchange import Exchange, Use
 from gateway.metrics import Metrics
@@ -33,10 +35,18 @@ class Opening:
         self, *, access: Access, vault: Vault, metrics: Metrics, clock: Callable[[], datetime]
     ) -> None:
         self._access, self._vault = access, vault
+        self._naming = Naming(access, vault)
         self._metrics, self.clock = metrics, clock
         self._last: OrderedDict[int, str] = (
             OrderedDict()
         )  # iduser → the exchange that opened it last
+
+    async def named(self, exchange: Exchange, presented: Sequence[Presented]) -> list[Token | None]:
+        """Which tokens are meant, in order; None: what stands there is none of ours, nor of a vault
+        whose tokens count. No card is given out for it. Raises VaultUnavailable, RecordDamaged.
+        """
+        naming = self._naming.ours(presented, self._products(exchange))
+        return await self.timed(exchange, "name", naming)
 
     async def open(
         self,
@@ -53,9 +63,7 @@ class Opening:
 
         Raises what `check_use` raises, VaultUnavailable, RecordDamaged.
         """
-        products = self._access.products_of(admission_of(exchange))
-        if exchange.product_named is not None:
-            products &= {exchange.product_named}
+        products = self._products(exchange)
         sole = next(iter(products)) if len(products) == 1 else ""
         blank = replace(self.entry(exchange, route, action), outcome=Outcome.INTENT, product=sole)
         asked = wanted(products)
@@ -76,6 +84,12 @@ class Opening:
             if found is not None:
                 check_use(found, test_host=exchange.test_host, today=today)
         return answers
+
+    def _products(self, exchange: Exchange) -> frozenset[str]:
+        products = self._access.products_of(admission_of(exchange))
+        if exchange.product_named is not None:
+            products &= {exchange.product_named}
+        return products
 
     def _note(self, exchange: Exchange, found: Found) -> None:
         self._last[found.token.iduser] = exchange.id

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from gateway.cards.token import Token, parse_pair
+from gateway.cards.token import Presented, present_pair
 from gateway.codecs.document import Document, Node, Set
 from gateway.errors import MessageUnfit
 from gateway.exchange import Exchanged
@@ -50,12 +50,12 @@ class Beside:
 
 @dataclass(frozen=True, slots=True)
 class PairSpot:
-    """Two fields that have the form of a token of ours. They may be another issuer's."""
+    """Two fields that have the form of a token. It may be another issuer's."""
 
     pair: Pair
     iduser: Node
     tokenuser: Node
-    token: Token
+    presented: Presented
     beside: tuple[Beside, ...]
 
 
@@ -67,9 +67,9 @@ def read_pairs(document: Document, rule: PairExchange) -> list[PairSpot]:
     """
     spots = []
     for pair, at, iduser, tokenuser in _places(document, rule.pairs):
-        token = parse_pair(document.text(iduser), document.text(tokenuser), test=False)
-        if token is not None:
-            spots.append(PairSpot(pair, iduser, tokenuser, token, _beside(document, rule, at)))
+        said = present_pair(document.text(iduser), document.text(tokenuser))
+        if said.ours is not None or said.old is not None:
+            spots.append(PairSpot(pair, iduser, tokenuser, said, _beside(document, rule, at)))
     return spots
 
 

@@ -11,6 +11,7 @@ from gateway.audit import Action, Entry, Outcome
 from gateway.cards import pan
 from gateway.cards.bins import Bins
 from gateway.cards.card import Card, Failure
+from gateway.cards.token import Token
 from gateway.codecs.document import Document
 from gateway.errors import (
     CvcUnavailable,
@@ -221,41 +222,44 @@ class Swap:
 
         1. The intent of each is in the audit, durable, before the vault opens a card.
         2. An alias that does not resolve for the caller's products refuses the whole message.
-        3. A pair that does not resolve is another issuer's, and stays.
+        3. A pair that does not resolve is another issuer's, and stays; so does a text that nobody
+           issued whose tokens count.
         """
         size = len(body)
         spots: list[TokenSpot] = []
         for shape in shapes:
             spots += await run(size, read_tokens, document, shape)
-        if not spots:
+        named = await self._opening.named(exchange, [spot.presented for spot in spots])
+        tokens = [(spot, token) for spot, token in zip(spots, named, strict=True) if token]
+        if not tokens:
             return body
-        cards = await self._resolve(exchange, route, spots)
+        cards = await self._resolve(exchange, route, tokens)
         changes = await run(size, put_in, document, cards)
         spliced = await run(size, document.splice, changes)
         for _, found in cards:
             exchange.known[found.card.pan.reveal()] = found.token.alias
-        exchange.counts.found += len(spots)
+        exchange.counts.found += len(tokens)
         exchange.counts.detokenized += len(cards)
         return spliced.body
 
     async def _resolve(
-        self, exchange: Exchange, route: Route, spots: Sequence[TokenSpot]
+        self, exchange: Exchange, route: Route, tokens: Sequence[tuple[TokenSpot, Token]]
     ) -> list[tuple[TokenSpot, Found]]:
         def wanted(products: frozenset[str]) -> list[Wanted]:
             holding = self._access.holds_cvcs(products)
             return [
                 Wanted(
-                    spot.token,
+                    token,
                     products,
                     any_mode=spot.pair is not None,
                     with_cvc=holding,  # sent or not: any authorisation uses it up
                 )
-                for spot in spots
+                for spot, token in tokens
             ]
 
         answers = await self._opening.open(exchange, route, Action.DETOKENIZE, wanted)
         cards: list[tuple[TokenSpot, Found]] = []
-        for spot, found in zip(spots, answers, strict=True):
+        for (spot, _), found in zip(tokens, answers, strict=True):
             if found is not None:
                 if spot.lacks_cvc and spot.shape.cvc_required and found.cvc is None:
                     raise CvcUnavailable

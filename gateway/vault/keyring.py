@@ -35,6 +35,8 @@ class Purpose(StrEnum):
     VIEWER = "viewer"  # seals hashes of viewers' codes, and secrets of their one-time passwords
     COLLECTION = "collection"  # seals whom a sum is collected from, and the guest's link
     AUDIT = "audit"  # hashes audit entries, each with the one before it
+    OLD_TOKEN = "old_token"  # hashes tokens that other vaults issued  # noqa: S105
+    IMPORT_KEY = "import_key"  # seals the private keys of files to import
 
 
 _NAMED: Final = {Purpose.DATA: "sealer"}  # the others are named as their purpose is
@@ -80,6 +82,8 @@ class Keyring:
     viewer: Sealer
     collection: Sealer
     audit: KeyedHash
+    old_token: KeyedHash
+    import_key: Sealer
 
     def take_over(self, other: Keyring) -> None:
         """Has the keys of `other` from now on, in the sealers and hashes that there are."""
@@ -185,6 +189,8 @@ def keyring_of(rows: Sequence[WrappedKey], opened: Mapping[int, Secret[bytes]]) 
         viewer=Sealer(*keys(Purpose.VIEWER)),
         collection=Sealer(*keys(Purpose.COLLECTION)),
         audit=KeyedHash(*keys(Purpose.AUDIT)),
+        old_token=KeyedHash(*keys(Purpose.OLD_TOKEN)),
+        import_key=Sealer(*keys(Purpose.IMPORT_KEY)),
     )
 
 

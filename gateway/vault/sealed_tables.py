@@ -19,6 +19,7 @@ from gateway.vault import (
     collection,
     credentials,
     foreign,
+    import_keys,
     link,
     notice,
     recapture,
@@ -75,11 +76,13 @@ USES: Final[Mapping[Purpose, tuple[Column, ...]]] = {
     Purpose.PAGE_LINK: (_sealed("page_link"),),
     Purpose.VIEWER: (_sealed("viewer"),),
     Purpose.COLLECTION: (_sealed("collection"),),
+    Purpose.IMPORT_KEY: (_sealed("import_key"),),
 }
 # New audit entries are under the new key; old ones, and the anchors for good, are checked with the old one.
 CHECKED: Final = frozenset({Purpose.AUDIT})
-# Not rotated: it hashes booking numbers, which are no card data, and its hashes are names by now.
-STAY: Final = frozenset({Purpose.BOOKING})
+# Not rotated: one hashes booking numbers, which are no card data, and its hashes are names by now; the
+# other one tokens of vaults that were left, of which nothing else is kept that could be hashed anew.
+STAY: Final = frozenset({Purpose.BOOKING, Purpose.OLD_TOKEN})
 ROTATED: Final = tuple(purpose for purpose in Purpose if purpose not in STAY)
 
 
@@ -207,6 +210,7 @@ TABLES: Final[tuple[Table, ...]] = (
         Purpose.CREDENTIAL, "processor_credential", ("product", "processor"),
         "product, processor", lambda v: credentials.place_of(*v),
     ),
+    _plain(Purpose.IMPORT_KEY, "import_key", ("id",), "id", lambda v: import_keys.place_of(v[0])),
     _plain(Purpose.VIEWER, "viewer", _NUMBER, "id, product", lambda v: viewer.place_of(*v)),
     _plain(Purpose.CHARGE, "charge", _NUMBER, charge.COLUMNS, charge.place_of),
     _plain(Purpose.COLLECTION, "collection", _NUMBER, collection.COLUMNS, collection.place_of),

@@ -44,6 +44,7 @@ from gateway.vault.entries import stamp
 from gateway.vault.erasure import Erasure
 from gateway.vault.foreign import ForeignTable
 from gateway.vault.idempotency import IdempotencyTable
+from gateway.vault.import_keys import ImportKeyTable
 from gateway.vault.journal import journal_of
 from gateway.vault.kek.provider import KekProvider
 from gateway.vault.keyring_watch import KeyringWatch, WatchedDatabase
@@ -60,6 +61,7 @@ from gateway.vault.model import (
     Wanted,
 )
 from gateway.vault.notices import NoticeTable
+from gateway.vault.old_tokens import OldTokenTable
 from gateway.vault.places import Place, open_database
 from gateway.vault.plan import Planner
 from gateway.vault.recaptures import RecaptureTable
@@ -119,6 +121,8 @@ class Vault:
     stubs: StubTable
     verification: Verification
     erasure: Erasure
+    old_tokens: OldTokenTable
+    import_keys: ImportKeyTable
 
     def __init__(
         self,
@@ -150,6 +154,8 @@ class Vault:
         # Messages are rewritten here, which can take seconds: look-ups shall not wait behind them.
         self._rewriting = Aside("vault-keep", _REWRITING)
         self._foreign = ForeignTable(database, keyring.foreign, self._aside, step)
+        self.old_tokens = OldTokenTable(database, store, keyring, clock, self._aside, step)
+        self.import_keys = ImportKeyTable(database, keyring.import_key)
         self.answers = AnswerTable(database, keyring, clock, self._aside, step)
         self.recaptures = RecaptureTable(database, keyring.recapture, self._aside, step)
         self.idempotency = IdempotencyTable(database, keyring.idempotency, keyring.repeated)

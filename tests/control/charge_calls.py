@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 
 from gateway.access.clients import Access
+from gateway.access.old_tokens import Naming
 from gateway.audit import Action, Entry, Outcome
 from gateway.cards.token import parse_alias
 from gateway.charges import parts
@@ -88,6 +89,12 @@ def site(directory, processor=None, products=("seaside", "hilltop")):
             metrics=Metrics(),
         )  # fmt: skip
         guessing = Guessing(20, WINDOW, clock, vault=vault, metrics=Metrics())
-        calls = ChargeCalls(made.charges, access=access, guessing=guessing, clock=clock)
+        calls = ChargeCalls(
+            made.charges,
+            access=access,
+            naming=Naming(access, vault),
+            guessing=guessing,
+            clock=clock,
+        )
         with serving([calls.router]) as control:
             yield Site(directory, vault, control, processor, clock, made)

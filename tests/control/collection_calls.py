@@ -7,6 +7,7 @@ import json
 from contextlib import contextmanager
 
 from gateway.access.clients import Access
+from gateway.access.old_tokens import Naming
 from gateway.charges import parts as charging
 from gateway.collections import parts
 from gateway.config import Config
@@ -68,6 +69,12 @@ def site(directory, processor=None, products=("seaside", "hilltop")):
             links=links, clock=clock,
         )  # fmt: skip
         guessing = Guessing(20, WINDOW, clock, vault=vault, metrics=Metrics())
-        calls = CollectionCalls(made.collections, access=access, guessing=guessing, clock=clock)
+        calls = CollectionCalls(
+            made.collections,
+            access=access,
+            naming=Naming(access, vault),
+            guessing=guessing,
+            clock=clock,
+        )
         with serving([calls.router]) as control:
             yield Site(directory, vault, control, processor, clock, made)

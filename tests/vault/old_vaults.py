@@ -28,6 +28,7 @@ BEGUN = {
     11: {"viewer"},
     12: {"collection"},
     15: {"audit"},
+    16: {"old_token", "import_key"},
 }
 DUMPED = 4  # the last version of which there is a whole dump
 

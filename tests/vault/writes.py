@@ -18,6 +18,7 @@ from gateway.errors import CodeWrong, TokenUnknown
 from gateway.secret import Secret
 from gateway.vault.answer import AnswerState
 from gateway.vault.charge_changes import Filter
+from gateway.vault.import_keys import ImportKey
 from gateway.vault.model import RefusalRow, Wanted
 from gateway.vault.notices import Whose
 from gateway.vault.recapture import RecaptureState
@@ -27,6 +28,7 @@ from tests.collections.world import Collecting
 from tests.vault import makers, test_vault_claims, test_vault_foreign, test_vault_links
 from tests.vault import test_vault_erasure as erasure
 from tests.vault import test_vault_notices as notices
+from tests.vault import test_vault_old_tokens as old_tokens
 from tests.vault import test_vault_recaptures as recaptures
 from tests.vault import test_vault_retention as retention
 from tests.vault.makers import NOON, answer, entry, new
@@ -323,6 +325,14 @@ def rewrapped(world: Collecting) -> None:
     world.vault.rewrap.run("test")
 
 
+def make_import_key(world: Collecting, _: str | None = None) -> None:
+    world.vault.import_keys.add(ImportKey("imported", "PEM", Secret(b"DER"), NOON), "test")
+
+
+def erase_import_key(world: Collecting, _: str) -> None:
+    world.vault.import_keys.erase("imported", NOON, "test")
+
+
 WRITES = {
     "keep": Write(nothing, keep_answer, ("cards", "links", "spooled", "came_out")),
     "record": Write(nothing, lambda world, _: world.run(world.vault.record([entry()]))),
@@ -330,6 +340,11 @@ WRITES = {
         kept_with_code, lambda world, alias: take(world.vault, parse_alias(alias)),
         ("recorded", "deleted"),
     ),
+    "import": Write(
+        nothing, lambda world, _: old_tokens.put(world.vault, old_tokens.old()), ("rows",)
+    ),
+    "import_key": Write(nothing, make_import_key),
+    "import_key_erase": Write(make_import_key, erase_import_key),
     "probe": Write(nothing, lambda world, _: world.vault.check()),
     "key": Write(nothing, add_key, ("row",)),
     "refusal": Write(nothing, remember_refusal),

@@ -92,3 +92,24 @@ CREATE TABLE stub_booking (
 
 CREATE INDEX stub_booking_erased ON stub_booking (product, erased);
 CREATE INDEX stub_booking_of ON stub_booking (booking_hash);
+
+-- Other vaults' tokens, which find a card of ours from now on, and the keys of the files they come in.
+-- How hashes are made: gateway/vault/old_tokens.py.
+
+-- No token stands here, sealed or not: only its hash under a key of the vault's.
+CREATE TABLE old_token (
+    hash BLOB PRIMARY KEY,  -- HMAC(product, mode, provider, token)
+    iduser INTEGER NOT NULL REFERENCES card (iduser) ON DELETE CASCADE,
+    bound BLOB NOT NULL,    -- HMAC(hash, iduser): a row that was changed by hand finds no card
+    provider TEXT NOT NULL,
+    created TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX old_token_card ON old_token (iduser);
+
+CREATE TABLE import_key (
+    id TEXT PRIMARY KEY,
+    certificate TEXT NOT NULL,
+    sealed BLOB NOT NULL,   -- the private key
+    created TEXT NOT NULL
+) STRICT, WITHOUT ROWID;

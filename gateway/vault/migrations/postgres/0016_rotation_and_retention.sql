@@ -81,3 +81,24 @@ CREATE TABLE stub_booking (
 
 CREATE INDEX stub_booking_erased ON stub_booking (product, erased);
 CREATE INDEX stub_booking_of ON stub_booking (booking_hash);
+
+-- Other vaults' tokens, which find a card of ours from now on, and the keys of the files they come in.
+-- How hashes are made: gateway/vault/old_tokens.py.
+
+-- No token stands here, sealed or not: only its hash under a key of the vault's.
+CREATE TABLE old_token (
+    hash bytea PRIMARY KEY,  -- HMAC(product, mode, provider, token)
+    iduser bigint NOT NULL REFERENCES card (iduser) ON DELETE CASCADE,
+    bound bytea NOT NULL,    -- HMAC(hash, iduser): a row that was changed by hand finds no card
+    provider text COLLATE "C" NOT NULL,
+    created text COLLATE "C" NOT NULL
+);
+
+CREATE INDEX old_token_card ON old_token (iduser);
+
+CREATE TABLE import_key (
+    id text COLLATE "C" PRIMARY KEY,
+    certificate text COLLATE "C" NOT NULL,
+    sealed bytea NOT NULL,   -- the private key
+    created text COLLATE "C" NOT NULL
+);
