@@ -21,7 +21,7 @@ Segments = Annotated[
     str,
     Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}(/[A-Za-z0-9][A-Za-z0-9._-]{0,127}){0,7}$"),
 ]
-# How long a start waits for a server that is sealed or does not answer.
+# How long a command waits for a server that is sealed or does not answer; `run` waits sealed.
 Wait = Annotated[int, Field(ge=0, le=3600)]
 _WAIT_SECONDS = 60
 _URL_OPTIONS: Final = frozenset({"host", "port", "target_session_attrs"})
@@ -113,6 +113,16 @@ class KekSettings(Section):
             )
         return self
 
+    def asking_once(self) -> KekSettings:
+        """See `VaultSettings`."""
+        servers = {"transit": self.transit, "aws_kms": self.aws_kms}
+        changed = {
+            name: one.model_copy(update={"wait_seconds": 0})
+            for name, one in servers.items()
+            if one is not None
+        }
+        return self.model_copy(update=changed)
+
     def secrets(self) -> Iterator[tuple[tuple[str, ...], SecretSource]]:
         """Every secret that is needed to have the key, by its keys in the file."""
         if self.passphrase is not None:
@@ -154,3 +164,9 @@ class VaultSettings(Section):
         if self.url is None and (self.password is not None or self.ca is not None):
             raise ValueError("`password` and `ca` are for a database's server: name its `url`")
         return self
+
+    def asking_once(self) -> VaultSettings:
+        """The same, but that no server is waited for: whoever asks tries again by itself."""
+        named = {"kek": self.kek, "next_kek": self.next_kek}
+        changed = {name: one.asking_once() for name, one in named.items() if one is not None}
+        return self.model_copy(update=changed)

@@ -130,6 +130,10 @@ class Metrics:
             prefix + "vault_key_activated_timestamp_seconds",
             "Since when the vault's key for a purpose is used.",
             ["purpose"],
+        )
+        self.vault_sealed = Gauge(
+            prefix + "vault_sealed",
+            "1 while the vault's key-encryption key can not be had: everything is answered 503.",
             registry=registry,
         )
         self.connections = Gauge(

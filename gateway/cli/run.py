@@ -17,14 +17,14 @@ import typer
 from gateway import log
 from gateway.cli.certs import initialise
 from gateway.cli.check import tls_problems
-from gateway.cli.output import DEFAULT_CONFIG, ConfigFile, complain, say
+from gateway.cli.output import DEFAULT_CONFIG, ConfigFile, complain, complain_of, say
 from gateway.cli.tryout import prepare, told
 from gateway.config import Config, load_config, read_config
 from gateway.errors import ConfigurationError, GatewayError
 from gateway.sandbox.tls import make_authority
 
 if TYPE_CHECKING:
-    from gateway.worker import Addresses, Worker
+    from gateway.worker import Addresses
 
 # Running exchanges get this long after SIGTERM; orchestrators kill after 30 seconds by default.
 _GRACE_SECONDS: Final = 20.0
@@ -76,12 +76,9 @@ def run(
 def _serve(config: Config, ready: Callable[[Addresses], None]) -> None:
     if problems := list(tls_problems(config)):
         raise ConfigurationError(problems)
-    from gateway.worker import Worker  # noqa: PLC0415  # mitmproxy: other commands need not wait
-
     log.configure(config.log.level)
-    worker = Worker(config)
     try:
-        run_loop(_until_told(worker, ready))
+        run_loop(_until_told(config, ready))
     except OSError as error:
         complain(
             f"a port could not be opened: {error.strerror or error}",
@@ -89,15 +86,20 @@ def _serve(config: Config, ready: Callable[[Addresses], None]) -> None:
         )
         raise typer.Exit(2) from None
     except GatewayError as error:
-        complain(error.text, error.action)
+        complain_of(error)
         raise typer.Exit(2) from None
 
 
-async def _until_told(worker: Worker, ready: Callable[[Addresses], None]) -> None:
+async def _until_told(config: Config, ready: Callable[[Addresses], None]) -> None:
+    from gateway.startup import unsealed  # noqa: PLC0415  # mitmproxy: other commands need not wait
+
     told_to_stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, told_to_stop.set)
+    worker = await unsealed(config, told_to_stop)
+    if worker is None:
+        return
     addresses = await worker.start()
     reasons = [asyncio.create_task(event.wait()) for event in (told_to_stop, worker.failed)]
     try:

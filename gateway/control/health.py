@@ -12,14 +12,15 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 from pydantic import BaseModel
 
 from gateway import __version__
-from gateway.errors import GatewayError
+from gateway.errors import GatewayError, VaultSealed
 
 
 class Ready(BaseModel):
-    """Of each check `ok`, or the code of its failure."""
+    """Of each check `ok`, or the code of its failure; `why`: what else is known of one, in our words."""
 
     status: Literal["ready", "not ready"]
     checks: dict[str, str]
+    why: dict[str, str] = {}
 
 
 def build(checks: dict[str, Callable[[], None]]) -> FastAPI:
@@ -42,15 +43,20 @@ def build(checks: dict[str, Callable[[], None]]) -> FastAPI:
     )
     def readyz() -> JSONResponse:  # a plain function: checks may block, so it runs in a thread
         results: dict[str, str] = {}
+        why: dict[str, str] = {}
         for name, check in checks.items():
             try:
                 check()
                 results[name] = "ok"
             except GatewayError as error:
                 results[name] = error.code
+                if isinstance(error, VaultSealed):
+                    why[name] = error.problem.message
         ready = all(result == "ok" for result in results.values())
-        body = {"status": "ready" if ready else "not ready", "checks": results}
-        return JSONResponse(body, status_code=200 if ready else 503)
+        found = Ready(status="ready" if ready else "not ready", checks=results, why=why)
+        return JSONResponse(
+            found.model_dump(exclude_defaults=True), status_code=200 if ready else 503
+        )
 
     return app
 

@@ -15,7 +15,7 @@ from ipaddress import ip_address
 from typing import Any, Final, cast
 
 import uvicorn
-from fastapi import FastAPI
+from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from gateway.config import Listener, TlsFiles
@@ -50,7 +50,7 @@ class Port:
 
     def __init__(
         self,
-        app: FastAPI,
+        app: ASGIApp,
         bind: BindAddress,
         *,
         tls: TlsFiles | None = None,

@@ -134,12 +134,21 @@ class VaultSealed(VaultUnavailable):
     may go well later, without anybody doing anything.
     """
 
-    text = "The vault is sealed: its key-encryption key can not be had."
-    action = "Run: card-gateway vault status"
+    code = "vault_sealed"
+    text = "The vault is sealed: its key-encryption key can not be had, so nothing was forwarded."
+    action = (
+        "Try again later. Whoever runs the gateway finds the reason by: card-gateway vault status"
+    )
+    retry_after = 10
 
     def __init__(self, provider: str, problem: Problem, *, again: bool = False) -> None:
         super().__init__()
         self.provider, self.problem, self.again = provider, problem, again
+
+    @classmethod
+    def told(cls) -> VaultSealed:
+        """The same for whoever calls the gateway: not a word of who has the key."""
+        return cls("", Problem("", 0, ""))
 
     def __str__(self) -> str:
         return str(self.problem)

@@ -55,7 +55,9 @@ def holder(rows: Sequence[WrappedKey], keks: Sequence[KekProvider]) -> tuple[Kek
             continue
         if opens(rows, kek):
             return provider, kek
-    raise problems[0] if problems else _other(keks[0])
+    # One that may pass first: whoever waits for it may yet have the key.
+    passing = [problem for problem in problems if problem.again]
+    raise [*passing, *problems, _other(keks[0])][0]
 
 
 def _unsealed(store: SqliteStore, keks: Sequence[KekProvider], now: str) -> Unsealed:

@@ -115,8 +115,16 @@ class Site:
             )
         )
 
-    def _started(self, begin):
-        process = Process(self, begin)
+    def start_sealed(self):
+        """A gateway whose key can not be had yet: its ports are open when this returns."""
+        run = "run", "--config", self.config_file
+        return self._started(
+            lambda log: children.start("gateway.cli.main", *run, env=environment(), stderr=log),
+            Sealed,
+        )
+
+    def _started(self, begin, kind=None):
+        process = (kind or Process)(self, begin)
         self.running.append(process)
         return process
 
@@ -215,6 +223,18 @@ class Process:
             if line.startswith(f"{name} "):
                 return float(line.split()[1])
         raise AssertionError(name)
+
+
+class Sealed(Process):
+    """One that waits for its key."""
+
+    def _await_start(self, lines):
+        if until(START_SECONDS, lambda: "listening_sealed" in self.log()) is None:
+            raise AssertionError(self.log())
+
+    def await_unsealed(self):
+        """Returns when it serves."""
+        self.told = super()._await_start(len(self.site.ports))
 
 
 def until(seconds, condition):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.sabotage.breakage import Breakage
 
 TRANSIT = ("tests/vault/test_kek_transit.py",)
+SEALED = ("tests/e2e/test_sealed.py",)
 AWS = ("tests/vault/test_kek_aws.py",)
 LOCAL = ("tests/vault/test_kek_local.py",)
 MOVE = ("tests/vault/test_kek_move.py",)
@@ -89,6 +90,30 @@ BREAKAGES = (
         "            if not error.again or",
         "            if error.again or",
         TRANSIT,
+    ),
+    Breakage(
+        "wait for a key that will never come",
+        "P27",
+        "gateway/startup.py",
+        "                if not error.again:\n",
+        "                if error.again is None:\n",
+        SEALED,
+    ),
+    Breakage(
+        "be ready while the vault is sealed",
+        "P27",
+        "gateway/sealed.py",
+        '{"serving": self._check, "vault": self._check}',
+        '{"serving": lambda: None}',
+        SEALED,
+    ),
+    Breakage(
+        "give a sealed control port's calls a 404",
+        "P27",
+        "gateway/sealed.py",
+        'if scope.get("path") in _HEALTH else',
+        'if scope.get("path") else',
+        SEALED,
     ),
     Breakage(
         "log what KMS is sent",

@@ -50,8 +50,14 @@ class TransitServer:
     """Serves until `close`. What a test sets: `sealed`, `statuses` (what the next calls are answered
     instead), `keys`, `tokens` (token → what its policy permits), `roles`; what it sees: `calls`."""
 
-    def __init__(self, directory: Path, host: str = "127.0.0.1") -> None:
-        self.authority = Authority(directory)
+    def __init__(
+        self,
+        directory: Path,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        authority: Authority | None = None,
+    ) -> None:
+        self.authority = authority or Authority(directory)
         issued = self.authority.issue(host)
         self.sealed = False
         self.statuses: list[Answer] = []
@@ -64,7 +70,7 @@ class TransitServer:
         self.calls: list[str] = []
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(issued.certificate, issued.key)
-        self._server = _Quiet(("127.0.0.1", 0), self._handler())
+        self._server = _Quiet(("127.0.0.1", port), self._handler())
         self._server.daemon_threads = True
         self.port = self._server.server_address[1]
         self._server.socket = context.wrap_socket(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final, TypeVar
 
 from gateway.errors import VaultSealed
@@ -17,6 +17,16 @@ _FIRST: Final = 0.5  # seconds
 _LONGEST: Final = 8.0
 
 
+def pauses() -> Iterator[float]:
+    """Seconds from one try to the next, without end: they grow to eight. A little at random, so that
+    many gateways whose key keeper comes back do not ask all at once.
+    """
+    pause = _FIRST
+    while True:
+        yield pause * random.uniform(0.8, 1.2)  # noqa: S311  # no secret
+        pause = min(_LONGEST, 2 * pause)
+
+
 def patiently(
     attempt: Callable[[], T], seconds: float, sleep: Callable[[float], None] = time.sleep
 ) -> T:
@@ -24,15 +34,13 @@ def patiently(
     that trying again helps, as long as the next call begins within `seconds`. Raises the last one.
     """
     until = time.monotonic() + seconds
-    pause = _FIRST
+    waits = pauses()
     while True:
         try:
             return attempt()
         except VaultSealed as error:
-            # A little at random: many gateways whose key keeper comes back do not ask all at once.
-            waiting = pause * random.uniform(0.8, 1.2)  # noqa: S311  # no secret
+            waiting = next(waits)
             if not error.again or time.monotonic() + waiting > until:
                 raise
             event("kek_awaited", level=logging.WARNING, provider=error.provider)
         sleep(waiting)
-        pause = min(_LONGEST, 2 * pause)
