@@ -60,6 +60,12 @@ class Action(StrEnum):
     VAULT_KEY_ACTIVATE = "vault_key_activate"  # what is written from now on is under it
     VAULT_KEY_RETIRE = "vault_key_retire"  # nothing was left under it: it is erased
     VAULT_REWRAP = "vault_rewrap"  # every record is sealed under the keys in use
+    CONFIG_LOAD = (
+        "config_load"  # a gateway starts with this gateway.yaml; the subject is its digest
+    )
+    RULES_LOAD = "rules_load"  # packs and processors are about to be in force, all of them
+    RULES_CHANGE = "rules_change"  # of one file of them; the route is its name
+    DESTINATION_CHANGE = "destination_change"  # of a route, or a processor: where its requests go
     AUDIT_PURGE = "audit_purge"  # the oldest entries; the subject is the last of them
 
 
@@ -74,8 +80,9 @@ class Outcome(StrEnum):
     REFUSED = "refused"
 
 
-COMMAND_LINE = "command line"  # the origin of what is done beside a running gateway
 ITSELF = "gateway"  # the origin of what a gateway does because its time has come
+COMMAND_LINE = "command line"  # begins the origin of what somebody does at one: `system_user`
+FROM_FILES = "file"  # the origin of what a running gateway takes from files that were saved
 
 
 @dataclass(frozen=True, slots=True)

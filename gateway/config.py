@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, PrivateAttr, model_validator
 
 from gateway import config_checks, strict_yaml
 from gateway.config_audit import AuditSettings
@@ -259,6 +259,7 @@ class Config(Section):
     charges: ChargeSettings = ChargeSettings()
     recaptures: Recaptures = Recaptures()
     vault: VaultSettings = VaultSettings()
+    _digest: str = PrivateAttr("")
     pages: PagesSettings = PagesSettings()
     b2b_bins: FilePath | None = None
     audit: AuditSettings = AuditSettings()
@@ -296,6 +297,11 @@ class Config(Section):
         return self.listen.endpoints.tls or made
 
     @property
+    def digest(self) -> str:
+        """The file's SHA-256; empty where there is none."""
+        return self._digest
+
+    @property
     def has_pages(self) -> bool:
         """Whether a product has pages, so that their port is opened."""
         return any(product.pages is not None for product in self.products.values())
@@ -326,8 +332,10 @@ def load_config(path: Path, *, python: tuple[int, int] = sys.version_info[:2]) -
 
 
 def _read(path: Path, python: tuple[int, int]) -> tuple[Config, strict_yaml.Located]:
-    located = strict_yaml.load(path)
+    text = strict_yaml.read_text(path)
+    located = strict_yaml.load_text(text, str(path))
     config = strict_yaml.check_model(located, Config, context={"base": path.parent})
+    config._digest = strict_yaml.digest(text)  # noqa: SLF001  # the file's, which is no key of it
     if problems := config_checks.of_file(config, located, python):
         raise ConfigurationError(problems)
     return config, located

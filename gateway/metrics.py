@@ -130,10 +130,16 @@ class Metrics:
             prefix + "vault_key_activated_timestamp_seconds",
             "Since when the vault's key for a purpose is used.",
             ["purpose"],
+            registry=registry,
         )
         self.vault_sealed = Gauge(
             prefix + "vault_sealed",
             "1 while the vault's key-encryption key can not be had: everything is answered 503.",
+            registry=registry,
+        )
+        self.audit_unwritable = Gauge(
+            prefix + "audit_unwritable",
+            "1 while a file or pipe that the audit goes to takes nothing: what it tells of is refused.",
             registry=registry,
         )
         self.connections = Gauge(

@@ -16,8 +16,9 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
+from gateway import loaded
 from gateway.config import Config
-from gateway.errors import VaultSealed
+from gateway.errors import ConfigurationError, VaultSealed
 from gateway.log import event
 from gateway.sealed import Sealed
 from gateway.vault.kek.patience import pauses
@@ -41,6 +42,9 @@ async def unsealed(config: Config, stop: asyncio.Event) -> Worker | None:
                 if not error.again:
                     raise
                 why = error
+            except ConfigurationError:
+                await asyncio.to_thread(loaded.refused_at_start, once)
+                raise
             event(
                 "kek_awaited", level=logging.WARNING, provider=why.provider, why=why.problem.message
             )

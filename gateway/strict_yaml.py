@@ -12,6 +12,7 @@ All mistakes of one file are reported together, unless it can not be read on aft
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -27,6 +28,7 @@ from gateway.yaml_place import Key, Located
 __all__ = [
     "Located",
     "check_model",
+    "digest",
     "load",
     "load_model",
     "load_model_text",
@@ -132,6 +134,11 @@ def read_text(path: Path) -> str:
         raise ConfigurationError(
             [Problem(str(path), line, "the file is not UTF-8", "Save it as UTF-8.")]
         ) from None
+
+
+def digest(text: str) -> str:
+    """The SHA-256 of a file with this text, in hexadecimal."""
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 class _Reader:

@@ -13,7 +13,7 @@ from gateway import certificates
 from gateway.access.keys import FRESH, Keys
 from gateway.audit import ITSELF, Action, Entry, Outcome
 from gateway.config import Config
-from gateway.errors import RecordDamaged, VaultUnavailable
+from gateway.errors import AuditUnwritable, RecordDamaged, VaultUnavailable
 from gateway.garbage import Garbage
 from gateway.log import event
 from gateway.metrics import Metrics
@@ -210,8 +210,18 @@ class Upkeep:
         if monotonic() - self._counted < _COUNT_SECONDS:
             return
         self._counted = monotonic()
+        self.look_at_audit()
         self.count_answers()
         self.count_charges()
+
+    def look_at_audit(self) -> None:
+        """Whether the audit's files and pipes take entries. Raises `VaultUnavailable`."""
+        unwritable = 0
+        try:
+            self._vault.audit.writable()
+        except AuditUnwritable:
+            unwritable = 1
+        self._metrics.audit_unwritable.set(unwritable)
 
     def count_charges(self) -> None:
         """Of how many nobody knows how they ended, and since when. Raises `VaultUnavailable`."""

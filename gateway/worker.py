@@ -24,7 +24,9 @@ from gateway.control import health
 from gateway.control.port import Port, welcome
 from gateway.control.probe import Probe
 from gateway.errors import ConfigurationError, Stopping, VaultUnavailable
+from gateway.loaded import Loaded, state_of
 from gateway.log import event
+from gateway.processors.reload import Files
 
 
 def utc_now() -> datetime:
@@ -71,10 +73,17 @@ class Worker:
         self.recaptures, self._webhooks = made.recaptures, made.webhooks
         self.processors, self.charges = made.processors, made.charges
         self.collections = made.collections
+        self._loaded = Loaded(made.vault, config.digest, clock)
         self._tasks: list[asyncio.Task[None]] = []
         listen = config.listen
         self._pages, self._pages_port = made.pages, made.pages_port()
-        app = health.build({"serving": self._check_serving, "vault": Probe(self._vault.check)})
+        checks: dict[str, Callable[[], None]] = {
+            "serving": self._check_serving,
+            "vault": Probe(self._vault.check),
+        }
+        if config.audit.sinks:
+            checks["audit"] = Probe(self._vault.audit.writable)
+        app = health.build(checks)
         made.mount_control(app)
         self._control = Port(
             app, listen.control.address, tls=listen.control.tls, welcome=welcome(listen.control)
@@ -94,6 +103,9 @@ class Worker:
             await asyncio.to_thread(self._vault.check)
             await asyncio.to_thread(self._upkeep.say_keyring)
             await asyncio.to_thread(self._access.keys.refresh)
+            await self._loaded.starting(
+                state_of(self._rules.current, self.processors.files.current)
+            )
             await self._engine.start()
             pages = await self._open_pages()  # before anybody can ask for a link to one
             control = await self._claimed(self._control)
@@ -104,7 +116,9 @@ class Worker:
         self._measure_once()
         await asyncio.to_thread(self._upkeep.measure_ends)
         self._garbage.take_over()
-        watching = self._reload.watch(loaded=self._loaded, failed=self._kept_old)
+        watching = self._reload.watch(
+            loaded=self._came_into_force, failed=self._kept_old, admit=self._told
+        )
         self._keep_running("rules", watching)
         self._keep_running("keys", self._upkeep.refresh_keys())
         self._keep_running("keyring", self._upkeep.watch_keyring())
@@ -194,15 +208,22 @@ class Worker:
         task.add_done_callback(ended)
         self._tasks.append(task)
 
-    def _loaded(self) -> None:
+    async def _told(self, files: Files) -> None:
+        await self._loaded.reloading(state_of(files.rules.rules, files.processors))
+
+    def _came_into_force(self) -> None:
         self.metrics.rules_loaded.set(self._clock().timestamp())
         routes, processors = len(self._rules.current.routes), len(self.processors.files.current)
         event("rules_loaded", routes=routes, processors=processors)
 
-    def _kept_old(self, error: ConfigurationError) -> None:
+    async def _kept_old(self, error: ConfigurationError) -> None:
         self.metrics.rules_failures.inc()
         problems = [str(problem) for problem in error.problems]
         event("rules_not_loaded", level=logging.ERROR, problems=problems)
+        try:
+            await self._loaded.refusing()
+        except VaultUnavailable as unavailable:  # the log has it; nothing came into force
+            event("refusal_not_recorded", level=logging.ERROR, code=unavailable.code)
 
     def _measure_once(self) -> None:
         self.metrics.rules_loaded.set(self._clock().timestamp())

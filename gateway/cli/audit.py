@@ -12,7 +12,7 @@ from typing import Annotated, Final
 import typer
 from rich.progress import BarColumn, Progress, TextColumn
 
-from gateway.audit import COMMAND_LINE, Action, Entry, Outcome
+from gateway.audit import Action, Entry, Outcome
 from gateway.cli import duration
 from gateway.cli.audit_formats import Format, header, written
 from gateway.cli.audit_options import (
@@ -38,6 +38,7 @@ from gateway.cli.output import (
     say,
 )
 from gateway.config import read_config
+from gateway.system_user import command_line
 from gateway.vault.audit_line import Line
 from gateway.vault.audits import KEPT, Selection
 from gateway.vault.chain_check import Fault, Finding, Report, Row
@@ -187,7 +188,7 @@ def purge(
             param_hint="--older-than",
         )
     now = datetime.now(UTC)
-    by = Entry(now, "", Action.AUDIT_PURGE, Outcome.DONE, origin=COMMAND_LINE)
+    by = Entry(now, "", Action.AUDIT_PURGE, Outcome.DONE, origin=command_line())
     count = 0
     with _vault(config, writes=True) as vault, _watched() as progress:
         while gone := vault.audit.purge(now - age, by):

@@ -15,7 +15,7 @@ from typing import Annotated, Final, TypeVar, cast
 
 import typer
 
-from gateway.audit import COMMAND_LINE, Action, Entry, Outcome
+from gateway.audit import Action, Entry, Outcome
 from gateway.cli import duration
 from gateway.cli.output import (
     DEFAULT_CONFIG,
@@ -30,6 +30,7 @@ from gateway.cli.suggestions import quoted
 from gateway.config import Config, read_config
 from gateway.control.kept_exchange import KeptExchange
 from gateway.errors import AnswerRefused, ExchangeUnknown, GatewayError, VaultUnavailable
+from gateway.system_user import command_line
 from gateway.vault.answer import AnswerRow, AnswerState
 from gateway.vault.configured import open_vault
 from gateway.vault.service import Vault
@@ -186,7 +187,7 @@ def _fetching(row: AnswerRow, outcome: Outcome) -> Entry:
         exchange=row.exchange,
         action=Action.FETCH,
         outcome=outcome,
-        origin=COMMAND_LINE,
+        origin=command_line(),
         route=row.route,
         product=row.product,
     )

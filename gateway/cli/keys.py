@@ -18,7 +18,6 @@ from gateway.access.keys import (
     is_live,
     key_id,
 )
-from gateway.audit import COMMAND_LINE
 from gateway.cli import duration
 from gateway.cli.output import (
     DEFAULT_CONFIG,
@@ -33,6 +32,7 @@ from gateway.cli.output import (
 from gateway.config import Config, read_config
 from gateway.config_values import parse_name
 from gateway.networks import is_within, parse_networks
+from gateway.system_user import command_line
 from gateway.vault.configured import open_vault
 from gateway.vault.model import KeyRow
 from gateway.vault.service import Vault
@@ -89,7 +89,7 @@ def create_key(  # noqa: PLR0917 - typer's options
     )
     with _vault(settings) as vault:
         try:
-            key, row = create(vault.keys, new, now, COMMAND_LINE)
+            key, row = create(vault.keys, new, now, command_line())
         except TooManyKeys as error:
             complain(error.text, "Revoke one of them, or choose another name:")
             for old in error.live:
@@ -151,7 +151,7 @@ def revoke_key(
         if row is None:
             complain("There is no key with this id.", "The ids: card-gateway keys list")
             raise typer.Exit(2)
-        if row.revoked is not None or not vault.keys.revoke(row.id, now, COMMAND_LINE):
+        if row.revoked is not None or not vault.keys.revoke(row.id, now, command_line()):
             say(f"Key {row.id} was revoked before.")
             return
     done(f"Key {row.id} of {row.client} ({row.name}) is revoked.")

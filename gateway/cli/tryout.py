@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from gateway.access.keys import NewKey, create, is_live, key_id
-from gateway.audit import COMMAND_LINE, Action, Entry, Outcome
+from gateway.audit import Action, Entry, Outcome
 from gateway.cards.card import Card
 from gateway.cards.expiry import Expiry
 from gateway.config import Config
 from gateway.sandbox.pull import read_request
 from gateway.sandbox.siteminder import SiteMinderSettings
 from gateway.secret import Secret
+from gateway.system_user import command_line
 from gateway.vault.configured import open_vault
 from gateway.vault.model import NewCard
 from gateway.vault.service import Vault
@@ -96,7 +97,7 @@ async def _credentials(vault: Vault, config: Config) -> None:
             exchange="",
             action=Action.CREDENTIALS,
             outcome=Outcome.INTENT,
-            origin=COMMAND_LINE,
+            origin=command_line(),
             product=product,
             detail=_PROCESSOR,
         )

@@ -124,6 +124,15 @@ class VaultUnavailable(GatewayError):
     action = "Try again later."
 
 
+class AuditUnwritable(VaultUnavailable):
+    """A file or pipe that gets the audit, too, takes nothing: for readiness. What is to be done meanwhile
+    is refused as by a vault that can not be written."""
+
+    code = "audit_unwritable"
+    text = "The audit can not be written to where it is to go besides the vault."
+    action = "Look at the log: audit_not_writable says which file or pipe it is."
+
+
 class VaultBusy(VaultUnavailable):
     """Somebody else holds the database: the next try would wait as long again."""
 

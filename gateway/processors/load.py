@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -34,7 +35,7 @@ def load_processors(rules: Path) -> All:
     problems: list[Problem] = []
     for file, text in read_texts(directory).items():
         try:
-            one = load_processor_text(text, file)
+            one = replace(load_processor_text(text, file), digest=strict_yaml.digest(text))
         except ConfigurationError as error:
             problems += error.problems
             continue

@@ -106,6 +106,7 @@ class ProcessorRules:
     basic: tuple[Template, Template] | None
     customer: Customer | None
     operations: Mapping[Operation, tuple[Request, ...]]
+    digest: str = ""  # SHA-256 of the file
 
     @property
     def requests(self) -> tuple[Request, ...]:

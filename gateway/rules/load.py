@@ -8,6 +8,7 @@ force are read and checked all the same, except for what they expect of gateway.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from gateway import strict_yaml, yaml_model
@@ -41,7 +42,7 @@ def load_rules(
         pack, found = _compile(entry, located, around if forced else Surroundings())
         problems += found
         if forced:
-            packs.append(pack)
+            packs.append(replace(pack, digest=strict_yaml.digest(texts[pack.file])))
     problems = problems or check_together(packs)
     if problems:
         raise ConfigurationError(problems)

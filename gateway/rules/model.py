@@ -315,6 +315,7 @@ class Pack:
     examples: tuple[Example, ...] = ()
     format_source: str = ""  # `source:` where the format was learned
     draft: bool = False
+    digest: str = ""  # SHA-256 of the file
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,6 +65,11 @@ class Rules:
         """Their matcher."""
         return self._current.matcher
 
+    @property
+    def loaded(self) -> Loaded:
+        """Both."""
+        return self._current
+
     def read(self) -> Loaded:
         """What the directory holds now; what is in force, itself, where nothing changed. Blocks.
 

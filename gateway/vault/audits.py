@@ -4,11 +4,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from gateway.audit import Action, Entry, Outcome
+from gateway.errors import VaultUnavailable
 from gateway.vault import anchors
 from gateway.vault import entries as audit
 from gateway.vault.audit_line import Line
@@ -20,6 +22,7 @@ from gateway.vault.hashes import KeyedHash
 
 # PCI DSS 10.5.1 asks for twelve months; the schema's trigger has the same number.
 KEPT: Final = timedelta(days=366)
+_PROBE_SECONDS: Final = 10.0
 # So many at a time are erased, each byte overwritten: others are to write meanwhile.
 _PORTION: Final = 20_000
 _COLUMNS: Final = (
@@ -98,6 +101,19 @@ class AuditTable:
             lambda c: check(c, self._chain, expected=expected, progress=progress)
         )
 
+    def writable(self) -> None:
+        """Returns where every sink would take an entry now; none is written. For readiness, as
+        `Vault.check`. Raises AuditUnwritable, VaultUnavailable.
+        """
+        future = self._database.write("audit_probe", _ask_sinks)
+        try:
+            future.result(_PROBE_SECONDS)
+        except FutureTimeoutError:
+            pass
+        else:
+            return
+        raise VaultUnavailable
+
     def purge(self, before: datetime, entry: Entry) -> int:
         """Erases the oldest entries, those from before the first one that is not older than `before`, a
         portion of them; gives how many, 0 when none is left. `entry` says who, and is written with each
@@ -137,3 +153,9 @@ class AuditTable:
 def _line(row: tuple[Any, ...]) -> Line:  # Any: the columns' types, as the schema gives them
     *entry, hashed = row
     return Line._make((*entry, "" if hashed is None else hashed.hex()))
+
+
+def _ask_sinks(connection: Connection) -> None:
+    if connection.journal is None:
+        raise VaultUnavailable
+    connection.journal.check()

@@ -12,7 +12,7 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from gateway.errors import VaultUnavailable
+from gateway.errors import AuditUnwritable, VaultUnavailable
 from gateway.log import event
 from gateway.vault import anchors
 from gateway.vault.audit_line import Line
@@ -81,6 +81,18 @@ class Journal:
         """What was appended since the last commit is gone."""
         self._lines.clear()
         self._head = self._durable
+
+    def check(self) -> None:
+        """Whether every sink would take an entry now. Raises AuditUnwritable."""
+        for sink in self._sinks:
+            error = ""
+            try:
+                sink.check()
+            except OSError as failed:
+                error = type(failed).__name__
+            if error:
+                event("audit_not_writable", level=logging.ERROR, sink=sink.name, error=error)
+                raise AuditUnwritable
 
     def close(self) -> None:
         """Closes the sinks."""

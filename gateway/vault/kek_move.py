@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from gateway.audit import COMMAND_LINE, Action, Entry, Outcome
+from gateway.audit import Action, Entry, Outcome
 from gateway.errors import RecordDamaged, VaultSealed
+from gateway.system_user import command_line
 from gateway.vault import key_rows
 from gateway.vault.database import Database, Step, no_step
 from gateway.vault.entries import stamp
@@ -134,6 +135,6 @@ def _entry(old: KekProvider, new: KekProvider, now: datetime) -> Entry:
         exchange="",
         action=Action.KEK_MOVE,
         outcome=Outcome.DONE,
-        origin=COMMAND_LINE,
+        origin=command_line(),
         detail=f"{old.kind}:{new.kind}",
     )

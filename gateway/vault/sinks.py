@@ -10,6 +10,7 @@ say what did not happen; what happened is never missing.
 
 from __future__ import annotations
 
+import errno
 import os
 import select
 import stat
@@ -64,6 +65,20 @@ class Sink:
         self._send(b"\n" + text if self._torn else text, monotonic() + patience)
         self._waits = True
 
+    def check(self) -> None:
+        """Raises OSError when no line could be written now; writes nothing."""
+        if self._moved():
+            self.close()
+            self._open()
+        if self._portion == _FILE_PORTION:
+            disk = os.fstatvfs(self._descriptor)
+            if disk.f_flag & os.ST_RDONLY or not disk.f_bavail:
+                raise OSError(errno.ENOSPC, "no room")
+            return
+        found = _events(self._descriptor, 0)
+        if not found & select.POLLOUT or found & select.POLLERR:  # full, or nobody reads it
+            raise TimeoutError
+
     def close(self) -> None:
         """Closes it; the next write opens it again."""
         if self._descriptor != _CLOSED:
@@ -101,11 +116,9 @@ class Sink:
         return (status.st_dev, status.st_ino) != self._file
 
     def _send(self, text: bytes, until: float) -> None:
-        ready = select.poll()
-        ready.register(self._descriptor, select.POLLOUT)
         left = memoryview(text)
         while left:
-            if not ready.poll(max(0.0, until - monotonic()) * 1000):
+            if not _events(self._descriptor, until - monotonic()):
                 raise TimeoutError
             try:
                 count = os.write(self._descriptor, left[: self._portion])
@@ -114,3 +127,11 @@ class Sink:
                 raise
             left = left[count:]
             self._torn = bool(left)
+
+
+def _events(descriptor: int, seconds: float) -> int:
+    """What there is to say of writing to it within so long; 0: it takes nothing."""
+    ready = select.poll()
+    ready.register(descriptor, select.POLLOUT)
+    found = ready.poll(max(0.0, seconds) * 1000)
+    return found[0][1] if found else 0

@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from gateway.audit import Action, Entry, Outcome
+from gateway.system_user import command_line
 from gateway.vault.kek.file import KekFile
 from gateway.vault.service import Vault
 from tests.vault.makers import rows
@@ -202,7 +203,7 @@ def test_p36_a_purge_takes_what_is_older_than_twelve_months_and_is_an_entry(run)
     assert [(one["id"], one["action"]) for one in lines] == [
         (2, "detokenize"), (3, "detokenize"), (4, "audit_purge")
     ]  # fmt: skip
-    assert lines[2]["origin"] == "command line"
+    assert lines[2]["origin"] == command_line()
     code, out, _ = run("audit", "verify")
     assert code == 0
     assert "Purged: up to 1." in out

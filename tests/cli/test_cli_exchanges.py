@@ -21,6 +21,7 @@ from gateway.errors import (
     MessageMalformed,
     VaultUnavailable,
 )
+from gateway.system_user import command_line
 from gateway.vault.answer import AnswerState, FailedCard
 from gateway.vault.kek.file import KekFile
 from gateway.vault.service import Vault
@@ -173,9 +174,9 @@ def test_p16_an_answer_goes_into_a_file_for_its_owner_only(run, some, tmp_path, 
     assert {row.exchange: row.state for row in listed(vault)}["mine-a"] is AnswerState.UNDELIVERED
     audit = [row.entry for row in vault.entries()]
     assert [(one.action, one.outcome, one.exchange, one.origin) for one in audit] == [
-        ("fetch", "intent", "mine-a", "command line"),
-        ("fetch", "done", "mine-a", "command line"),
-        ("fetch", "intent", "theirs-a", "command line"),  # its file could not be written
+        ("fetch", "intent", "mine-a", command_line()),
+        ("fetch", "done", "mine-a", command_line()),
+        ("fetch", "intent", "theirs-a", command_line()),  # its file could not be written
     ]
 
 

@@ -1,5 +1,6 @@
 """`card-gateway keys`, on a real vault."""
 
+import getpass
 import json
 import os
 import re
@@ -154,7 +155,7 @@ def test_making_and_revoking_stand_in_the_audit(run):
         (Action.KEY_CREATE, Outcome.DONE, "pms", id),
         (Action.KEY_REVOKE, Outcome.DONE, "pms", id),
     ]
-    assert {entry.origin for entry in entries} == {"command line"}
+    assert {entry.origin for entry in entries} == {f"command line: {getpass.getuser()}"}
 
 
 def test_p36_what_the_audit_can_not_take_is_not_done(run):

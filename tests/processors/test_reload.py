@@ -8,7 +8,8 @@ import shutil
 import pytest
 
 from gateway.config import Config
-from gateway.errors import ConfigurationError
+from gateway.errors import ConfigurationError, VaultUnavailable
+from gateway.processors import reload
 from gateway.processors.load import ProcessorFiles
 from gateway.processors.reload import Reload
 from gateway.rules.watch import Rules
@@ -17,6 +18,10 @@ from tests.running import ROOT
 HOST = "processor.card-gateway.invalid"
 ELSEWHERE = "elsewhere.card-gateway.invalid"
 NO_ROUTE = rf"processors/sandbox\.yaml:10: no route of a pack takes POST https://{HOST}/v1/cards"
+
+
+async def admitted(_):
+    """Nobody is in the way."""
 
 
 class Live:
@@ -133,13 +138,16 @@ def test_p37_a_folder_of_processors_may_come_later_and_is_watched(directory):
             told.append((what, sorted(live.processors.current)))
             heard.set()
 
+        async def failed(_):
+            tell("failed")
+
         async def until_told():
             await asyncio.wait_for(heard.wait(), 10)
             heard.clear()
 
         watching = asyncio.create_task(
             live.reload.watch(
-                loaded=lambda: tell("loaded"), failed=lambda _: tell("failed"), settle_ms=50
+                loaded=lambda: tell("loaded"), failed=failed, admit=admitted, settle_ms=50
             )
         )
         await asyncio.sleep(0.3)  # the watcher is there
@@ -164,3 +172,34 @@ def test_p37_reading_puts_nothing_in_force(live):
     assert live.in_force() == before
     assert live.reload.take(files)
     assert live.in_force() == (files.rules.rules, files.rules.matcher, files.processors)
+
+
+def test_p37_what_the_audit_can_not_be_told_does_not_come_into_force(live, monkeypatch):
+    """Not now; what the files hold then comes as soon as it can be told."""
+    monkeypatch.setattr(reload, "_AGAIN", 0.05)
+
+    async def story():
+        before, tries, there = live.in_force(), [], asyncio.Event()
+
+        async def admit(files):
+            tries.append(files.rules.matcher.knows(ELSEWHERE))
+            assert live.in_force() == before
+            if len(tries) < 3:
+                raise VaultUnavailable
+
+        async def failed(error):
+            raise AssertionError(error)
+
+        watching = asyncio.create_task(
+            live.reload.watch(loaded=there.set, failed=failed, admit=admit, settle_ms=200)
+        )
+        await asyncio.sleep(0.3)  # the watcher is there
+        live.move(live.pack)
+        live.move(live.processor)
+        await asyncio.wait_for(there.wait(), 10)
+        watching.cancel()
+        await asyncio.gather(watching, return_exceptions=True)
+        return tries
+
+    assert asyncio.run(story()) == [True, True, True]
+    assert live.rules.matcher.knows(ELSEWHERE)

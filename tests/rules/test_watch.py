@@ -146,6 +146,12 @@ def test_p37_saving_a_file_is_enough(tmp_path):
             told.append(text)
             heard.set()
 
+        async def failed(error: ConfigurationError) -> None:
+            tell(f"failed {error.problems[0].line}")
+
+        async def admitted(_: object) -> None:
+            """Nobody is in the way."""
+
         async def until_told() -> None:
             await asyncio.wait_for(heard.wait(), 10)
             heard.clear()
@@ -153,7 +159,8 @@ def test_p37_saving_a_file_is_enough(tmp_path):
         watching = asyncio.create_task(
             live.files.watch(
                 loaded=lambda: tell(f"loaded {len(live.current.routes)}"),
-                failed=lambda error: tell(f"failed {error.problems[0].line}"),
+                failed=failed,
+                admit=admitted,
                 stop=stop,
                 settle_ms=50,
             )

@@ -7,6 +7,8 @@ from tests.sabotage.breakage import Breakage
 SINKS = "tests/vault/test_vault_sinks.py"
 CLI = "tests/cli/test_cli_audit.py"
 AUDIT = "tests/vault/test_vault_audit.py"
+LOADED = "tests/e2e/test_loaded.py"
+RELOAD = "tests/processors/test_reload.py"
 CRASH = "tests/vault/test_vault_audit_crash.py"
 
 BREAKAGES = (
@@ -118,8 +120,8 @@ BREAKAGES = (
         "go on without a sink that was configured",
         "P36",
         "gateway/vault/journal.py",
-        "            if error:\n",
-        "            if error and not self._sinks:\n",
+        '            if error:\n                event("audit_not_written"',
+        '            if error and not self._sinks:\n                event("audit_not_written"',
         (SINKS,),
     ),
     Breakage(
@@ -142,9 +144,41 @@ BREAKAGES = (
         "write on to a file that was moved away",
         "P36",
         "gateway/vault/sinks.py",
-        "        if self._moved():\n",
-        "        if self._descriptor == _CLOSED:\n",
+        "        if self._moved():\n            self.close()\n            self._open()\n        self._send(",
+        "        if self._descriptor == _CLOSED:\n            self._open()\n        self._send(",
         (f"{SINKS}::test_a_file_that_was_rotated_is_made_anew",),
+    ),
+    Breakage(
+        "be ready while nobody takes the audit",
+        "P36",
+        "gateway/vault/journal.py",
+        "                raise AuditUnwritable\n",
+        "                continue\n",
+        (f"{LOADED}::test_p36_p37_rules_do_not_come_into_force_while_the_audit_can_not_be_told",),
+    ),
+    Breakage(
+        "bring rules into force that the audit was not told of",
+        "P37",
+        "gateway/processors/reload.py",
+        '            event("rules_withheld", level=logging.ERROR, code=error.code)\n            return False\n',
+        '            event("rules_withheld", level=logging.ERROR, code=error.code)\n',
+        (RELOAD, LOADED),
+    ),
+    Breakage(
+        "serve before the audit says what is in force",
+        "P36",
+        "gateway/worker.py",
+        "            await self._loaded.starting(",
+        "            self._loaded.starting(",
+        (LOADED,),
+    ),
+    Breakage(
+        "change a destination without a word",
+        "P36",
+        "gateway/loaded.py",
+        "_differences(before.targets, now.targets)",
+        "_differences(now.targets, now.targets)",
+        (LOADED,),
     ),
     Breakage(
         "purge without saying where the chains go on",

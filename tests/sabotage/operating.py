@@ -103,9 +103,8 @@ BREAKAGES = (
         "reload half a rule set",
         "P37",
         "gateway/rules/load.py",
-        "            packs.append(pack)\n    problems = problems or check_together(packs)\n    if problems:",
-        "            packs.append(pack)\n    problems = problems or check_together(packs)\n"
-        "    if problems and not packs:",
+        "    problems = problems or check_together(packs)\n    if problems:",
+        "    problems = problems or check_together(packs)\n    if problems and not packs:",
         WATCH,
     ),
     Breakage(
@@ -152,8 +151,8 @@ BREAKAGES = (
         "ready though the vault takes no write",
         "P38",
         "gateway/worker.py",
-        '"vault": Probe(self._vault.check)}',
-        '"vault": lambda: None}',
+        '"vault": Probe(self._vault.check)',
+        '"vault": lambda: None',
         (f"{LIFE}::test_p27_p36_a_full_disk_while_it_runs",),
     ),
     Breakage(

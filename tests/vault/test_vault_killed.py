@@ -36,7 +36,7 @@ with collecting(directory, Scripted(), step) as world:
 """
 BEFORE, AFTER = ("begun", "written"), ("committed", "answer")
 STEPS = [
-    (f"{name}:{step}", step in AFTER)
+    (f"{name}:{step}", write.changes and step in AFTER)
     for name, write in WRITES.items()
     for step in (BEFORE[0], *write.steps, BEFORE[1], *AFTER)
 ]

@@ -46,6 +46,7 @@ class Write:
     prepare: Callable[[Collecting], str | None]
     do: Callable[[Collecting, str], object]
     steps: tuple[str, ...] = ()
+    changes: bool = True  # else it only asks something of the thread that writes
 
 
 def nothing(_: Collecting) -> None:
@@ -346,6 +347,7 @@ WRITES = {
     "import_key": Write(nothing, make_import_key),
     "import_key_erase": Write(make_import_key, erase_import_key),
     "probe": Write(nothing, lambda world, _: world.vault.check()),
+    "audit_probe": Write(nothing, lambda world, _: world.vault.audit.writable(), changes=False),
     "key": Write(nothing, add_key, ("row",)),
     "refusal": Write(nothing, remember_refusal),
     "keyring_beat": Write(nothing, lambda world, _: world.vault.watch.beat(NOON)),
