@@ -85,10 +85,10 @@ def verify(
       card-gateway audit verify --expect 1234:00000012ab34…
     """
     expected = expected_row(expect)
-    with _vault(config) as vault, _watched() as progress:
+    with _vault(config) as vault, watched() as progress:
         report = vault.audit.check(expected=expected, progress=progress)
     if as_json:
-        print_json(_public(report))
+        print_json(public(report))
     else:
         _tell(report, expected)
     raise typer.Exit(1 if report.findings or report.expected is False else 0)
@@ -123,7 +123,7 @@ def export(  # noqa: PLR0917 - typer's options
     """
     which = selection(since, until, client, product, action, outcome, token, booking)
     typer.echo(header(form), nl=False)
-    with _vault(config) as vault, _watched() as progress:
+    with _vault(config) as vault, watched() as progress:
         count = 0
         for page in _pages(vault, which, 0):
             typer.echo("".join(written(form, line) for line in page), nl=False)
@@ -190,7 +190,7 @@ def purge(
     now = datetime.now(UTC)
     by = Entry(now, "", Action.AUDIT_PURGE, Outcome.DONE, origin=command_line())
     count = 0
-    with _vault(config, writes=True) as vault, _watched() as progress:
+    with _vault(config, writes=True) as vault, watched() as progress:
         while gone := vault.audit.purge(now - age, by):
             count += gone
             progress(count, 0)
@@ -232,7 +232,8 @@ class _Watcher:
 
 
 @contextmanager
-def _watched() -> Iterator[_Watcher]:
+def watched() -> Iterator[_Watcher]:
+    """What is told how many entries are done, of how many; shown on a terminal."""
     terminal = console(stderr=True)
     columns = (TextColumn("{task.completed} entries"), BarColumn())
     with Progress(
@@ -271,7 +272,8 @@ def _sentence(finding: Finding) -> str:
     return f"{what} {finding.first} to {finding.last}, each: {_SAID[finding.fault]}."
 
 
-def _public(report: Report) -> dict[str, object]:
+def public(report: Report) -> dict[str, object]:
+    """What was found, as JSON has it."""
     newest = report.newest
     return {
         "entries": report.entries,

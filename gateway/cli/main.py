@@ -23,6 +23,7 @@ Examples:
   card-gateway keys create --client pms --name front-desk
   card-gateway refused        what was refused, and the YAML that allows it
   card-gateway audit verify   is the audit as it was written?
+  card-gateway evidence DIR   what an assessor asks for, in a folder
   card-gateway exchanges list answers that did not arrive, and what to do
 
 Exit codes: 0 fine, 1 found something, 2 wrong use.
@@ -32,7 +33,7 @@ Exit codes: 0 fine, 1 found something, 2 wrong use.
 # In the order of the help.
 _COMMANDS: Final = (
     "run", "demo", "check", "refused", "exchanges", "recaptures", "rules", "processors", "keys", "cards", "vault",
-    "audit", "pages", "scan", "certs", "sandbox",
+    "audit", "evidence", "pages", "scan", "certs", "sandbox",
 )  # fmt: skip
 
 

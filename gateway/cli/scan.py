@@ -61,7 +61,7 @@ def scan(
         raise typer.Exit(2)
     hits: list[Hit] = []
     unreadable: list[Unreadable] = []
-    for one in _watched(_look(paths, allow_test_numbers)):
+    for one in _watched(look(paths, allow_test_numbers)):
         if isinstance(one, Unreadable):
             unreadable.append(one)
             complain(f"{one.place}: {one.why}")
@@ -78,7 +78,7 @@ def scan(
     raise typer.Exit(1 if hits else 0)
 
 
-def _look(paths: list[Path], allow_test_numbers: bool) -> Iterator[Hit | Unreadable | Path]:
+def look(paths: list[Path], allow_test_numbers: bool) -> Iterator[Hit | Unreadable | Path]:
     """Goes through everything; a path among the answers says what is being looked at."""
     for file in files(paths):
         if isinstance(file, Unreadable):

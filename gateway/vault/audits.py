@@ -101,6 +101,18 @@ class AuditTable:
             lambda c: check(c, self._chain, expected=expected, progress=progress)
         )
 
+    def sign(self, manifest: bytes) -> str:
+        """The signature of an evidence folder's manifest, in hexadecimal."""
+        return self._chain.of_evidence(manifest).hex()
+
+    def signed(self, manifest: bytes, signature: str) -> bool:
+        """Whether it is that manifest's."""
+        try:
+            stored = bytes.fromhex(signature)
+        except ValueError:
+            return False
+        return self._chain.evidence_fits(stored, manifest)
+
     def writable(self) -> None:
         """Returns where every sink would take an entry now; none is written. For readiness, as
         `Vault.check`. Raises AuditUnwritable, VaultUnavailable.

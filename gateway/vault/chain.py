@@ -2,6 +2,7 @@
 
     hash of an entry  = HMAC-SHA-256(key, "entry",  hash before it, entry)
     hash of an anchor = HMAC-SHA-256(key, "anchor", hash before it, anchor)
+    hash of evidence  = HMAC-SHA-256(key, "evidence", manifest), which is in no chain
 
 1. An entry is all of its columns but the hash, with its id, its writer and its number in the writer's
    chain: one that was changed, moved or given another number does not fit.
@@ -76,6 +77,14 @@ class Chain:
     def anchor_fits(self, before: bytes, anchor: Anchor) -> bool:
         """Whether the anchor's hash is right."""
         return self._hashing.matches(anchor.hash, b"anchor", before, _anchor(anchor))
+
+    def of_evidence(self, manifest: bytes) -> bytes:
+        """The hash of an evidence folder's manifest."""
+        return self._hashing.digest(b"evidence", manifest)
+
+    def evidence_fits(self, stored: bytes, manifest: bytes) -> bool:
+        """Whether `stored` is that."""
+        return self._hashing.matches(stored, b"evidence", manifest)
 
 
 def write_heads(heads: Iterable[Head]) -> str:

@@ -47,6 +47,7 @@ from gateway.vault.idempotency import IdempotencyTable
 from gateway.vault.import_keys import ImportKeyTable
 from gateway.vault.journal import journal_of
 from gateway.vault.kek.provider import KekProvider
+from gateway.vault.key_history import KeyHistory
 from gateway.vault.keyring_watch import KeyringWatch, WatchedDatabase
 from gateway.vault.keys import KeyTable
 from gateway.vault.links import LinkTable
@@ -103,6 +104,7 @@ class Vault:
     keys: KeyTable
     refusals: RefusalTable
     cvcs: CvcTable
+    key_history: KeyHistory
     answers: AnswerTable
     recaptures: RecaptureTable
     idempotency: IdempotencyTable
@@ -141,6 +143,7 @@ class Vault:
         self.keys = KeyTable(database, step=step)
         self.refusals = RefusalTable(database)
         self.cvcs = CvcTable(database)
+        self.key_history = KeyHistory(database)
         self.audit = AuditTable(database, keyring.audit, clock, step)
         self.retention = RetentionTable(database, keyring, step)
         self.verification = Verification(database, keyring, self.retention)

@@ -7,6 +7,7 @@ from tests.sabotage.breakage import Breakage
 SINKS = "tests/vault/test_vault_sinks.py"
 CLI = "tests/cli/test_cli_audit.py"
 AUDIT = "tests/vault/test_vault_audit.py"
+EVIDENCE = "tests/cli/test_cli_evidence.py"
 LOADED = "tests/e2e/test_loaded.py"
 RELOAD = "tests/processors/test_reload.py"
 CRASH = "tests/vault/test_vault_audit_crash.py"
@@ -171,6 +172,30 @@ BREAKAGES = (
         "            await self._loaded.starting(",
         "            self._loaded.starting(",
         (LOADED,),
+    ),
+    Breakage(
+        "take any folder for evidence that a gateway made",
+        "P36",
+        "gateway/evidence/folder.py",
+        "    if not signed(manifest, signature):\n",
+        "    if not signature:\n",
+        (EVIDENCE,),
+    ),
+    Breakage(
+        "sign evidence under no key's name",
+        "P36",
+        "gateway/vault/chain.py",
+        'self._hashing.matches(stored, b"evidence", manifest)',
+        "bool(stored) and bool(manifest)",
+        (EVIDENCE,),
+    ),
+    Breakage(
+        "name the files of a scan in the evidence",
+        "P16",
+        "gateway/cli/evidence.py",
+        '    return {"path": str(path), "files"',
+        '    return {"path": str(sorted(path.iterdir())[0]), "files"',
+        (f"{EVIDENCE}::test_p16_no_card_secret_or_name_is_in_it",),
     ),
     Breakage(
         "change a destination without a word",
