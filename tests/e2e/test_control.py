@@ -20,7 +20,7 @@ import pytest
 import typer
 import yaml
 
-from gateway import threads
+from gateway import startup, threads
 from gateway.access.keys import key_id
 from gateway.cli import run
 from gateway.config import Listener, TlsFiles, read_config
@@ -252,9 +252,10 @@ def test_p38_a_task_that_dies_ends_the_command(sandbox, tmp_path, monkeypatch):
     site = Site(tmp_path, sandbox)
     worker = Worker(site.config)
     monkeypatch.setattr(worker._upkeep, "flush", lambda: 1 / 0)
+    monkeypatch.setattr(startup, "Worker", lambda _: worker)
     listening = []
     with pytest.raises(typer.Exit) as ended:
-        asyncio.run(run._until_told(worker, listening.append))
+        asyncio.run(run._until_told(site.config, listening.append))
     assert ended.value.exit_code == 1
     assert listening
     assert not site.listening()

@@ -49,7 +49,7 @@ def test_what_stands_in_gateway_yaml_is_what_it_has_without(text, tmp_path):
     file.write_text(BASE, encoding="utf-8")
     without = read_config(file)
     file.write_text(BASE + text, encoding="utf-8")
-    assert read_config(file) == without
+    assert dict(read_config(file)) == dict(without)  # the files themselves differ
 
 
 def test_there_are_snippets():
