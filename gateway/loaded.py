@@ -32,6 +32,7 @@ from gateway.rules.model import Route, RuleSet
 from gateway.system_user import command_line
 from gateway.vault.audits import AuditTable, Selection
 from gateway.vault.configured import open_vault
+from gateway.vault.places import is_there, place_of
 from gateway.vault.service import Vault
 
 _PAGE: Final = 1000
@@ -146,7 +147,7 @@ def refused_at_start(config: Config) -> None:
     """Tells that a start was refused for a mistake in what it read, where there is a vault to tell it
     to. Nothing came into force: that it can not be told is in the log. Blocks.
     """
-    if not config.database.exists():
+    if not is_there(place_of(config)):
         return
     now = datetime.now(UTC)
     entry = Entry(

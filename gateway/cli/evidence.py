@@ -24,8 +24,9 @@ from gateway.evidence.folder import Folder, faults
 from gateway.evidence.part import Part, readme
 from gateway.pages.assets import DIRECTORY as SCRIPTS
 from gateway.pages.assets import integrity_of, inventory
-from gateway.vault.configured import open_vault
+from gateway.vault.configured import open_vault, retention_of
 from gateway.vault.key_history import Made
+from gateway.vault.places import is_there, place_of
 from gateway.vault.service import Vault
 
 _COMMANDS: Final = {"write", "verify"}
@@ -92,7 +93,7 @@ def write(
             _changes(folder, vault),
             _configuration(folder, settings, vault),
             _audit(folder, vault),
-            _retention(folder, vault, now),
+            _retention(folder, vault, settings, now),
             _pages(folder),
             _software(folder, software, components),
             _advisories(folder, known, components),
@@ -126,10 +127,8 @@ def verify(directory: Where, config: ConfigFile = DEFAULT_CONFIG) -> None:
 
 @contextmanager
 def _vault(settings: Config) -> Iterator[Vault]:
-    if not settings.database.exists():
-        complain(
-            f"There is no vault at {settings.database}.", "Is this the gateway's gateway.yaml?"
-        )
+    if not is_there(place := place_of(settings)):
+        complain(f"There is no vault at {place}.", "Is this the gateway's gateway.yaml?")
         raise typer.Exit(2)
     vault = open_vault(settings)
     try:
@@ -199,14 +198,19 @@ def _audit(folder: Folder, vault: Vault) -> Part:
     return Part("audit-verify.json", "The audit's chain", says, found=bool(report.findings))
 
 
-def _retention(folder: Folder, vault: Vault, now: datetime) -> Part:
-    """What is known of ends here: security codes. Each that has ended is purged within seconds by a
-    gateway that runs."""
-    overdue = vault.cvcs.overdue(now)
+def _retention(folder: Folder, vault: Vault, settings: Config, now: datetime) -> Part:
+    """What `vault verify` finds: whether anything is kept past its time, and whether all of it opens."""
+    report = vault.verification.check(retention_of(settings), now, _unseen)
     cards = vault.count_by_product()
-    folder.json("retention.json", {"security_codes_past_their_end": overdue, "cards": cards})
-    says = f"{overdue} security codes past their end; {sum(cards.values())} cards"
-    return Part("retention.json", "Retention", says, found=overdue > 0)
+    findings = [asdict(one) for one in report.findings]
+    written = {"records": report.opened, "findings": findings, "cards": cards}
+    folder.json("retention.json", written)
+    says = f"{report.opened} records opened, {len(findings)} findings; {sum(cards.values())} cards"
+    return Part("retention.json", "Retention", says, found=bool(findings))
+
+
+def _unseen(_done: int, _of: int) -> None:
+    """Nobody watches."""
 
 
 def _pages(folder: Folder) -> Part:

@@ -30,7 +30,6 @@ _PUT_BACK: Final = (
 )
 _TAKE: Final = "DELETE FROM cvc WHERE iduser = ? RETURNING iduser, at, until, sealed"
 _PURGE: Final = "DELETE FROM cvc WHERE until <= ?"
-_OVERDUE: Final = "SELECT count(*) FROM cvc WHERE until <= ?"
 
 # Padding hides whether it has three digits or four.
 _LENGTH: Final = 16
@@ -79,12 +78,6 @@ class CvcTable:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-
-    def overdue(self, now: datetime) -> int:
-        """How many are there whose time ended until `now`. Blocks. Raises VaultUnavailable."""
-        at = (stamp(now),)
-        (count,) = self._database.read(lambda c: c.execute(_OVERDUE, at).fetchone())
-        return int(count)
 
     def purge(self, now: datetime) -> int:
         """Erases those whose time ended until `now`; how many. Blocks. Raises VaultUnavailable."""

@@ -1,7 +1,7 @@
 """Which columns hold what is sealed or hashed under a key of the keyring, and how a row is sealed anew.
 
 What lives for minutes or a day, held security codes and answers to an Idempotency-Key, is left to end
-by itself. The keys of `STAY` are not rotated away: docs/decisions/0010-rotating-keys.md says why.
+by itself. The keys of `STAY` are not rotated away: docs/decisions/0011-rotating-keys.md says why.
 """
 
 # the statements are put together from the constants here

@@ -8,7 +8,7 @@ import importlib.util
 import json
 import shutil
 import subprocess
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from cyclonedx.model.bom import Bom
@@ -20,7 +20,7 @@ from gateway.evidence import sbom
 from gateway.loaded import state_of
 from gateway.rules.watch import Rules
 from gateway.vault.configured import open_vault
-from tests.vault.makers import keep, new, rows
+from tests.vault.makers import booking, keep, new, rows
 from tests.vault.test_vault_audit import unguarded
 
 FILES = {
@@ -41,7 +41,9 @@ class Evidence:
         self.settings = settings = read_config(run.config)
         vault = open_vault(settings)
         try:
-            (kept,) = keep(vault, new(PAN, holder="Ana Example"))
+            (kept,) = keep(
+                vault, new(PAN, holder="Ana Example", at=booking(departure=date(2999, 1, 1)))
+            )
             self.iduser = kept.token.iduser
             self.key, self.key_row = create(
                 vault.keys, NewKey("desk", "pms"), NOW, "command line: alice"
@@ -237,7 +239,8 @@ def test_what_was_found_is_never_hidden(made, tmp_path):
     assert code == 1
     for name in ("audit-verify", "retention", "configuration", "scan", "advisories"):
         assert f"{name}.json" in complained
-    assert made.json("retention.json")["security_codes_past_their_end"] == 1
+    flaws = {(one["flaw"], one["table"]) for one in made.json("retention.json")["findings"]}
+    assert flaws == {("expired", "cvc"), ("damaged", "cvc")}
     assert made.json("scan.json") == [{"path": str(named), "files": 1, "unreadable": 0, "found": 1}]
     (advisory,) = made.json("advisories.json")["known"]
     assert (advisory["id"], advisory["installed"]) == ("PYSEC-1", True)
