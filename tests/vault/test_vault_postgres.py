@@ -369,7 +369,7 @@ def test_p16_p21_no_card_stands_in_any_of_the_servers_files(server, tmp_path: Pa
         ("postgresql://vault@db.example/vault", False),
     ],
 )
-def test_p28_beyond_this_machine_the_server_is_verified(url: str, local: bool) -> None:
+def test_p05_beyond_this_machine_the_server_is_verified(url: str, local: bool) -> None:
     assert is_local(url) is local
     options = PostgresPlace(url, Secret("s3cret"), Path("/ca.pem")).options(5)
     assert options.get("sslmode") == (None if local else "verify-full")
@@ -386,7 +386,7 @@ def test_p28_beyond_this_machine_the_server_is_verified(url: str, local: bool) -
         ("postgresql://db.example/vault?sslmode=disable", "may stand behind"),
     ],
 )
-def test_p28_a_url_says_where_and_nothing_else(url: str, told: str) -> None:
+def test_a_url_says_where_and_nothing_else(url: str, told: str) -> None:
     with pytest.raises(ValueError, match=told) as refused:
         VaultSettings(url=url)
     assert "secret@" not in str(refused.value.errors(include_input=False))
