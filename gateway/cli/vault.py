@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from gateway.cli import rotation, vault_purge, vault_verify
+from gateway.cli import rotation, vault_purge, vault_upgrade, vault_verify
 from gateway.cli.output import (
     DEFAULT_CONFIG,
     AsJson,
@@ -41,6 +41,7 @@ def register(parent: typer.Typer) -> None:
     """Adds the group."""
     vault_purge.register(app)
     vault_verify.register(app)
+    vault_upgrade.register(app)
     parent.add_typer(app, name="vault")
 
 
