@@ -67,7 +67,7 @@ def test_the_settings_load(tmp_path, monkeypatch) -> None:
 
 
 @pytest.mark.slow
-def test_p28_the_gateways_role_does_its_work_and_no_more(server, tmp_path) -> None:
+def test_p36_the_gateways_role_does_its_work_and_no_more(server, tmp_path) -> None:
     psql(server)
     gateway = PostgresPlace(as_role(server, "card_gateway"))
     with pytest.raises(ConfigurationError, match="may not bring the vault"):
