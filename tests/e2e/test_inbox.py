@@ -95,7 +95,7 @@ def test_p03_what_is_kept_holds_no_card_and_no_code(gateway):
 
 def test_p24_the_vault_down_keeps_nothing_and_answers_nothing(own_gateway):
     gateway = own_gateway()
-    database = gateway.worker._vault._store._database
+    database = gateway.worker._vault._database
 
     def full(jobs):
         raise OSError

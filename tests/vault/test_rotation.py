@@ -348,7 +348,7 @@ def test_every_table_is_in_the_old_vault_that_this_is_shown_with(tmp_path):
     VERSIONS[-1].restore(tmp_path)
     with opened(tmp_path) as vault:
         assert {name for name, all in opened_all(vault).items() if not all} <= {
-            "viewer", "stub", "stub_booking",
+            "viewer", "stub", "stub_booking", "import_key",
         }  # fmt: skip
 
 
@@ -358,12 +358,12 @@ def test_p23_every_column_that_names_a_key_is_looked_at_before_one_goes(tmp_path
     with rows(tmp_path) as connection:
         sealed = connection.blobs()
     named = {(column.table, column.name) for columns in USES.values() for column in columns}
-    # Hashes of bookings and of the audit stay; the others are no names of our keys.
+    # Hashes of bookings, of other vaults' tokens and of the audit stay; the others are no names of our keys.
     others = {
         ("keyring", "wrapped"), ("audit", "hash"), ("audit_anchor", "hash"), ("api_key", "hash"),
         ("link", "booking_hash"), ("charge", "booking"), ("charge_consumed", "booking"),
         ("collection", "booking"), ("answer", "poll"), ("page_link", "secret"),
-        ("stub_booking", "booking_hash"),
+        ("stub_booking", "booking_hash"), ("old_token", "hash"), ("old_token", "bound"),
     }  # fmt: skip
     assert sealed - {("audit_head", "hash")} == named | others  # PostgreSQL's note of the audit
     assert set(USES) | CHECKED | STAY == set(Purpose)

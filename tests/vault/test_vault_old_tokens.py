@@ -88,13 +88,16 @@ def test_it_goes_with_its_card(tmp_path):
     with opened(tmp_path) as vault:
         (made,) = put(vault, old())
         with rows(tmp_path) as connection:
-            connection.execute("PRAGMA foreign_keys = ON")
+            connection.with_cascades()
             connection.execute("DELETE FROM link WHERE iduser = ?", (made.token.iduser,))
             assert connection.execute("SELECT count(*) FROM card").fetchone() == (0,)
             assert connection.execute("SELECT count(*) FROM old_token").fetchone() == (0,)
         assert ours(vault, "old-1") is None
 
 
+@pytest.mark.sqlite_alone(
+    "reads SQLite's own files; test_vault_postgres.py looks into PostgreSQL's"
+)
 def test_p16_the_database_does_not_hold_the_token(tmp_path):
     with opened(tmp_path) as vault:
         put(vault, old("an-old-token-that-is-long"))

@@ -24,7 +24,7 @@ NOT_SEALED = {
     "keyring.wrapped", "card.look_up", "card.tokenuser_hash", "link.booking_hash", "api_key.hash",
     "answer.poll", "idempotent.asked", "idempotent.request", "charge.booking",
     "charge_consumed.booking", "page_link.secret", "collection.booking", "audit.hash",
-    "audit_anchor.hash", "stub.tokenuser_hash", "stub_booking.booking_hash",
+    "old_token.hash", "old_token.bound", "audit_anchor.hash", "stub.tokenuser_hash", "stub_booking.booking_hash",
 }  # fmt: skip
 # PostgreSQL's own note of how far each writer's chain goes.
 OF_POSTGRES = {"audit_head.hash"}
@@ -41,7 +41,7 @@ def fill(world):
     makers.quarantine(world.vault, answer("refused"))
     for prepare in (
         writes.set_credentials, writes.make_link, writes.told, writes.two_people,
-        writes.add_card, writes.collected, writes.waiting, lambda world: world.charge(world.token()),
+        writes.add_card, writes.make_import_key, writes.collected, writes.waiting, lambda world: world.charge(world.token()),
     ):  # fmt: skip
         prepare(world)
 
