@@ -1,4 +1,4 @@
-"""The Store on SQLite: cards, links, entries. Statements only; no key ever comes here."""
+"""The Store: cards, links, entries, on either database. Statements only; no key ever comes here."""
 
 # ruff: noqa: S608  # statements are put together from the constants here, never from values
 from __future__ import annotations

@@ -133,9 +133,8 @@ class PostgresDatabase:
 
     def _scrub(self) -> bool:
         with self._pool.connection() as raw:
-            raw.execute(
-                "VACUUM"
-            )  # of what this role may: a role that may not is told so by a notice
+            # A role that may not is told so by a notice, and leaves it to autovacuum.
+            raw.execute("VACUUM")
         return True
 
     # --- reading ----------------------------------------------------------------------------------
