@@ -245,6 +245,22 @@ BREAKAGES = (
         ("tests/vault/test_vault_crash.py::test_p24_answered_only_after_the_commit",),
     ),
     Breakage(
+        "let two nodes decide past each other",
+        "P25",
+        "gateway/vault/postgres/database.py",
+        '"BEGIN ISOLATION LEVEL SERIALIZABLE"',
+        '"BEGIN ISOLATION LEVEL READ COMMITTED"',
+        ("tests/vault/test_vault_postgres.py",),
+    ),
+    Breakage(
+        "trust whoever answers as the database's server",
+        "P05",
+        "gateway/vault/postgres/place.py",
+        'options["sslmode"] = "verify-full"',
+        'options["sslmode"] = "require"',
+        ("tests/vault/test_vault_postgres.py",),
+    ),
+    Breakage(
         "leave the disk to its cache",
         "P24",
         "gateway/vault/sqlite.py",
