@@ -69,7 +69,7 @@ def test_imports_point_one_way(path):
         ("lxml", {"codecs/xml.py"}),
         ("psycopg", {"vault/postgres/"}),
         ("psycopg_pool", {"vault/postgres/"}),
-        ("sqlite3", {"vault/sqlite.py", "cli/scan", "cards/"}),
+        ("sqlite3", {"vault/sqlite/", "cli/scan", "cards/"}),
         ("yaml", {"strict_yaml.py", "yaml_"}),
     ],
 )

@@ -43,7 +43,7 @@ from gateway.vault.model import CardRow, LinkRow, NewCard, Wanted
 from gateway.vault.plan import Planner
 from gateway.vault.requests import Done, Requests, refused
 from gateway.vault.resolve import Resolver
-from gateway.vault.store import SqliteStore
+from gateway.vault.store import DatabaseStore
 from gateway.vault.stub import StubRow
 from gateway.vault.stubs import StubTable
 
@@ -108,7 +108,7 @@ class CardTable:
     def __init__(
         self,
         database: Database,
-        store: SqliteStore,
+        store: DatabaseStore,
         keyring: Keyring,
         *,
         stubs: StubTable,

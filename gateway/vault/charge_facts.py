@@ -14,7 +14,7 @@ from gateway.vault.database import Connection
 from gateway.vault.keyring import Keyring
 from gateway.vault.model import LinkRow, Wanted
 from gateway.vault.resolve import Resolver
-from gateway.vault.store import SqliteStore
+from gateway.vault.store import DatabaseStore
 
 _OF_CARD: Final = f"SELECT {COLUMNS} FROM charge WHERE iduser = ? AND product = ? ORDER BY number"
 _NETWORK: Final = (
@@ -36,7 +36,7 @@ _CONSUMED: Final = (
 class FactReader:
     """Reads; writes nothing."""
 
-    def __init__(self, store: SqliteStore, keyring: Keyring) -> None:
+    def __init__(self, store: DatabaseStore, keyring: Keyring) -> None:
         self._store, self._keyring, self._sealer = store, keyring, keyring.charge
         self._resolver = Resolver(store, keyring)
 

@@ -28,7 +28,7 @@ from gateway.vault.entries import stamp
 from gateway.vault.keyring import Keyring
 from gateway.vault.model import CardRow, NewCard, Taken
 from gateway.vault.plan import Planner
-from gateway.vault.store import SqliteStore
+from gateway.vault.store import DatabaseStore
 
 _AT_ONCE: Final = 100  # as `store.py`
 _ATTEMPTS: Final = 3
@@ -81,7 +81,7 @@ class OldTokenTable:
     def __init__(  # noqa: PLR0917  # what a table of cards needs
         self,
         database: Database,
-        store: SqliteStore,
+        store: DatabaseStore,
         keyring: Keyring,
         clock: Callable[[], datetime],
         aside: Aside,

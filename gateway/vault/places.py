@@ -9,7 +9,7 @@ from gateway.config import Config
 from gateway.vault.database import Database, Step, no_step
 from gateway.vault.postgres.database import PostgresDatabase
 from gateway.vault.postgres.place import PostgresPlace
-from gateway.vault.sqlite import SqliteDatabase
+from gateway.vault.sqlite.database import SqliteDatabase
 
 Place: TypeAlias = Path | PostgresPlace  # a file of SQLite's, or a database of PostgreSQL's
 

@@ -72,7 +72,7 @@ from gateway.vault.resolve import Resolver
 from gateway.vault.retention import RetentionTable
 from gateway.vault.rewrap import Rewrap
 from gateway.vault.rotation import Rotation
-from gateway.vault.store import SqliteStore
+from gateway.vault.store import DatabaseStore
 from gateway.vault.stubs import StubTable
 from gateway.vault.unsealing import unsealed
 from gateway.vault.verification import Verification
@@ -137,7 +137,7 @@ class Vault:
     ) -> None:
         keyring, self.watch = watch.keyring, watch
         database = WatchedDatabase(opened, watch)
-        store = SqliteStore(database, step=step)
+        store = DatabaseStore(database, step=step)
         self.rotation = Rotation(database, watch, clock, step)
         self.rewrap = Rewrap(database, watch, clock, step)
         self.keys = KeyTable(database, step=step)
@@ -215,7 +215,7 @@ class Vault:
         opened = open_database(database, now=now, busy_seconds=busy_seconds, step=step)
         with ExitStack() as undo:
             undo.callback(opened.close)
-            store = SqliteStore(opened, step=step)
+            store = DatabaseStore(opened, step=step)
             keks = [kek] if next_kek is None else [kek, next_kek]
             watch = KeyringWatch(opened, unsealed(store, keks, now), keks)
             opened.use(journal_of(watch.keyring.audit, lambda: stamp(clock()), sinks))

@@ -55,7 +55,7 @@ _CHANGE_LINK: Final = (
 )
 
 
-class SqliteStore:
+class DatabaseStore:
     """Fulfils `Store`, on a database that others use as well."""
 
     def __init__(self, database: Database, *, step: Step = no_step) -> None:

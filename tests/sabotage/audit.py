@@ -128,7 +128,7 @@ BREAKAGES = (
     Breakage(
         "commit before the sinks are written",
         "P36",
-        "gateway/vault/sqlite.py",
+        "gateway/vault/sqlite/database.py",
         '                journal.committing()\n            connection.execute("COMMIT")\n',
         '                connection.execute("COMMIT")\n                journal.committing()\n',
         (SINKS,),

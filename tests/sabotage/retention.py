@@ -39,7 +39,7 @@ BREAKAGES = (
     Breakage(
         "leave what was erased in the write-ahead log",
         "P16",
-        "gateway/vault/sqlite.py",
+        "gateway/vault/sqlite/database.py",
         "PRAGMA wal_checkpoint(TRUNCATE)",
         "PRAGMA wal_checkpoint(PASSIVE)",
         RETENTION,
@@ -97,7 +97,7 @@ BREAKAGES = (
     Breakage(
         "leave the bytes of erased rows in the database",
         "P16",
-        "gateway/vault/sqlite.py",
+        "gateway/vault/sqlite/database.py",
         "PRAGMA secure_delete = ON",
         "PRAGMA secure_delete = OFF",
         TRACES,

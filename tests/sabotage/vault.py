@@ -263,7 +263,7 @@ BREAKAGES = (
     Breakage(
         "leave the disk to its cache",
         "P24",
-        "gateway/vault/sqlite.py",
+        "gateway/vault/sqlite/database.py",
         '"PRAGMA synchronous = FULL"',
         '"PRAGMA synchronous = OFF"',
         SQLITE,
@@ -271,7 +271,7 @@ BREAKAGES = (
     Breakage(
         "go on in a vault whose file was moved away",
         "P24",
-        "gateway/vault/sqlite.py",
+        "gateway/vault/sqlite/database.py",
         "        if self._identify() != self._identity:",
         "        if self._identity is None:",
         SQLITE,

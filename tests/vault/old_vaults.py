@@ -12,8 +12,8 @@ import sqlite3
 from pathlib import Path
 
 from gateway.cards.token import parse_alias
-from gateway.vault import sqlite
 from gateway.vault.keyring import Purpose
+from gateway.vault.sqlite import schema as sqlite
 
 ALL = [purpose.value for purpose in Purpose]
 # Version → the purposes that it was the first to have a key for.

@@ -11,7 +11,7 @@ import psycopg
 
 from gateway.vault.places import Place
 from gateway.vault.postgres.connection import PostgresConnection, configure
-from gateway.vault.sqlite import SqliteConnection
+from gateway.vault.sqlite.connection import SqliteConnection
 
 # What a database says to whoever changes what is to stay.
 REFUSED = (sqlite3.IntegrityError, psycopg.errors.RaiseException)

@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 from gateway.errors import ConfigurationError, VaultSealed
-from gateway.vault import sqlite
 from gateway.vault.chain_check import Fault, Finding
 from gateway.vault.kek.file import KekFile
 from gateway.vault.model import Wanted
 from gateway.vault.service import Vault
+from gateway.vault.sqlite import schema as sqlite
 from tests.children import run
 from tests.vault.makers import (
     PAN,

@@ -23,7 +23,7 @@ from gateway.vault.postgres.place import PostgresPlace, is_local
 from gateway.vault.postgres.schema import migrations
 from gateway.vault.postgres.spelling import insert_of, spelled, unnested
 from gateway.vault.service import Vault
-from gateway.vault.sqlite import migrations as sqlite_migrations
+from gateway.vault.sqlite.schema import migrations as sqlite_migrations
 from tests import postgres
 from tests.children import run
 from tests.vault.makers import PAN, entry, find, keep, many, new, opened, pan, place, rows

@@ -6,7 +6,7 @@ import sqlite3
 
 import pytest
 
-from gateway.vault.sqlite import _statements, migrations
+from gateway.vault.sqlite.schema import migrations, statements
 
 pytestmark = pytest.mark.sqlite_alone("a migration of SQLite's")
 
@@ -30,7 +30,7 @@ def migrate(connection, versions):
     connection.execute("BEGIN")
     for number, text in migrations():
         if number in versions:
-            for statement in _statements(text):
+            for statement in statements(text):
                 connection.execute(statement)
     connection.execute("COMMIT")
 

@@ -1,7 +1,7 @@
-"""The SQLite database: files, connections, transactions, migrations, and what its errors become.
+"""The SQLite database: the file, connections, transactions, and what its errors become.
 
-The only file that imports sqlite3. Nothing of a database error leaves it but its name in the log:
-messages can hold SQL, and a cause can hold the values that were bound.
+Nothing of a database error leaves it but its name in the log: messages can hold SQL, and a cause can hold
+the values that were bound.
 """
 
 from __future__ import annotations
@@ -10,86 +10,24 @@ import logging
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import ExitStack, closing
-from importlib import resources
-from itertools import chain
 from pathlib import Path
-from typing import Any, Final, TypeAlias, TypeVar, cast
+from typing import Final, TypeVar, cast
 
-from gateway.errors import ConfigurationError, Problem, VaultBusy, VaultUnavailable
+from gateway.errors import VaultBusy, VaultUnavailable
 from gateway.log import event
-from gateway.vault.chain import Head
-from gateway.vault.database import Step, Values, no_step
+from gateway.vault.database import Step, no_step
 from gateway.vault.files import publish
 from gateway.vault.journal import Journal
 from gateway.vault.model import Taken
+from gateway.vault.sqlite.connection import SqliteConnection
+from gateway.vault.sqlite.schema import migrate
 from gateway.vault.writer import Job, Writer
 
-__all__ = ["Migration", "SqliteConnection", "SqliteDatabase", "migrations"]
-
 T = TypeVar("T")
-Row: TypeAlias = tuple[Any, ...]  # Any: the columns' types, as the schema gives them
 
-
-class SqliteConnection(sqlite3.Connection):
-    """A connection; the one that writes has what appends audit entries."""
-
-    journal: Journal | None = None
-    gapless = True
-
-    def stream(self, statement: str, values: Values = (), /) -> Iterator[Row]:
-        """Its rows one after the other: SQLite never has them all."""
-        return self.execute(statement, values)
-
-    def among(self, statement: str, values: Sequence[bytes] | Sequence[int], /) -> Iterator[Row]:
-        """The rows of `statement`, in which `IN (%s)` stands for `values`."""
-        for start in range(0, len(values), _AT_ONCE):
-            portion = values[start : start + _AT_ONCE]
-            yield from self.execute(statement % ",".join("?" * len(portion)), portion)
-
-    def matching(self, statement: str, rows: Sequence[Values], /) -> Iterator[Row]:
-        """The rows of `statement`, in which `%s` stands for a table of `rows`."""
-        for start in range(0, len(rows), _AT_ONCE):
-            portion = rows[start : start + _AT_ONCE]
-            marks = f"({','.join('?' * len(portion[0]))})"
-            table = f"VALUES {','.join([marks] * len(portion))}"
-            yield from self.execute(statement % table, list(chain.from_iterable(portion)))
-
-    def count_cards(self, added: Mapping[str, int], /) -> None:
-        """Counts what was added of each product: a trigger would cost 4 µs a card."""
-        self.executemany(_COUNT, added.items())
-
-    def next_entries(self, count: int, /) -> Sequence[int]:
-        """Ids for `count` audit entries, the next ones."""
-        last = self.newest_entry()
-        return range(last + 1, last + count + 1)
-
-    def newest_entry(self) -> int:
-        """The highest id that an audit entry ever had."""
-        newest = "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'audit'"
-        return int(self.execute(newest).fetchone()[0])
-
-    def came_to(self, _head: Head, _id: int, /) -> None:
-        """SQLite counts ids by itself."""
-
-    def last_heads(self) -> list[tuple[Head, int]]:
-        """None: a missing id tells of it."""
-        return []
-
-
-Migration = tuple[int, str]  # number, SQL
-
-
-# One statement for so many look-ups: half the cost of one each, and well below SQLite's limit of
-# parameters. Each length is one prepared statement, so there are two at most in a message.
-_AT_ONCE: Final = 100
-_COUNT: Final = (
-    "INSERT INTO card_count (product, cards) VALUES (?, ?)"
-    " ON CONFLICT (product) DO UPDATE SET cards = cards + excluded.cards"
-)
-_APPLICATION: Final = 0x43475731  # "CGW1": the file is ours
 # Another process may be bringing a large vault to the newest version: whoever starts meanwhile waits
 # this many times as long as a transaction does.
 _OPENING: Final = 6
@@ -183,7 +121,7 @@ class SqliteDatabase:
             undo.callback(connection.close)
             _wait_for_others(connection, _OPENING * self._busy_seconds)
             _write_ahead(connection, _OPENING * self._busy_seconds)
-            _migrate(connection, self._path, migrations(), now)
+            migrate(connection, self._path, now)
             _wait_for_others(connection, self._busy_seconds)
             undo.pop_all()
         return connection
@@ -326,52 +264,6 @@ def _guarded(work: Callable[[], T]) -> T:
     raise VaultUnavailable
 
 
-# --- migrations -----------------------------------------------------------------------------------
-
-
-def migrations() -> list[Migration]:
-    """The numbered SQL files, in order."""
-    folder = resources.files("gateway.vault") / "migrations"
-    files = sorted((f for f in folder.iterdir() if f.name.endswith(".sql")), key=lambda f: f.name)
-    return [(int(file.name[:4]), file.read_text(encoding="utf-8")) for file in files]
-
-
-def _migrate(
-    connection: SqliteConnection, path: Path, steps: Sequence[Migration], now: str
-) -> None:
-    """Brings the schema to the newest version: all of it or nothing, one process at a time."""
-    newest = max(number for number, _ in steps)
-    with ExitStack() as undo:
-        undo.callback(connection.rollback)
-        connection.execute("BEGIN IMMEDIATE")
-        (application,) = connection.execute("PRAGMA application_id").fetchone()
-        (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-        if application != _APPLICATION:
-            if application or tables:
-                raise _refused(path, "this database is not a vault", "Name another file.")
-            connection.execute(f"PRAGMA application_id = {_APPLICATION}")
-            connection.execute(
-                "CREATE TABLE schema_version"
-                " (version INTEGER PRIMARY KEY, applied TEXT NOT NULL) STRICT"
-            )
-        (version,) = connection.execute(
-            "SELECT coalesce(max(version), 0) FROM schema_version"
-        ).fetchone()
-        if version > newest:
-            raise _refused(
-                path,
-                "this vault was written by a newer version of the gateway",
-                "Run that version, or restore the backup that was made before the upgrade.",
-            )
-        for number, text in steps:
-            if number > version:
-                for statement in _statements(text):
-                    connection.execute(statement)
-                connection.execute("INSERT INTO schema_version VALUES (?, ?)", (number, now))
-        connection.execute("COMMIT")
-        undo.pop_all()
-
-
 def _write_ahead(connection: SqliteConnection, seconds: float) -> None:
     """Switches to the write-ahead log. Two that want to at once would wait for each other, so SQLite
     refuses one of them at once, however long it may wait: that one tries again.
@@ -391,17 +283,3 @@ def _write_ahead(connection: SqliteConnection, seconds: float) -> None:
 def _wait_for_others(connection: SqliteConnection, seconds: float) -> None:
     """How long a statement waits for a lock of somebody else's."""
     connection.execute(f"PRAGMA busy_timeout = {round(seconds * 1000)}")
-
-
-def _statements(text: str) -> Iterator[str]:
-    """Statement by statement: `executescript` would commit what stands before it."""
-    statement = ""
-    for line in text.splitlines(keepends=True):
-        statement += line
-        if sqlite3.complete_statement(statement):
-            yield statement
-            statement = ""
-
-
-def _refused(path: Path, message: str, hint: str) -> ConfigurationError:
-    return ConfigurationError([Problem(str(path), 0, message, hint)])
