@@ -134,6 +134,7 @@ from gateway.errors.vault import (
     TokenNotIssued,
     TokenUnknown,
     VaultBusy,
+    VaultClosed,
     VaultSealed,
     VaultUnavailable,
 )
@@ -253,6 +254,7 @@ __all__ = [
     "UpstreamUnresolved",
     "UpstreamUntrusted",
     "VaultBusy",
+    "VaultClosed",
     "VaultSealed",
     "VaultUnavailable",
     "ViewerExists",

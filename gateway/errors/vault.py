@@ -137,6 +137,24 @@ class VaultBusy(VaultUnavailable):
     """Somebody else holds the database: the next try would wait as long again."""
 
 
+class VaultClosed(VaultUnavailable):
+    """The vault takes nothing: it is being moved, was moved, or a restore has not been finished.
+
+    For whoever operates the vault: `why` says which, and what to do.
+    """
+
+    code = "vault_closed"
+    text = "The vault is closed, as when it is moved to another place, so nothing was forwarded."
+    action = (
+        "Try again later. Whoever runs the gateway finds the reason by: card-gateway vault status"
+    )
+    retry_after = 10
+
+    def __init__(self, why: str = "") -> None:
+        super().__init__()
+        self.why = why
+
+
 class VaultSealed(VaultUnavailable):
     """The key-encryption key can not be had, or is not this vault's. For whoever operates the vault:
     `provider` is who should give the key, `problem` says where, why and what to do; `again`: the same

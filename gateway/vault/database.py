@@ -43,8 +43,10 @@ class Connection(Protocol):
     """A connection within its transaction; the one that writes has what appends audit entries."""
 
     journal: Journal | None  # of the one that writes
-    gapless: bool
-    """Whether audit entries have ids without a gap: one that is missing was taken out then."""
+
+    @property
+    def gapless(self) -> bool:
+        """Whether audit entries have ids without a gap: one that is missing was taken out then."""
 
     def execute(self, statement: str, values: Values = (), /) -> Cursor:
         """Runs one statement."""
@@ -75,6 +77,14 @@ class Connection(Protocol):
 
     def last_heads(self) -> list[tuple[Head, int]]:
         """What `came_to` noted of each writer; nothing where ids have no gap."""
+
+    def counters(self) -> dict[str, int]:
+        """The highest number that a table's rows were ever given by themselves, where the database keeps
+        such a count: it must not go back when the rows are copied.
+        """
+
+    def count_from(self, counters: Mapping[str, int], /) -> None:
+        """Sees to it that none of these numbers is given again."""
 
 
 class Database(Protocol):

@@ -15,6 +15,7 @@ from gateway.vault.keyring import Purpose, State, WrappedKey
 _READ: Final = "SELECT id, purpose, state, wrapped FROM keyring ORDER BY id"
 _ADD: Final = "INSERT INTO keyring (id, purpose, state, wrapped, created) VALUES (?, ?, ?, ?, ?)"
 _VERSION: Final = "SELECT version FROM keyring_version WHERE id = 1"
+_STANDS: Final = "SELECT version, closed FROM keyring_version WHERE id = 1"
 _RENAME: Final = "UPDATE keyring_version SET version = ? WHERE id = 1"
 _SAY: Final = "INSERT INTO key_event (key, purpose, event, at, actor) VALUES (?, ?, ?, ?, ?)"
 _HISTORY: Final = "SELECT key, purpose, event, at, actor FROM key_event ORDER BY number"
@@ -62,6 +63,12 @@ def version(connection: Connection) -> str:
     """The name of the keyring that stands: another one with each change."""
     (name,) = connection.execute(_VERSION).fetchone()
     return str(name)
+
+
+def standing(connection: Connection) -> tuple[str, str]:
+    """The same, and why the vault takes nothing now: empty where it is open (`closing.Closed`)."""
+    name, closed = connection.execute(_STANDS).fetchone()
+    return str(name), str(closed)
 
 
 def rename(connection: Connection, version: str) -> None:

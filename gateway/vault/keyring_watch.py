@@ -29,7 +29,7 @@ from typing import Final, TypeVar
 
 from gateway.errors import RecordDamaged, VaultUnavailable
 from gateway.secret import Secret
-from gateway.vault import key_rows
+from gateway.vault import closing, key_rows
 from gateway.vault.database import Connection, Database
 from gateway.vault.entries import stamp
 from gateway.vault.envelope import Sealer
@@ -85,18 +85,26 @@ class KeyringWatch:
         return self._kek
 
     def check(self, connection: Connection) -> None:
-        """Sees to it that the keyring is the one that stands, in a transaction. Raises VaultUnavailable
-        where a key that is used can not be opened, RecordDamaged where the keyring is.
+        """Sees to it that the keyring is the one that stands, in a transaction that writes. Raises
+        VaultClosed, VaultUnavailable where a key that is used can not be opened, RecordDamaged where the
+        keyring is.
         """
-        stands = key_rows.version(connection)
+        self._check(connection, closing.may_write)
+
+    def _check(self, connection: Connection, may: Callable[[str], None]) -> None:
+        stands, closed = key_rows.standing(connection)
+        may(closed)
         if stands != self._version:
             self._take(stands, key_rows.read(connection), self._kek)
 
     def refresh(self) -> None:
         """The same, by itself: fetches the KEK where it is another one by now. Blocks. Raises
-        VaultUnavailable, VaultSealed, RecordDamaged.
+        VaultClosed where nothing may be read, VaultUnavailable, VaultSealed, RecordDamaged.
         """
-        stands, rows = self._database.read(lambda c: (key_rows.version(c), key_rows.read(c)))
+        (stands, closed), rows = self._database.read(
+            lambda c: (key_rows.standing(c), key_rows.read(c))
+        )
+        closing.may_open(closed)
         if stands == self._version and self._whole:
             return
         if not opens(rows, self._kek):
@@ -112,7 +120,7 @@ class KeyringWatch:
         ).result()
 
     def _missed(self) -> None:
-        self._database.read(self.check)
+        self._database.read(lambda c: self._check(c, closing.may_open))
 
     def _take(self, version: str, rows: Sequence[WrappedKey], kek: Sealer) -> None:
         opened: dict[tuple[int, Purpose], Secret[bytes]] = {}

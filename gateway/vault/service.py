@@ -28,7 +28,7 @@ from gateway.audit import Entry
 from gateway.errors import VaultUnavailable
 from gateway.secret import Secret
 from gateway.threads import IN_THREAD
-from gateway.vault import cvcs, records
+from gateway.vault import closing, cvcs, records
 from gateway.vault.answer import Answer, seal
 from gateway.vault.answers import AnswerTable
 from gateway.vault.aside import Aside
@@ -206,7 +206,7 @@ class Vault:
 
         Raises VaultSealed when the KEK can not be had, is not acceptable or not this vault's;
         ConfigurationError when the database is not ours or newer than we are; VaultUnavailable when
-        it can not be used. `next_kek` is tried where `kek` does not open the keyring.
+        it can not be used; VaultClosed when it was moved, or a restore was not finished. `next_kek` is tried where `kek` does not open the keyring.
         `step` is called at each step of a write; tests stop the process there. `told`: the clients
         that have a webhook; for others no notices are kept. `sinks`: files and pipes that
         get the audit's entries, too, None standard output; ConfigurationError when one can not be.
@@ -215,6 +215,7 @@ class Vault:
         opened = open_database(database, now=now, busy_seconds=busy_seconds, step=step)
         with ExitStack() as undo:
             undo.callback(opened.close)
+            closing.may_open(opened.read(closing.why))
             store = DatabaseStore(opened, step=step)
             keks = [kek] if next_kek is None else [kek, next_kek]
             watch = KeyringWatch(opened, unsealed(store, keks, now), keks)

@@ -35,7 +35,7 @@ BREAKAGES = (
         "call a record damaged without a look into the keyring",
         "P23",
         "gateway/vault/keyring_watch.py",
-        "        self._database.read(self.check)\n",
+        "        self._database.read(lambda c: self._check(c, closing.may_open))\n",
         "        self._database.read(key_rows.version)\n",
         (ROTATION,),
     ),

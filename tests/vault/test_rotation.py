@@ -365,7 +365,7 @@ def test_p23_every_column_that_names_a_key_is_looked_at_before_one_goes(tmp_path
         ("collection", "booking"), ("answer", "poll"), ("page_link", "secret"),
         ("stub_booking", "booking_hash"), ("old_token", "hash"), ("old_token", "bound"),
     }  # fmt: skip
-    assert sealed - {("audit_head", "hash")} == named | others  # PostgreSQL's note of the audit
+    assert sealed - {("audit_head", "hash")} == named | others  # a note of the audit
     assert set(USES) | CHECKED | STAY == set(Purpose)
     assert not (set(USES) & (CHECKED | STAY))
 

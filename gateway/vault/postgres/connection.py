@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from psycopg import Connection, RawCursor, RawServerCursor
+from psycopg import Connection, RawCursor, RawServerCursor, sql
 from psycopg.adapt import Dumper
 
 from gateway.vault.chain import Head
@@ -34,6 +34,18 @@ _CAME_TO: Final = (
     " ON CONFLICT (writer) DO UPDATE SET seq = excluded.seq, id = excluded.id, hash = excluded.hash"
 )
 _HEADS: Final = "SELECT writer, seq, id, hash FROM audit_head ORDER BY writer"
+_SEQUENCES: Final = (
+    "SELECT t.relname::text, a.attname::text, s.seqrelid::regclass::text,"
+    " coalesce(pg_sequence_last_value(s.seqrelid), 0)"
+    " FROM pg_sequence AS s JOIN pg_class AS q ON q.oid = s.seqrelid"
+    " LEFT JOIN pg_depend AS d ON d.objid = q.oid AND d.deptype = 'i'"
+    " AND d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass"
+    " JOIN pg_class AS t ON t.oid = coalesce(d.refobjid, to_regclass('audit')::oid)"
+    " JOIN pg_attribute AS a ON a.attrelid = t.oid AND a.attnum = coalesce(d.refobjsubid, 1)"
+    " WHERE q.relnamespace = current_schema()::regnamespace"
+    " AND (d.objid IS NOT NULL OR q.relname = 'audit_id') ORDER BY 1"
+)
+_HIGHEST: Final = sql.SQL("SELECT coalesce(max({}), 0) FROM {}")
 
 
 class _Flag(Dumper):
@@ -91,7 +103,8 @@ class PostgresConnection:
         """The rows of `statement`, in which `%s` stands for a table of `rows`."""
         if rows:
             columns = [list(column) for column in zip(*rows, strict=True)]
-            marks = ", ".join("?" * len(columns))
+            # of a list of texts psycopg does not say what it is
+            marks = ", ".join("?::text[]" if isinstance(one[0], str) else "?" for one in columns)
             asked = spelled(statement.replace("%s", f"SELECT * FROM unnest({marks})"))  # noqa: S608 - marks alone
             yield from self._raw.execute(asked, columns, binary=True)
 
@@ -117,6 +130,24 @@ class PostgresConnection:
         rows = self._raw.execute(_HEADS, binary=True)
         return [(Head(writer, seq, hashed), id) for writer, seq, id, hashed in rows]
 
+    def counters(self) -> dict[str, int]:
+        """The highest number that each table's rows, the audit's too, were given by themselves."""
+        return {table: last for table, _, _, last in self._sequences()}
+
+    def count_from(self, counters: Mapping[str, int], /) -> None:
+        """Sees to it that none of these numbers, nor one that is there, is given again. The role must own
+        the tables.
+        """
+        for table, column, sequence, last in self._sequences():
+            highest = _HIGHEST.format(sql.Identifier(column), sql.Identifier(table))
+            (there,) = _row(self._raw.execute(highest))
+            if number := max(there, last, counters.get(table, 0)):
+                self._raw.execute("SELECT setval($1::regclass, $2)", [sequence, number])
+
+    def _sequences(self) -> list[tuple[str, str, str, int]]:
+        """Table, column, the sequence of its numbers, and its last one."""
+        return self._raw.execute(_SEQUENCES).fetchall()
+
     def _types_of(self, insert: Insert) -> tuple[str, ...]:
         wanted = [(insert.table, column) for column in insert.columns]
         if any(one not in self._types for one in wanted):
@@ -138,6 +169,11 @@ class _Changed:
 
     def __iter__(self) -> Iterator[Row]:
         return iter(())
+
+
+def _row(cursor: RawCursor[Row] | Any) -> Row:
+    row = cursor.fetchone()
+    return (0,) if row is None else row
 
 
 def configure(raw: Connection[Row]) -> None:

@@ -22,13 +22,21 @@ _COUNT: Final = (
     "INSERT INTO card_count (product, cards) VALUES (?, ?)"
     " ON CONFLICT (product) DO UPDATE SET cards = cards + excluded.cards"
 )
+_CAME_TO: Final = (
+    "INSERT INTO audit_head (writer, seq, id, hash) VALUES (?, ?, ?, ?)"
+    " ON CONFLICT (writer) DO UPDATE SET seq = excluded.seq, id = excluded.id, hash = excluded.hash"
+)
 
 
 class SqliteConnection(sqlite3.Connection):
     """A connection; the one that writes has what appends audit entries."""
 
     journal: Journal | None = None
-    gapless = True
+
+    @property
+    def gapless(self) -> bool:
+        """False in a vault that came from PostgreSQL."""
+        return self.execute("SELECT 1 FROM audit_head LIMIT 1").fetchone() is None
 
     def stream(self, statement: str, values: Values = (), /) -> Iterator[Row]:
         """Its rows one after the other: SQLite never has them all."""
@@ -62,9 +70,22 @@ class SqliteConnection(sqlite3.Connection):
         newest = "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'audit'"
         return int(self.execute(newest).fetchone()[0])
 
-    def came_to(self, _head: Head, _id: int, /) -> None:
-        """SQLite counts ids by itself."""
+    def came_to(self, head: Head, id: int, /) -> None:
+        """SQLite counts ids by itself; notes it only where they had gaps before."""
+        if not self.gapless:
+            self.execute(_CAME_TO, (head.writer, head.seq, id, head.hash))
 
     def last_heads(self) -> list[tuple[Head, int]]:
-        """None: a missing id tells of it."""
-        return []
+        """None where a missing id tells of it."""
+        rows = self.execute("SELECT writer, seq, id, hash FROM audit_head ORDER BY writer")
+        return [(Head(writer, seq, hashed), id) for writer, seq, id, hashed in rows]
+
+    def counters(self) -> dict[str, int]:
+        """The highest id that an audit entry ever had; other tables' next is behind the highest there is."""
+        return {"audit": self.newest_entry()}
+
+    def count_from(self, counters: Mapping[str, int], /) -> None:
+        """Sees to it that no audit entry gets an id again."""
+        highest = max(self.newest_entry(), counters.get("audit", 0))
+        self.execute("DELETE FROM sqlite_sequence WHERE name = 'audit'")
+        self.execute("INSERT INTO sqlite_sequence VALUES ('audit', ?)", (highest,))

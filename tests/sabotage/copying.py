@@ -1,0 +1,50 @@
+"""P24, P27, P36: a vault that is copied, and one that takes nothing."""
+
+from __future__ import annotations
+
+from tests.sabotage.breakage import Breakage
+
+COPYING = ("tests/vault/test_vault_copying.py",)
+
+BREAKAGES = (
+    Breakage(
+        "write into a vault that is closed",
+        "P27",
+        "gateway/vault/keyring_watch.py",
+        "        may(closed)\n",
+        "",
+        COPYING,
+    ),
+    Breakage(
+        "open a vault whose restore was not finished",
+        "P27",
+        "gateway/vault/service.py",
+        "            closing.may_open(opened.read(closing.why))\n",
+        "",
+        COPYING,
+    ),
+    Breakage(
+        "leave in a copy what is gone by now",
+        "P24",
+        "gateway/vault/copying.py",
+        "            gone = [key for key in keys if key not in there]",
+        "            gone = [key for key in keys if key in there and key not in there]",
+        COPYING,
+    ),
+    Breakage(
+        "give numbers of the audit's a second time in a copy",
+        "P36",
+        "gateway/vault/copying.py",
+        '    target.write("copy", lambda c: c.count_from(counters)).result()\n',
+        "",
+        COPYING,
+    ),
+    Breakage(
+        "lose how far each writer of the audit came",
+        "P36",
+        "gateway/vault/copying.py",
+        "    copying.note_heads()\n",
+        "",
+        COPYING,
+    ),
+)
