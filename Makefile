@@ -54,8 +54,8 @@ bench: setup ## CPU per request beside stock mitmdump, cost per card, event loop
 sabotage: setup ## breaks the product in over three hundred places; each must turn the suite red
 	@$(BIN)/python -m tests.sabotage
 
-torture: setup ## 1,000 random kills of a process that writes to the vault
-	@$(BIN)/python -m tests.vault.torture --rounds 1000
+torture: setup ## 1,000 rounds on each store: what writes to a vault is killed at random
+	@$(BIN)/python -m tests.vault.torture --rounds 1000 --store both
 
 clean: ## removes .venv and caches; keeps state/ (vault and keys)
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache

@@ -15,6 +15,7 @@ SERVICE = ("tests/vault/test_vault_service.py",)
 SQLITE = ("tests/vault/test_vault_sqlite.py",)
 TOKENS = ("tests/vault/test_vault_tokens.py",)
 
+TORTURE = "tests/vault/test_vault_torture.py"
 HELD = "tests/e2e/test_held_cvc.py"
 
 BREAKAGES = (
@@ -235,6 +236,31 @@ BREAKAGES = (
         "        return await asyncio.wrap_future(self._store.keep(decide))",
         "        plan = decide()\n        self._store.keep(lambda: plan)\n        return plan",
         ("tests/vault/test_vault_crash.py::test_p24_answered_only_after_the_commit",),
+    ),
+    Breakage(
+        "answer before the commit, seen by who is killed at random",
+        "P24",
+        "gateway/vault/service.py",
+        "        return await asyncio.wrap_future(self._store.keep(decide))",
+        "        plan = decide()\n        self._store.keep(lambda: plan)\n        return plan",
+        (f"{TORTURE}::test_p24_p25_p36_of_writers_killed_at_random_nothing_is_lost",),
+    ),
+    Breakage(
+        "commit cards before their entries",
+        "P36",
+        "gateway/vault/store.py",
+        "        cvcs.put(connection, changes.cvcs)\n",
+        "        cvcs.put(connection, changes.cvcs)\n"
+        '        connection.execute("COMMIT")\n        connection.execute("BEGIN IMMEDIATE")\n',
+        (f"{TORTURE}::test_p24_p25_p36_of_writers_killed_at_random_nothing_is_lost",),
+    ),
+    Breakage(
+        "let PostgreSQL answer before its log is written",
+        "P24",
+        "gateway/vault/postgres/database.py",
+        'f"; SET LOCAL lock_timeout =',
+        'f"; SET LOCAL synchronous_commit = off; SET LOCAL lock_timeout =',
+        (f"{TORTURE}::test_p24_p25_p36_of_writers_and_a_server_killed_at_random_nothing_is_lost",),
     ),
     Breakage(
         "answer a large message before its commit",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import time
 from pathlib import Path
@@ -11,7 +10,6 @@ import pytest
 
 from tests.children import run
 from tests.vault.makers import booking, keep, many, new, opened, pan, rows
-from tests.vault.torture import torture
 
 KILLED = """
 import asyncio, os, pathlib, signal, sys
@@ -155,7 +153,3 @@ def test_p24_answered_only_after_the_commit(tmp_path: Path, count: int) -> None:
             "keep:committed",
             "keep:answer",
         ]
-
-
-def test_p24_a_few_rounds_of_random_kills(tmp_path: Path) -> None:
-    assert torture(tmp_path, rounds=4, seed=int.from_bytes(os.urandom(4), "big")) > 0
