@@ -11,7 +11,7 @@ import random
 import signal
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,8 +44,8 @@ class Tally:
 class RoundFailed(AssertionError):
     """What must hold did not, in a round; `directory` has its vault."""
 
-    def __init__(self, reason: str, number: int, seed: int, directory: Path) -> None:
-        super().__init__(f"round {number} of seed {seed}: {reason}")
+    def __init__(self, failed: Exception, number: int, seed: int, directory: Path) -> None:
+        super().__init__(f"round {number} of seed {seed}: {type(failed).__name__}: {failed}")
         self.directory = directory
 
 
@@ -64,8 +64,8 @@ def torture(
         kept, found = len(said.kept), len(said.found)
         try:
             _round(store, folder, place, said, f"{seed}-{number}", tally)
-        except AssertionError as failed:
-            raise RoundFailed(str(failed), number, seed, folder) from failed
+        except Exception as failed:  # a record that does not open, as well
+            raise RoundFailed(failed, number, seed, folder) from failed
         tally.kept += len(said.kept) - kept
         tally.found += len(said.found) - found
         tally.cards += len(said.tokens)
@@ -118,7 +118,8 @@ class _Writer:
             time.sleep(0.002)
 
     def kill(self) -> None:
-        self._child.kill()
+        with suppress(ProcessLookupError):  # it was killed already, and is not waited for yet
+            self._child.kill()
 
     def said(self) -> str:
         """All of it. Raises AssertionError where it ended otherwise than by being killed."""
