@@ -3,7 +3,7 @@
     python -I tests/keeper.py '{"command": […], "user": null, "stop": "SIGINT", "end": "SIGQUIT",
                                 "log": "/…/log", "directory": "/…"}'
 
-Whoever started the keeper says `start` or `stop` on its standard input, a line each, and gets the
+Whoever started the keeper says `start`, `stop` or `end` on its standard input, a line each, and gets the
 server's process id or `0`. When that input ends, because whoever held it closed it, ended or was killed,
 the server gets the signal `end` and the directory is removed. The keeper is a session of its own: what
 is sent to all processes of the run does not reach it. `atexit` is not enough: xdist kills a worker that
@@ -62,7 +62,7 @@ def main():
             if word == "start\n":
                 number = server.start()
             else:
-                server.stop(signal.Signals[said["stop"]])
+                server.stop(signal.Signals[said[word.strip()]])
                 number = 0
             print(number, flush=True)
     finally:

@@ -73,6 +73,10 @@ class Server:
     def stop(self) -> None:
         self._kept.stop()
 
+    def crash(self) -> None:
+        """As if its machine had been switched off."""
+        self._kept.crash()
+
     def start(self) -> None:
         """Returns when it answers."""
         self._kept.start()

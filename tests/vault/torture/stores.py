@@ -104,7 +104,7 @@ class PostgresStore:
 
     def save(self, to: Path) -> None:
         self._server.stop()
-        shutil.copytree(self._server.directory / "data", to / "postgresql")
+        shutil.copytree(self._server.data, to / "postgresql")
         self._server.start()
 
     def close(self) -> None:
@@ -123,12 +123,7 @@ class PostgresStore:
 
     def _kill_server(self) -> None:
         """Immediately, as if its machine had been switched off; and on again."""
-        process = int((self._server.directory / "data" / "postmaster.pid").read_text().split()[0])
-        os.kill(process, signal.SIGQUIT)
-        until = time.monotonic() + _SECONDS
-        while Path(f"/proc/{process}").exists():
-            assert time.monotonic() < until, "the server does not stop"
-            time.sleep(0.005)
+        self._server.crash()
         self._server.start()
 
 
