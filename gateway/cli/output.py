@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from gateway.errors import ConfigurationError, GatewayError, VaultSealed
+from gateway.errors import ConfigurationError, GatewayError, VaultClosed, VaultSealed
 
 # In a pipe nothing is wrapped or cut: whoever reads it has columns of their own.
 _PIPE_WIDTH = 1000
@@ -54,6 +54,9 @@ def complain(text: str, action: str = "") -> None:
 
 def complain_of(error: ConfigurationError | GatewayError) -> None:
     """A refusal or a mistake in the configuration; neither holds what a peer sent."""
+    if isinstance(error, VaultClosed):
+        complain(error.text, error.why)
+        return
     if isinstance(error, GatewayError) and not isinstance(error, VaultSealed):
         complain(error.text, error.action)
         return

@@ -49,8 +49,9 @@ def register(parent: typer.Typer) -> None:
 def show_status(as_json: AsJson = False, config: ConfigFile = DEFAULT_CONFIG) -> None:
     """Show who gives the KEK, whether it opens the vault, each key's id and age; never a key.
 
-    Exit code 1 when the vault is sealed. A KEK of a server is fetched from there. With --json also the
-    history of every key that there ever was, for an assessor.
+    Exit code 1 when the vault is sealed, or takes nothing because it is moved or restored. A KEK of a
+    server is fetched from there. With --json also the history of every key that there ever was, for an
+    assessor.
 
     Example: card-gateway vault status
     """
@@ -67,6 +68,10 @@ def show_status(as_json: AsJson = False, config: ConfigFile = DEFAULT_CONFIG) ->
     if found.problem is not None:
         if not as_json:
             complain_of(found.problem)
+        raise typer.Exit(1)
+    if found.closed:
+        if not as_json:
+            complain("The vault takes nothing.", found.closed)
         raise typer.Exit(1)
 
 
@@ -146,6 +151,7 @@ def _public(found: Status) -> dict[str, object]:
     return {
         "sealed": problem is not None,
         "why": None if problem is None else problem.problem.message,
+        "closed": found.closed or None,
         "again_helps": None if problem is None else problem.again,
         "provider": None if used is None else used.kind,
         "keys": [

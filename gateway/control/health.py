@@ -12,7 +12,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 from pydantic import BaseModel
 
 from gateway import __version__
-from gateway.errors import GatewayError, VaultSealed
+from gateway.errors import GatewayError, VaultClosed, VaultSealed
 
 
 class Ready(BaseModel):
@@ -52,6 +52,8 @@ def build(checks: dict[str, Callable[[], None]]) -> FastAPI:
                 results[name] = error.code
                 if isinstance(error, VaultSealed):
                     why[name] = error.problem.message
+                elif isinstance(error, VaultClosed):
+                    why[name] = error.why
         ready = all(result == "ok" for result in results.values())
         found = Ready(status="ready" if ready else "not ready", checks=results, why=why)
         return JSONResponse(

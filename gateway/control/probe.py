@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from functools import partial
 from time import monotonic
 from typing import Final
 
-from gateway.errors import GatewayError
+from gateway.errors import GatewayError, VaultClosed
 
 # Orchestrators and load balancers ask every few seconds each: they see a failure as soon as before.
 FRESH_SECONDS: Final = 1.0
@@ -23,7 +24,7 @@ class Probe:
         self._check, self._clock = check, clock
         self._lock = threading.Lock()
         self._ended = float("-inf")
-        self._failure: type[GatewayError] | None = None
+        self._failure: Callable[[], GatewayError] | None = None
 
     def __call__(self) -> None:
         """Returns, or raises the `GatewayError` that the check raised."""
@@ -33,12 +34,14 @@ class Probe:
                 self._ended = self._clock()
             failure = self._failure
         if failure is not None:
-            raise failure
+            raise failure()
 
-    def _failed(self) -> type[GatewayError] | None:
-        """What the check raised: its kind, for the error itself belongs to this thread's stack."""
+    def _failed(self) -> Callable[[], GatewayError] | None:
+        """What the check raised: its like, for the error itself belongs to this thread's stack."""
         try:
             self._check()
+        except VaultClosed as error:
+            return partial(VaultClosed, error.why)
         except GatewayError as error:
             return type(error)
         return None

@@ -12,7 +12,8 @@ from gateway.errors import VaultClosed
 from gateway.vault import key_rows
 from gateway.vault.database import Connection
 
-_SET: Final = "UPDATE keyring_version SET closed = ? WHERE id = 1"
+_SET: Final = "UPDATE keyring_version SET closed = ?, closed_by = ? WHERE id = 1"
+_BY: Final = "SELECT closed, closed_by FROM keyring_version WHERE id = 1"
 
 
 class Closed(StrEnum):
@@ -21,13 +22,16 @@ class Closed(StrEnum):
     OPEN = ""
     MOVING = "moving"  # its last rows are on their way; reading goes on
     MOVED = "moved"
+    FILLING = "filling"  # rows of a vault that is moved come in; it is none yet
     RESTORING = "restoring"  # what was erased since the backup may still be there
 
 
 _WHY: Final = {
     Closed.MOVING: "It is being moved: card-gateway vault migrate has not ended. If that was stopped, run"
-    " it again.",
+    " it again, or with --abandon.",
     Closed.MOVED: "It was moved to another place: write that into vault in gateway.yaml, and restart.",
+    Closed.FILLING: "It is no vault yet: card-gateway vault migrate, which fills it, has not ended. If that"
+    " was stopped, run it again.",
     Closed.RESTORING: "A restore was not finished: run card-gateway vault restore again.",
 }
 
@@ -38,9 +42,24 @@ def why(connection: Connection) -> Closed:
     return Closed(closed)
 
 
-def close(connection: Connection, why: Closed) -> None:
-    """Closes the vault, or opens it again."""
-    connection.execute(_SET, (why.value,))
+def close(connection: Connection, why: Closed, by: str = "") -> None:
+    """Closes the vault, or opens it again. `by`: a name for who does; it has to be his still when he goes on."""
+    connection.execute(_SET, (why.value, by))
+
+
+def by(connection: Connection) -> str:
+    """Who closed it."""
+    return str(connection.execute(_BY).fetchone()[1])
+
+
+def is_by(connection: Connection, why: Closed, by: str) -> bool:
+    """Whether it is closed for this reason, and by him."""
+    return tuple(connection.execute(_BY).fetchone()) == (why.value, by)
+
+
+def told(closed: Closed) -> str:
+    """What that is to whoever runs the gateway, and what to do; empty where it is open."""
+    return _WHY.get(closed, "")
 
 
 def may_write(closed: str) -> None:

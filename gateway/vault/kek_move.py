@@ -19,7 +19,7 @@ from pathlib import Path
 from gateway.audit import Action, Entry, Outcome
 from gateway.errors import RecordDamaged, VaultSealed
 from gateway.system_user import command_line
-from gateway.vault import key_rows
+from gateway.vault import closing, key_rows
 from gateway.vault.database import Database, Step, no_step
 from gateway.vault.entries import stamp
 from gateway.vault.envelope import Sealer, sealed_under
@@ -47,7 +47,8 @@ class KeyState:
 @dataclass(frozen=True, slots=True)
 class Status:
     """`keys` are none in a vault that was never opened. `opened_by`: the provider whose KEK opens
-    them; where none does, `problem` says why. `behind`: the processes that serve and have not loaded all
+    them; where none does, `problem` says why. `closed`: why it takes nothing, and what to do; empty where it
+    does. `behind`: the processes that serve and have not loaded all
     of them; `history`: what became of every key that there ever was."""
 
     keys: tuple[KeyState, ...]
@@ -55,6 +56,7 @@ class Status:
     problem: VaultSealed | None
     behind: tuple[str, ...] = ()
     history: tuple[KeyHistory, ...] = ()
+    closed: str = ""
 
 
 def status(database: Place, keks: Sequence[KekProvider], now: datetime) -> Status:
@@ -65,14 +67,16 @@ def status(database: Place, keks: Sequence[KekProvider], now: datetime) -> Statu
         rows = DatabaseStore(opened).wrapped_keys()
         history = tuple(opened.read(key_rows.history))
         behind = tuple(opened.read(lambda c: key_rows.behind(c, stamp(now - SILENT))))
+        closed = closing.told(opened.read(closing.why))
     since = {one.key: one.at for one in history if one.event is KeyEvent.ACTIVATED}
     keys = tuple(
         KeyState(r.id, r.purpose, r.state, sealed_under(r.wrapped), since.get(r.id)) for r in rows
     )
     try:
-        return Status(keys, holder(rows, keks)[0] if rows else None, None, behind, history)
+        opened_by = holder(rows, keks)[0] if rows else None
     except VaultSealed as problem:
-        return Status(keys, None, problem, behind, history)
+        return Status(keys, None, problem, behind, history, closed)
+    return Status(keys, opened_by, None, behind, history, closed)
 
 
 def move(

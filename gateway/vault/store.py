@@ -10,7 +10,7 @@ from typing import Final, TypeVar
 
 from gateway.audit import Entry
 from gateway.cards.token import IDUSER_MAX
-from gateway.vault import answers, cvcs, key_rows
+from gateway.vault import answers, closing, cvcs, key_rows
 from gateway.vault import entries as audit
 from gateway.vault.database import Connection, Database, Step, no_step
 from gateway.vault.keyring import Purpose, WrappedKey
@@ -187,6 +187,7 @@ class DatabaseStore:
         """
 
         def work(connection: Connection) -> None:
+            closing.may_write(key_rows.standing(connection)[1])
             rows = change(key_rows.read(connection))
             for row in rows:
                 connection.execute(
