@@ -53,6 +53,9 @@ class Action(StrEnum):
     IMPORT = "import"  # cards from another vault; the subject is the file's checksum
     IMPORT_KEY = "import_key"  # a key for such a file is made; the subject is its id
     IMPORT_KEY_ERASE = "import_key_erase"
+    VAULT_MOVE = (
+        "vault_move"  # to another place, which is the subject; the detail says how far it is
+    )
     KEK_MOVE = "kek_move"  # the vault's keys are wrapped under another key-encryption key
     VAULT_KEY_CREATE = (
         "vault_key_create"  # of the keyring; the subject is its id, the detail its purpose

@@ -83,6 +83,11 @@ class Connection(Protocol):
         such a count: it must not go back when the rows are copied.
         """
 
+    def beside(self) -> frozenset[str]:
+        """Names of the transactions that run beside this one, and may have seen an older state; none
+        where one writes at a time.
+        """
+
     def count_from(self, counters: Mapping[str, int], /) -> None:
         """Sees to it that none of these numbers is given again."""
 

@@ -47,3 +47,24 @@ def vault(tmp_path: Path) -> Iterator[Vault]:
     opened = open_vault(tmp_path)
     yield opened
     opened.close()
+
+
+@pytest.fixture(params=["to_sqlite", "to_postgres"])
+def target(request, tmp_path):
+    """Where the vault goes, in either store."""
+    directory = tmp_path / "target"
+    if request.param == "to_sqlite":
+        yield directory / "vault.db"
+        return
+    yield postgres.place_of(directory)
+    postgres.forget_databases(directory)
+
+
+@pytest.fixture
+def other(request, tmp_path, store):
+    """Where it goes, on the store that it is not on."""
+    if store == "postgres":
+        yield tmp_path / "target" / "vault.db"
+        return
+    yield postgres.place_of(tmp_path / "target")
+    postgres.forget_databases(tmp_path / "target")

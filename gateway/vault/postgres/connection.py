@@ -45,6 +45,11 @@ _SEQUENCES: Final = (
     " WHERE q.relnamespace = current_schema()::regnamespace"
     " AND (d.objid IS NOT NULL OR q.relname = 'audit_id') ORDER BY 1"
 )
+_BESIDE: Final = (
+    "SELECT held.virtualtransaction FROM pg_locks AS held JOIN pg_stat_activity AS one USING (pid)"
+    " WHERE held.locktype = 'virtualxid' AND held.granted AND held.pid <> pg_backend_pid()"
+    " AND one.datname = current_database()"
+)
 _HIGHEST: Final = sql.SQL("SELECT coalesce(max({}), 0) FROM {}")
 
 
@@ -133,6 +138,10 @@ class PostgresConnection:
     def counters(self) -> dict[str, int]:
         """The highest number that each table's rows, the audit's too, were given by themselves."""
         return {table: last for table, _, _, last in self._sequences()}
+
+    def beside(self) -> frozenset[str]:
+        """The transactions of this database that run now. A role sees others' locks, if not what they do."""
+        return frozenset(name for (name,) in self._raw.execute(_BESIDE))
 
     def count_from(self, counters: Mapping[str, int], /) -> None:
         """Sees to it that none of these numbers, nor one that is there, is given again. The role must own

@@ -84,6 +84,10 @@ class SqliteConnection(sqlite3.Connection):
         """The highest id that an audit entry ever had; other tables' next is behind the highest there is."""
         return {"audit": self.newest_entry()}
 
+    def beside(self) -> frozenset[str]:
+        """None: who writes sees what was committed before, and nobody else writes meanwhile."""
+        return frozenset()
+
     def count_from(self, counters: Mapping[str, int], /) -> None:
         """Sees to it that no audit entry gets an id again."""
         highest = max(self.newest_entry(), counters.get("audit", 0))
