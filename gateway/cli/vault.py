@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from gateway.cli import rotation, vault_purge, vault_upgrade, vault_verify
+from gateway.cli import rotation, vault_migrate, vault_purge, vault_upgrade, vault_verify
 from gateway.cli.output import (
     DEFAULT_CONFIG,
     AsJson,
@@ -42,6 +42,7 @@ def register(parent: typer.Typer) -> None:
     vault_purge.register(app)
     vault_verify.register(app)
     vault_upgrade.register(app)
+    vault_migrate.register(app)
     parent.add_typer(app, name="vault")
 
 
