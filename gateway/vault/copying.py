@@ -137,8 +137,11 @@ class _Copying:
     def remove(self, table: Copied) -> None:
         """Takes out of the target what the source has not."""
         last: Row | None = None
-        while keys := self._target_keys(table, last):
+        while keys := self._target.read(partial(_page, table, last, keys_alone=True)):
+            alike = keys == _page(table, last, self._source, keys_alone=True)
             last = keys[-1]
+            if alike:
+                continue
             there = set(self._source.matching(table.named(keys_alone=True), keys))
             gone = [key for key in keys if key not in there]
             if gone:
@@ -147,7 +150,13 @@ class _Copying:
 
     def bring(self, table: Copied) -> None:
         """Has the target take what the source has. Raises AnotherVault."""
+        last: Row | None = None
         for portion in _pages(self._source, table):
+            there = self._target.read(partial(_page, table, last))
+            last = table.of_key(portion[-1])
+            if there == portion:
+                self._progress(table.name, len(portion))
+                continue
             keys = [table.of_key(row) for row in portion]
             has = self._target.read(partial(_named, table, keys))
             added = [row for row in portion if table.of_key(row) not in has]
@@ -174,11 +183,6 @@ class _Copying:
             connection.executemany(HEADS.add(), heads)
 
         self._write(work)
-
-    def _target_keys(self, table: Copied, last: Row | None) -> list[Row]:
-        return self._target.read(
-            lambda c: [table.of_key(row) for row in _page(c, table, last, keys_alone=True)]
-        )
 
     def _write(self, work: Callable[[Connection], object]) -> None:
         self._target.write("copy", work).result()
@@ -218,13 +222,13 @@ def _heads(connection: Connection) -> list[Row]:
 
 def _pages(connection: Connection, table: Copied) -> Iterator[list[Row]]:
     last: Row | None = None
-    while rows := _page(connection, table, last):
+    while rows := _page(table, last, connection):
         yield rows
         last = table.of_key(rows[-1])
 
 
 def _page(
-    connection: Connection, table: Copied, last: Row | None, *, keys_alone: bool = False
+    table: Copied, last: Row | None, connection: Connection, *, keys_alone: bool = False
 ) -> list[Row]:
     statement = table.page(further=last is not None, keys_alone=keys_alone)
     return connection.execute(statement, (*(last or ()), table.portion)).fetchall()
