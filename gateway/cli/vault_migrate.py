@@ -78,8 +78,8 @@ def migrate(  # noqa: PLR0917 - typer's options
 ) -> None:
     """Move the vault from SOURCE to TARGET while gateways use it: a file of SQLite's, or PostgreSQL, either way.
 
-    Rows are copied again and again until few are left. Then SOURCE takes no writes, for about twice as long as
-    the last pass took: gateways answer 503, with Retry-After. What is left is copied, every table is counted and
+    Rows are copied again and again until few are left. Then SOURCE takes no writes, for about as long as the
+    first pass took: gateways answer 503, with Retry-After. What is left is copied, every table is counted and
     summed on both sides, SOURCE is closed for good, and TARGET opened. Tokens and keys stay the same, and the
     KEK is the one of gateway.yaml.
 

@@ -29,6 +29,7 @@ from gateway.vault.closing import Closed
 from gateway.vault.copied import TABLES
 from gateway.vault.copying import AnotherVault, Changes, copy
 from gateway.vault.database import Connection, Step, no_step
+from gateway.vault.model import Taken
 from gateway.vault.moving_ends import Filling, Leaving, refused, traits
 from gateway.vault.moving_proof import Proof, prove
 from gateway.vault.places import Place
@@ -180,18 +181,15 @@ class Moving:
             self._watcher.begins(phase, _count(connection))
             return copy(connection, self._target, progress=self._watcher.read)
 
-        table = ""
-        changes = Changes()
+        problem, changes = "", Changes()
         try:
             changes = self._source.database.read(work)
         except AnotherVault as error:
-            table = error.table
-        if table:
-            raise refused(
-                self._target.place,
-                f"its rows of {table} are not this vault's",
-                "Name an empty place.",
-            )
+            problem = f"its rows of {error.table} are not this vault's"
+        except Taken:
+            problem = "it has rows that do not go together with this vault's"
+        if problem:
+            raise refused(self._target.place, problem, "Name an empty place.")
         self._moved.passes.append(changes.all)
         self._watcher.ended(phase, changes, self._seconds() - began)
         return changes.all

@@ -15,6 +15,7 @@ from tests.sabotage import (
     importing,
     kek,
     messages,
+    moving,
     operating,
     pages,
     processors,
@@ -30,6 +31,7 @@ from tests.sabotage.breakage import Breakage
 BREAKAGES: tuple[Breakage, ...] = (
     *clear_data.BREAKAGES,
     *messages.BREAKAGES,
+    *moving.BREAKAGES,
     *vault.BREAKAGES,
     *kek.BREAKAGES,
     *rotation.BREAKAGES,

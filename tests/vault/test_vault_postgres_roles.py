@@ -6,6 +6,7 @@ import asyncio
 import re
 import shutil
 import subprocess
+from contextlib import closing
 from pathlib import Path
 
 import psycopg
@@ -130,3 +131,30 @@ def test_psql_reads_the_roles_too(server) -> None:
         capture_output=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.slow
+def test_a_vault_moves_in_as_the_owner_and_out_as_the_gateway(server, tmp_path) -> None:
+    psql(server)
+    (tmp_path / "gateway.yaml").write_text(BASE + f"state: {tmp_path / 'state'}\n")
+    file, back = tmp_path / "state" / "vault.db", tmp_path / "back" / "vault.db"
+    with closing(Vault.open(file, KekFile(tmp_path / "state" / "kek"))) as vault:
+        kept = keep(vault, *many(20), entries=[entry()] * 20)
+    url = "postgresql://card_gateway_owner@/postgres?host=" + str(server.directory / "data")
+    config = ("--config", str(tmp_path / "gateway.yaml"))
+    gateway = url.replace("_owner", "")
+    # The gateways' role may not make the tables.
+    done = command("vault", "migrate", str(file), gateway, *config)
+    assert (done.returncode, b"may not bring the vault" in done.stderr) == (2, True)
+    done = command("vault", "migrate", str(file), url, *config)
+    assert done.returncode == 0, done.stderr
+    psql(server)
+    place = PostgresPlace(as_role(server, "card_gateway"))
+    with closing(Vault.open(place, KekFile(tmp_path / "state" / "kek"))) as vault:
+        kept += keep(vault, new(), entries=[entry()])
+        assert all(find(vault, one.token) for one in kept)
+    done = command("vault", "migrate", gateway, str(back), *config)
+    assert done.returncode == 0, done.stderr
+    with closing(Vault.open(back, KekFile(tmp_path / "state" / "kek"))) as vault:
+        assert all(find(vault, one.token) for one in kept)
+        assert vault.audit.check().findings == []
