@@ -20,7 +20,7 @@ from bench.run import FULL, QUICK, Counts, run
 def main(arguments: list[str] | None = None) -> int:
     """The exit code: 0, 1 when a goal is missed, 2 when it could not be measured."""
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="under half a minute, and less exact")
+    parser.add_argument("--quick", action="store_true", help="under a minute, and less exact")
     parser.add_argument("--json", action="store_true", help="JSON on standard output")
     options = parser.parse_args(arguments)
     counts = QUICK if options.quick else FULL
@@ -47,7 +47,7 @@ def measure(counts: Counts, *, as_json: bool = False) -> int:
             close_all()
             signal.signal(signal.SIGALRM, before)
     report.seconds = time.monotonic() - began
-    report.goals = judge(report.costs, report.endpoint, report.bulks, report.loop)
+    report.goals = judge(report.costs, report.endpoint, report.bulks, report.loop, report.vault)
     if as_json:
         print(json.dumps(report.plain(), indent=2))
     else:

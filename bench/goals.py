@@ -8,10 +8,17 @@ from dataclasses import dataclass
 from bench.bulk import Bulk
 from bench.exchanges import Cost
 from bench.heartbeat import LIMIT
+from bench.vault import Kind, Versus
 
 SECONDS = 2.0  # wall time of the largest message
 FACTOR = 1.5  # cost of a card in the largest message against one of a hundred
 ENDPOINT = 1.3  # CPU of PAYCOMET's endpoint against the proxy
+VAULT: dict[Kind, float] = {
+    "new": 2.0,
+    "known": 3.0,
+}  # wall time of the vault against the raw driver
+STORES = ("SQLite", "PostgreSQL")
+KEPT = (1, 100, 10_000)  # cards in one message
 LARGE = 10_000
 SMALL = 100
 
@@ -31,7 +38,11 @@ class Goal:
 
 
 def judge(
-    costs: Sequence[Cost], endpoint: Cost | None, bulks: Sequence[Bulk], loop: dict | None
+    costs: Sequence[Cost],
+    endpoint: Cost | None,
+    bulks: Sequence[Bulk],
+    loop: dict | None,
+    kept: Sequence[Versus],
 ) -> list[Goal]:
     """All goals, in the order in which they were measured."""
     booking = next((cost.ratio for cost in costs if cost.case.cards == 1), None)
@@ -53,6 +64,24 @@ def judge(
                 ("known", "per known card"),
                 ("none", "per byte without a card"),
             )
+        ),
+        *(
+            Goal(
+                f"{store}, {count:,} {kind} card{'' if count == 1 else 's'} against the raw driver",
+                next(
+                    (
+                        one.ratio
+                        for one in kept
+                        if (one.store, one.kind, one.count) == (store, kind, count)
+                    ),
+                    None,
+                ),
+                at_most,
+                "x",
+            )
+            for store in STORES
+            for kind, at_most in VAULT.items()
+            for count in KEPT
         ),
     ]
 

@@ -9,6 +9,7 @@ from importlib.metadata import version
 from bench.bulk import Bulk
 from bench.exchanges import Cost
 from bench.goals import Goal
+from bench.vault import Versus
 from bench.window import Window
 
 
@@ -20,6 +21,7 @@ class Report:
     endpoint: Cost | None = None
     bulks: list[Bulk] = field(default_factory=list)
     windows: list[Window] = field(default_factory=list)
+    vault: list[Versus] = field(default_factory=list)
     floor: dict[int, dict] = field(default_factory=dict)
     loop: dict | None = None
     idle: dict | None = None
@@ -51,6 +53,12 @@ class Report:
                 {"cards": one.count, "bytes": one.bytes, "window_s": one.window, "wall_s": one.wall,
                  "share": one.share}
                 for one in self.windows
+            ],
+            "vault": [
+                {"store": one.store, "kind": one.kind, "cards": one.count, "ratio": one.ratio,
+                 "floor_wall_s": one.floor_wall, "floor_cpu_s": one.floor_cpu,
+                 "wall_s": one.wall, "cpu_s": one.cpu}
+                for one in self.vault
             ],
             "loop": {"busy": self.loop, "idle": self.idle},
             "memory_mb": self.memory,

@@ -16,8 +16,10 @@ from bench import (
     gateway_process,
     heartbeat,
     messages,
+    postgres,
     stock,
     upstream,
+    vault,
     window,
 )
 from bench.bulk import Bulks
@@ -25,23 +27,42 @@ from bench.bystander import Bystander
 from bench.load import Connection, Proxy
 from bench.report import Report
 from bench.upstream import Upstream
+from bench.vault import Versus
 
 
 @dataclass(frozen=True, slots=True)
 class Counts:
     """How much is done. `bulks`: how often each number of bookings is sent; the largest is what the
-    event loop is watched with. `limit` seconds is the longest that one message may take."""
+    event loop is watched with. `vault`: how often each number of cards is kept beside the raw driver.
+    `limit` seconds is the longest that one message may take."""
 
     rounds: int
     requests: int
     connections: int
     bulks: dict[int, int]
+    vault: dict[int, int]
     limit: float
     seconds: int  # a run that takes longer ends itself
 
 
-FULL = Counts(5, 210, 30, {1: 25, 100: 5, 1_000: 2, 10_000: 1}, 30.0, 265)
-QUICK = Counts(3, 60, 9, {1: 5, 100: 3, 10_000: 1}, 8.0, 110)
+FULL = Counts(
+    rounds=5,
+    requests=210,
+    connections=30,
+    bulks={1: 25, 100: 5, 1_000: 2, 10_000: 1},
+    vault={1: 300, 100: 40, 10_000: 5},
+    limit=30.0,
+    seconds=330,
+)
+QUICK = Counts(
+    rounds=3,
+    requests=60,
+    connections=9,
+    bulks={1: 5, 100: 3, 10_000: 1},
+    vault={1: 60, 100: 10, 10_000: 1},
+    limit=8.0,
+    seconds=150,
+)
 
 
 def run(counts: Counts, directory: Path, report: Report, say: Callable[[str], None]) -> None:
@@ -91,6 +112,8 @@ def run(counts: Counts, directory: Path, report: Report, say: Callable[[str], No
             for one in Bulks(gateway, server, key, counts.limit).measure(counts.bulks):
                 report.bulks.append(one)
             report.memory["after the largest messages"] = cpu.memory(gateway.pid)
+        say("the vault beside the raw drivers")
+        report.vault = _vault(directory, counts, proxy_core)
         say("the window before the commit")
         smallest, largest = min(counts.bulks), max(counts.bulks)
         report.windows = window.measure(
@@ -104,6 +127,11 @@ def run(counts: Counts, directory: Path, report: Report, say: Callable[[str], No
         say("the event loop")
         both = proxy_core | load_cores  # threads of the gateway shall not fight for one core
         report.idle, report.loop = _watch(config_file, server, key, counts, both)
+
+
+def _vault(directory: Path, counts: Counts, pinned: set[int]) -> list[Versus]:
+    with postgres.server() as url:
+        return vault.measure(directory / "vault", url, counts.vault, pinned)
 
 
 def _watch(

@@ -15,6 +15,7 @@ def lines(report: Report) -> Iterator[str]:
     yield f"{versions}. Only ratios within one run mean anything; the machine is part of the rest."
     yield from _exchanges(report)
     yield from _bulks(report)
+    yield from _vault(report)
     yield from _windows(report)
     yield from _loop(report)
     yield from _memory(report)
@@ -61,6 +62,25 @@ def _bulks(report: Report) -> Iterator[str]:
     names = ("", "bookings", "wall", "CPU", "per byte", "CPU floor", "CPU/floor", "wall/floor")
     yield from _aligned(names, rows)
     yield "floor: lxml, sealing, SQLite with synchronous FULL, and nothing of ours in between"
+
+
+def _vault(report: Report) -> Iterator[str]:
+    yield "\nThe vault keeping one message's cards, and the raw driver writing the same rows (per card)"
+    rows = [
+        (
+            f"{one.store}, {one.kind} card{'' if one.count == 1 else 's'}",
+            f"{one.count:,}",
+            *(
+                f"{seconds / one.count * 1e6:,.0f} µs"
+                for seconds in (one.floor_wall, one.wall, one.floor_cpu, one.cpu)
+            ),
+            f"{one.ratio:.2f}",
+        )
+        for one in report.vault
+    ]
+    names = ("", "cards", "floor wall", "wall", "floor CPU", "CPU", "wall/floor")
+    yield from _aligned(names, rows)
+    yield "floor: same tables, indexes and sizes, one durable commit; nothing sealed, hashed or checked"
 
 
 def _windows(report: Report) -> Iterator[str]:

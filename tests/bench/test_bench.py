@@ -21,7 +21,15 @@ from bench.run import Counts
 from bench.window import Window
 
 ROOT = Path(__file__).parent.parent.parent
-TINY = Counts(rounds=1, requests=3, connections=3, bulks={1: 1, 2: 1}, limit=20.0, seconds=120)
+TINY = Counts(
+    rounds=1,
+    requests=3,
+    connections=3,
+    bulks={1: 1, 2: 1},
+    vault={1: 2, 20: 1},
+    limit=20.0,
+    seconds=120,
+)
 
 
 @pytest.mark.slow
@@ -49,6 +57,15 @@ def test_a_run_measures_everything_and_prints_json(capfd):
     for one in report["window"]:  # a part of what the client waits for, whatever that is
         assert 0 < one["window_s"] < one["wall_s"]
         assert 0 < one["share"] < 1
+    assert {(one["store"], one["kind"], one["cards"]) for one in report["vault"]} == {
+        (store, kind, count)
+        for store in ("SQLite", "PostgreSQL")
+        for kind in ("new", "known")
+        for count in (1, 20)
+    }
+    for one in report["vault"]:
+        assert min(one["ratio"], one["wall_s"], one["cpu_s"]) > 0
+        assert min(one["floor_wall_s"], one["floor_cpu_s"]) > 0
     assert report["loop"]["busy"]["beats"] > 0
     assert report["loop"]["busy"]["finished"]
     assert report["memory_mb"]["idle"][0] > 1
@@ -72,7 +89,7 @@ def test_an_interrupted_run_ends_what_it_started():
 
 
 def test_goals_are_missed_where_nothing_was_measured():
-    assert not any(goal.met for goal in judge([], None, [], None))
+    assert not any(goal.met for goal in judge([], None, [], None, []))
 
 
 def test_the_window_before_the_commit_is_printed():
@@ -84,7 +101,7 @@ def test_the_window_before_the_commit_is_printed():
 
 def test_linear_is_cost_a_byte():
     bulks = [Bulk("new", 100, 100_000, 0.1, 0.1), Bulk("new", 10_000, 10_000_000, 1.0, 14.0)]
-    met = {goal.title: goal for goal in judge([], None, bulks, None)}
+    met = {goal.title: goal for goal in judge([], None, bulks, None, [])}
     assert met["CPU per new card, 10,000 against 100"].got == pytest.approx(1.4)
     assert met["10,000 new cards in one message"].met
 
