@@ -22,7 +22,7 @@ import itertools
 import os
 import struct
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -129,6 +129,17 @@ class Sealer:
 
     def seal(self, plaintext: bytes, where: bytes) -> bytes:
         """The sealed record of `plaintext` for the place `where`; different each time."""
+        return self._seal(plaintext, where, os.urandom(_NONCE_LENGTH))
+
+    def seal_all(self, plaintexts: Sequence[bytes], places: Sequence[bytes]) -> list[bytes]:
+        """The same for many, each for its place. The system is asked for all nonces at once: one call
+        for each is a third of what sealing costs.
+        """
+        drawn = os.urandom(_NONCE_LENGTH * len(plaintexts))
+        nonces = (drawn[at : at + _NONCE_LENGTH] for at in range(0, len(drawn), _NONCE_LENGTH))
+        return list(map(self._seal, plaintexts, places, nonces))
+
+    def _seal(self, plaintext: bytes, where: bytes, nonce: bytes) -> bytes:
         subkey = self._sealing
         # Two threads may both renew: one subkey more, and neither goes over the bound by more than
         # the number of threads.
@@ -136,7 +147,6 @@ class Sealer:
             with self._renewing:  # never one of a key that was just given up
                 subkey = self._sealing = self._new_subkey()
             next(subkey.uses)
-        nonce = os.urandom(_NONCE_LENGTH)
         ciphertext = subkey.cipher.encrypt(nonce, plaintext, subkey.header + where)
         return subkey.header + nonce + ciphertext
 

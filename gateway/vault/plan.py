@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -54,14 +54,15 @@ class Planner:
         current: dict[bytes, bytes] = {}  # under an older key → under the one that is used
         for (look_up, *older), new in zip(filed, cards, strict=True):
             firsts.setdefault(look_up, new)
-            current.update(dict.fromkeys(older, look_up))
+            if older:
+                current.update(dict.fromkeys(older, look_up))
         found = self._store.known([*firsts, *current])
         known = {current.get(look_up, look_up): row for look_up, row in found.items()}
         tokens = {look_up: self._token_of(row, firsts[look_up]) for look_up, row in known.items()}
         fresh = [look_up for look_up in firsts if look_up not in known]
         drawn = self._free([firsts[look_up].test for look_up in fresh])
         tokens.update(zip(fresh, drawn, strict=True))
-        rows = [self._card_row(firsts[look_up], look_up, tokens[look_up]) for look_up in fresh]
+        rows = self._card_rows([firsts[look_up] for look_up in fresh], fresh, drawn)
         kept = []
         created = set(fresh)
         for look_up in look_ups:
@@ -90,18 +91,26 @@ class Planner:
         # the database would make one card get the other's token.
         return Token(row.iduser, records.tokenuser_of(plaintext, new.card), new.test)
 
-    def _card_row(self, new: NewCard, look_up: bytes, token: Token) -> CardRow:
-        where = records.card_place(new.product, token.iduser, test=new.test)
-        parts = records.tokenuser_parts(token.iduser, token.tokenuser)
-        return CardRow(
-            new.product,
-            new.test,
-            look_up,
-            token.iduser,
-            self._keyring.tokenuser.digest(*parts),
-            self._keyring.sealer.seal(records.write_card(new.card, token), where),
-            self._now,
+    def _card_rows(
+        self, cards: Sequence[NewCard], look_ups: Sequence[bytes], tokens: Sequence[Token]
+    ) -> list[CardRow]:
+        place, digest, now = records.card_place, self._keyring.tokenuser.digest, self._now
+        sealed = self._keyring.sealer.seal_all(
+            [records.write_card(new.card, one) for new, one in zip(cards, tokens, strict=True)],
+            [place(c.product, t.iduser, test=c.test) for c, t in zip(cards, tokens, strict=True)],
         )
+        return [
+            CardRow(
+                new.product,
+                new.test,
+                look_up,
+                token.iduser,
+                digest(*records.tokenuser_parts(token.iduser, token.tokenuser)),
+                record,
+                now,
+            )
+            for new, look_up, token, record in zip(cards, look_ups, tokens, sealed, strict=True)
+        ]
 
     def _cvcs(self, cards: Sequence[NewCard], kept: Sequence[Kept]) -> list[CvcRow]:
         held: dict[int, CvcRow] = {}  # the latest of a card wins, as it does over what is held
@@ -134,40 +143,49 @@ class Planner:
                 link.departure = departure or link.departure
         before = [key for key in said if key[0] in known_idusers]
         stand = self._store.links(before) if before else {}
-        added, changed = [], []
-        for key, link in said.items():
-            row = stand.get(key)
-            if row is None:
-                content = records.dated(link.content, {}, self._now)
-                added.append(self._link_row(key, link, records.write_link(content)))
-                continue
-            change = self._changed(key, link, row)
-            if change is not None:
-                changed.append(change)
-        return added, changed
+        changed = [
+            change
+            for key in before
+            if (row := stand.get(key)) is not None
+            and (change := self._changed(key, said[key], row)) is not None
+        ]
+        return self._link_rows({k: link for k, link in said.items() if k not in stand}), changed
 
     def _changed(self, key: tuple[int, bytes], link: _Link, row: LinkRow) -> LinkChange | None:
         """The link with what the message adds to it; what it does not say stays as it was."""
-        stood = self._keyring.sealer.open(row.sealed, self._link_place(key, link))
+        place = self._link_place(key, link)
+        stood = self._keyring.sealer.open(row.sealed, place)
         written = records.write_link(link.content)
         if written != stood:
             content = records.dated(link.content, records.read_link(stood), self._now)
             written = records.write_link(content)
         link.departure = link.departure or row.departure
         if written != stood or link.departure != row.departure:
-            return LinkChange(self._link_row(key, link, written), row.sealed)
+            sealed = self._keyring.sealer.seal(written, place)
+            return LinkChange(self._link_row(key, link, sealed), row.sealed)
         if row.seen[:_HOUR] == self._now[:_HOUR]:
             return None
         return LinkChange(row._replace(seen=self._now), row.sealed)
 
-    def _link_row(self, key: tuple[int, bytes], link: _Link, written: bytes) -> LinkRow:
+    def _link_rows(self, links: Mapping[tuple[int, bytes], _Link]) -> list[LinkRow]:
+        write, dated, now = records.write_link, records.dated, self._now
+        sealed = self._keyring.sealer.seal_all(
+            [write(dated(link.content, {}, now)) for link in links.values()],
+            [self._link_place(key, link) for key, link in links.items()],
+        )
+        return [
+            self._link_row(key, link, record)
+            for (key, link), record in zip(links.items(), sealed, strict=True)
+        ]
+
+    def _link_row(self, key: tuple[int, bytes], link: _Link, sealed: bytes) -> LinkRow:
         booking = link.new.booking
         return LinkRow(
             key[0],
             key[1],
             "" if booking is None else booking.system,
             None if booking is None else booking.hotel,
-            self._keyring.sealer.seal(written, self._link_place(key, link)),
+            sealed,
             link.departure,
             self._now,
         )
