@@ -59,7 +59,7 @@ def is_held(row: CvcRow, now: datetime) -> bool:
 
 def put(connection: Connection, rows: Sequence[CvcRow]) -> None:
     """Holds them, in place of what was held for the same cards."""
-    connection.executemany(_PUT, rows)
+    connection.add(_PUT, rows)
 
 
 def put_back(connection: Connection, row: CvcRow) -> None:

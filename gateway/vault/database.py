@@ -57,8 +57,13 @@ class Connection(Protocol):
     def executemany(self, statement: str, rows: Iterable[Values], /) -> Cursor:
         """Runs it for each of `rows`; it changed as many rows as all of them did."""
 
+    def add(self, statement: str, rows: Iterable[Values], /) -> None:
+        """Has the INSERT `statement` run for each of `rows`: before any other statement, but maybe
+        with the next one, which then raises what this one would have raised.
+        """
+
     def among(self, statement: str, values: Sequence[bytes] | Sequence[int], /) -> Iterator[Any]:
-        """The rows of `statement`, in which `IN (%s)` stands for `values`."""
+        """The rows of `statement`, in which each `IN (%s)` stands for `values`."""
 
     def matching(self, statement: str, rows: Sequence[Values], /) -> Iterator[Any]:
         """The rows of `statement`, in which `%s` stands for a table of `rows`."""
@@ -104,10 +109,11 @@ class Database(Protocol):
         Raises VaultUnavailable.
         """
 
-    def write(self, name: str, work: Callable[[Connection], T]) -> Future[T]:
+    def write(self, name: str, work: Callable[[Connection], T], *, entries: int = 0) -> Future[T]:
         """Runs `work` in a transaction, as if no other ran beside it; the future is done once that is
         durable.
 
+        `entries`: how many audit entries `work` appends, as far as is known beforehand; a trip is saved.
         `work` may run twice and must do the same both times. The future ends in what `work` raises,
         in VaultUnavailable, or in Taken when a row is there already, or one it needs is gone.
         """

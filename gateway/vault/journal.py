@@ -55,7 +55,7 @@ class Journal:
         ]
         hashes = list(self._chain.entries(head.hash, numbered))
         hashed = zip(numbered, hashes, strict=True)
-        connection.executemany(_INSERT, ((*row, one) for row, one in hashed))
+        connection.add(_INSERT, ((*row, one) for row, one in hashed))
         if self._sinks:
             self._lines += map(_line, numbered, hashes)
         self._head = Head(head.writer, head.seq + len(rows), hashes[-1])

@@ -14,8 +14,8 @@ from gateway.vault.keyring import Purpose, State, WrappedKey
 
 _READ: Final = "SELECT id, purpose, state, wrapped FROM keyring ORDER BY id"
 _ADD: Final = "INSERT INTO keyring (id, purpose, state, wrapped, created) VALUES (?, ?, ?, ?, ?)"
-_VERSION: Final = "SELECT version FROM keyring_version WHERE id = 1"
-_STANDS: Final = "SELECT version, closed FROM keyring_version WHERE id = 1"
+# What every transaction that writes asks first: PostgreSQL is asked when it begins. Texts alone.
+STANDS: Final = "SELECT version, closed FROM keyring_version WHERE id = 1"
 _RENAME: Final = "UPDATE keyring_version SET version = ? WHERE id = 1"
 _SAY: Final = "INSERT INTO key_event (key, purpose, event, at, actor) VALUES (?, ?, ?, ?, ?)"
 _HISTORY: Final = "SELECT key, purpose, event, at, actor FROM key_event ORDER BY number"
@@ -61,13 +61,12 @@ def read(connection: Connection) -> list[WrappedKey]:
 
 def version(connection: Connection) -> str:
     """The name of the keyring that stands: another one with each change."""
-    (name,) = connection.execute(_VERSION).fetchone()
-    return str(name)
+    return standing(connection)[0]
 
 
 def standing(connection: Connection) -> tuple[str, str]:
     """The same, and why the vault takes nothing now: empty where it is open (`closing.Closed`)."""
-    name, closed = connection.execute(_STANDS).fetchone()
+    name, closed = connection.execute(STANDS).fetchone()
     return str(name), str(closed)
 
 

@@ -156,14 +156,14 @@ class WatchedDatabase:
         """As `Database.read`."""
         return self._database.read(work)
 
-    def write(self, name: str, work: Callable[[Connection], T]) -> Future[T]:
+    def write(self, name: str, work: Callable[[Connection], T], *, entries: int = 0) -> Future[T]:
         """As `Database.write`."""
 
         def checked(connection: Connection) -> T:
             self._watch.check(connection)
             return work(connection)
 
-        return self._database.write(name, checked)
+        return self._database.write(name, checked, entries=entries)
 
     def scrub(self) -> bool:
         """As the database."""

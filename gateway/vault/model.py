@@ -235,9 +235,10 @@ class Store(Protocol):
     def found(self, idusers: Sequence[int]) -> dict[int, tuple[CardRow, LinkRow | None]]:
         """The cards with these idusers, each with the link that was made last."""
 
-    def keep(self, decide: Callable[[], Plan]) -> Future[Plan]:
-        """Writes the changes of what `decide` gives, all or nothing, and answers with it. `decide`
-        is called when the writer's turn has come, so that it sees what stands. Ends in `Taken` when
+    def keep(self, decide: Callable[[], Plan], *, entries: int = 0) -> Future[Plan]:
+        """Writes the changes of what `decide` gives, all or nothing, and answers with it. `entries`:
+        how many audit entries that will be. `decide` is called when the writer's turn has come, so that
+        it sees what stands. Ends in `Taken` when
         another writer was first nevertheless.
         """
 

@@ -132,7 +132,7 @@ class NoticeTable:
     def insert(self, connection: Connection, notices: Sequence[NewNotice], now: datetime) -> None:
         """Keeps what is to be told, inside the transaction that writes what it tells of."""
         kept = [opened(one, new_id(), now) for one in notices if one.client in self._told]
-        connection.executemany(_ADD, [seal(self._sealer, one) for one in kept])
+        connection.add(_ADD, [seal(self._sealer, one) for one in kept])
         if kept:
             self._step("notice:rows")
             self._wake_all()

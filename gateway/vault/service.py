@@ -399,7 +399,7 @@ class Vault:
             if len(cards) > _FEW:
                 await self._aside.run(plan.changes.forget)
             return plan
-        return await asyncio.wrap_future(self._store.keep(decide))
+        return await asyncio.wrap_future(self._store.keep(decide, entries=len(entries)))
 
     async def _intend(
         self, wanted: Sequence[Wanted], entries: Sequence[Entry]

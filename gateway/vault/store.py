@@ -24,9 +24,10 @@ _LINK: Final = (
     " link.seen"
 )
 _KNOWN: Final = f"SELECT {_CARD} FROM card WHERE look_up IN (%s)"
+# The stub's token is not to be another card's.
 _TAKEN: Final = (
-    "SELECT iduser FROM card WHERE iduser IN (%s)",
-    "SELECT iduser FROM stub WHERE iduser IN (%s)",  # the stub's token is not to be another card's
+    "SELECT iduser FROM card WHERE iduser IN (%s)"
+    " UNION ALL SELECT iduser FROM stub WHERE iduser IN (%s)"
 )
 # Not `(iduser, booking_hash) IN (VALUES ...)`: SQLite reads the whole table for that.
 _LINKS: Final = (
@@ -72,9 +73,7 @@ class DatabaseStore:
         return self._database.read(work)
 
     def taken(self, idusers: Sequence[int]) -> set[int]:
-        return self._database.read(
-            lambda c: {iduser for one in _TAKEN for (iduser,) in c.among(one, idusers)}
-        )
+        return self._database.read(lambda c: {iduser for (iduser,) in c.among(_TAKEN, idusers)})
 
     def links(self, wanted: Sequence[tuple[int, bytes]]) -> dict[tuple[int, bytes], LinkRow]:
         def work(connection: Connection) -> dict[tuple[int, bytes], LinkRow]:
@@ -95,22 +94,22 @@ class DatabaseStore:
 
         return self._database.read(work)
 
-    def keep(self, decide: Callable[[], Plan]) -> Future[Plan]:
+    def keep(self, decide: Callable[[], Plan], *, entries: int = 0) -> Future[Plan]:
         def work(connection: Connection) -> Plan:
             plan = decide()
             self.apply(connection, plan.changes)
             return plan
 
-        return self._database.write("keep", work)
+        return self._database.write("keep", work, entries=entries)
 
     def apply(self, connection: Connection, changes: Changes) -> None:
         """Writes `changes`, within a transaction. Raises Taken."""
-        if changes.version not in {None, key_rows.version(connection)}:
+        if changes.version is not None and changes.version != key_rows.version(connection):
             raise Taken
-        connection.executemany(_ADD_CARD, changes.cards)
+        connection.add(_ADD_CARD, changes.cards)
         connection.count_cards(Counter(c.product for c in changes.cards))
         self._step("keep:cards")
-        connection.executemany(_ADD_LINK, changes.links)
+        connection.add(_ADD_LINK, changes.links)
         for row, before in changes.changed:
             values = (row.sealed, row.departure, row.seen, row.iduser, row.booking_hash, before)
             if connection.execute(_CHANGE_LINK, values).rowcount != 1:
@@ -132,7 +131,9 @@ class DatabaseStore:
     # --- entries ----------------------------------------------------------------------------------
 
     def record(self, entries: Sequence[Entry]) -> Future[None]:
-        return self._database.write("record", lambda c: audit.append(c, entries))
+        return self._database.write(
+            "record", lambda c: audit.append(c, entries), entries=len(entries)
+        )
 
     def take(
         self, decide: Callable[[], Sequence[int]], entries: Sequence[Entry]
@@ -144,7 +145,7 @@ class DatabaseStore:
             self._step("take:deleted")
             return {row.iduser: row for row in taken if row is not None}
 
-        return self._database.write("take", work)
+        return self._database.write("take", work, entries=len(entries))
 
     def put_back(self, sealed: Callable[[], CvcRow]) -> Future[None]:
         return self._database.write("put_back", lambda c: cvcs.put_back(c, sealed()))

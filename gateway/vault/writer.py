@@ -19,11 +19,14 @@ _TOGETHER: Final = 32
 
 @dataclass(frozen=True, slots=True)
 class Job(Generic[C]):
-    """`work` changes the database and may run twice; `future` is done after the commit."""
+    """`work` changes the database and may run twice; `future` is done after the commit. `entries`: how
+    many audit entries it appends, as far as is known beforehand.
+    """
 
     name: str
     work: Callable[[C], object]
     future: Future[object]
+    entries: int = 0
 
 
 class Writer(Generic[C]):

@@ -90,8 +90,8 @@ BREAKAGES = (
         "give a stub's iduser to another card",
         "P06",
         "gateway/vault/store.py",
-        "lambda c: {iduser for one in _TAKEN for (iduser,)",
-        "lambda c: {iduser for one in _TAKEN[:1] for (iduser,)",
+        '" UNION ALL SELECT iduser FROM stub',
+        '" UNION ALL SELECT iduser FROM card',
         RETENTION,
     ),
     Breakage(

@@ -51,7 +51,7 @@ BREAKAGES = (
         "commit what was sealed before the keys changed",
         "P23",
         "gateway/vault/store.py",
-        "        if changes.version not in {None, key_rows.version(connection)}:",
+        "        if changes.version is not None and changes.version != key_rows.version(connection):",
         '        if changes.version == "":',
         (ROTATION,),
     ),

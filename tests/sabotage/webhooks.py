@@ -38,7 +38,7 @@ BREAKAGES = (
         "tell of what was never committed",
         "P24",
         "gateway/vault/notices.py",
-        "        connection.executemany(_ADD, [seal(self._sealer, one) for one in kept])",
+        "        connection.add(_ADD, [seal(self._sealer, one) for one in kept])",
         '        self._database.write("notice", lambda c: c.executemany('
         "_ADD, [seal(self._sealer, one) for one in kept]))",
         (f"{NOTICES[0]}::test_p24_what_tells_of_nothing_is_not_kept",),

@@ -90,7 +90,12 @@ ids = st.integers(1, 12)
 
 
 @slow
-@given(ids, st.sampled_from(TEXTS), st.text(st.characters(codec="utf-8"), max_size=4))
+@given(
+    ids,
+    st.sampled_from(TEXTS),
+    # no text of PostgreSQL's holds a zero
+    st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=4),
+)
 def test_p36_any_text_that_was_changed_is_named(damaged, id, column, text) -> None:
     directory = damaged()
     with unguarded(directory) as connection:

@@ -48,7 +48,9 @@ def test_p36_a_key_and_its_entry_are_one_transaction(vault: Vault, monkeypatch) 
     writes = []
     original = vault._database.write
     monkeypatch.setattr(
-        vault._database, "write", lambda name, work: writes.append(name) or original(name, work)
+        vault._database,
+        "write",
+        lambda name, work, **more: writes.append(name) or original(name, work, **more),
     )
     vault.keys.insert(BARE, "command line")
     vault.keys.revoke("k1", NOON + timedelta(days=1), "API")
@@ -81,7 +83,9 @@ def test_last_use_goes_forward_only_and_costs_one_transaction(vault: Vault, monk
     writes = []
     original = vault._database.write
     monkeypatch.setattr(
-        vault._database, "write", lambda name, work: writes.append(name) or original(name, work)
+        vault._database,
+        "write",
+        lambda name, work, **more: writes.append(name) or original(name, work, **more),
     )
     later = NOON + timedelta(microseconds=1)
     vault.keys.used({"k1": later, "k2": NOON - timedelta(days=1), "unknown": NOON})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 from psycopg import Connection, RawCursor, RawServerCursor, sql
 from psycopg.adapt import Dumper
@@ -24,6 +24,8 @@ Types: TypeAlias = dict[tuple[str, str], str]  # (table, column) → its type
 # One array each has so many values at most: a message of a hundred thousand cards shall not be copied whole.
 _AT_ONCE: Final = 5000
 _ROWS_AT_ONCE: Final = 1000
+# What waits for a trip is small: a trip of its own is nothing beside a thousand rows.
+_WAITING_AT_MOST: Final = 1000
 _TYPES: Final = (
     "SELECT attname, format_type(atttypid, NULL) FROM pg_attribute"
     " WHERE attrelid = to_regclass($1) AND attnum > 0 AND NOT attisdropped"
@@ -65,44 +67,81 @@ class _Flag(Dumper):
 class PostgresConnection:
     """Fulfils `Connection`, within a transaction of `raw`. `types` are those of the schema's columns, as
     far as they were looked up: shared by all connections of a database.
+
+    What `add` adds waits for the next statement, and goes to the server in one trip with it. What was
+    asked when the transaction began: `answered` is a SELECT with its only row, which no INSERT changes;
+    `entries` are ids for audit entries.
     """
 
     gapless = False
 
-    def __init__(self, raw: Connection[Row], types: Types, journal: Journal | None = None) -> None:
+    def __init__(
+        self,
+        raw: Connection[Row],
+        types: Types,
+        journal: Journal | None = None,
+        *,
+        answered: tuple[str, Row] | None = None,
+        entries: Sequence[int] = (),
+    ) -> None:
         self.journal = journal
-        self._raw, self._types = raw, types
+        self._raw, self._types, self._answered = raw, types, answered
+        self._entries = list(entries)
+        self._waiting: list[_Adding] = []
+        self._rows_waiting = 0
 
     def execute(self, statement: str, values: Values = (), /) -> Cursor:
         """Runs one statement."""
-        return self._raw.execute(spelled(statement), values, binary=True)
+        if self._answered is not None and self._answered[0] == statement:
+            return _Answered(self._answered[1])
+        if not statement.startswith("SELECT"):
+            self._answered = None  # it may be another one from now on
+        return self._run(spelled(statement), values)
 
     def stream(self, statement: str, values: Values = (), /) -> Iterator[Row]:
         """Its rows one after the other, however many they are."""
+        self.flush()
         with RawServerCursor(self._raw, "rows") as cursor:
             cursor.itersize = _ROWS_AT_ONCE
             yield from cursor.execute(spelled(statement), values, binary=True)
 
     def executemany(self, statement: str, rows: Iterable[Values], /) -> Cursor:
         """Runs it for each of `rows`."""
+        self.flush()
+        self._answered = None
         insert = insert_of(statement)
         if insert is None:
             cursor = self._raw.cursor()
             cursor.executemany(spelled(statement), list(rows))
             return cursor
         changed = _Changed()
-        unnest = unnested(insert, self._types_of(insert))
-        rest = iter(rows)
-        while portion := list(islice(rest, _AT_ONCE)):
-            arrays = [list(column) for column in zip(*portion, strict=True)]
-            changed.rowcount += self._raw.execute(unnest, arrays, binary=True).rowcount
+        for adding in self._adding(statement, insert, rows):
+            changed.rowcount += self._run(adding.statement, adding.values).rowcount
         return changed
 
+    def add(self, statement: str, rows: Iterable[Values], /) -> None:
+        """Has the INSERT `statement` run for each of `rows`, with the next statement at the latest."""
+        insert = insert_of(statement)
+        if insert is None:
+            self.executemany(statement, rows)
+            return
+        for adding in self._adding(statement, insert, rows):
+            self._wait(adding)
+
+    def flush(self) -> None:
+        """Runs what waits."""
+        if not self._waiting:
+            return
+        last = self._waiting.pop()
+        if not self._waiting:
+            self._rows_waiting = 0
+        self._run(last.statement, last.values)
+
     def among(self, statement: str, values: Sequence[bytes] | Sequence[int], /) -> Iterator[Row]:
-        """The rows of `statement`, in which `IN (%s)` stands for `values`."""
+        """The rows of `statement`, in which each `IN (%s)` stands for `values`."""
         if values:
-            asked = spelled(statement.replace("IN (%s)", "= ANY(?)"))
-            yield from self._raw.execute(asked, [list(values)], binary=True)
+            asked = spelled(statement.replace("IN (%s)", "= ANY(?1)"))
+            yield from self._run(asked, [list(values)])
 
     def matching(self, statement: str, rows: Sequence[Values], /) -> Iterator[Row]:
         """The rows of `statement`, in which `%s` stands for a table of `rows`."""
@@ -111,28 +150,31 @@ class PostgresConnection:
             # of a list of texts psycopg does not say what it is
             marks = ", ".join("?::text[]" if isinstance(one[0], str) else "?" for one in columns)
             asked = spelled(statement.replace("%s", f"SELECT * FROM unnest({marks})"))  # noqa: S608 - marks alone
-            yield from self._raw.execute(asked, columns, binary=True)
+            yield from self._run(asked, columns)
 
     def count_cards(self, _added: Mapping[str, int], /) -> None:
         """A trigger does, once for all that one statement adds."""
 
     def next_entries(self, count: int, /) -> list[int]:
         """Ids for `count` audit entries, rising; no other transaction gets them."""
-        statement = "SELECT nextval('audit_id') FROM generate_series(1, $1)"
-        return [id for (id,) in self._raw.execute(statement, [count], binary=True)]
+        taken, self._entries = self._entries[:count], self._entries[count:]
+        if len(taken) < count:
+            statement = "SELECT nextval('audit_id') FROM generate_series(1, $1)"
+            taken += [id for (id,) in self._run(statement, [count - len(taken)])]
+        return taken
 
     def newest_entry(self) -> int:
         """The highest id that an audit entry has."""
-        row = self._raw.execute("SELECT coalesce(max(id), 0) FROM audit").fetchone()
+        row = self._run("SELECT coalesce(max(id), 0) FROM audit").fetchone()
         return 0 if row is None else int(row[0])
 
     def came_to(self, head: Head, id: int, /) -> None:
         """Notes that a writer's chain goes to `head`, the entry `id`."""
-        self._raw.execute(_CAME_TO, [head.writer, head.seq, id, head.hash])
+        self._wait(_Adding(_CAME_TO, (head.writer, head.seq, id, head.hash), 1))
 
     def last_heads(self) -> list[tuple[Head, int]]:
         """What `came_to` noted of each writer."""
-        rows = self._raw.execute(_HEADS, binary=True)
+        rows = self._run(_HEADS)
         return [(Head(writer, seq, hashed), id) for writer, seq, id, hashed in rows]
 
     def counters(self) -> dict[str, int]:
@@ -141,12 +183,13 @@ class PostgresConnection:
 
     def beside(self) -> frozenset[str]:
         """The transactions of this database that run now. A role sees others' locks, if not what they do."""
-        return frozenset(name for (name,) in self._raw.execute(_BESIDE))
+        return frozenset(name for (name,) in self._run(_BESIDE))
 
     def count_from(self, counters: Mapping[str, int], /) -> None:
         """Sees to it that none of these numbers, nor one that is there, is given again. The role must own
         the tables.
         """
+        self.flush()
         for table, column, sequence, last in self._sequences():
             highest = _HIGHEST.format(sql.Identifier(column), sql.Identifier(table))
             (there,) = _row(self._raw.execute(highest))
@@ -155,14 +198,67 @@ class PostgresConnection:
 
     def _sequences(self) -> list[tuple[str, str, str, int]]:
         """Table, column, the sequence of its numbers, and its last one."""
-        return self._raw.execute(_SEQUENCES).fetchall()
+        return self._run(_SEQUENCES).fetchall()
+
+    def _run(self, statement: str, values: Values = ()) -> Cursor:
+        """Runs `statement`, and before it, in the same trip, what waits."""
+        if not self._waiting:
+            return self._raw.execute(statement, values, binary=True)
+        waiting, self._waiting, self._rows_waiting = self._waiting, [], 0
+        with self._raw.pipeline():
+            for one in waiting:
+                self._raw.execute(one.statement, one.values)
+            return self._raw.execute(statement, values, binary=True)
+
+    def _wait(self, adding: _Adding) -> None:
+        self._waiting.append(adding)
+        self._rows_waiting += adding.rows
+        if self._rows_waiting > _WAITING_AT_MOST:
+            self.flush()
+
+    def _adding(self, statement: str, insert: Insert, rows: Iterable[Values]) -> Iterator[_Adding]:
+        rest = iter(rows)
+        while portion := list(islice(rest, _AT_ONCE)):
+            if len(portion) == 1:  # arrays of one would take the server and us twice as long
+                yield _Adding(spelled(statement), portion[0], 1)
+                continue
+            arrays = [list(column) for column in zip(*portion, strict=True)]
+            yield _Adding(unnested(insert, self._types_of(insert)), arrays, len(portion))
 
     def _types_of(self, insert: Insert) -> tuple[str, ...]:
         wanted = [(insert.table, column) for column in insert.columns]
         if any(one not in self._types for one in wanted):
-            for name, type in self._raw.execute(_TYPES, [insert.table]):
+            for name, type in self._run(_TYPES, [insert.table]):
                 self._types[insert.table, name] = type
         return tuple(self._types[one] for one in wanted)
+
+
+class _Adding(NamedTuple):
+    """An INSERT of so many `rows`, as PostgreSQL reads it, and its values."""
+
+    statement: str
+    values: Values
+    rows: int
+
+
+class _Answered:
+    """What a statement gave that was run before."""
+
+    rowcount = 1
+
+    def __init__(self, row: Row) -> None:
+        self._rows = [row]
+
+    def fetchone(self) -> Row | None:
+        """The row, once."""
+        return self._rows.pop() if self._rows else None
+
+    def fetchall(self) -> list[Row]:
+        return list(self)
+
+    def __iter__(self) -> Iterator[Row]:
+        while self._rows:
+            yield self._rows.pop()
 
 
 class _Changed:

@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager
+from itertools import chain
 from typing import Final, TypeVar, cast
 
 import psycopg
@@ -25,6 +26,7 @@ from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
 
 from gateway.errors import VaultBusy, VaultUnavailable
 from gateway.log import event
+from gateway.vault import key_rows
 from gateway.vault.database import Connection, Step, no_step
 from gateway.vault.journal import Journal
 from gateway.vault.model import Taken
@@ -54,6 +56,11 @@ _PAUSE: Final = 0.002  # seconds
 _LONGEST_PAUSE: Final = 0.1
 # Among ten nodes that start at once one migrates; the others wait this many times as long as usual.
 _OPENING: Final = 12
+# Ids for the audit, asked for when a transaction begins, unless they are many: a trip more is nothing then.
+_ENTRIES_AT_MOST: Final = 100
+_ENTRIES: Final = "SELECT nextval('audit_id') FROM generate_series(1, %d)"
+_BEGIN_WRITING: Final = "BEGIN ISOLATION LEVEL SERIALIZABLE"
+_BEGIN_READING: Final = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 _STATEMENT_SECONDS: Final = (
     60  # of one statement: the largest message, or a table that is read whole
 )
@@ -72,9 +79,9 @@ class PostgresDatabase:
         """
         self._step = step
         self._types: Types = {}
-        self._begin = (
-            f"; SET LOCAL lock_timeout = {round(busy_seconds * 1000)}"
-            f"; SET LOCAL statement_timeout = {_STATEMENT_SECONDS * 1000}"
+        self._limits = (
+            f"SET LOCAL lock_timeout = {round(busy_seconds * 1000)}",
+            f"SET LOCAL statement_timeout = {_STATEMENT_SECONDS * 1000}",
         )
         self._journal: Journal | None = None
         self._writing: PostgresConnection | None = None  # within a transaction
@@ -110,10 +117,10 @@ class PostgresDatabase:
             return work(self._writing)
         return _guarded(lambda: self._read(work))
 
-    def write(self, name: str, work: Callable[[Connection], T]) -> Future[T]:
+    def write(self, name: str, work: Callable[[Connection], T], *, entries: int = 0) -> Future[T]:
         """Runs `work` in a transaction, as if no other ran beside it."""
         future: Future[object] = Future()
-        self._writer.submit(Job(name, work, future))
+        self._writer.submit(Job(name, work, future, entries))
         return cast("Future[T]", future)
 
     def scrub(self) -> bool:
@@ -141,23 +148,27 @@ class PostgresDatabase:
 
     def _read(self, work: Callable[[Connection], T]) -> T:
         for last in (False, True):
-            with self._begun("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", last=last) as raw:
-                if raw is None:
+            with self._begun(_BEGIN_READING, last=last) as begun:
+                if begun is None:
                     continue
+                raw, _ = begun
                 result = work(PostgresConnection(raw, self._types))
                 _end(raw)
                 return result
         raise VaultUnavailable
 
     @contextmanager
-    def _begun(self, begin: str, *, last: bool) -> Iterator[psycopg.Connection[Row] | None]:
-        """A connection with a transaction begun; rolled back if it is still open at the end. None where
-        the connection turned out to be gone, which nobody had told: nothing was done on it yet, so another
-        one may be tried, unless it was the `last`.
+    def _begun(
+        self, begin: str, *asked: str, last: bool
+    ) -> Iterator[tuple[psycopg.Connection[Row], list[list[Row]]] | None]:
+        """A connection with a transaction begun; rolled back if it is still open at the end. With it, in the
+        same trip, the rows that each of `asked` gives, all columns as text. None where the connection
+        turned out to be gone, which nobody had told: nothing was done on it yet, so another one may be
+        tried, unless it was the `last`.
         """
         with self._pool.connection() as raw:
             try:
-                raw.execute(begin + self._begin)
+                found = _found(raw.execute("; ".join([begin, *self._limits, *asked])))
             except psycopg.OperationalError:
                 if last or not raw.broken:
                     raise
@@ -166,7 +177,7 @@ class PostgresDatabase:
                 begun = True
             if begun:
                 try:
-                    yield raw
+                    yield raw, found
                 finally:
                     if raw.info.transaction_status is not TransactionStatus.IDLE and not raw.broken:
                         raw.execute("ROLLBACK")
@@ -196,14 +207,24 @@ class PostgresDatabase:
 
     def _transact(self, jobs: Sequence[Job[Connection]]) -> list[object]:
         journal = self._journal
+        entries = min(sum(job.entries for job in jobs), _ENTRIES_AT_MOST)
         for last in (False, True):
-            with self._begun("BEGIN ISOLATION LEVEL SERIALIZABLE", last=last) as raw:
-                if raw is None:
+            asked = (key_rows.STANDS, _ENTRIES % entries) if entries else (key_rows.STANDS,)
+            with self._begun(_BEGIN_WRITING, *asked, last=last) as begun:
+                if begun is None:
                     continue
+                raw, ([stands], *ids) = begun
                 with ExitStack() as undo:
                     if journal is not None:
                         undo.callback(journal.rolled_back)
-                    results = self._work_all(jobs, PostgresConnection(raw, self._types, journal))
+                    connection = PostgresConnection(
+                        raw,
+                        self._types,
+                        journal,
+                        answered=(key_rows.STANDS, stands),
+                        entries=[int(id) for (id,) in chain.from_iterable(ids)],
+                    )
+                    results = self._work_all(jobs, connection)
                     if journal is not None:
                         journal.committing()
                     try:
@@ -232,12 +253,22 @@ class PostgresDatabase:
     def _work(self, job: Job[Connection], connection: PostgresConnection) -> object:
         self._step(f"{job.name}:begun")
         result = job.work(connection)
+        connection.flush()
         self._step(f"{job.name}:written")
         return result
 
     def _finish(self) -> None:
         if self._journal is not None:
             self._journal.close()
+
+
+def _found(cursor: psycopg.Cursor[Row]) -> list[list[Row]]:
+    """The rows of each of several statements that gives any."""
+    found = []
+    while cursor.nextset():
+        if cursor.description is not None:
+            found.append(cursor.fetchall())
+    return found
 
 
 def _end(raw: psycopg.Connection[Row]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
@@ -42,11 +42,17 @@ class SqliteConnection(sqlite3.Connection):
         """Its rows one after the other: SQLite never has them all."""
         return self.execute(statement, values)
 
+    def add(self, statement: str, rows: Iterable[Values], /) -> None:
+        """Runs the INSERT `statement` for each of `rows`."""
+        self.executemany(statement, rows)
+
     def among(self, statement: str, values: Sequence[bytes] | Sequence[int], /) -> Iterator[Row]:
-        """The rows of `statement`, in which `IN (%s)` stands for `values`."""
+        """The rows of `statement`, in which each `IN (%s)` stands for `values`."""
+        places = statement.count("IN (%s)")
         for start in range(0, len(values), _AT_ONCE):
-            portion = values[start : start + _AT_ONCE]
-            yield from self.execute(statement % ",".join("?" * len(portion)), portion)
+            portion = list(values[start : start + _AT_ONCE])
+            marks = ",".join("?" * len(portion))
+            yield from self.execute(statement.replace("%s", marks), portion * places)
 
     def matching(self, statement: str, rows: Sequence[Values], /) -> Iterator[Row]:
         """The rows of `statement`, in which `%s` stands for a table of `rows`."""

@@ -80,14 +80,16 @@ class SqliteDatabase:
         """
         return _guarded(lambda: self._read(work))
 
-    def write(self, name: str, work: Callable[[SqliteConnection], T]) -> Future[T]:
+    def write(
+        self, name: str, work: Callable[[SqliteConnection], T], *, entries: int = 0
+    ) -> Future[T]:
         """Runs `work` in a transaction; the future is done once that is durable.
 
         `work` may run twice and must do the same both times. The future ends in what `work` raises,
         in VaultUnavailable, or in Taken when a row is there already, or one it needs is gone.
         """
         future: Future[object] = Future()
-        self._writer.submit(Job(name, work, future))
+        self._writer.submit(Job(name, work, future, entries))
         return cast("Future[T]", future)
 
     def scrub(self) -> bool:
