@@ -8,7 +8,7 @@
 --                     is written down for good. Of the audit it erases only what the schema lets go: what
 --                     is older than twelve months, once an anchor in the chain says so.
 --
--- Give both a password, or a certificate: ALTER ROLE card_gateway PASSWORD '…'.
+-- Give both a password: ALTER ROLE card_gateway PASSWORD '…'.
 
 DO $$
 BEGIN

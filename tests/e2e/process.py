@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import random
 import re
 import signal
 import socket
@@ -25,6 +24,7 @@ from gateway.config import read_config
 from gateway.sandbox.pull import read_request
 from gateway.vault.configured import open_vault
 from tests import children
+from tests.ports import free_port
 from tests.running import ROOT, session_through, settings_for
 
 COMMAND = [sys.executable, "-m", "gateway.cli.main"]
@@ -32,18 +32,6 @@ START_SECONDS = 60
 IDUSER = re.compile(r"<iduser>([0-9]+)</iduser><tokenuser>(\w+)</tokenuser>")
 BULK = {"siteminder": {"10107": "seaside", "SLOW": "seaside"}
         | {f"BULK-5-{n}": "seaside" for n in range(1, 400)}}  # fmt: skip
-
-
-def free_port():
-    """A port that is free, and that nobody is given by chance while a gateway starts anew: those from
-    32768 on are the local ports of whoever connects to anything."""
-    while True:
-        port = random.randrange(20_000, 32_000)
-        try:
-            socket.create_server(("127.0.0.1", port)).close()
-        except OSError:
-            continue
-        return port
 
 
 def environment(**more):

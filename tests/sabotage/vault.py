@@ -17,6 +17,8 @@ TRIPS = "tests/vault/test_vault_postgres_trips.py"
 TOKENS = ("tests/vault/test_vault_tokens.py",)
 
 TORTURE = "tests/vault/test_vault_torture.py"
+TLS = "tests/vault/test_vault_postgres_tls.py"
+
 HELD = "tests/e2e/test_held_cvc.py"
 
 BREAKAGES = (
@@ -291,8 +293,8 @@ BREAKAGES = (
         "let two nodes decide past each other",
         "P25",
         "gateway/vault/postgres/database.py",
-        '"BEGIN ISOLATION LEVEL SERIALIZABLE"',
-        '"BEGIN ISOLATION LEVEL READ COMMITTED"',
+        '_BEGIN_WRITING: Final = "BEGIN ISOLATION LEVEL SERIALIZABLE"',
+        '_BEGIN_WRITING: Final = "BEGIN ISOLATION LEVEL READ COMMITTED"',
         ("tests/vault/test_vault_postgres.py",),
     ),
     Breakage(
@@ -317,6 +319,30 @@ BREAKAGES = (
         "gateway/vault/postgres/place.py",
         'options["sslmode"] = "verify-full"',
         'options["sslmode"] = "require"',
+        ("tests/vault/test_vault_postgres.py",),
+    ),
+    Breakage(
+        "let libpq's variables say where this machine's server is",
+        "P05",
+        "gateway/vault/postgres/place.py",
+        'options["host"] = ""',
+        'options["application_name"] = "card-gateway"',
+        (f"{TLS}::test_p05_no_variable_leads_away_from_this_machine",),
+    ),
+    Breakage(
+        "leave a timeout in a pooler's session",
+        "P27",
+        "gateway/vault/postgres/database.py",
+        "SET LOCAL statement_timeout",
+        "SET statement_timeout",
+        ("tests/vault/test_vault_pooler.py",),
+    ),
+    Breakage(
+        "let a node that stands still hold its rows",
+        "P27",
+        "gateway/vault/postgres/database.py",
+        "begun(_BEGIN_WRITING, self._standing,",
+        "begun(_BEGIN_WRITING,",
         ("tests/vault/test_vault_postgres.py",),
     ),
     Breakage(

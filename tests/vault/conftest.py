@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gateway.vault.service import Vault
-from tests import postgres
+from tests import pooler, postgres
 from tests.vault.makers import open_vault
 
 
@@ -19,9 +19,12 @@ def pytest_generate_tests(metafunc):
 def _stores(item) -> list[str]:
     if not _opens_vaults(item.module):
         return ["none"]
+    stores = ["sqlite", "postgres"]
     if item.get_closest_marker("postgres_alone"):
-        return ["postgres"]
-    return ["sqlite"] if item.get_closest_marker("sqlite_alone") else ["sqlite", "postgres"]
+        stores = ["postgres"]
+    elif item.get_closest_marker("sqlite_alone"):
+        stores = ["sqlite"]
+    return stores + (["pooler"] if item.get_closest_marker("pooled") else [])
 
 
 def _opens_vaults(module) -> bool:
@@ -33,11 +36,15 @@ def _opens_vaults(module) -> bool:
 @pytest.fixture(autouse=True)
 def store(request, monkeypatch, tmp_path) -> Iterator[str]:
     """The store that the test runs on, and processes that it starts."""
-    if request.param != "postgres":
+    if request.param not in {"postgres", "pooler"}:
         yield request.param
         return
     postgres.server_url()
     monkeypatch.setenv(postgres.STORE, "postgres")
+    if request.param == "pooler":
+        if pooler.why_not():
+            pytest.skip(pooler.why_not())
+        monkeypatch.setenv(pooler.POOLER, postgres.pooler_url())
     yield request.param
     postgres.forget_databases(tmp_path)
 

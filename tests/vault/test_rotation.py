@@ -164,6 +164,7 @@ def test_p25_a_processors_token_is_kept_for_a_card_filed_under_an_old_key(tmp_pa
         assert foreign(vault, kept.token.iduser) is not None
 
 
+@pytest.mark.pooled
 def test_p25_many_at_once_give_one_token_while_keys_come_and_go(tmp_path):
     cards = many(60)
     tokens, stop, failed = [], threading.Event(), []
@@ -200,6 +201,7 @@ def test_p25_many_at_once_give_one_token_while_keys_come_and_go(tmp_path):
 # --- known before used ----------------------------------------------------------------------------
 
 
+@pytest.mark.pooled
 def test_p23_no_key_is_used_before_all_who_serve_have_it(tmp_path):
     clock = Clock()
     with opened(tmp_path, clock=clock) as one, opened(tmp_path, clock=clock) as other:
@@ -370,6 +372,7 @@ def test_p23_every_column_that_names_a_key_is_looked_at_before_one_goes(tmp_path
     assert not (set(USES) & (CHECKED | STAY))
 
 
+@pytest.mark.pooled
 def test_p24_a_row_that_is_changed_meanwhile_is_as_it_was_changed(tmp_path, monkeypatch):
     with opened(tmp_path) as vault, opened(tmp_path) as gateway:
         kept = keep(vault, new())[0]
@@ -390,6 +393,7 @@ def test_p24_a_row_that_is_changed_meanwhile_is_as_it_was_changed(tmp_path, monk
         assert find(vault, kept.token).card.holder.reveal() == "Ada Changed"
 
 
+@pytest.mark.pooled
 def test_p23_keys_that_change_in_the_middle_are_the_ones_in_the_end(tmp_path, monkeypatch):
     with opened(tmp_path) as vault, opened(tmp_path) as other:
         keep(vault, *many(30))

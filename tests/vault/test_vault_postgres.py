@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import subprocess
@@ -83,6 +84,7 @@ vault.close()
 
 
 @pytest.mark.slow
+@pytest.mark.pooled
 def test_p25_four_nodes_give_one_token_to_cards_that_come_to_all_at_once(tmp_path: Path) -> None:
     with opened(tmp_path):
         pass
@@ -108,6 +110,7 @@ def test_p25_four_nodes_give_one_token_to_cards_that_come_to_all_at_once(tmp_pat
         assert (report.findings, report.entries) == ([], 4 * 81)
 
 
+@pytest.mark.pooled
 def test_p25_what_two_nodes_decide_at_once_is_as_if_one_had_come_first(tmp_path: Path) -> None:
     """Each reads, and then writes what the other has read: PostgreSQL lets one through, the other one
     decides again."""
@@ -136,6 +139,7 @@ def test_p25_what_two_nodes_decide_at_once_is_as_if_one_had_come_first(tmp_path:
     assert sorted(seen) == [0, 0, 1]
 
 
+@pytest.mark.pooled
 def test_p24_a_node_that_dies_within_its_transaction_leaves_nothing_and_holds_nobody_up(
     tmp_path: Path,
 ) -> None:
@@ -150,6 +154,43 @@ def test_p24_a_node_that_dies_within_its_transaction_leaves_nothing_and_holds_no
         assert run(script, tmp_path).returncode == -signal.SIGKILL
         (kept,) = keep(vault, new(), entries=[entry()])
         assert kept.created
+        assert len(vault.entries()) == 1
+        assert vault.audit.check().findings == []
+
+
+STANDS = """
+import os, pathlib, signal, sys
+from gateway.errors import VaultUnavailable
+from tests.vault.makers import entry, keep, new, open_vault
+def step(name):
+    if name == "keep:links": os.kill(os.getpid(), signal.SIGSTOP)
+try:
+    keep(open_vault(pathlib.Path(sys.argv[1]), step=step, busy_seconds=0.5), new(), entries=[entry()])
+except VaultUnavailable:
+    print("refused")
+"""
+
+
+@pytest.mark.pooled
+def test_p24_p27_a_node_that_stands_still_within_its_transaction_holds_nobody_up_for_long(
+    tmp_path: Path,
+) -> None:
+    """Its rows are free after six times what others wait for them; once it goes on, it has written nothing."""
+    with opened(tmp_path, busy_seconds=0.5) as vault:
+        node = subprocess.Popen(
+            [sys.executable, "-c", STANDS, tmp_path], stdout=subprocess.PIPE, text=True
+        )
+        os.waitid(os.P_PID, node.pid, os.WSTOPPED)
+        with pytest.raises(VaultUnavailable):  # the same card: its token is not known yet
+            keep(vault, new(), entries=[entry()])
+        until, kept = time.monotonic() + 10, None
+        while kept is None and time.monotonic() < until:
+            with contextlib.suppress(VaultUnavailable):
+                (kept,) = keep(vault, new(), entries=[entry()])
+        assert kept is not None
+        assert kept.created
+        node.send_signal(signal.SIGCONT)
+        assert node.communicate(timeout=20)[0] == "refused\n"
         assert len(vault.entries()) == 1
         assert vault.audit.check().findings == []
 
@@ -174,6 +215,7 @@ one._database.write("test", add(1)).result(20)
 
 
 @pytest.mark.parametrize("at", ["postgres:again"])
+@pytest.mark.pooled
 def test_p24_a_node_that_is_killed_before_it_decides_again_leaves_nothing(
     tmp_path: Path, at: str
 ) -> None:
@@ -246,6 +288,7 @@ def test_p27_while_the_server_is_away_all_is_refused_and_right_again_after(
     vault.close()
 
 
+@pytest.mark.pooled
 def test_p27_connections_that_the_server_ended_are_replaced(tmp_path: Path) -> None:
     with opened(tmp_path) as vault:
         (kept,) = keep(vault, new(), entries=[entry()])
@@ -259,6 +302,7 @@ def test_p27_connections_that_the_server_ended_are_replaced(tmp_path: Path) -> N
         assert vault.audit.check().findings == []
 
 
+@pytest.mark.pooled
 def test_p27_a_connection_that_is_lost_within_a_transaction_refuses(tmp_path: Path) -> None:
     """Whether it may be done again is not ours to say once a job has begun."""
 
@@ -297,6 +341,7 @@ def test_a_newer_vault_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.pooled
 def test_four_that_start_together_on_an_empty_database_make_one_vault(tmp_path: Path) -> None:
     where = place(tmp_path)
     with psycopg.connect(where.url, autocommit=True) as connection:
@@ -396,6 +441,7 @@ def test_a_password_without_a_server_is_refused() -> None:
         VaultSettings(ca="ca.pem")
 
 
+@pytest.mark.pooled
 def test_what_opens_is_what_was_kept(tmp_path: Path) -> None:
     with opened(tmp_path) as vault:
         kept = keep(vault, *many(6000), new(PAN))

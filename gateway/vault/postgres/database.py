@@ -24,7 +24,7 @@ from psycopg import errors
 from psycopg.pq import TransactionStatus
 from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
 
-from gateway.errors import VaultBusy, VaultUnavailable
+from gateway.errors import ConfigurationError, Problem, VaultBusy, VaultUnavailable
 from gateway.log import event
 from gateway.vault import key_rows
 from gateway.vault.database import Connection, Step, no_step
@@ -32,6 +32,7 @@ from gateway.vault.journal import Journal
 from gateway.vault.model import Taken
 from gateway.vault.postgres.connection import PostgresConnection, Row, Types, configure
 from gateway.vault.postgres.place import PostgresPlace
+from gateway.vault.postgres.refusal import Refusal, TellingConnection, refusal_of
 from gateway.vault.postgres.schema import migrate
 from gateway.vault.writer import Job, Writer
 
@@ -64,6 +65,10 @@ _BEGIN_READING: Final = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 _STATEMENT_SECONDS: Final = (
     60  # of one statement: the largest message, or a table that is read whole
 )
+# A node that stands still, or whose machine has vanished, in the middle of a write holds its rows no
+# longer than so many times as others wait for them. Nothing waits for anybody else within a write but
+# for the audit's sinks, a second each.
+_STANDING: Final = 6
 # A connection that was not used for so long may be gone without anybody's having said so.
 _IDLE_SECONDS: Final = 60.0
 
@@ -83,6 +88,8 @@ class PostgresDatabase:
             f"SET LOCAL lock_timeout = {round(busy_seconds * 1000)}",
             f"SET LOCAL statement_timeout = {_STATEMENT_SECONDS * 1000}",
         )
+        standing = round(_STANDING * busy_seconds * 1000)
+        self._standing = f"SET LOCAL idle_in_transaction_session_timeout = {standing}"
         self._journal: Journal | None = None
         self._writing: PostgresConnection | None = None  # within a transaction
         self._writer_thread: int | None = None
@@ -90,6 +97,7 @@ class PostgresDatabase:
         self._pool: ConnectionPool[psycopg.Connection[Row]] = ConnectionPool(
             place.url,
             kwargs=place.options(busy_seconds),
+            connection_class=TellingConnection,
             configure=configure,
             min_size=0,
             max_size=place.connections,
@@ -102,7 +110,7 @@ class PostgresDatabase:
         with ExitStack() as undo:
             undo.callback(self._pool.close)
             self._pool.open()
-            _guarded(lambda: self._prepare(str(place), now, busy_seconds))
+            _guarded(lambda: self._prepare(place, now, busy_seconds))
             undo.pop_all()
         self._writer = Writer(self._commit, self._finish, step)
 
@@ -134,9 +142,13 @@ class PostgresDatabase:
         self._writer.close()
         self._pool.close()
 
-    def _prepare(self, place: str, now: str, seconds: float) -> None:
+    def _prepare(self, place: PostgresPlace, now: str, seconds: float) -> None:
+        refusal = _refusal(place, seconds)
+        if refusal is not None:
+            problem = Problem(str(place), 0, refusal.message, refusal.hint)
+            raise ConfigurationError([problem])
         with self._pool.connection() as raw:
-            migrate(raw, place, now, _OPENING * seconds)
+            migrate(raw, str(place), now, _OPENING * seconds)
 
     def _scrub(self) -> bool:
         with self._pool.connection() as raw:
@@ -210,7 +222,7 @@ class PostgresDatabase:
         entries = min(sum(job.entries for job in jobs), _ENTRIES_AT_MOST)
         for last in (False, True):
             asked = (key_rows.STANDS, _ENTRIES % entries) if entries else (key_rows.STANDS,)
-            with self._begun(_BEGIN_WRITING, *asked, last=last) as begun:
+            with self._begun(_BEGIN_WRITING, self._standing, *asked, last=last) as begun:
                 if begun is None:
                     continue
                 raw, ([stands], *ids) = begun
@@ -269,6 +281,15 @@ def _found(cursor: psycopg.Cursor[Row]) -> list[list[Row]]:
         if cursor.description is not None:
             found.append(cursor.fetchall())
     return found
+
+
+def _refusal(place: PostgresPlace, seconds: float) -> Refusal | None:
+    """Why nobody gets a connection before somebody changes something; None where one can be had, or later."""
+    try:
+        TellingConnection.connect(place.url, **place.options(seconds)).close()
+    except psycopg.OperationalError as error:
+        return refusal_of(str(error))
+    return None
 
 
 def _end(raw: psycopg.Connection[Row]) -> None:

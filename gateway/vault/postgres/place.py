@@ -38,7 +38,12 @@ class PostgresPlace:
             "keepalives_count": 3,
             "tcp_user_timeout": 20_000,
         }
-        if not is_local(self.url):
+        if is_local(self.url):
+            # Without TLS: so no variable of libpq's (PGHOST, PGHOSTADDR) may lead it elsewhere.
+            options["hostaddr"] = ""
+            if not conninfo_to_dict(self.url).get("host"):
+                options["host"] = ""
+        else:
             options["sslmode"] = "verify-full"
             options["sslrootcert"] = "system" if self.ca is None else str(self.ca)
         if self.password is not None:
