@@ -65,6 +65,11 @@ class Metrics:
             "When this process last erased all that was due, and what the database's log held of it.",
             registry=registry,
         )
+        self.clock_leapt = Gauge(
+            prefix + "clock_leapt",
+            "1 while the machine's clock is ahead of where it was: nothing is erased by itself.",
+            registry=registry,
+        )
         self.answers = Gauge(
             prefix + "answers", "Answers that are kept, by state.", ["state"], registry=registry
         )

@@ -12,6 +12,7 @@ from typing import Final
 from gateway import certificates
 from gateway.access.keys import FRESH, Keys
 from gateway.audit import ITSELF, Action, Entry, Outcome
+from gateway.clock_guard import ClockGuard, since_start
 from gateway.config import Config
 from gateway.errors import AuditUnwritable, RecordDamaged, VaultUnavailable
 from gateway.garbage import Garbage
@@ -50,7 +51,9 @@ class Upkeep:
         garbage: Garbage,
         idle: Callable[[], bool],
         clock: Callable[[], datetime],
+        elapsed: Callable[[], float] = since_start,
     ) -> None:
+        self.clock_guard = ClockGuard(clock, vault.audit.ran, elapsed)
         self._config, self._vault, self._keys, self._refusals = config, vault, keys, refusals
         self._metrics, self._garbage, self._idle = metrics, garbage, idle
         self._inbox, self._clock = inbox, clock
@@ -96,18 +99,23 @@ class Upkeep:
         """Erases security codes whose time has ended."""
         while True:
             await asyncio.sleep(_CVC_SECONDS)
-            await self._purge("cvcs", self._vault.cvcs.purge)
+            await self._purge("cvcs", self._vault.cvcs.purge, self._clock())
 
     async def purge_answers(self) -> None:
-        """Erases kept answers that have expired, those to idempotency keys too, and old notices. Each of
-        their bytes is overwritten, which can take a while: nothing else waits for it.
+        """Erases kept answers that have expired, those to idempotency keys too, old notices, recaptures
+        and links to pages. Each of their bytes is overwritten, which can take a while: nothing else
+        waits for it.
         """
         while True:
             await asyncio.sleep(_ANSWER_SECONDS)
-            await self._purge("answers", self._vault.answers.purge)
-            await self._purge("idempotency_keys", self._vault.idempotency.purge)
-            await self._purge("notices", self._vault.notices.purge)
-            await self._purge("page_links", self._vault.links.purge)
+            now = self._clock()  # before it is asked about
+            if not await asyncio.to_thread(self._is_clock_believed, "answers"):
+                continue
+            await self._purge("answers", self._vault.answers.purge, now)
+            await self._purge("idempotency_keys", self._vault.idempotency.purge, now)
+            await self._purge("notices", self._vault.notices.purge, now)
+            await self._purge("page_links", self._vault.links.purge, now)
+            await self._purge("recaptures", self._vault.recaptures.purge, now)
 
     async def purge_cards(self) -> None:
         """Erases cards and bookings whose time is over, stubs too, and what the database's log still holds
@@ -121,11 +129,14 @@ class Upkeep:
         """Does it once, and counts what is overdue still."""
         table, now, terms = self._vault.retention, self._clock(), retention_of(self._config)
         entry = Entry(now, "", Action.PURGE, Outcome.DONE, origin=ITSELF)
+        gone, held = Purged(), not self._is_clock_believed("cards")
         try:
-            gone = table.purge(terms, now, entry)
-            if table.scrub():
+            if not held:
+                gone = table.purge(terms, now, entry)
+            # Security codes are erased whatever the clock: of them, too, nothing stays in the log.
+            if table.scrub() and not held:
                 self._metrics.cards_purged.set(now.timestamp())
-            else:  # somebody reads: the next turn does it
+            elif not held:  # somebody reads: the next turn does it
                 event("log_not_scrubbed", level=logging.WARNING)
         except VaultUnavailable as error:
             event("not_purged", level=logging.ERROR, what="cards", code=error.code)
@@ -133,6 +144,16 @@ class Upkeep:
             if gone != Purged():
                 event("purged", what="cards", links=gone.links, cards=gone.cards, stubs=gone.stubs)
         self._count_overdue(now)
+
+    def _is_clock_believed(self, what: str) -> bool:
+        """Whether what is over by the clock is erased. Blocks."""
+        try:
+            believed = self.clock_guard.believed()
+        except VaultUnavailable as error:
+            event("not_purged", level=logging.ERROR, what=what, code=error.code)
+            return False
+        self._metrics.clock_leapt.set(0 if self.clock_guard.leapt() is None else 1)
+        return believed
 
     def _count_overdue(self, now: datetime) -> None:
         try:
@@ -144,9 +165,9 @@ class Upkeep:
         for product, left in overdue.items():
             self._metrics.cards_overdue.labels(product).set(left.cards)
 
-    async def _purge(self, what: str, purge: Callable[[datetime], int]) -> None:
+    async def _purge(self, what: str, purge: Callable[[datetime], int], now: datetime) -> None:
         try:
-            count = await asyncio.to_thread(purge, self._clock())
+            count = await asyncio.to_thread(purge, now)
         except VaultUnavailable as error:
             event("not_purged", level=logging.ERROR, what=what, code=error.code)
             return

@@ -83,7 +83,7 @@ class Worker:
         }
         if config.audit.sinks:
             checks["audit"] = Probe(self._vault.audit.writable)
-        app = health.build(checks)
+        app = health.build(checks, {"clock": self._tell_clock})
         made.mount_control(app)
         self._control = Port(
             app, listen.control.address, tls=listen.control.tls, welcome=welcome(listen.control)
@@ -190,6 +190,15 @@ class Worker:
             raise Stopping
         if self.failed.is_set():
             raise Stopping
+
+    def _tell_clock(self) -> str:
+        leapt = self._upkeep.clock_guard.leapt()
+        if leapt is None:
+            return ""
+        return (
+            f"The clock leapt ahead by {leapt}. Set it right: nothing is erased by itself until then,"
+            " or for a day."
+        )
 
     # --- while it runs --------------------------------------------------------------------------
 

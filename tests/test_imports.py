@@ -14,7 +14,7 @@ ROOT = Path(__file__).parent.parent / "gateway"
 LAYERS = {
     "errors": 0, "secret": 0, "headers": 0, "networks": 0, "secret_file": 0, "log": 0, "threads": 0,
     "garbage": 0, "trust": 0, "listening": 0, "heap": 0, "process": 0,
-    "strict_yaml": 1, "yaml_model": 1, "yaml_place": 1, "config_values": 1, "config_section": 1, "config_audit": 1, "config_pages": 1, "config_recapture": 1, "config_retention": 1, "config_webhook": 1, "config_vault": 1, "due": 1, "authority": 1,
+    "strict_yaml": 1, "yaml_model": 1, "yaml_place": 1, "config_values": 1, "config_section": 1, "config_audit": 1, "config_pages": 1, "config_recapture": 1, "config_retention": 1, "config_webhook": 1, "config_vault": 1, "due": 1, "authority": 1, "clock_guard": 1,
     "config": 2, "config_checks": 2, "certificates": 2,
     "cards": 2, "audit": 2, "metrics": 2, "system_user": 2,
     "codecs": 2, "vault": 3, "rules": 3, "egress": 3, "access": 3, "channel": 3, "exchange": 3, "problem": 3,

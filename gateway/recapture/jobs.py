@@ -24,8 +24,6 @@ from gateway.vault.recaptures import RecaptureTable, Work
 _LEASE: Final = timedelta(minutes=3)
 # A link is there with the notification: when it is not, the booking may not be one of this account.
 _LOOK_AGAIN: Final = (30, 300, 1800)  # seconds
-# The hotel's day to cancel is over by far; whoever asks what became of it has asked.
-_KEPT: Final = timedelta(days=30)
 
 
 class Jobs:
@@ -56,7 +54,6 @@ class Jobs:
     async def turn(self) -> None:
         """Does what is due now. Raises VaultUnavailable, RecordDamaged."""
         now = self._clock()
-        await self._table.purge(now - _KEPT)
         tells = await self._claim("tell", now) if self._teller is not None else []
         looks = await self._claim("look", now)
         await asyncio.gather(

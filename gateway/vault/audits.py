@@ -39,6 +39,8 @@ _CONDITIONS: Final = {
     "iduser": "iduser = ?",
     "booking": "booking = ?",
 }
+_FIRST: Final = "SELECT id, at FROM audit ORDER BY id LIMIT 1"
+_UP_TO: Final = "SELECT id, at FROM audit WHERE id <= ? ORDER BY id DESC LIMIT 1"
 _HEADS: Final = (
     "SELECT audit.writer, audit.seq, audit.hash FROM audit JOIN"
     " (SELECT writer, max(seq) AS seq FROM audit WHERE id <= ? AND writer IS NOT NULL GROUP BY writer)"
@@ -89,6 +91,29 @@ class AuditTable:
         """The `count` newest entries, in order."""
         condition, values = which.condition()
         return self._select(f"{condition} ORDER BY id DESC LIMIT ?", [*values, count])[::-1]
+
+    def ran(self, since: datetime, until: datetime) -> bool:
+        """Whether an entry says that a gateway ran between `since` and `until`, or none is older than
+        `until`. Entries are taken to be in the order of their times: where a clock was set back, one
+        may be missed.
+        """
+        low_end, high_end = stamp(since), stamp(until)
+
+        def work(connection: Connection) -> bool:
+            first = connection.execute(_FIRST).fetchone()
+            if first is None or first[1] > high_end:
+                return True
+            low, at, high = int(first[0]), str(first[1]), connection.newest_entry()
+            while low < high:  # a few look-ups by id, for there is no index by time
+                middle = (low + high + 1) // 2
+                id, found = connection.execute(_UP_TO, (middle,)).fetchone()
+                if found > high_end:
+                    high = id - 1
+                else:
+                    low, at = middle, found
+            return at >= low_end
+
+        return self._database.read(work)
 
     def check(
         self,

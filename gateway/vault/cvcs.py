@@ -3,7 +3,7 @@
 1. Sealed under a key that seals nothing else, bound to product, mode, card and both of its times.
 2. Given out once: the transaction that records why it is wanted deletes it.
 3. Never given out after its end, whether it was purged or not, nor when the clock was set back to
-   before it came.
+   before it came: then it is erased, or it would be held once more when that time comes again.
 """
 
 from __future__ import annotations
@@ -29,10 +29,12 @@ _PUT_BACK: Final = (
     " WHERE EXISTS (SELECT 1 FROM card WHERE iduser = ?1) ON CONFLICT (iduser) DO NOTHING"
 )
 _TAKE: Final = "DELETE FROM cvc WHERE iduser = ? RETURNING iduser, at, until, sealed"
-_PURGE: Final = "DELETE FROM cvc WHERE until <= ?"
+_PURGE: Final = "DELETE FROM cvc WHERE until <= ? OR at > ?"
 
 # Padding hides whether it has three digits or four.
 _LENGTH: Final = 16
+# What `hold_cvc_minutes` may be at most.
+LONGEST: Final = timedelta(minutes=60)
 # How far a clock may be corrected backwards before what came by the old one is held for lost.
 _CORRECTION: Final = timedelta(minutes=1)
 
@@ -80,8 +82,10 @@ class CvcTable:
         self._database = database
 
     def purge(self, now: datetime) -> int:
-        """Erases those whose time ended until `now`; how many. Blocks. Raises VaultUnavailable."""
-        at = (stamp(now),)
+        """Erases those whose time is not `now`, by `is_held`; how many. Blocks. Raises
+        VaultUnavailable.
+        """
+        at = (stamp(now), stamp(now + _CORRECTION))
         return self._database.write("cvc_purge", lambda c: c.execute(_PURGE, at).rowcount).result()
 
 

@@ -11,7 +11,7 @@ import asyncio
 import json
 import logging
 from collections.abc import Callable, Collection, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
 from gateway.errors import RecordDamaged
@@ -49,6 +49,8 @@ _NEXT: Final = (
     " UNION ALL SELECT look_due FROM recapture WHERE look_due IS NOT NULL) AS clock"
 )
 _AT_ONCE: Final = 20
+# The hotel's day to cancel is over by far; whoever asks what became of it has asked.
+KEPT: Final = timedelta(days=30)
 _PURGE: Final = "DELETE FROM recapture WHERE changed <= ? AND tell_due IS NULL"
 
 
@@ -171,13 +173,12 @@ class RecaptureTable:
         rows = await self._read(lambda c: c.execute(statement, [*values, limit]).fetchall())
         return [read_row(row) for row in rows]
 
-    async def purge(self, before: datetime) -> int:
-        """Erases those that nothing happened to since `before`; how many."""
-        values = (stamp(before),)
-        write = self._database.write(
+    def purge(self, now: datetime) -> int:
+        """Erases those that nothing happened to since `KEPT`; how many. Blocks."""
+        values = (stamp(now - KEPT),)
+        return self._database.write(
             "recapture_purge", lambda c: c.execute(_PURGE, values).rowcount
-        )
-        return await asyncio.wrap_future(write)
+        ).result()
 
     def _whole(self, values: tuple[Any, ...]) -> OpenRecapture | None:
         try:

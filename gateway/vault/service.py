@@ -272,7 +272,10 @@ class Vault:
         Raises VaultUnavailable.
         """
         now = self._clock()
-        if found.cvc is None or found.cvc_until is None or found.cvc_until <= now:
+        if found.cvc is None or found.cvc_until is None:
+            return
+        # Its end is over, or further than any is: the clock was set back since it came.
+        if not now < found.cvc_until <= now + cvcs.LONGEST:
             return
         cvc, token, at, until = found.cvc, found.token, stamp(now), stamp(found.cvc_until)
 

@@ -248,6 +248,21 @@ def test_p38_a_task_that_dies_stops_the_worker(own_gateway, part, monkeypatch):
     assert CANARY not in json.dumps(found)
 
 
+def test_a_clock_that_leapt_is_told_and_keeps_no_traffic_away(own_gateway, monkeypatch):
+    gateway = own_gateway()
+    assert "why" not in gateway.control("/readyz").json()
+    guard = gateway.worker._upkeep.clock_guard
+    clock = guard._clock
+    monkeypatch.setattr(guard, "_clock", lambda: clock() + timedelta(days=365))
+    ready = gateway.control("/readyz")
+    assert ready.status_code == 200
+    assert ready.json()["why"] == {
+        "clock": "The clock leapt ahead by 365 days, 0:00:00. Set it right: nothing is erased by itself"
+        " until then, or for a day."
+    }
+    assert '"event": "clock_leapt", "seconds": 31536000' in gateway.logs.getvalue()
+
+
 def test_p38_a_task_that_dies_ends_the_command(sandbox, tmp_path, monkeypatch):
     site = Site(tmp_path, sandbox)
     worker = Worker(site.config)

@@ -118,10 +118,10 @@ def test_what_is_old_is_forgotten(world):
     world.heard()
     world.turn()
     world.hours(24 * 29)
-    world.turn()
+    assert world.vault.recaptures.purge(world.now) == 0
     assert world.listed()
     world.hours(24 * 1.1)
-    world.turn()
+    assert world.vault.recaptures.purge(world.now) == 1
     assert world.listed() == []
 
 

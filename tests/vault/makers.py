@@ -84,8 +84,10 @@ def many(count: int, seed: int = 1) -> list[NewCard]:
     return [new(pan(start + place), at=booking(f"RES-{place}")) for place in range(count)]
 
 
-def entry(exchange: str = "exchange-1", outcome: Outcome = Outcome.DONE, **more) -> Entry:
-    return Entry(NOON, exchange, Action.TOKENIZE, outcome, **more)
+def entry(
+    exchange: str = "exchange-1", outcome: Outcome = Outcome.DONE, *, at: datetime = NOON, **more
+) -> Entry:
+    return Entry(at, exchange, Action.TOKENIZE, outcome, **more)
 
 
 def answer(exchange: str = "exchange-1", **more) -> Answer:

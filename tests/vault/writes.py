@@ -415,6 +415,6 @@ WRITES = {
     "erase": Write(kept_for_a_guest, lambda world, _: erasure.erase(world), ("cards", "register")),
     "stub_purge": Write(purged_card, lambda world, _: retention.purge(world.vault, AT_LAST), ("bookings",)),
     "recapture_purge": Write(
-        waiting, lambda world, _: world.run(world.vault.recaptures.purge(AT_LAST))
+        waiting, lambda world, _: world.vault.recaptures.purge(AT_LAST)
     ),
 }  # fmt: skip
