@@ -274,6 +274,22 @@ BREAKAGES = (
         (f"{TORTURE}::test_p24_p25_p36_of_writers_killed_at_random_nothing_is_lost",),
     ),
     Breakage(
+        "wait for ever for the table of the schema's version",
+        "P27",
+        "gateway/vault/postgres/schema.py",
+        "        raw.execute(patience)  # somebody may hold the table itself\n",
+        "",
+        ("tests/vault/test_vault_postgres_limits.py",),
+    ),
+    Breakage(
+        "wait for ever for a row that another holds",
+        "P27",
+        "gateway/vault/postgres/database.py",
+        'f"; SET LOCAL lock_timeout = {round(busy_seconds * 1000)}"',
+        'f"; SET LOCAL lock_timeout = {round(0 * busy_seconds)}"',
+        ("tests/vault/test_vault_postgres_limits.py",),
+    ),
+    Breakage(
         "let PostgreSQL answer before its log is written",
         "P24",
         "gateway/vault/postgres/database.py",

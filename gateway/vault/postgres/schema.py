@@ -35,12 +35,16 @@ def migrate(raw: Connection[Any], place: str, now: str, seconds: float) -> None:
     Raises ConfigurationError when the schema is another program's, of a newer version, or may not be
     changed by this role; psycopg.Error.
     """
-    if _version(raw, place) == migrations()[-1][0]:
+    patience = f"SET LOCAL lock_timeout = {round(seconds * 1000)}"
+    with raw.transaction():
+        raw.execute(patience)  # somebody may hold the table itself
+        version = _version(raw, place)
+    if version == migrations()[-1][0]:
         return  # most starts: no lock, and no right to change the schema is needed
     denied = False
     try:
         with raw.transaction():
-            raw.execute(f"SET LOCAL lock_timeout = {round(seconds * 1000)}")
+            raw.execute(patience)
             raw.execute("SELECT pg_advisory_xact_lock($1)", [_LOCK])
             version = _version(raw, place)
             if version == 0:
