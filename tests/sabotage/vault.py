@@ -285,8 +285,8 @@ BREAKAGES = (
         "wait for ever for a row that another holds",
         "P27",
         "gateway/vault/postgres/database.py",
-        'f"; SET LOCAL lock_timeout = {round(busy_seconds * 1000)}"',
-        'f"; SET LOCAL lock_timeout = {round(0 * busy_seconds)}"',
+        'f"SET LOCAL lock_timeout = {round(busy_seconds * 1000)}"',
+        'f"SET LOCAL lock_timeout = {round(0 * busy_seconds)}"',
         ("tests/vault/test_vault_postgres_limits.py",),
     ),
     Breakage(
