@@ -63,6 +63,11 @@ class Action(StrEnum):
     VAULT_KEY_ACTIVATE = "vault_key_activate"  # what is written from now on is under it
     VAULT_KEY_RETIRE = "vault_key_retire"  # nothing was left under it: it is erased
     VAULT_REWRAP = "vault_rewrap"  # every record is sealed under the keys in use
+    BACKUP = "backup"  # the subject is the digest of its manifest
+    RESTORE = (
+        "restore"  # the same; the detail says what was done again of the audit of the lost vault
+    )
+    DRILL = "drill"  # a backup was restored for trial; the same
     CONFIG_LOAD = (
         "config_load"  # a gateway starts with this gateway.yaml; the subject is its digest
     )

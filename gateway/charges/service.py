@@ -115,7 +115,8 @@ class Charges:
         if product is None:
             unknown = await self._vault.stubs.why_unknown(wanted)
             return await self._refused(intent, unknown, reply)
-        intent = replace(intent, product=product)
+        # Whoever restores an old backup learns from it what to ask the processor for.
+        intent = replace(intent, product=product, subject=intent.subject or form.reference)
         processor = self._processors.of(product)
         if processor is None:
             return await self._refused(intent, ProcessorNotConfigured(), reply)

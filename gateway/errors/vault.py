@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gateway.errors.base import GatewayError
-from gateway.errors.configuration import Problem
+from gateway.errors.configuration import ConfigurationError, Problem
 
 
 class TokenUnknown(GatewayError):
@@ -135,6 +135,16 @@ class AuditUnwritable(VaultUnavailable):
 
 class VaultBusy(VaultUnavailable):
     """Somebody else holds the database: the next try would wait as long again."""
+
+
+class BackupRefused(ConfigurationError):
+    """A backup is not made, or not restored. For whoever runs the command: `place` is what it is about,
+    `message` why, `hint` what to do; `code` names it in the audit.
+    """
+
+    def __init__(self, code: str, message: str, hint: str, place: str = "vault restore") -> None:
+        super().__init__([Problem(place, 0, message, hint)])
+        self.code = code
 
 
 class VaultClosed(VaultUnavailable):

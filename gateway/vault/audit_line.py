@@ -30,3 +30,21 @@ class Line(NamedTuple):
     def json(self) -> str:
         """A JSON object in ASCII, with the end of its line."""
         return json.dumps(self._asdict(), ensure_ascii=True) + "\n"
+
+
+class AnchorLine(NamedTuple):
+    """An anchor of the chain as it stands (`chain.Anchor`): with it a file of lines can be checked by itself.
+
+    `heads` is the JSON text of its row, `hash` is hexadecimal.
+    """
+
+    anchor: int
+    at: str
+    newest: int
+    through: int | None
+    heads: str
+    hash: str
+
+    def json(self) -> str:
+        """A JSON object in ASCII, with the end of its line."""
+        return json.dumps(self._asdict(), ensure_ascii=True) + "\n"

@@ -171,7 +171,9 @@ class AuditTable:
                 return 0
             heads = tuple(Head(*row) for row in connection.execute(_HEADS, (through,)))
             newest, now = connection.newest_entry(), stamp(self._clock())
-            anchors.add(connection, self._chain, Anchor(0, now, newest, through, heads))
+            made = anchors.add(connection, self._chain, Anchor(0, now, newest, through, heads))
+            if connection.journal is not None:
+                connection.journal.anchored(made)
             self._step("purge:anchored")
             connection.execute("DELETE FROM audit WHERE id <= ?", (through,))
             self._step("purge:erased")

@@ -3,6 +3,7 @@
     hash of an entry  = HMAC-SHA-256(key, "entry",  hash before it, entry)
     hash of an anchor = HMAC-SHA-256(key, "anchor", hash before it, anchor)
     hash of evidence  = HMAC-SHA-256(key, "evidence", manifest), which is in no chain
+    hash of a backup  = HMAC-SHA-256(key, "backup", manifest), which is in none either
 
 1. An entry is all of its columns but the hash, with its id, its writer and its number in the writer's
    chain: one that was changed, moved or given another number does not fit.
@@ -81,6 +82,14 @@ class Chain:
     def of_evidence(self, manifest: bytes) -> bytes:
         """The hash of an evidence folder's manifest."""
         return self._hashing.digest(b"evidence", manifest)
+
+    def of_backup(self, manifest: bytes) -> bytes:
+        """The hash of a backup's manifest."""
+        return self._hashing.digest(b"backup", manifest)
+
+    def backup_fits(self, stored: bytes, manifest: bytes) -> bool:
+        """Whether `stored` is that."""
+        return self._hashing.matches(stored, b"backup", manifest)
 
     def evidence_fits(self, stored: bytes, manifest: bytes) -> bool:
         """Whether `stored` is that."""

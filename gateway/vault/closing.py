@@ -32,7 +32,7 @@ _WHY: Final = {
     Closed.MOVED: "It was moved to another place: write that into vault in gateway.yaml, and restart.",
     Closed.FILLING: "It is no vault yet: card-gateway vault migrate, which fills it, has not ended. If that"
     " was stopped, run it again.",
-    Closed.RESTORING: "A restore was not finished: run card-gateway vault restore again.",
+    Closed.RESTORING: "This is a backup, or a restore was not finished: run card-gateway vault restore.",
 }
 
 

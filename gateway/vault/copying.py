@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, NamedTuple, TypeAlias
@@ -105,11 +105,15 @@ def copy(
 
 
 def sums(
-    connection: Connection, *, without: Collection[str] = _NOBODY, progress: Progress = unseen
+    connection: Connection,
+    *,
+    tables: Sequence[Copied] = TABLES,
+    without: Collection[str] = _NOBODY,
+    progress: Progress = unseen,
 ) -> dict[str, Sum]:
     """What each table that is copied has, in one state of the database."""
     found: dict[str, Sum] = {}
-    for table in TABLES:
+    for table in tables:
         if table.name in without:
             continue
         digest, count = hashlib.sha256(), 0

@@ -23,7 +23,7 @@ def publish(path: Path, content: bytes) -> bool:
             file.flush()
             os.fsync(descriptor)
         os.link(draft, path)
-        _sync_directory(path.parent)
+        sync_directory(path.parent)
     except FileExistsError:
         return False
     finally:
@@ -32,7 +32,8 @@ def publish(path: Path, content: bytes) -> bool:
     return True
 
 
-def _sync_directory(path: Path) -> None:
+def sync_directory(path: Path) -> None:
+    """Has the names in it last. Raises OSError."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, Final
 from gateway.errors import AuditUnwritable, VaultUnavailable
 from gateway.log import event
 from gateway.vault import anchors
-from gateway.vault.audit_line import Line
-from gateway.vault.chain import Anchor, Chain, Head, Value
+from gateway.vault.audit_line import AnchorLine, Line
+from gateway.vault.chain import Anchor, Chain, Head, Value, write_heads
 from gateway.vault.hashes import KeyedHash
 from gateway.vault.sinks import Sink
 
@@ -60,6 +60,17 @@ class Journal:
             self._lines += map(_line, numbered, hashes)
         self._head = Head(head.writer, head.seq + len(rows), hashes[-1])
         connection.came_to(self._head, ids[-1])
+
+    def anchored(self, anchor: Anchor) -> None:
+        """The sinks are to get `anchor`, which was written in this transaction: without it nobody could
+        check from their lines alone where a chain begins.
+        """
+        if self._sinks:
+            heads = write_heads(anchor.heads)
+            line = AnchorLine(
+                anchor.id, anchor.at, anchor.newest, anchor.through, heads, anchor.hash.hex()
+            )
+            self._lines.append(line.json())
 
     def committing(self) -> None:
         """A commit begins: the sinks get its entries. Until it has ended nobody knows whether these
@@ -118,6 +129,7 @@ class Journal:
         """Makes this process a writer: under the database's lock, so that no other is one too."""
         last, heads = connection.newest_entry(), anchors.heads(connection)
         start = anchors.add(connection, self._chain, Anchor(0, self._now(), last, None, heads))
+        self.anchored(start)
         return Head(start.id, 0, start.hash)
 
 

@@ -58,6 +58,9 @@ _ROWS: Final = (
     f"SELECT link.id, {_LINK}, {_CARD} {_OF_PRODUCT} AND (({_DATED}) OR ({_UNDATED}))"
     " AND link.id IN (SELECT CAST(value AS bigint) FROM json_each(?4)) ORDER BY link.id"
 )
+_OF_CARD: Final = (
+    f"SELECT link.id, {_LINK}, {_CARD} FROM link JOIN card USING (iduser) WHERE link.iduser = ?"
+)
 _ERASE: Final = "DELETE FROM link WHERE id = ?"
 _STANDS: Final = "SELECT 1 FROM card WHERE iduser = ?"
 _STUB: Final = (
@@ -148,6 +151,16 @@ class RetentionTable:
                     if progress is not None:
                         progress(gone.links)
         return gone + self._end_stubs(retention, now)
+
+    def again(self, connection: Connection, iduser: int, booking: bytes | None, at: str) -> int:
+        """Erases once more, in a transaction, what a purge erased at `at`: a card's link to one booking, or
+        the card with all of them; how many links went. Nothing is written into the audit, which has it.
+        """
+        rows = connection.execute(_OF_CARD, (iduser,)).fetchall()
+        due = [row for row in rows if booking is None or row[2] == booking]
+        for id, *columns in due:
+            self._erase(connection, id, LinkRow(*columns[:7]), CardRow(*columns[7:]), at)
+        return len(due)
 
     def overdue(self, retention: Retention, now: datetime) -> dict[str, Overdue]:
         """By product, what a purge at `now` would erase; products without are there, too."""

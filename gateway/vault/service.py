@@ -33,6 +33,7 @@ from gateway.vault.answer import Answer, seal
 from gateway.vault.answers import AnswerTable
 from gateway.vault.aside import Aside
 from gateway.vault.audits import AuditTable
+from gateway.vault.backup import Backups
 from gateway.vault.cards import CardTable
 from gateway.vault.charges import ChargeTable
 from gateway.vault.codes import CodeTable
@@ -125,6 +126,7 @@ class Vault:
     erasure: Erasure
     old_tokens: OldTokenTable
     import_keys: ImportKeyTable
+    backups: Backups
 
     def __init__(
         self,
@@ -148,6 +150,7 @@ class Vault:
         self.retention = RetentionTable(database, keyring, step)
         self.verification = Verification(database, keyring, self.retention)
         self.erasure = Erasure(database, keyring, step)
+        self.backups = Backups(database, watch, clock, step)
         self._database = opened
         self._store = store
         self._keyring = keyring

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from importlib import resources
 from pathlib import Path
 from typing import Final, TypeAlias
@@ -13,7 +13,13 @@ from gateway.errors import ConfigurationError, Problem
 
 Migration: TypeAlias = tuple[int, str]  # number, SQL
 
-_APPLICATION: Final = 0x43475731  # "CGW1": the file is ours
+APPLICATION: Final = 0x43475731  # "CGW1": the file is ours
+_VERSIONS: Final = (
+    "CREATE TABLE schema_version (version INTEGER PRIMARY KEY, applied TEXT NOT NULL) STRICT"
+)
+_DEFINITIONS: Final = (
+    "SELECT name, CASE WHEN type IN ('trigger', 'view') THEN sql ELSE type END FROM sqlite_schema"
+)
 
 
 def migrations() -> list[Migration]:
@@ -35,14 +41,11 @@ def migrate(connection: sqlite3.Connection, path: Path, now: str) -> None:
         connection.execute("BEGIN IMMEDIATE")
         (application,) = connection.execute("PRAGMA application_id").fetchone()
         (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-        if application != _APPLICATION:
+        if application != APPLICATION:
             if application or tables:
                 raise _refused(path, "this database is not a vault", "Name another file.")
-            connection.execute(f"PRAGMA application_id = {_APPLICATION}")
-            connection.execute(
-                "CREATE TABLE schema_version"
-                " (version INTEGER PRIMARY KEY, applied TEXT NOT NULL) STRICT"
-            )
+            connection.execute(f"PRAGMA application_id = {APPLICATION}")
+            connection.execute(_VERSIONS)
         (version,) = connection.execute(
             "SELECT coalesce(max(version), 0) FROM schema_version"
         ).fetchone()
@@ -59,6 +62,25 @@ def migrate(connection: sqlite3.Connection, path: Path, now: str) -> None:
                 connection.execute("INSERT INTO schema_version VALUES (?, ?)", (number, now))
         connection.execute("COMMIT")
         undo.pop_all()
+
+
+def made_by(version: int) -> set[tuple[str, str]]:
+    """What the migrations up to `version` make in an empty file, as `definitions` tells it."""
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
+        connection.execute(_VERSIONS)
+        for number, text in migrations():
+            if number <= version:
+                for statement in statements(text):
+                    connection.execute(statement)
+        return definitions(connection)
+
+
+def definitions(connection: sqlite3.Connection) -> set[tuple[str, str]]:
+    """What is there: each name, with its SQL where that does something by itself. How the SQL of a table reads
+    that was altered is SQLite's business, and another version's may read otherwise.
+    """
+    rows = connection.execute(_DEFINITIONS).fetchall()
+    return {(str(name), str(sql)) for name, sql in rows}
 
 
 def statements(text: str) -> Iterator[str]:

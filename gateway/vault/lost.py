@@ -1,0 +1,392 @@
+"""What happened after a backup: the audit of the vault that was lost, put behind the backup's own.
+
+It comes from the lines that a sink got, or from the old database, and is believed only as far as the chain
+holds, from the entry on that the backup ends with:
+
+1. Each entry and each anchor that is taken follows, by its keyed hash, one that is there already (`chain`).
+   A line that follows none was changed or made up; then nothing is restored.
+2. The newest entry of the backup must be among the lines: they are this vault's, and reach back far enough.
+3. Of one that was written and not committed a sink has a line, too. Where two claim one place the one that
+   others follow is the one that happened, else the one written later.
+4. What is put in is checked once more, as the whole audit is (`chain_check`): a line that is missing from
+   between is a finding that the backup has not, and nothing is restored.
+
+What nobody can tell is whether lines are missing at the very end.
+"""
+
+# ruff: noqa: S608  # the statements are put together from the constants here
+from __future__ import annotations
+
+import json
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from operator import attrgetter
+from pathlib import Path
+from typing import Any, Final, Generic, TypeVar
+
+from gateway.errors import BackupRefused
+from gateway.vault import anchors
+from gateway.vault.audit_line import AnchorLine, Line
+from gateway.vault.chain import Anchor, Chain, Head, read_heads, write_heads
+from gateway.vault.chain_check import Finding, check
+from gateway.vault.database import Connection
+
+T = TypeVar("T", Line, AnchorLine)
+
+_HEADS: Final = (
+    "SELECT audit.writer, audit.seq, audit.hash FROM audit JOIN"
+    " (SELECT writer, max(seq) AS seq FROM audit WHERE writer IS NOT NULL GROUP BY writer) AS last"
+    " ON audit.writer = last.writer AND audit.seq = last.seq"
+)
+_NEWEST: Final = "SELECT id, hash FROM audit WHERE hash IS NOT NULL ORDER BY id DESC LIMIT 1"
+_COLUMNS: Final = (
+    "at, exchange, action, outcome, client, key, origin, route, product, iduser, booking,"
+    " detail, subject, id, writer, seq, hash"
+)
+_ADD: Final = f"INSERT INTO audit ({_COLUMNS}) VALUES ({', '.join('?' * 17)})"
+_ADD_ANCHOR: Final = (
+    "INSERT INTO audit_anchor (id, at, newest, through, heads, hash) VALUES (?, ?, ?, ?, ?, ?)"
+)
+_LINE: Final = (
+    "SELECT id, at, exchange, action, outcome, client, key, origin, route, product, iduser, booking,"
+    " detail, subject, writer, seq, hash FROM audit"
+)
+_ONE: Final = f"{_LINE} WHERE id = ? AND hash IS NOT NULL"
+_WRITERS: Final = (
+    "SELECT writer, max(seq) FROM audit WHERE writer IS NOT NULL GROUP BY writer ORDER BY writer"
+)
+_FURTHER: Final = f"{_LINE} WHERE writer = ? AND seq > ? ORDER BY seq"
+_PURGED: Final = "DELETE FROM audit WHERE id <= ?"
+_ENTRY: Final = frozenset(Line._fields)
+_ANCHOR: Final = frozenset(AnchorLine._fields)
+_TEXTS: Final = tuple(
+    name for name in Line._fields if name not in {"id", "iduser", "writer", "seq", "hash"}
+)
+_UNKEPT: Final = re.compile("[\ud800-\udfff\x00]")
+_NEVER: Final = 2**63
+
+
+@dataclass(slots=True)
+class Lines:
+    """What was read, in the order in which it was written. `others`: lines that are no entry and no anchor,
+    such as one that was cut off, or a log's.
+    """
+
+    entries: list[Line] = field(default_factory=list)
+    anchors: list[AnchorLine] = field(default_factory=list)
+    others: int = 0
+
+
+def of_files(files: Sequence[Path]) -> Lines:
+    """The lines of sinks' files, the older file first. Raises OSError."""
+    found = Lines()
+    for path in files:
+        with path.open("rb") as file:
+            for text in file:
+                _read(text, found)
+    return found
+
+
+def of_database(lost: Connection, heads: Mapping[int, Head], newest: int | None) -> Lines:
+    """The same from the old database, of what its writers wrote behind `heads`. `newest`: the id of the
+    entry with which the backup ends.
+    """
+    found = Lines()
+    if newest is not None:
+        found.entries += map(_line, lost.execute(_ONE, (newest,)))
+    for writer, seq in lost.execute(_WRITERS).fetchall():
+        head = heads.get(writer)
+        if head is None or head.seq < seq:
+            further = lost.execute(_FURTHER, (writer, 0 if head is None else head.seq))
+            found.entries += map(_line, further)
+    found.anchors = [
+        AnchorLine(one.id, one.at, one.newest, one.through, write_heads(one.heads), one.hash.hex())
+        for one in anchors.read(lost)
+    ]
+    return found
+
+
+def heads_of(connection: Connection) -> dict[int, Head]:
+    """How far each writer came."""
+    return {row[0]: Head(*row) for row in connection.execute(_HEADS)}
+
+
+def newest_of(connection: Connection) -> tuple[int, str] | None:
+    """The newest entry in a chain: its id, and its hash in hexadecimal."""
+    row = connection.execute(_NEWEST).fetchone()
+    return None if row is None else (int(row[0]), row[1].hex())
+
+
+def put_behind(connection: Connection, chain: Chain, lines: Lines) -> list[Line]:
+    """Adds what happened after the backup to its audit, in a transaction; gives, in order, all entries that
+    were written down behind the backup: those that may not have been committed, too.
+
+    Raises BackupRefused where they are not all, or not as they were written.
+    """
+    _require_newest(newest_of(connection), lines)
+    before = check(connection, chain)
+    heads = heads_of(connection)
+    anchored = _anchors_behind(chain, anchors.read(connection), lines.anchors)
+    entries = _entries_behind(chain, heads, anchored, before.purged, lines.entries)
+    for one in map(_anchor, anchored.happened):
+        row = (one.id, one.at, one.newest, one.through, write_heads(one.heads), one.hash)
+        connection.execute(_ADD_ANCHOR, row)
+    happened = entries.happened
+    if connection.gapless:
+        happened = _without_collisions(happened, lines.entries)
+    connection.executemany(_ADD, map(_row, happened))
+    for tip in {one.writer: one for one in happened}.values():
+        head = Head(tip.writer or 0, tip.seq or 0, bytes.fromhex(tip.hash))
+        connection.came_to(head, tip.id)
+    through = max((one.through or 0 for one in anchored.happened), default=0)
+    if through:
+        connection.execute(_PURGED, (through,))
+    _require_whole(before.findings, check(connection, chain).findings)
+    return entries.written
+
+
+def _require_newest(newest: tuple[int, str] | None, lines: Lines) -> None:
+    if newest is None or any((one.id, one.hash) == newest for one in lines.entries):
+        return
+    raise BackupRefused(
+        "audit_does_not_reach",
+        f"the audit that was named has not the entry {newest[0]}, with which the backup ends",
+        "Name the files that came before, too, each with --audit, the oldest first; and be sure that they are"
+        " of this vault.",
+    )
+
+
+def _require_whole(before: Sequence[Finding], after: Sequence[Finding]) -> None:
+    new = [one for one in after if one not in before]
+    if not new:
+        return
+    raise BackupRefused(
+        "audit_not_whole",
+        f"the audit that was named is not whole: entry {new[0].first} is {new[0].fault.value}",
+        "Name every file that the audit went to since the backup, of every node, each with --audit.",
+    )
+
+
+# --- what follows what ------------------------------------------------------------------------------
+
+
+class _Places(Generic[T]):
+    """What claims each number of one chain, in the order in which it was written, and what it follows.
+
+    `roots`: the hashes that number 1 behind `last` may follow.
+    """
+
+    def __init__(
+        self, what: str, last: int, roots: Sequence[bytes], fits: Callable[[bytes, T], bool]
+    ) -> None:
+        self._what, self._last = what, last
+        self._fits: Callable[[bytes, T], bool] = fits
+        self._claims: dict[int, list[T]] = defaultdict(list)
+        self._reached: list[dict[bytes, bytes | None]] = [dict.fromkeys(roots)]
+        self._made: dict[bytes, T] = {}
+
+    def add(self, number: int, one: T) -> None:
+        """One more that claims `number`."""
+        if number > self._last and one not in self._claims[number]:
+            self._claims[number].append(one)
+
+    def follow(self) -> list[T]:
+        """All that follow what is there. Raises BackupRefused where one does not."""
+        for number in sorted(self._claims):
+            if number != self._last + len(self._reached):
+                raise _not_whole(self._what, self._last + len(self._reached))
+            reached: dict[bytes, bytes | None] = {}
+            for one in self._claims[number]:
+                before = next((b for b in self._reached[-1] if self._fits(b, one)), None)
+                if before is None:
+                    raise _made_up(self._what, number)
+                hashed = bytes.fromhex(one.hash)
+                reached[hashed] = before
+                self._made[hashed] = one
+            self._reached.append(reached)
+        return list(self._made.values())
+
+    def happened(self, root: bytes) -> list[T]:
+        """Those of them that `root` leads to: where two claim a number, the one that others follow, or the
+        one written later.
+        """
+        for height in range(len(self._reached) - 1, 0, -1):
+            for tip in reversed(self._reached[height]):
+                path = self._path(tip, height)
+                if path[0] == root:
+                    return [self._made[hashed] for hashed in path[1:]]
+        return []
+
+    def _path(self, tip: bytes, height: int) -> list[bytes]:
+        path = [tip]
+        for level in range(height, 0, -1):
+            before = self._reached[level][path[-1]]
+            if before is not None:
+                path.append(before)
+        return path[::-1]
+
+
+@dataclass(frozen=True, slots=True)
+class _Behind(Generic[T]):
+    """What happened, and what else was written down: that may not have been committed."""
+
+    happened: list[T]
+    written: list[T]
+
+
+def _anchors_behind(
+    chain: Chain, stands: Sequence[Anchor], lines: Iterable[AnchorLine]
+) -> _Behind[AnchorLine]:
+    last, hashed = (stands[-1].id, stands[-1].hash) if stands else (0, b"")
+    places = _Places[AnchorLine](
+        "anchor", last, [hashed], lambda before, one: chain.anchor_fits(before, _anchor(one))
+    )
+    for line in lines:
+        places.add(line.anchor, line)
+    written = places.follow()
+    return _Behind(places.happened(hashed), written)
+
+
+def _entries_behind(
+    chain: Chain,
+    heads: Mapping[int, Head],
+    anchored: _Behind[AnchorLine],
+    purged: int,
+    lines: Iterable[Line],
+) -> _Behind[Line]:
+    """Of all writers, by id."""
+    roots: dict[int, list[bytes]] = {writer: [head.hash] for writer, head in heads.items()}
+    for one in (*anchored.happened, *anchored.written):
+        if one.through is None and bytes.fromhex(one.hash) not in roots.setdefault(one.anchor, []):
+            roots[one.anchor].append(bytes.fromhex(one.hash))
+    places: dict[int, _Places[Line]] = {}
+    for line in lines:
+        writer, seq = line.writer, line.seq
+        if writer is None or seq is None or line.id <= purged:
+            continue
+        if writer not in roots:
+            raise _made_up("entry", line.id)
+        if writer not in places:
+            last = heads[writer].seq if writer in heads else 0
+            places[writer] = _Places("entry", last, roots[writer], partial(_fits, chain))
+        places[writer].add(seq, line)
+    written = [one for place in places.values() for one in place.follow()]
+    happened = [one for writer, place in places.items() for one in place.happened(roots[writer][0])]
+    by_id = attrgetter("id")
+    return _Behind(sorted(happened, key=by_id), sorted(written, key=by_id))
+
+
+def _without_collisions(found: Sequence[Line], lines: Sequence[Line]) -> list[Line]:
+    """Where ids have no gap, one that was given twice was not committed the first time, nor was what its
+    writer wrote behind it.
+    """
+    when = {one.hash: place for place, one in enumerate(lines)}
+    given: dict[int, Line] = {}
+    gone: dict[int, int] = {}  # writer → from which of its entries on
+    for one in sorted(found, key=lambda line: when[line.hash]):
+        before = given.get(one.id)
+        if before is not None and before.writer is not None and before.seq is not None:
+            gone[before.writer] = min(before.seq, gone.get(before.writer, before.seq))
+        given[one.id] = one
+    return [one for one in found if (one.seq or 0) < gone.get(one.writer or 0, _NEVER)]
+
+
+def _line(row: tuple[Any, ...]) -> Line:  # Any: the columns' types, as the schema gives them
+    *entry, hashed = row
+    return Line._make((*entry, hashed.hex()))
+
+
+def _fits(chain: Chain, before: bytes, one: Line) -> bool:
+    return chain.fits(bytes.fromhex(one.hash), before, _row(one)[:-1])
+
+
+def _not_whole(what: str, number: int) -> BackupRefused:
+    return BackupRefused(
+        "audit_not_whole",
+        f"the audit that was named is not whole: {what} {number} of a writer is missing",
+        "Name every file that the audit went to since the backup, of every node, each with --audit.",
+    )
+
+
+def _made_up(what: str, number: int) -> BackupRefused:
+    return BackupRefused(
+        "audit_made_up",
+        f"{what} {number} of the audit that was named was changed, was made up, or follows one that is"
+        " missing",
+        "Find out who could write to it. Name the old database (--from-vault), or the files of another sink.",
+    )
+
+
+# --- lines ------------------------------------------------------------------------------------------
+
+
+def _read(text: bytes, found: Lines) -> None:
+    try:
+        said: Any = json.loads(text)  # Any: whatever stands there
+    except ValueError:
+        said = None
+    if not isinstance(said, dict):
+        found.others += bool(text.strip())
+    elif said.keys() == _ENTRY and _is_entry(said):
+        found.entries.append(Line(**said))
+    elif said.keys() == _ANCHOR and _is_anchor(said):
+        found.anchors.append(AnchorLine(**said))
+    else:
+        found.others += 1
+
+
+def _is_entry(said: dict[str, Any]) -> bool:  # Any: as above
+    numbers = [said[name] for name in ("id", "writer", "seq")]
+    texts = [said[name] for name in _TEXTS]
+    return (
+        all(map(_is_number, numbers))
+        and (said["iduser"] is None or _is_number(said["iduser"]))
+        and all(map(_is_text, texts))
+        and _is_hash(said["hash"])
+    )
+
+
+def _is_anchor(said: dict[str, Any]) -> bool:  # Any: as above
+    try:
+        read_heads(said["heads"])
+    except (ValueError, TypeError):
+        return False
+    return (
+        all(map(_is_number, (said["anchor"], said["newest"])))
+        and (said["through"] is None or _is_number(said["through"]))
+        and _is_text(said["at"])
+        and _is_hash(said["hash"])
+    )
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**63
+
+
+def _is_text(value: object) -> bool:
+    """Half of a character, and a zero byte, are in no database."""
+    return isinstance(value, str) and _UNKEPT.search(value) is None
+
+
+def _is_hash(value: object) -> bool:
+    return isinstance(value, str) and re.fullmatch(r"(?:[0-9a-f]{2})+", value) is not None
+
+
+def _row(line: Line) -> tuple[Any, ...]:  # Any: the columns' types, as the schema gives them
+    """In the order of what the hash covers, which the hash is behind."""
+    id, *entry, writer, seq, hashed = line
+    return (*entry, id, writer, seq, bytes.fromhex(hashed))
+
+
+def _anchor(line: AnchorLine) -> Anchor:
+    return Anchor(
+        line.anchor,
+        line.at,
+        line.newest,
+        line.through,
+        read_heads(line.heads),
+        bytes.fromhex(line.hash),
+    )

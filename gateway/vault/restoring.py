@@ -1,0 +1,362 @@
+"""Restoring a backup: what was erased and revoked since is done again before anything is served.
+
+1. The backup is copied into a private directory, and nothing is changed in the file itself. It is believed
+   once its KEK opens its keys, its manifest is signed by them, and every table is as the manifest says.
+2. There the audit of the lost vault is put behind the backup's (`lost`), and what it tells of is done again
+   (`replaying`). Without that audit nothing is restored, unless somebody says so, whom the audit then names.
+3. The place gets it while it is closed: a gateway that is started there does not open it. The entry that
+   says who restored what, and opening, are one transaction. Killed before that the place stays closed, and
+   the same command starts over; a place that has a vault is never written to.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing as closed_at_end
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Final, TypeAlias, TypeVar
+
+from gateway.audit import Action, Entry, Outcome
+from gateway.errors import BackupRefused, RecordDamaged, VaultSealed
+from gateway.vault import closing, copying, key_rows, manifest
+from gateway.vault import entries as audit
+from gateway.vault.audit_line import Line
+from gateway.vault.chain import Chain, Head
+from gateway.vault.closing import Closed
+from gateway.vault.copying import AnotherVault, Progress, unseen
+from gateway.vault.database import Connection, Database, Step, no_step
+from gateway.vault.entries import stamp
+from gateway.vault.envelope import Sealer, sealed_under
+from gateway.vault.erasure import Reduced
+from gateway.vault.journal import journal_of
+from gateway.vault.kek.provider import KekProvider
+from gateway.vault.keyring import Keyring, WrappedKey, unlock
+from gateway.vault.lost import Lines, heads_of, newest_of, of_database, of_files, put_behind
+from gateway.vault.manifest import Manifest, read_manifest
+from gateway.vault.model import Taken
+from gateway.vault.places import Place, open_database
+from gateway.vault.replaying import Replayed, Replaying
+from gateway.vault.sqlite.connection import SqliteConnection
+from gateway.vault.sqlite.database import SqliteDatabase
+from gateway.vault.sqlite.schema import APPLICATION, definitions, made_by, migrations
+from gateway.vault.unsealing import holder
+
+T = TypeVar("T")
+
+# What the lost vault's audit says: from how far each writer came in the backup on, and its newest entry.
+Lost: TypeAlias = Callable[[dict[int, Head], int | None], Lines]
+_DROP: Final = f"DROP TABLE {manifest.TABLE}"
+_PURPOSES: Final = "SELECT count(*) FROM keyring_made"
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How a backup is restored. `keks` as for `unsealing.holder`. `lost` None: nothing is known of what
+    happened since the backup, and `reason` says why that is put up with.
+    """
+
+    keks: Sequence[KekProvider]
+    reduced: Reduced
+    now: datetime
+    lost: Lost | None
+    reason: str = ""
+
+
+@dataclass(slots=True)
+class Staged:
+    """A backup that was opened, with what happened since: a database of its own, to be copied to its place."""
+
+    manifest: Manifest
+    database: Database
+    keyring: Keyring
+    kek: Sealer
+    replayed: Replayed = field(default_factory=Replayed)
+    others: int = 0  # lines of the audit's files that are no entries
+
+    def detail(self, reason: str) -> str:
+        """How much was done again, for the audit."""
+        if reason:
+            return f"without_audit:{reason}"
+        found = self.replayed
+        return f"entries:{found.first}-{found.last}" if found.entries else "entries:none"
+
+
+def from_files(files: Sequence[Path]) -> Lost:
+    """What happened, from what sinks got; the older files first."""
+    return lambda _heads, _newest: of_files(files)
+
+
+def from_database(database: Database) -> Lost:
+    """The same from a vault's database."""
+    return lambda heads, newest: database.read(lambda c: of_database(c, heads, newest))
+
+
+def from_old_file(path: Path) -> Lost:
+    """The same from a vault's file, in which nothing is changed. Raises BackupRefused."""
+
+    def work(heads: dict[int, Head], newest: int | None) -> Lines:
+        with _raw(path, "ro") as raw:
+            return _readable(path, lambda: of_database(raw, heads, newest))
+
+    return work
+
+
+@contextmanager
+def staged(backup: Path, terms: Terms, place: Path, *, step: Step = no_step) -> Iterator[Staged]:
+    """The backup, opened in the private directory `place`, with what happened since done again.
+
+    Raises BackupRefused, VaultSealed, VaultUnavailable, RecordDamaged, OSError.
+    """
+    work = place / "backup.db"
+    _copy_file(backup, work)
+    made, keyring, kek = _believed(backup, work, terms.keks)
+    step("restore:believed")
+    database = SqliteDatabase(work, now=stamp(terms.now))
+    try:
+        database.write("unpack", lambda c: c.execute(_DROP)).result()
+        found = Staged(made, database, keyring, kek)
+        replaying = Replaying(database, keyring, terms.reduced, stamp(terms.now))
+        if terms.lost is None:
+            found.replayed = replaying.stop_all()
+        else:
+            entries = _audit_of(database, keyring, terms.lost, found)
+            step("restore:audit")
+            found.replayed = replaying.run(entries)
+            found.keyring = unlock(database.read(key_rows.read), kek)
+        step("restore:replayed")
+        yield found
+    finally:
+        database.close()
+
+
+def install(
+    found: Staged,
+    to: Place,
+    terms: Terms,
+    by: Entry,
+    *,
+    sinks: Sequence[Path | None] = (),
+    progress: Progress = unseen,
+    step: Step = no_step,
+) -> None:
+    """Makes it the vault at `to`, and opens it. `by` says who does it.
+
+    Raises BackupRefused where there is a vault, or it could not be written as it is; VaultUnavailable,
+    ConfigurationError.
+    """
+    # Before anything is written: where the audit can not tell of it, nothing is restored.
+    journal = journal_of(found.keyring.audit, lambda: stamp(terms.now), sinks)
+    target = open_database(to, now=stamp(terms.now), step=step)
+    try:
+        target.use(journal)
+        target.write("restore_close", lambda c: _claim(c, to)).result()
+        step("restore:closed")
+        _fill(found, target, to, progress, step)
+        step("restore:copied")
+        entry = replace(
+            by, action=Action.RESTORE, outcome=Outcome.DONE, subject=found.manifest.digest,
+            detail=found.detail(terms.reason),
+        )  # fmt: skip
+
+        def opening(connection: Connection) -> None:
+            audit.append(connection, [entry])
+            closing.close(connection, Closed.OPEN)
+
+        target.write("restore_open", opening).result()
+        step("restore:opened")
+    finally:
+        target.close()
+
+
+# --- the file -------------------------------------------------------------------------------------
+
+
+def _copy_file(backup: Path, work: Path) -> None:
+    descriptor = os.open(work, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "wb") as to, backup.open("rb") as file:
+        shutil.copyfileobj(file, to, 1 << 20)
+
+
+def _believed(
+    backup: Path, work: Path, keks: Sequence[KekProvider]
+) -> tuple[Manifest, Keyring, Sealer]:
+    """What the backup says of itself, and its keys, once all of it is as it was written."""
+    with _raw(work, "rw") as raw:
+        text, signature = _readable(backup, lambda: _of_a_backup(raw, backup))
+        rows = _readable(backup, lambda: key_rows.read(raw))
+        made = _readable(backup, lambda: read_manifest(text))
+        kek = _kek(backup, made, rows, keks)
+        keyring = None
+        with suppress(RecordDamaged):
+            keyring = unlock(rows, kek)
+        if keyring is None or not _signed(keyring, text, signature):
+            raise _changed(backup, "its manifest is not signed by this vault")
+        sums = _readable(backup, lambda: copying.sums(raw, tables=made.copied()))
+    said = {name: (one.rows, one.sha256) for name, one in made.tables.items()}
+    differ = sorted(name for name in said | sums if said.get(name) != sums.get(name))
+    if differ:
+        raise _changed(backup, f"what it holds of `{differ[0]}` is not what was written")
+    return made, keyring, kek
+
+
+def _of_a_backup(raw: SqliteConnection, backup: Path) -> tuple[str, str]:
+    (application,) = raw.execute("PRAGMA application_id").fetchone()
+    tables = {name for (name,) in raw.execute("SELECT name FROM sqlite_schema").fetchall()}
+    if application != APPLICATION or "schema_version" not in tables:
+        raise BackupRefused(
+            "not_a_backup",
+            "this is no backup of a vault",
+            "Name a file that `card-gateway vault backup` made.",
+            str(backup),
+        )
+    if manifest.TABLE not in tables:
+        raise BackupRefused(
+            "not_a_backup",
+            "this is a vault's database, no backup: nothing says that it is whole",
+            "Start the gateway with it, if it is whole; or name it with --from-vault, beside a backup.",
+            str(backup),
+        )
+    (version,) = raw.execute("SELECT max(version) FROM schema_version").fetchone()
+    if not isinstance(version, int) or version > migrations()[-1][0]:
+        raise BackupRefused(
+            "newer_version",
+            "this backup was made by a newer version of the gateway",
+            "Restore it with that version, or a later one.",
+            str(backup),
+        )
+    # A trigger of somebody else's could undo what is done again.
+    strange = definitions(raw) ^ made_by(version)
+    if {name for name, _ in strange} != {manifest.TABLE}:
+        raise _changed(backup, "it has other tables or triggers than a backup")
+    # Not the quick one: where an index says otherwise than its table, what is erased might stay.
+    (state,) = raw.execute("PRAGMA integrity_check(1)").fetchone()
+    if state != "ok":
+        raise _changed(backup, "the file is damaged")
+    return manifest.read(raw)
+
+
+def _kek(
+    backup: Path, made: Manifest, rows: Sequence[WrappedKey], keks: Sequence[KekProvider]
+) -> Sealer:
+    try:
+        return holder(rows, keks)[1] if rows else _no_keys(backup)
+    except VaultSealed as problem:
+        if problem.again:
+            raise
+        said = problem.problem
+    has = str(sealed_under(rows[0].wrapped))
+    raise BackupRefused(
+        "kek_of_another",
+        f"the KEK that is configured does not open it ({said.file}: {said.message}). It was made under the"
+        f" KEK {has}, which came from `{made.kek_provider}`",
+        "Name that one under vault.kek, or vault.next_kek: docs/keys.md says how it is recovered.",
+        str(backup),
+    )
+
+
+def _no_keys(backup: Path) -> Sealer:
+    raise _changed(backup, "it has no keys")
+
+
+def _signed(keyring: Keyring, text: str, signature: str) -> bool:
+    try:
+        stored = bytes.fromhex(signature)
+    except ValueError:
+        return False
+    return Chain(keyring.audit).backup_fits(stored, text.encode())
+
+
+def _changed(backup: Path, what: str) -> BackupRefused:
+    return BackupRefused(
+        "backup_changed",
+        f"this is not the backup that was made: {what}",
+        "Take another copy of it, or an older backup; and find out what changed this one.",
+        str(backup),
+    )
+
+
+@contextmanager
+def _raw(path: Path, mode: str) -> Iterator[SqliteConnection]:
+    failed = False
+    try:
+        connection = sqlite3.connect(
+            f"{path.absolute().as_uri()}?mode={mode}",
+            uri=True,
+            isolation_level=None,
+            factory=SqliteConnection,
+        )
+    except sqlite3.Error:
+        failed = True
+    if failed:
+        raise _changed(path, "it can not be read")
+    with closed_at_end(connection):
+        connection.execute("PRAGMA trusted_schema = OFF")
+        yield connection
+
+
+def _readable(path: Path, work: Callable[[], T]) -> T:
+    """What `work` reads. Raises BackupRefused where the file does not hold it, without what it holds."""
+    with suppress(sqlite3.Error, ValueError, TypeError):
+        return work()
+    raise _changed(path, "the file is damaged, or cut off")
+
+
+# --- what happened since --------------------------------------------------------------------------
+
+
+def _audit_of(database: Database, keyring: Keyring, lost: Lost, found: Staged) -> list[Line]:
+    heads, newest = database.read(lambda c: (heads_of(c), newest_of(c)))
+    lines = lost(heads, None if newest is None else newest[0])
+    found.others = lines.others
+    chain = Chain(keyring.audit)
+    return database.write("audit", lambda c: put_behind(c, chain, lines)).result()
+
+
+# --- the place ------------------------------------------------------------------------------------
+
+
+def _claim(connection: Connection, to: Place) -> None:
+    """Closes an empty place. One that is closed already has a restore that was not finished."""
+    closed = closing.why(connection)
+    (made,) = connection.execute(_PURPOSES).fetchone()
+    if closed is not Closed.RESTORING and (made or closed is not Closed.OPEN):
+        raise _occupied(to)
+    closing.close(connection, Closed.RESTORING)
+
+
+def _fill(found: Staged, target: Database, to: Place, progress: Progress, step: Step) -> None:
+    taken = False
+    try:
+        found.database.read(lambda c: copying.copy(c, target, progress=progress, step=step))
+    except (AnotherVault, Taken):
+        taken = True
+    if taken:
+        raise BackupRefused(
+            "place_taken",
+            "another restore was begun here, of another vault or with another audit",
+            "Empty the place: remove the file with its -wal and -shm, or make a new database.",
+            str(to),
+        )
+    if found.database.read(copying.sums) != target.read(copying.sums):
+        raise BackupRefused(
+            "copy_differs",
+            "what was written is not what was read",
+            "Run it again; if it stays so, look at the disk.",
+            str(to),
+        )
+
+
+def _occupied(to: Place) -> BackupRefused:
+    return BackupRefused(
+        "place_taken",
+        "there is a vault: it is never overwritten",
+        "Stop every gateway; move the file away with its -wal and -shm, and name it with --from-vault; or name"
+        " an empty database.",
+        str(to),
+    )
