@@ -11,7 +11,16 @@ from typing import Annotated
 
 import typer
 
-from gateway.cli import rotation, vault_migrate, vault_purge, vault_upgrade, vault_verify
+from gateway.cli import (
+    rotation,
+    vault_backup,
+    vault_drill,
+    vault_migrate,
+    vault_purge,
+    vault_restore,
+    vault_upgrade,
+    vault_verify,
+)
 from gateway.cli.output import (
     DEFAULT_CONFIG,
     AsJson,
@@ -43,6 +52,9 @@ def register(parent: typer.Typer) -> None:
     vault_verify.register(app)
     vault_upgrade.register(app)
     vault_migrate.register(app)
+    vault_backup.register(app)
+    vault_restore.register(app)
+    vault_drill.register(app)
     parent.add_typer(app, name="vault")
 
 

@@ -36,14 +36,15 @@ def upgrade(
     settings = read_config(config)
     if url is not None:
         settings = settings.model_copy(
-            update={"vault": _as_owner(settings.vault, url, password_file)}
+            update={"vault": as_owner(settings.vault, url, password_file)}
         )
     place = place_of(settings)
     open_database(place, now=stamp(datetime.now(UTC))).close()
     done(f"The vault at {place} is of this version.")
 
 
-def _as_owner(vault: VaultSettings, url: str, password_file: Path | None) -> VaultSettings:
+def as_owner(vault: VaultSettings, url: str, password_file: Path | None) -> VaultSettings:
+    """The same vault at `url`, with the password of that role. Raises `typer.BadParameter`."""
     password = None if password_file is None else StartSecret(file=password_file.absolute())
     problem = ""
     try:

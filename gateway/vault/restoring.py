@@ -107,6 +107,31 @@ def from_old_file(path: Path) -> Lost:
     return work
 
 
+def newest_in(folder: Path) -> Path:
+    """The backup in `folder` that was made last, as it says itself. Raises BackupRefused where there is none."""
+    found = [
+        (made, path)
+        for path in sorted(folder.iterdir())
+        if path.is_file() and not path.name.startswith(".")
+        for made in [_made(path)]
+        if made is not None
+    ]
+    if not found:
+        raise BackupRefused(
+            "no_backup",
+            "there is no backup in this folder",
+            "Make one: card-gateway vault backup FOLDER",
+            str(folder),
+        )
+    return max(found)[1]
+
+
+def _made(path: Path) -> datetime | None:
+    with suppress(BackupRefused, sqlite3.Error, ValueError), _raw(path, "ro") as raw:
+        return read_manifest(manifest.read(raw)[0]).made
+    return None
+
+
 @contextmanager
 def staged(backup: Path, terms: Terms, place: Path, *, step: Step = no_step) -> Iterator[Staged]:
     """The backup, opened in the private directory `place`, with what happened since done again.

@@ -41,6 +41,7 @@ from gateway.vault.collections import CollectionTable
 from gateway.vault.credentials import CredentialTable
 from gateway.vault.cvcs import CvcTable
 from gateway.vault.database import Database, Step, no_step
+from gateway.vault.drilling import Drills
 from gateway.vault.entries import stamp
 from gateway.vault.erasure import Erasure
 from gateway.vault.foreign import ForeignTable
@@ -127,6 +128,7 @@ class Vault:
     old_tokens: OldTokenTable
     import_keys: ImportKeyTable
     backups: Backups
+    drills: Drills
 
     def __init__(
         self,
@@ -151,6 +153,7 @@ class Vault:
         self.verification = Verification(database, keyring, self.retention)
         self.erasure = Erasure(database, keyring, step)
         self.backups = Backups(database, watch, clock, step)
+        self.drills = Drills(database, clock)
         self._database = opened
         self._store = store
         self._keyring = keyring

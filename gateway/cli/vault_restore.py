@@ -1,0 +1,234 @@
+"""`card-gateway vault restore`: a backup becomes the vault, once what was erased since is erased again."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from gateway.audit import Action, Entry, Outcome
+from gateway.charges import content as charges
+from gateway.cli.cards_named import Yes, confirm
+from gateway.cli.output import (
+    DEFAULT_CONFIG,
+    AsJson,
+    ConfigFile,
+    complain,
+    done,
+    print_json,
+    say,
+)
+from gateway.cli.vault_backup import watched
+from gateway.cli.vault_upgrade import as_owner
+from gateway.collections import content as collections
+from gateway.config import Config, read_config
+from gateway.system_user import command_line
+from gateway.vault import restoring
+from gateway.vault.entries import stamp
+from gateway.vault.erasure import Reduced
+from gateway.vault.kek import configured
+from gateway.vault.kek.provider import KekProvider
+from gateway.vault.places import open_database, place_of
+from gateway.vault.replaying import Replayed
+from gateway.vault.workplace import workplace
+
+REDUCED: Final = Reduced(charges.without_guest, collections.without_guest)
+_REASON: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_AGAIN: Final = {
+    "cards": "cards were erased again",
+    "links": "bookings of cards",
+    "stubs": "what was left of erased cards",
+    "charges": "charges lost the guest's fields",
+    "collections": "collections lost the guest's fields",
+    "notices": "what a client was told of a guest",
+    "recaptures": "cards that were to be replaced",
+    "answers": "kept answers that named a guest",
+    "keys": "keys were revoked again",
+    "viewers": "viewers were disabled, locked, or must choose a code again",
+    "credentials": "processors' credentials that were erased or replaced since are gone: set them",
+    "import_keys": "keys for files to import were erased again",
+    "page_links": "links to pages that were used or withdrawn are over",
+    "stopped": "collections are stopped: look at what was taken, and begin anew what was not",
+}
+_MISSING: Final = {
+    "cards": "cards came since the backup, and are lost; their tokens open nothing (iduser)",
+    "keys": "keys were made since: make them anew (id)",
+    "viewers": "viewers were invited since: invite them again (id)",
+    "credentials": "credentials were set since: set them again",
+    "expiries": "cards got another expiry since, and have the old one (iduser)",
+    "charges": "charges were made or changed since: what they came to is known to the processor alone",
+    "collections": "collections began since: look at what was taken",
+    "kek": "the KEK was moved since: move it again, vault kek move",
+    "vault_keys": "keys of the vault came into use since: run vault rotate and vault rewrap again",
+    "import_keys": "keys for files to import were made since: make them anew",
+}
+_SHOWN: Final = 10  # of each
+
+
+def register(parent: typer.Typer) -> None:
+    """Adds the command to the group."""
+    parent.command("restore")(restore)
+
+
+def restore(  # noqa: PLR0917 - typer's options
+    backup: Annotated[
+        Path, typer.Argument(metavar="FROM", help="The backup, or the folder: its newest.")
+    ],
+    audit: Annotated[
+        list[Path] | None,
+        typer.Option(help="A file that the audit went to; several, the oldest first."),
+    ] = None,
+    from_vault: Annotated[
+        str | None,
+        typer.Option(help="The old database, if it can be read: its file, or postgresql://…"),
+    ] = None,
+    without_audit: Annotated[
+        str | None,
+        typer.Option(metavar="REASON", help="Nothing is left of the audit: why, or a ticket."),
+    ] = None,
+    url: Annotated[
+        str | None, typer.Option(help="Of the same database, with the role that owns its tables.")
+    ] = None,
+    password_file: Annotated[Path | None, typer.Option(help="Where its password is.")] = None,
+    yes: Yes = False,
+    as_json: AsJson = False,
+    config: ConfigFile = DEFAULT_CONFIG,
+) -> None:
+    """Make a backup the vault that gateway.yaml names, which must be empty; no gateway runs there meanwhile.
+
+    Before it opens, what was erased and revoked since the backup is erased and revoked again. That is known
+    from the old vault's audit: from the files that it went to (without --audit: the one of gateway.yaml), or
+    from the old database. A vault is never overwritten. Stopped at any moment, it does not open, and the same
+    command starts over.
+
+    For example:
+
+      card-gateway vault restore /mnt/backups --from-vault state/vault.db.lost
+
+      card-gateway vault restore vault.backup --audit audit.jsonl.1 --audit audit.jsonl
+
+      card-gateway vault restore vault.backup --without-audit INC-4711
+    """
+    settings, now = read_config(config), datetime.now(UTC)
+    if url is not None:
+        vault = as_owner(settings.vault, url, password_file)
+        settings = settings.model_copy(update={"vault": vault})
+    ways = sum(one is not None for one in (audit or None, from_vault, without_audit))
+    if ways > 1:
+        raise typer.BadParameter("name one of --audit, --from-vault, --without-audit")
+    if without_audit is not None:
+        _warn(without_audit, yes=yes)
+    file = restoring.newest_in(backup) if backup.is_dir() else backup
+    by = Entry(now, "", Action.RESTORE, Outcome.DONE, origin=command_line())
+    with (
+        _lost(settings, audit or [], from_vault, without_audit, now) as lost,
+        workplace(settings.database.parent) as place,
+    ):
+        reason = without_audit or ""
+        terms = restoring.Terms(keks_of(settings), REDUCED, now, lost, reason)
+        with restoring.staged(file, terms, place) as staged, watched() as progress:
+            restoring.install(
+                staged, place_of(settings), terms, by,
+                sinks=settings.audit.files, progress=progress,
+            )  # fmt: skip
+    if as_json:
+        print_json(
+            {
+                "backup": str(file),
+                "made": staged.manifest.made.isoformat(),
+                **public(staged.replayed),
+            }
+        )
+        return
+    done(f"Restored: {file}, made {staged.manifest.made:%Y-%m-%d %H:%M} UTC.")
+    tell(staged.replayed)
+    if staged.others:
+        say(
+            f"{staged.others} lines of the audit's files are no entries; nothing is missing between them."
+        )
+    say("Check it, then start the gateway: card-gateway vault verify")
+
+
+def keks_of(settings: Config) -> list[KekProvider]:
+    """Who may give the KEK."""
+    upcoming = configured.upcoming(settings)
+    return [configured.current(settings), *([] if upcoming is None else [upcoming])]
+
+
+def tell(found: Replayed) -> None:
+    """What was done again, and what is lost."""
+    if found.entries:
+        say(f"Since the backup: entries {found.first} to {found.last} of the audit.")
+    for what, count in found.again.items():
+        say(f"{count:>8}  {_AGAIN[what]}")
+    for what, count in found.left.items():
+        complain(
+            f"{count} in `{what}` name an erased guest, and were on their way at the backup.",
+            "Erase that guest again: card-gateway cards erase",
+        )
+    for what, names in found.missing.items():
+        shown = ", ".join(names[:_SHOWN]) + (", …" if len(names) > _SHOWN else "")
+        complain(f"{len(names)} {_MISSING[what]}: {shown}")
+
+
+def public(found: Replayed) -> dict[str, object]:
+    """The same, as JSON has it."""
+    return {
+        "entries": found.entries,
+        "first": found.first,
+        "last": found.last,
+        "again": found.again,
+        "missing": found.missing,
+        "left": found.left,
+    }
+
+
+@contextmanager
+def _lost(
+    settings: Config,
+    audit: list[Path],
+    from_vault: str | None,
+    without_audit: str | None,
+    now: datetime,
+) -> Iterator[restoring.Lost | None]:
+    if without_audit is not None:
+        yield None
+        return
+    if from_vault is None:
+        files = audit or [path for path in settings.audit.files if path.is_file()]
+        if not files:
+            raise typer.BadParameter(
+                "an old backup may have cards that were erased since. Say where the old vault's audit is:"
+                " --audit FILE, or --from-vault; or, if nothing of it is left, --without-audit REASON"
+            )
+        yield restoring.from_files(files)
+        return
+    if not from_vault.startswith(("postgresql:", "postgres:")):
+        yield restoring.from_old_file(Path(from_vault))
+        return
+    vault = as_owner(settings.vault, from_vault, None)
+    place = place_of(settings.model_copy(update={"vault": vault}))
+    database = open_database(place, now=stamp(now))
+    try:
+        yield restoring.from_database(database)
+    finally:
+        database.close()
+
+
+def _warn(reason: str, *, yes: bool) -> None:
+    if not _REASON.fullmatch(reason):
+        raise typer.BadParameter(
+            "write letters, digits, `.`, `_` and `-`: a ticket's number",
+            param_hint="--without-audit",
+        )
+    complain(
+        "Nothing is known of what was erased or revoked since the backup: erased cards may come back, revoked"
+        " keys work, used links open.",
+        "Before any client may call: revoke keys, reset viewers, erase whom a guest's request names.",
+    )
+    confirm("Restore it all the same? The audit will say who did.", yes=yes)
