@@ -133,18 +133,22 @@ class Replaying:
     # --- guests and cards -------------------------------------------------------------------------
 
     def _guests(self, done: Sequence[Line], found: Replayed) -> None:
-        for one in done:
-            if one.action != Action.ERASE:
-                continue
-            traces = Traces()
+        erased = [one for one in done if one.action == Action.ERASE]
+        # Bookings first: how one is spelt is known as long as a card of it is there.
+        for one in erased:
+            if one.iduser is None and one.subject:
+                hashed = bytes.fromhex(one.subject)
+                self._erased(self._erasure.again_by_booking(hashed, self._reduced), found)
+        for one in erased:
             if one.iduser is not None and not one.subject:
-                traces = self._erasure.again_by_card(one.iduser, self._reduced)
-            elif one.iduser is None and one.subject:
-                traces = self._erasure.again_by_booking(bytes.fromhex(one.subject), self._reduced)
-            for name, count in traces.counts.items():
-                found.did(name, count)
-            for name, count in traces.left:
-                found.left[name] = found.left.get(name, 0) + count
+                self._erased(self._erasure.again_by_card(one.iduser, self._reduced), found)
+
+    @staticmethod
+    def _erased(traces: Traces, found: Replayed) -> None:
+        for name, count in traces.counts.items():
+            found.did(name, count)
+        for name, count in traces.left:
+            found.left[name] = found.left.get(name, 0) + count
 
     def _cards(self, connection: Connection, done: Sequence[Line], found: Replayed) -> None:
         for one in done:

@@ -29,6 +29,7 @@ from gateway.vault import entries as audit
 from gateway.vault.audit_line import Line
 from gateway.vault.chain import Chain, Head
 from gateway.vault.closing import Closed
+from gateway.vault.copied import TABLES
 from gateway.vault.copying import AnotherVault, Progress, unseen
 from gateway.vault.database import Connection, Database, Step, no_step
 from gateway.vault.entries import stamp
@@ -356,9 +357,11 @@ def _claim(connection: Connection, to: Place) -> None:
 
 
 def _fill(found: Staged, target: Database, to: Place, progress: Progress, step: Step) -> None:
-    taken = False
+    # What is written once and for all can not be taken out again.
+    taken = _newer(target, found.database)
     try:
-        found.database.read(lambda c: copying.copy(c, target, progress=progress, step=step))
+        if not taken:
+            found.database.read(lambda c: copying.copy(c, target, progress=progress, step=step))
     except (AnotherVault, Taken):
         taken = True
     if taken:
@@ -375,6 +378,17 @@ def _fill(found: Staged, target: Database, to: Place, progress: Progress, step: 
             "Run it again; if it stays so, look at the disk.",
             str(to),
         )
+
+
+def _newer(one: Database, other: Database) -> bool:
+    """Whether one has rows, of those that are never removed, that come after the other's."""
+    once = [(table.name, table.key[0]) for table in TABLES if table.written_once]
+    return any(one.read(_last(*table)) > other.read(_last(*table)) for table in once)
+
+
+def _last(table: str, key: str) -> Callable[[Connection], int]:
+    statement = f"SELECT coalesce(max({key}), 0) FROM {table}"  # noqa: S608 - names of ours
+    return lambda connection: int(connection.execute(statement).fetchone()[0])
 
 
 def _occupied(to: Place) -> BackupRefused:

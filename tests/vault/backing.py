@@ -15,7 +15,9 @@ from gateway.vault.workplace import workplace
 from tests.vault.makers import place
 from tests.vault.test_vault_erasure import REDUCED
 
-BY = Entry(datetime(2026, 3, 1, tzinfo=UTC), "", Action.RESTORE, Outcome.DONE, origin="command line")
+BY = Entry(
+    datetime(2026, 3, 1, tzinfo=UTC), "", Action.RESTORE, Outcome.DONE, origin="command line"
+)
 MADE = replace(BY, action=Action.BACKUP)
 
 
@@ -67,8 +69,9 @@ def of_old(directory):
 
 
 def flipped(path, seed):
-    """The same bytes, but for one bit."""
+    """The same bytes, but for one bit where something stands: most pages are nearly empty."""
     content = bytearray(path.read_bytes())
-    at = random.Random(seed).randrange(len(content) * 8)
-    content[at // 8] ^= 1 << at % 8
+    places = random.Random(seed)
+    at = places.choice([at for at, byte in enumerate(content) if byte])
+    content[at] ^= 1 << places.randrange(8)
     return bytes(content)
