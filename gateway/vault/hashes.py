@@ -67,7 +67,9 @@ class KeyedHash:
         what is filed under an old one is found by it.
         """
         prepared, current = self._state
-        others = sorted(prepared.keys() - {current}, reverse=True) if len(prepared) > 1 else []
+        if len(prepared) == 1:
+            return [_under(prepared, current, parts)]
+        others = sorted(prepared.keys() - {current}, reverse=True)
         return [_under(prepared, key_id, parts) for key_id in (current, *others)]
 
     def matches(self, stored: bytes, *parts: bytes) -> bool:

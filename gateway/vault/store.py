@@ -67,7 +67,7 @@ class DatabaseStore:
 
     def known(self, look_ups: Sequence[bytes]) -> dict[bytes, CardRow]:
         def work(connection: Connection) -> dict[bytes, CardRow]:
-            rows = (CardRow(*row) for row in connection.among(_KNOWN, look_ups))
+            rows = map(CardRow._make, connection.among(_KNOWN, look_ups))
             return {row.look_up: row for row in rows}
 
         return self._database.read(work)
@@ -77,7 +77,7 @@ class DatabaseStore:
 
     def links(self, wanted: Sequence[tuple[int, bytes]]) -> dict[tuple[int, bytes], LinkRow]:
         def work(connection: Connection) -> dict[tuple[int, bytes], LinkRow]:
-            rows = (LinkRow(*row) for row in connection.matching(_LINKS, wanted))
+            rows = map(LinkRow._make, connection.matching(_LINKS, wanted))
             return {(row.iduser, row.booking_hash): row for row in rows}
 
         return self._database.read(work)
