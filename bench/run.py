@@ -61,7 +61,7 @@ QUICK = Counts(
     bulks={1: 5, 100: 3, 10_000: 1},
     vault={1: 60, 100: 10, 10_000: 1},
     limit=8.0,
-    seconds=150,
+    seconds=200,
 )
 
 
