@@ -48,7 +48,7 @@ suite: setup ## the tests alone; TESTS=tests/e2e for some of them
 	$(BIN)/python -m pytest -rs -n $(PROCESSES) --dist loadfile --no-loadscope-reorder \
 	  $(TESTS) $(PYTEST_ARGS)
 
-bench: setup ## CPU per request beside stock mitmdump, cost per card, event loop
+bench: setup ## CPU per request beside stock mitmdump, cost per card, the vault beside raw drivers, event loop
 	@$(BIN)/python -m bench
 
 sabotage: setup ## breaks the product in over three hundred places; each must turn the suite red
