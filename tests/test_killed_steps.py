@@ -18,6 +18,8 @@ ROOT = Path(__file__).parents[1]
 OF_A_WRITE = ("begun", "written", "committed", "answer")
 # What makes a write, by the name that it is given: `Database.write`, and what is built on it.
 WRITES = {"write", "change", "_write", "_change", "_decided", "_committed"}
+# Whose writes are looked at: of other things than a database there are writes, too.
+OWN = {"self", "table", "target", "database"}
 # Of these the answer to a request is written as well, after `:done`.
 REQUESTS = {"_requests.write", "self._change", "self._write", "_table.change"}
 # A refusal is written, and nothing is done.
@@ -30,7 +32,7 @@ def calls():
     """Every call of a method in `gateway/`: of what, and its arguments."""
     for path in (ROOT / "gateway").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            if isinstance(node, ast.Call) and isinstance(node.func, (ast.Attribute, ast.Name)):
                 yield ast.unparse(node.func), node
 
 
@@ -47,7 +49,7 @@ def named():
     found = set()
     for of, call in calls():
         method = of.rpartition(".")[2]
-        if method in WRITES and of.partition(".")[0] in {"self", "table"}:
+        if method in WRITES and of.partition(".")[0] in OWN:
             steps = [*OF_A_WRITE, "done"] if of.endswith(tuple(REQUESTS)) else OF_A_WRITE
             found |= {f"{name}:{step}" for name in said(call) for step in steps}
         elif method in {"step", "_step"}:

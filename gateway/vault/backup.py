@@ -16,9 +16,7 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
-import sqlite3
 from collections.abc import Callable
-from contextlib import closing as closed_at_end
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -42,6 +40,7 @@ from gateway.vault.keyring import Keyring, WrappedKey, unlock
 from gateway.vault.keyring_watch import KeyringWatch
 from gateway.vault.lost import newest_of
 from gateway.vault.manifest import Manifest, TableSum
+from gateway.vault.sqlite import file
 from gateway.vault.sqlite.database import SqliteDatabase
 
 # A security code is not kept longer than its minutes, wherever (P21); who asks a processor at this moment
@@ -192,18 +191,15 @@ def _finish(draft: Path, made: Manifest, signature: str) -> None:
     """One file, with nothing beside it, on the disk. Raises BackupRefused, OSError."""
     failed = False
     try:
-        with closed_at_end(sqlite3.connect(draft, isolation_level=None)) as raw:
-            manifest.write(raw, made, signature)
-            raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-            raw.execute("PRAGMA journal_mode = DELETE")
-    except sqlite3.Error:
+        file.settle(draft, lambda connection: manifest.write(connection, made, signature))
+    except file.Damaged:
         failed = True
     if failed:
         raise BackupRefused(
             "not_written", "the backup could not be written", "Look at its disk.", str(draft.parent)
         )
-    with draft.open("rb") as file:
-        os.fsync(file.fileno())
+    with draft.open("rb") as written:
+        os.fsync(written.fileno())
 
 
 def _no_room(folder: Path) -> bool:

@@ -13,14 +13,12 @@ from __future__ import annotations
 
 import os
 import shutil
-import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing as closed_at_end
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Final, TypeAlias, TypeVar
+from typing import Final, TypeAlias
 
 from gateway.audit import Action, Entry, Outcome
 from gateway.errors import BackupRefused, RecordDamaged, VaultSealed
@@ -43,12 +41,10 @@ from gateway.vault.manifest import Manifest, read_manifest
 from gateway.vault.model import Taken
 from gateway.vault.places import Place, open_database
 from gateway.vault.replaying import Replayed, Replaying
+from gateway.vault.sqlite import file
 from gateway.vault.sqlite.connection import SqliteConnection
 from gateway.vault.sqlite.database import SqliteDatabase
-from gateway.vault.sqlite.schema import APPLICATION, definitions, made_by, migrations
 from gateway.vault.unsealing import holder
-
-T = TypeVar("T")
 
 # What the lost vault's audit says: from how far each writer came in the backup on, and its newest entry.
 Lost: TypeAlias = Callable[[dict[int, Head], int | None], Lines]
@@ -102,8 +98,8 @@ def from_old_file(path: Path) -> Lost:
     """The same from a vault's file, in which nothing is changed. Raises BackupRefused."""
 
     def work(heads: dict[int, Head], newest: int | None) -> Lines:
-        with _raw(path, "ro") as raw:
-            return _readable(path, lambda: of_database(raw, heads, newest))
+        with _opened(path, path) as old:
+            return file.readable(lambda: of_database(old, heads, newest))
 
     return work
 
@@ -128,8 +124,8 @@ def newest_in(folder: Path) -> Path:
 
 
 def _made(path: Path) -> datetime | None:
-    with suppress(BackupRefused, sqlite3.Error, ValueError), _raw(path, "ro") as raw:
-        return read_manifest(manifest.read(raw)[0]).made
+    with suppress(file.Damaged), file.opened(path) as one:
+        return file.readable(lambda: read_manifest(manifest.read(one)[0]).made)
     return None
 
 
@@ -143,7 +139,7 @@ def staged(backup: Path, terms: Terms, place: Path, *, step: Step = no_step) -> 
     _copy_file(backup, work)
     made, keyring, kek = _believed(backup, work, terms.keks)
     step("restore:believed")
-    database = SqliteDatabase(work, now=stamp(terms.now))
+    database = SqliteDatabase(work, now=stamp(terms.now), step=step)
     try:
         database.write("unpack", lambda c: c.execute(_DROP)).result()
         found = Staged(made, database, keyring, kek)
@@ -205,25 +201,26 @@ def install(
 
 def _copy_file(backup: Path, work: Path) -> None:
     descriptor = os.open(work, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "wb") as to, backup.open("rb") as file:
-        shutil.copyfileobj(file, to, 1 << 20)
+    with os.fdopen(descriptor, "wb") as to, backup.open("rb") as reading:
+        shutil.copyfileobj(reading, to, 1 << 20)
 
 
 def _believed(
     backup: Path, work: Path, keks: Sequence[KekProvider]
 ) -> tuple[Manifest, Keyring, Sealer]:
     """What the backup says of itself, and its keys, once all of it is as it was written."""
-    with _raw(work, "rw") as raw:
-        text, signature = _readable(backup, lambda: _of_a_backup(raw, backup))
-        rows = _readable(backup, lambda: key_rows.read(raw))
-        made = _readable(backup, lambda: read_manifest(text))
+    with _opened(work, backup, writes=True) as raw:
+        file.readable(lambda: _require_backup(raw, backup))
+        text, signature = file.readable(lambda: manifest.read(raw))
+        rows = file.readable(lambda: key_rows.read(raw))
+        made = file.readable(lambda: read_manifest(text))
         kek = _kek(backup, made, rows, keks)
         keyring = None
         with suppress(RecordDamaged):
             keyring = unlock(rows, kek)
         if keyring is None or not _signed(keyring, text, signature):
             raise _changed(backup, "its manifest is not signed by this vault")
-        sums = _readable(backup, lambda: copying.sums(raw, tables=made.copied()))
+        sums = file.readable(lambda: copying.sums(raw, tables=made.copied()))
     said = {name: (one.rows, one.sha256) for name, one in made.tables.items()}
     differ = sorted(name for name in said | sums if said.get(name) != sums.get(name))
     if differ:
@@ -231,25 +228,22 @@ def _believed(
     return made, keyring, kek
 
 
-def _of_a_backup(raw: SqliteConnection, backup: Path) -> tuple[str, str]:
-    (application,) = raw.execute("PRAGMA application_id").fetchone()
-    tables = {name for (name,) in raw.execute("SELECT name FROM sqlite_schema").fetchall()}
-    if application != APPLICATION or "schema_version" not in tables:
+def _require_backup(raw: SqliteConnection, backup: Path) -> None:
+    if not file.is_a_vaults(raw):
         raise BackupRefused(
             "not_a_backup",
             "this is no backup of a vault",
             "Name a file that `card-gateway vault backup` made.",
             str(backup),
         )
-    if manifest.TABLE not in tables:
+    if manifest.TABLE not in file.names(raw):
         raise BackupRefused(
             "not_a_backup",
             "this is a vault's database, no backup: nothing says that it is whole",
             "Start the gateway with it, if it is whole; or name it with --from-vault, beside a backup.",
             str(backup),
         )
-    (version,) = raw.execute("SELECT max(version) FROM schema_version").fetchone()
-    if not isinstance(version, int) or version > migrations()[-1][0]:
+    if file.is_newer(raw):
         raise BackupRefused(
             "newer_version",
             "this backup was made by a newer version of the gateway",
@@ -257,14 +251,10 @@ def _of_a_backup(raw: SqliteConnection, backup: Path) -> tuple[str, str]:
             str(backup),
         )
     # A trigger of somebody else's could undo what is done again.
-    strange = definitions(raw) ^ made_by(version)
-    if {name for name, _ in strange} != {manifest.TABLE}:
+    if file.strange(raw) != {manifest.TABLE}:
         raise _changed(backup, "it has other tables or triggers than a backup")
-    # Not the quick one: where an index says otherwise than its table, what is erased might stay.
-    (state,) = raw.execute("PRAGMA integrity_check(1)").fetchone()
-    if state != "ok":
+    if not file.is_sound(raw):
         raise _changed(backup, "the file is damaged")
-    return manifest.read(raw)
 
 
 def _kek(
@@ -308,29 +298,16 @@ def _changed(backup: Path, what: str) -> BackupRefused:
 
 
 @contextmanager
-def _raw(path: Path, mode: str) -> Iterator[SqliteConnection]:
-    failed = False
+def _opened(path: Path, named: Path, *, writes: bool = False) -> Iterator[SqliteConnection]:
+    """A file, of which it is said that it is damaged where that shows: as `named`."""
+    damaged = False
     try:
-        connection = sqlite3.connect(
-            f"{path.absolute().as_uri()}?mode={mode}",
-            uri=True,
-            isolation_level=None,
-            factory=SqliteConnection,
-        )
-    except sqlite3.Error:
-        failed = True
-    if failed:
-        raise _changed(path, "it can not be read")
-    with closed_at_end(connection):
-        connection.execute("PRAGMA trusted_schema = OFF")
-        yield connection
-
-
-def _readable(path: Path, work: Callable[[], T]) -> T:
-    """What `work` reads. Raises BackupRefused where the file does not hold it, without what it holds."""
-    with suppress(sqlite3.Error, ValueError, TypeError):
-        return work()
-    raise _changed(path, "the file is damaged, or cut off")
+        with file.opened(path, writes=writes) as connection:
+            yield connection
+    except file.Damaged:
+        damaged = True
+    if damaged:
+        raise _changed(named, "the file is damaged, or cut off")
 
 
 # --- what happened since --------------------------------------------------------------------------

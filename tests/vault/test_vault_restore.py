@@ -173,34 +173,43 @@ def test_a_place_that_has_a_vault_is_left_alone(tmp_path, target) -> None:
         assert find(other, kept.token) is not None
 
 
-STEPS = (
-    "restore:believed", "restore:audit", "restore:replayed", "restore:closed", "restore:copied",
-    "restore:opened",
-    "restore_close:begun", "restore_close:written", "restore_close:committed", "restore_close:answer",
-    "restore_open:begun", "restore_open:written", "restore_open:committed", "restore_open:answer",
-    "copy:card:going", "copy:keyring:coming", "copy:card:coming", "copy:audit:coming", "copy:heads",
+BEFORE = (
+    "restore:believed", "unpack:begun", "unpack:written", "unpack:committed", "unpack:answer",
+    "audit:begun", "audit:written", "audit:committed", "audit:answer", "restore:audit",
+    "replay:begun", "replay:written", "replay:committed", "replay:answer", "restore:replayed",
+    "restore_close:begun", "restore_close:written",
 )  # fmt: skip
+CLOSED = (
+    "restore_close:committed", "restore_close:answer", "restore:closed", "copy:card:going",
+    "copy:keyring:coming", "copy:card:coming", "copy:audit:coming", "copy:heads", "restore:copied",
+    "restore_open:begun", "restore_open:written",
+)  # fmt: skip
+OPEN = ("restore_open:committed", "restore_open:answer", "restore:opened")  # fmt: skip
 
 
 @pytest.mark.sqlite_alone  # what a backup came from makes no difference any more
-@pytest.mark.parametrize("at", STEPS)
+@pytest.mark.parametrize("at", [*BEFORE, *CLOSED])
 def test_p24_killed_at_each_step_it_does_not_open_and_may_be_done_again(
     tmp_path, kind, target, at
 ) -> None:
     made = filled_vault(tmp_path)
     done = run(KILLED, tmp_path, kind, at)
     assert done.returncode == -signal.SIGKILL, done.stderr
-    if at in {"restore_open:committed", "restore_open:answer", "restore:opened"}:
-        holds(target, tmp_path, made)
-        with pytest.raises(BackupRefused, match="never overwritten"):
-            restore(tmp_path, target)
-        return
-    begun = STEPS.index(at) >= STEPS.index("restore:closed") and at not in STEPS[6:8]
-    if begun:
+    if at in CLOSED:
         assert is_refused(target, tmp_path)
     restore(tmp_path, target)
     holds(target, tmp_path, made)
-    assert [one.name for one in (tmp_path / "work").iterdir()] == []
+    assert not (tmp_path / "work" / "restoring").exists()
+
+
+@pytest.mark.sqlite_alone
+@pytest.mark.parametrize("at", OPEN)
+def test_p24_killed_once_it_is_open_it_is_whole(tmp_path, kind, target, at) -> None:
+    made = filled_vault(tmp_path)
+    done = run(KILLED, tmp_path, kind, at)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    holds(target, tmp_path, made)
+    refused_with(tmp_path, target, "place_taken")
 
 
 def test_begun_with_another_audit_it_is_refused_and_not_mixed(tmp_path, target) -> None:
@@ -455,8 +464,7 @@ def test_a_backup_of_the_version_before_is_brought_to_this_one(tmp_path, monkeyp
     made = filled_vault(tmp_path)
     real = sqlite_schema.migrations()
     newer = [*real, (real[-1][0] + 1, "ALTER TABLE probe ADD COLUMN more TEXT;\n")]
-    for module in (sqlite_schema, restoring):
-        monkeypatch.setattr(module, "migrations", lambda: newer)
+    monkeypatch.setattr(sqlite_schema, "migrations", lambda: newer)
     before = (tmp_path / "vault.backup").read_bytes()
     target = tmp_path / "target" / "vault.db"
     restore(tmp_path, target)

@@ -35,7 +35,7 @@ def migrate(connection: sqlite3.Connection, path: Path, now: str) -> None:
     Raises ConfigurationError when the file is another program's or of a newer version; sqlite3.Error.
     """
     steps = migrations()
-    newest = max(number for number, _ in steps)
+    newest = newest_version()
     with ExitStack() as undo:
         undo.callback(connection.rollback)
         connection.execute("BEGIN IMMEDIATE")
@@ -62,6 +62,11 @@ def migrate(connection: sqlite3.Connection, path: Path, now: str) -> None:
                 connection.execute("INSERT INTO schema_version VALUES (?, ?)", (number, now))
         connection.execute("COMMIT")
         undo.pop_all()
+
+
+def newest_version() -> int:
+    """Of the schema, as this version of the gateway has it."""
+    return max(number for number, _ in migrations())
 
 
 def made_by(version: int) -> set[tuple[str, str]]:
