@@ -346,6 +346,14 @@ BREAKAGES = (
         (f"{TLS}::test_p05_no_variable_leads_away_from_this_machine",),
     ),
     Breakage(
+        "let libpq's variables say where an address of this machine is",
+        "P05",
+        "gateway/vault/postgres/place.py",
+        'options["hostaddr"] = ""',
+        'options["application_name"] = "card-gateway"',
+        (f"{TLS}::test_p05_no_variable_leads_away_from_this_machine",),
+    ),
+    Breakage(
         "leave a timeout in a pooler's session",
         "P27",
         "gateway/vault/postgres/database.py",
@@ -354,11 +362,19 @@ BREAKAGES = (
         ("tests/vault/test_vault_pooler.py",),
     ),
     Breakage(
+        "wait for a database that is known to be away",
+        "P27",
+        "gateway/vault/postgres/connections.py",
+        "_AWAY_SECONDS if self._away else self._seconds",
+        "self._seconds",
+        ("tests/e2e/test_nodes.py::test_p27_while_postgresql_is_away_all_refuse_and_go_on_after",),
+    ),
+    Breakage(
         "let a node that stands still hold its rows",
         "P27",
         "gateway/vault/postgres/database.py",
-        "begun(_BEGIN_WRITING, self._standing,",
-        "begun(_BEGIN_WRITING,",
+        "*self._limits, self._standing",
+        "*self._limits",
         ("tests/vault/test_vault_postgres.py",),
     ),
     Breakage(

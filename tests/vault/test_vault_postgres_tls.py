@@ -268,9 +268,9 @@ def test_p05_no_variable_leads_away_from_this_machine(
 ):
     """To a server on this machine nothing is encrypted: so it has to be this one."""
     server.bare()
-    monkeypatch.setenv("PGHOST", NAME)
+    monkeypatch.setenv("PGHOST", "127.0.0.1")
     monkeypatch.setenv("PGPORT", str(tap.port))
-    for url in ("postgresql:///vault", "postgresql://localhost:1/vault"):
+    for url in ("postgresql:///vault", f"postgresql://[::1]:{tap.port}/vault"):
         file = configured(tmp_path, tap, authority.certificate)
         text = file.read_text()
         start = text.index("postgresql://")

@@ -13,26 +13,25 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from itertools import chain
 from typing import Final, TypeVar, cast
 
 import psycopg
 from psycopg import errors
-from psycopg.pq import TransactionStatus
-from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
+from psycopg_pool import PoolClosed, PoolTimeout
 
-from gateway.errors import ConfigurationError, Problem, VaultBusy, VaultUnavailable
+from gateway.errors import VaultBusy, VaultUnavailable
 from gateway.log import event
 from gateway.vault import key_rows
 from gateway.vault.database import Connection, Step, no_step
 from gateway.vault.journal import Journal
 from gateway.vault.model import Taken
-from gateway.vault.postgres.connection import PostgresConnection, Row, Types, configure
+from gateway.vault.postgres.connection import PostgresConnection, Row, Types
+from gateway.vault.postgres.connections import Connections
 from gateway.vault.postgres.place import PostgresPlace
-from gateway.vault.postgres.refusal import Refusal, TellingConnection, refusal_of
 from gateway.vault.postgres.schema import migrate
 from gateway.vault.writer import Job, Writer
 
@@ -41,7 +40,8 @@ T = TypeVar("T")
 _TAKEN: Final = (errors.UniqueViolation, errors.ForeignKeyViolation)
 # Another node was in the way; the same again finds what that one did.
 _AGAIN: Final = (errors.SerializationFailure, errors.DeadlockDetected)
-_BUSY: Final = (errors.LockNotAvailable, errors.QueryCanceled, *_AGAIN)
+# With no connection to be had, each job of those that wait together would wait as long again.
+_BUSY: Final = (errors.LockNotAvailable, errors.QueryCanceled, PoolTimeout, *_AGAIN)
 # What binding a value may raise besides: a lone surrogate, a text with a zero byte in it.
 _FAILURES: Final = (
     psycopg.Error,
@@ -69,8 +69,6 @@ _STATEMENT_SECONDS: Final = (
 # longer than so many times as others wait for them. Nothing waits for anybody else within a write but
 # for the audit's sinks, a second each.
 _STANDING: Final = 6
-# A connection that was not used for so long may be gone without anybody's having said so.
-_IDLE_SECONDS: Final = 60.0
 
 
 class PostgresDatabase:
@@ -93,24 +91,10 @@ class PostgresDatabase:
         self._journal: Journal | None = None
         self._writing: PostgresConnection | None = None  # within a transaction
         self._writer_thread: int | None = None
-        logging.getLogger("psycopg.pool").setLevel(logging.CRITICAL)  # it says where the server is
-        self._pool: ConnectionPool[psycopg.Connection[Row]] = ConnectionPool(
-            place.url,
-            kwargs=place.options(busy_seconds),
-            connection_class=TellingConnection,
-            configure=configure,
-            min_size=0,
-            max_size=place.connections,
-            timeout=busy_seconds,
-            max_idle=_IDLE_SECONDS,
-            reconnect_timeout=busy_seconds,
-            open=False,
-            name="vault",
-        )
+        self._connections = Connections(place, busy_seconds)
         with ExitStack() as undo:
-            undo.callback(self._pool.close)
-            self._pool.open()
-            _guarded(lambda: self._prepare(place, now, busy_seconds))
+            undo.callback(self._connections.close)
+            _guarded(lambda: self._prepare(str(place), now, busy_seconds))
             undo.pop_all()
         self._writer = Writer(self._commit, self._finish, step)
 
@@ -140,18 +124,15 @@ class PostgresDatabase:
     def close(self) -> None:
         """Finishes what is queued, then closes every connection."""
         self._writer.close()
-        self._pool.close()
+        self._connections.close()
 
-    def _prepare(self, place: PostgresPlace, now: str, seconds: float) -> None:
-        refusal = _refusal(place, seconds)
-        if refusal is not None:
-            problem = Problem(str(place), 0, refusal.message, refusal.hint)
-            raise ConfigurationError([problem])
-        with self._pool.connection() as raw:
-            migrate(raw, str(place), now, _OPENING * seconds)
+    def _prepare(self, place: str, now: str, seconds: float) -> None:
+        self._connections.open()
+        with self._connections.one() as raw:
+            migrate(raw, place, now, _OPENING * seconds)
 
     def _scrub(self) -> bool:
-        with self._pool.connection() as raw:
+        with self._connections.one() as raw:
             # A role that may not is told so by a notice, and leaves it to autovacuum.
             raw.execute("VACUUM")
         return True
@@ -160,7 +141,7 @@ class PostgresDatabase:
 
     def _read(self, work: Callable[[Connection], T]) -> T:
         for last in (False, True):
-            with self._begun(_BEGIN_READING, last=last) as begun:
+            with self._connections.begun(_BEGIN_READING, *self._limits, last=last) as begun:
                 if begun is None:
                     continue
                 raw, _ = begun
@@ -168,34 +149,6 @@ class PostgresDatabase:
                 _end(raw)
                 return result
         raise VaultUnavailable
-
-    @contextmanager
-    def _begun(
-        self, begin: str, *asked: str, last: bool
-    ) -> Iterator[tuple[psycopg.Connection[Row], list[list[Row]]] | None]:
-        """A connection with a transaction begun; rolled back if it is still open at the end. With it, in the
-        same trip, the rows that each of `asked` gives, all columns as text. None where the connection
-        turned out to be gone, which nobody had told: nothing was done on it yet, so another one may be
-        tried, unless it was the `last`.
-        """
-        with self._pool.connection() as raw:
-            try:
-                found = _found(raw.execute("; ".join([begin, *self._limits, *asked])))
-            except psycopg.OperationalError:
-                if last or not raw.broken:
-                    raise
-                begun = False
-            else:
-                begun = True
-            if begun:
-                try:
-                    yield raw, found
-                finally:
-                    if raw.info.transaction_status is not TransactionStatus.IDLE and not raw.broken:
-                        raw.execute("ROLLBACK")
-        if not begun:
-            self._pool.check()  # where one is gone, others are
-            yield None
 
     # --- writing, on the writer's thread ----------------------------------------------------------
 
@@ -222,7 +175,8 @@ class PostgresDatabase:
         entries = min(sum(job.entries for job in jobs), _ENTRIES_AT_MOST)
         for last in (False, True):
             asked = (key_rows.STANDS, _ENTRIES % entries) if entries else (key_rows.STANDS,)
-            with self._begun(_BEGIN_WRITING, self._standing, *asked, last=last) as begun:
+            begin = (_BEGIN_WRITING, *self._limits, self._standing, *asked)
+            with self._connections.begun(*begin, last=last) as begun:
                 if begun is None:
                     continue
                 raw, ([stands], *ids) = begun
@@ -272,24 +226,6 @@ class PostgresDatabase:
     def _finish(self) -> None:
         if self._journal is not None:
             self._journal.close()
-
-
-def _found(cursor: psycopg.Cursor[Row]) -> list[list[Row]]:
-    """The rows of each of several statements that gives any."""
-    found = []
-    while cursor.nextset():
-        if cursor.description is not None:
-            found.append(cursor.fetchall())
-    return found
-
-
-def _refusal(place: PostgresPlace, seconds: float) -> Refusal | None:
-    """Why nobody gets a connection before somebody changes something; None where one can be had, or later."""
-    try:
-        TellingConnection.connect(place.url, **place.options(seconds)).close()
-    except psycopg.OperationalError as error:
-        return refusal_of(str(error))
-    return None
 
 
 def _end(raw: psycopg.Connection[Row]) -> None:

@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 import re
-from typing import Any, Final, NamedTuple, Self
-
-from psycopg import Connection, OperationalError
-
-from gateway.log import event
+from typing import Final, NamedTuple
 
 
 class Refusal(NamedTuple):
@@ -102,18 +97,3 @@ def refusal_of(told: str) -> Refusal | None:
     understood as far as libpq itself is speaking.
     """
     return next((one for pattern, one in _REFUSALS if re.search(pattern, told)), None)
-
-
-class TellingConnection(Connection[tuple[Any, ...]]):  # Any: the columns' types
-    """A connection that says in the log why it could not be had: a pool only says that it has none."""
-
-    @classmethod
-    def connect(cls, conninfo: str = "", **options: Any) -> Self:  # Any: psycopg's signature
-        """As psycopg's own."""
-        try:
-            return super().connect(conninfo, **options)
-        except OperationalError as error:
-            refusal = refusal_of(str(error))
-            reason = "unreachable" if refusal is None else refusal.code
-            event("database_not_connected", level=logging.ERROR, reason=reason)
-            raise
