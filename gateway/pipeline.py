@@ -97,6 +97,8 @@ class Pipeline:
         A request that nothing is to be done with is not even decoded: its bytes are the caller's.
         """
         route, request = _route(exchange), exchange.request
+        if route.response.tokenize or not route.request.idle:
+            self._s.swap.may_begin()
         if exchange.channel is not None:
             body = await self._s.messages.decoded(request)
             await run(len(body), self._s.admitting.direct, exchange, exchange.channel, route, body)

@@ -36,12 +36,13 @@ from gateway.vault.moving import Moving
 from gateway.vault.moving_ends import Filling, Leaving, Mover
 from gateway.vault.places import Place, is_there, open_database, place_of
 
+_GO_ON: Final = (
+    "Run the same command again; or, to give it up: card-gateway vault migrate SOURCE --abandon"
+)
 _STANDS: Final = {
     Closed.OPEN: ("is in use as before", "A move that was stopped goes on with the same command."),
-    Closed.MOVING: (
-        "takes no writes",
-        "Run the same command again; or, to give it up: card-gateway vault migrate SOURCE --abandon",
-    ),
+    Closed.CLOSING: ("takes nothing new", _GO_ON),
+    Closed.MOVING: ("takes no writes", _GO_ON),
     Closed.MOVED: (
         "was left for good",
         "If the place that it was being moved to is not open yet, run the same command again.",
@@ -73,15 +74,19 @@ def migrate(  # noqa: PLR0917 - typer's options
     ca: Annotated[
         Path | None, typer.Option(help="Who vouches for the databases' servers; default: vault.ca.")
     ] = None,
+    notice: Annotated[
+        float,
+        typer.Option(min=0, help="Seconds that exchanges have to end in, before SOURCE is closed."),
+    ] = 10.0,
     as_json: AsJson = False,
     config: ConfigFile = DEFAULT_CONFIG,
 ) -> None:
     """Move the vault from SOURCE to TARGET while gateways use it: a file of SQLite's, or PostgreSQL, either way.
 
-    Rows are copied again and again until few are left. Then SOURCE takes no writes, for about as long as the
-    first pass took: gateways answer 503, with Retry-After. What is left is copied, every table is counted and
-    summed on both sides, SOURCE is closed for good, and TARGET opened. Tokens and keys stay the same, and the
-    KEK is the one of gateway.yaml.
+    Rows are copied again and again until few are left. Then gateways begin nothing new that has a card, and
+    answer 503 with Retry-After, for about as long as the first pass took. What they have begun may end
+    (--notice); what is left is copied; every table is counted and summed on both sides; SOURCE is closed for
+    good, and TARGET opened. Tokens and keys stay the same, and the KEK is the one of gateway.yaml.
 
     May be stopped at any moment, and run again. Stopped while SOURCE takes no writes, it is opened again; after
     a kill it stays closed until this is run again, or with --abandon. Exit code 1 when both are not the same:
@@ -115,7 +120,7 @@ def migrate(  # noqa: PLR0917 - typer's options
         filling = Filling(closing.enter_context(_opened(there)), there, who)
         closing.enter_context(_saying_where_it_stands(leaving, here))
         watcher = closing.enter_context(watched(quiet=as_json))
-        moved = Moving(leaving, filling, here, watcher=watcher).run()
+        moved = Moving(leaving, filling, here, notice=notice, watcher=watcher).run()
     if as_json:
         print_json(public(moved))
     else:

@@ -23,6 +23,7 @@ from gateway.vault.places import Place
 
 _SAID: Final = {
     Phase.COPY: "Copying, while it is in use",
+    Phase.NOTICE: "Nothing new begins: what has begun may end",
     Phase.CLOSE: "Closed to writes: waiting for those that have begun",
     Phase.LAST: "Closed to writes: copying what is left",
     Phase.VERIFY: "Closed to writes: comparing both",
@@ -108,7 +109,7 @@ def tell(moved: Moved, here: Place, there: Place) -> None:
         )
         return
     done(f"{proof.rows} rows in {len(proof.tables)} tables are the same, counted and summed.")
-    done(f"The vault is at {there}. Writes were refused for {moved.closed:.1f} s.")
+    done(f"The vault is at {there}. Exchanges with cards were refused for {moved.closed:.1f} s.")
     if not proof.audit_holds:
         complain("Its audit had a fault before.", "Run: card-gateway audit verify")
     if isinstance(there, Path):

@@ -57,6 +57,12 @@ class Swap:
         self._writer = BatchWriter(vault)
         self._opening, self._metrics = opening, metrics
 
+    def may_begin(self) -> None:
+        """Returns where the vault takes what an exchange brings, as far as is known: an answer that some
+        partners give once is not asked for where it could not be kept. Raises VaultClosed.
+        """
+        self._vault.watch.may_begin()
+
     # --- cards out, tokens in -------------------------------------------------------------------
 
     async def find(

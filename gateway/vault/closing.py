@@ -20,15 +20,22 @@ class Closed(StrEnum):
     """Why a vault takes nothing."""
 
     OPEN = ""
+    CLOSING = (
+        "closing"  # about to be moved: what has begun comes to its end, and nothing else begins
+    )
     MOVING = "moving"  # its last rows are on their way; reading goes on
     MOVED = "moved"
     FILLING = "filling"  # rows of a vault that is moved come in; it is none yet
     RESTORING = "restoring"  # what was erased since the backup may still be there
 
 
+_MOVING: Final = (
+    "It is being moved: card-gateway vault migrate has not ended. If that was stopped, run it again, or with"
+    " --abandon."
+)
 _WHY: Final = {
-    Closed.MOVING: "It is being moved: card-gateway vault migrate has not ended. If that was stopped, run"
-    " it again, or with --abandon.",
+    Closed.CLOSING: _MOVING,
+    Closed.MOVING: _MOVING,
     Closed.MOVED: "It was moved to another place: write that into vault in gateway.yaml, and restart.",
     Closed.FILLING: "It is no vault yet: card-gateway vault migrate, which fills it, has not ended. If that"
     " was stopped, run it again.",
@@ -62,13 +69,19 @@ def told(closed: Closed) -> str:
     return _WHY.get(closed, "")
 
 
-def may_write(closed: str) -> None:
-    """Raises VaultClosed where nothing may be written."""
+def may_begin(closed: str) -> None:
+    """Raises VaultClosed where nothing may be begun that is to be written in the end."""
     if closed:
         raise VaultClosed(_WHY[Closed(closed)])
 
 
+def may_write(closed: str) -> None:
+    """Raises VaultClosed where nothing may be written."""
+    if closed != Closed.CLOSING:
+        may_begin(closed)
+
+
 def may_open(closed: str) -> None:
     """Raises VaultClosed where nothing may be read either."""
-    if closed and closed != Closed.MOVING:
+    if closed != Closed.MOVING:
         may_write(closed)

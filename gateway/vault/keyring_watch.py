@@ -72,6 +72,7 @@ class KeyringWatch:
         }
         self._version = unsealed.version
         self._whole = True  # every key that stands is open
+        self._closed = ""  # as it was when it was looked at last
         self.keyring.when_missed(self._missed)
 
     @property
@@ -84,6 +85,10 @@ class KeyringWatch:
         """The KEK that opened the keyring last."""
         return self._kek
 
+    def may_begin(self) -> None:
+        """Returns where the vault took something when this process wrote or looked last. Raises VaultClosed."""
+        closing.may_begin(self._closed)
+
     def check(self, connection: Connection) -> None:
         """Sees to it that the keyring is the one that stands, in a transaction that writes. Raises
         VaultClosed, VaultUnavailable where a key that is used can not be opened, RecordDamaged where the
@@ -93,6 +98,7 @@ class KeyringWatch:
 
     def _check(self, connection: Connection, may: Callable[[str], None]) -> None:
         stands, closed = key_rows.standing(connection)
+        self._closed = closed
         may(closed)
         if stands != self._version:
             self._take(stands, key_rows.read(connection), self._kek)
@@ -101,10 +107,10 @@ class KeyringWatch:
         """The same, by itself: fetches the KEK where it is another one by now. Blocks. Raises
         VaultClosed where nothing may be read, VaultUnavailable, VaultSealed, RecordDamaged.
         """
-        (stands, closed), rows = self._database.read(
+        (stands, self._closed), rows = self._database.read(
             lambda c: (key_rows.standing(c), key_rows.read(c))
         )
-        closing.may_open(closed)
+        closing.may_open(self._closed)
         if stands == self._version and self._whole:
             return
         if not opens(rows, self._kek):

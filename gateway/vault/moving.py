@@ -4,8 +4,10 @@
    another one, is refused before anything is changed. The source's audit says that a copy is made.
 2. Passes, while everybody goes on: each makes the target's rows what the source had in one moment. They end
    when few rows are left, or when another pass would not find fewer.
-3. The source is closed: whoever wants to write is refused, and may come again. What began before that is
-   waited for: it could commit still, behind the back of the last pass.
+3. It is announced that the source closes: gateways begin nothing new and ask no partner for what they could
+   not keep, while what they have begun comes to its end. Then it is closed: whoever wants to write is refused,
+   and may come again. A transaction that began before is waited for: it could commit still, behind the back
+   of the last pass.
 4. The last pass. Then every table is read on both sides, and counted, and summed. The KEK has to open the
    target, and the audit's chain has to hold there.
 5. The source says that it was moved: from now on it never opens again. Then the target is opened, with an
@@ -46,6 +48,7 @@ class Phase(StrEnum):
     """What is being done."""
 
     COPY = "copy"
+    NOTICE = "notice"
     CLOSE = "close"
     LAST = "last"
     VERIFY = "verify"
@@ -87,7 +90,7 @@ class Unwatched:
 @dataclass(slots=True)
 class Moved:
     """How it went. `proof`: what was compared; where it does not hold, the source is in use as before.
-    `closed`: for how many seconds the source took no writes; `passes`: the rows that each changed; `before`:
+    `closed`: for how many seconds nothing new was begun; `passes`: the rows that each changed; `before`:
     another run had moved it already.
     """
 
@@ -108,11 +111,15 @@ class Moving:
         target: Filling,
         place: Place,
         *,
+        notice: float = 0.0,
         watcher: Watcher | None = None,
         step: Step = no_step,
         seconds: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`place`: the source's, for the audit of the target."""
+        """`place`: the source's, for the audit of the target. `notice`: how many seconds exchanges have to
+        come to their end before the source is closed.
+        """
+        self._notice = notice
         self._source, self._target, self._place = source, target, place
         self._watcher = watcher or Unwatched()
         self._step, self._seconds = step, seconds
@@ -126,7 +133,7 @@ class Moving:
         self._target.claim(mine)
         if state is Closed.MOVED:
             return self._only_open()
-        if state is Closed.MOVING:
+        if state is not Closed.OPEN:
             self._source.reopen(whoever_closed=True)
         self._source.begin()
         self._passes()
@@ -144,6 +151,9 @@ class Moving:
     def _closed(self) -> None:
         began = self._seconds()
         try:
+            self._source.announce()
+            self._watcher.begins(Phase.NOTICE, {})
+            time.sleep(self._notice)
             self._source.close()
             self._step("move:closed")
             self._wait()

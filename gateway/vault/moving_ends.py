@@ -35,6 +35,8 @@ from gateway.vault.unsealing import unsealed
 T = TypeVar("T")
 
 _EMPTY: Final = frozenset({"keyring_version"})  # has its row from the start
+_ON_ITS_WAY: Final = (Closed.CLOSING, Closed.MOVING)
+_OPENED: Final = "somebody else opened this vault meanwhile"
 _AGAIN: Final = "If nobody else moves this vault now, run the same command again."
 
 
@@ -112,14 +114,29 @@ class Leaving:
 
         self.database.write("move_begin", work).result()
 
-    def close(self) -> None:
-        """Nothing is written to it any more, by anybody, but what began before: see `Moving`."""
+    def announce(self) -> None:
+        """Gateways begin nothing new, as soon as they look at it; what they have begun is written."""
         watch = self._unsealed()
         watch.refresh()  # keys may have been rotated during the passes
+
+        def work(connection: Connection) -> None:
+            watch.check(connection)
+            closing.close(connection, Closed.CLOSING, self._mover.run)
+
+        self.database.write("move_announce", work).result()
+
+    def close(self) -> None:
+        """Nothing is written to it any more, by anybody, but what began before: see `Moving`. Raises
+        ConfigurationError where another run has opened it again since it was announced.
+        """
+        watch = self._unsealed()
+        watch.refresh()
         entry = self._mover.entry("close", Outcome.INTENT, self._to)
 
         def work(connection: Connection) -> None:
             watch.check(connection)
+            if not closing.is_by(connection, Closed.CLOSING, self._mover.run):
+                raise refused(self._place, _OPENED, _AGAIN)
             audit.append(connection, [entry])
             closing.close(connection, Closed.MOVING, self._mover.run)
 
@@ -132,9 +149,9 @@ class Leaving:
 
         def work(connection: Connection) -> bool:
             if whoever_closed:
-                mine = closing.why(connection) is Closed.MOVING
+                mine = closing.why(connection) in _ON_ITS_WAY
             else:
-                mine = closing.is_by(connection, Closed.MOVING, self._mover.run)
+                mine = any(closing.is_by(connection, one, self._mover.run) for one in _ON_ITS_WAY)
             if mine:
                 closing.close(connection, Closed.OPEN)
                 audit.append(connection, [entry])
@@ -149,7 +166,7 @@ class Leaving:
 
         def work(connection: Connection) -> None:
             if not closing.is_by(connection, Closed.MOVING, self._mover.run):
-                raise refused(self._place, "somebody else opened this vault meanwhile", _AGAIN)
+                raise refused(self._place, _OPENED, _AGAIN)
             closing.close(connection, Closed.MOVED, self._mover.run)
 
         self.database.write("move_leave", work).result()

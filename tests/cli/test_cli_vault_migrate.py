@@ -38,6 +38,10 @@ def there(run):
     return str(run.directory / "there" / "vault.db")
 
 
+def migrate(run, *words):
+    return run("vault", "migrate", *words, "--notice", "0")
+
+
 def state(run, path):
     database = open_database(run.directory / path, now="2026")
     try:
@@ -47,12 +51,12 @@ def state(run, path):
 
 
 def test_it_says_how_it_went_and_what_to_do_next(run, kept, old, there):
-    code, out, err = run("vault", "migrate", old, there)
+    code, out, err = migrate(run, old, there)
     assert code == 0
     lines = out.splitlines()
     assert lines[0].startswith("✓ ")
     assert lines[0].endswith(" are the same, counted and summed.")
-    assert lines[1].startswith(f"✓ The vault is at {there}. Writes were refused for ")
+    assert lines[1].startswith(f"✓ The vault is at {there}. Exchanges with cards were refused for ")
     assert "restart every gateway" in out
     assert f"erase {old}" in out
     assert err.splitlines()[0] == "Copying, while it is in use …"
@@ -83,13 +87,13 @@ def test_it_says_how_it_went_and_what_to_do_next(run, kept, old, there):
 
 
 def test_for_scripts(run, kept, old, there):
-    code, out, err = run("vault", "migrate", old, there, "--json")
+    code, out, err = migrate(run, old, there, "--json")
     assert (code, err) == (0, "")
     told = json.loads(out)
     assert (told["moved"], told["rows"]["card"], told["differing"]) == (True, 20, [])
     assert len(told["sha256"]["card"]) == 64
     assert told["passes"][-1] >= 1
-    code, out, _ = run("vault", "migrate", old, there)
+    code, out, _ = migrate(run, old, there)
     assert (code, out) == (0, f"✓ The vault is at {there}, since an earlier run.\n")
 
 
@@ -104,14 +108,14 @@ def test_p18_where_both_are_not_the_same_the_source_stays(run, kept, old, there,
         return prove(self)
 
     monkeypatch.setattr(Moving, "_prove", changed)
-    code, out, err = run("vault", "migrate", old, there)
+    code, out, err = migrate(run, old, there)
     assert (code, out) == (1, "")
     assert "link: 19 rows in the target, which are not the 20 here." in err
     assert f"Both are not the same, so {old} is in use as before." in err
     assert (state(run, old), state(run, there)) == (Closed.OPEN, Closed.FILLING)
     assert run("keys", "list")[0] == 0
     monkeypatch.undo()
-    assert run("vault", "migrate", old, there)[0] == 0
+    assert migrate(run, old, there)[0] == 0
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
@@ -125,14 +129,14 @@ def test_a_lost_terminal_leaves_the_source_in_use(run, kept, old, there, number,
         return pass_(self, phase)
 
     monkeypatch.setattr(Moving, "_pass", stopped)
-    code, _, err = run("vault", "migrate", old, there)
+    code, _, err = migrate(run, old, there)
     assert code == 2
     assert "Stopped." in err
     assert f"{old} is in use as before." in err
     assert state(run, old) is Closed.OPEN
     assert signal.getsignal(number) is before
     monkeypatch.undo()
-    assert run("vault", "migrate", old, there)[0] == 0
+    assert migrate(run, old, there)[0] == 0
 
 
 def test_a_move_that_was_killed_is_given_up(run, kept, old, there):
@@ -146,7 +150,7 @@ def test_a_move_that_was_killed_is_given_up(run, kept, old, there):
     assert f"✓ {old} takes writes again." in out
     assert "is in use: there is nothing to give up" in run("vault", "migrate", old, "--abandon")[1]
     assert run("vault", "status")[0] == 0
-    assert run("vault", "migrate", old, there)[0] == 0
+    assert migrate(run, old, there)[0] == 0
     code, _, err = run("vault", "migrate", old, "--abandon")
     assert (code, "cards would be kept in two places" in err) == (2, True)
     assert state(run, old) is Closed.MOVED
@@ -170,7 +174,7 @@ def test_p16_what_is_no_place_is_refused_and_no_password_is_repeated(run, kept, 
     assert run("vault", "migrate", old)[0] == 2
     code, _, err = run("vault", "migrate", there, old)
     assert (code, f"There is no vault at {there}." in err) == (2, True)
-    code, _, err = run("vault", "migrate", old, there, "--target-password-file", "secret")
+    code, _, err = migrate(run, old, there, "--target-password-file", "secret")
     assert (code, "a file has no password" in err) == (2, True)
     assert not (run.directory / "there").exists()
 

@@ -7,6 +7,8 @@ import threading
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
+from gateway.vault import closing
+from gateway.vault.closing import Closed
 from tests import children, postgres
 from tests.e2e.problem import check_problem
 from tests.e2e.process import IDUSER, until
@@ -51,7 +53,9 @@ def readiness(gateway):
 
 
 def migrate(gateway, *words):
-    done = children.command("vault", "migrate", *words, "--config", gateway.config_file)
+    done = children.command(
+        "vault", "migrate", *words, "--notice", "1", "--config", gateway.config_file
+    )
     return done.returncode, done.stdout.decode(), done.stderr.decode()
 
 
@@ -64,7 +68,7 @@ def test_p24_p27_a_gateway_moves_to_postgresql_while_it_serves(own_gateway, sand
         assert code == 0, err
         assert until(20, lambda: pms.answers[-1].status_code == 503)
     assert "counted and summed" in out
-    assert "Writes were refused for" in out
+    assert "Exchanges with cards were refused for" in out
     # Whoever has the old file open is told so, and nothing is forwarded.
     for answer in pms.answers:
         if answer.status_code != 200:
@@ -119,8 +123,31 @@ def test_p27_a_gateway_goes_on_once_a_move_is_given_up(own_gateway, tmp_path):
     assert b"--abandon" in status.stderr
     code, out, _ = migrate(gateway, gateway.config.database, "--abandon")
     assert (code, "takes writes again" in out) == (0, True)
-    assert stripe(gateway, "/v1/payment_intents", intent(token.alias), key=key).status_code == 200
     assert until(20, lambda: readiness(gateway)["status"] == "ready")
+    assert stripe(gateway, "/v1/payment_intents", intent(token.alias), key=key).status_code == 200
+
+
+def test_p27_nothing_is_asked_of_a_partner_that_could_not_be_kept(own_gateway, sandbox):
+    """Some give a card once. What a gateway has begun by then it may end."""
+    gateway = own_gateway()
+    token, key = keep(gateway), gateway.key()
+
+    def say(why):
+        gateway.worker._vault._database.write("test", lambda c: closing.close(c, why)).result(10)
+
+    say(Closed.CLOSING)
+    assert keep(gateway, "4111111111111111")  # it has begun
+    sandbox.received.clear()
+    with gateway.session(key) as session:
+        check_problem(gateway.pull("10107", session=session), 503, "vault_closed")
+    refused = stripe(gateway, "/v1/payment_intents", intent(token.alias), key=key)
+    check_problem(refused, 503, "vault_closed")
+    assert refused.headers["Retry-After"]
+    assert not sandbox.received.requests()
+    say(Closed.OPEN)
+    # A gateway looks every five seconds, and whenever it writes.
+    assert until(20, lambda: gateway.pull("10107").status_code == 200)
+    assert stripe(gateway, "/v1/payment_intents", intent(token.alias), key=key).status_code == 200
 
 
 # Killed while the source takes no writes.

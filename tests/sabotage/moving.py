@@ -80,4 +80,24 @@ BREAKAGES = (
         "",
         (f"{KILLED}::test_who_stops_it_leaves_the_source_in_use",),
     ),
+    Breakage(
+        "ask a partner for an answer that can not be kept, for the vault is being moved",
+        "P27",
+        "gateway/pipeline.py",
+        "            self._s.swap.may_begin()\n",
+        "            request = exchange.request\n",
+        (
+            "tests/e2e/test_moving.py::test_p27_nothing_is_asked_of_a_partner_that_could_not_be_kept",
+        ),
+    ),
+    Breakage(
+        "refuse what has begun as soon as a move is announced",
+        "P27",
+        "gateway/vault/closing.py",
+        "    if closed != Closed.CLOSING:\n",
+        "    if closed != Closed.OPEN:\n",
+        (
+            "tests/e2e/test_moving.py::test_p27_nothing_is_asked_of_a_partner_that_could_not_be_kept",
+        ),
+    ),
 )

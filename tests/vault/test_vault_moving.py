@@ -102,7 +102,14 @@ def test_while_its_last_rows_are_copied_it_is_read_and_not_written(tmp_path, tar
         move(tmp_path, target, watcher=watching)
     assert len(seen) == 2
     assert "card-gateway vault migrate" in seen[0]
-    assert watching.phases == [Phase.COPY, Phase.CLOSE, Phase.LAST, Phase.VERIFY, Phase.OPEN]
+    assert watching.phases == [
+        Phase.COPY,
+        Phase.NOTICE,
+        Phase.CLOSE,
+        Phase.LAST,
+        Phase.VERIFY,
+        Phase.OPEN,
+    ]
 
 
 def test_what_came_changed_and_went_during_the_passes_is_so_in_the_new_place(tmp_path, target):

@@ -26,12 +26,14 @@ move(directory, target, step=step, run="first")
 """
 OF_A_WRITE = ("begun", "written", "committed", "answer")
 # What stands after a kill: the source, the target.
-IN_USE, SHUT, LEFT, THERE = "in use", "shut", "left", "there"
+IN_USE, NOTICE, SHUT, LEFT, THERE = "in use", "notice", "shut", "left", "there"
 STEPS = [
     *((f"{name}:{step}", IN_USE) for name in ("move_claim", "move_begin") for step in OF_A_WRITE),
     *((f"copy:{step}", IN_USE) for step in OF_A_WRITE),
     ("copy:committed#4", IN_USE),
-    ("move_close:begun", IN_USE), ("move_close:written", IN_USE),
+    ("move_announce:begun", IN_USE), ("move_announce:written", IN_USE),
+    ("move_announce:committed", NOTICE), ("move_announce:answer", NOTICE),
+    ("move_close:begun", NOTICE), ("move_close:written", NOTICE),
     ("move_close:committed", SHUT), ("move_close:answer", SHUT),
     ("move:closed", SHUT), ("move:copied", SHUT), ("move:proven", SHUT),
     ("move_leave:begun", SHUT), ("move_leave:written", SHUT),
@@ -39,8 +41,14 @@ STEPS = [
     ("move_open:begun", LEFT), ("move_open:written", LEFT),
     ("move_open:committed", THERE), ("move_open:answer", THERE),
 ]  # fmt: skip
+MAIN_STEPS = [
+    (at, stands)
+    for at, stands in STEPS
+    if at.endswith(("#4", ":committed")) or at.startswith("move:")
+]
 STANDS = {
     IN_USE: {Closed.OPEN},
+    NOTICE: {Closed.CLOSING},
     SHUT: {Closed.MOVING},
     LEFT: {Closed.MOVED},
     THERE: {Closed.MOVED},
@@ -56,10 +64,23 @@ def text_of(target):
     return str(getattr(target, "url", target))
 
 
+@pytest.mark.sqlite_alone
 @pytest.mark.parametrize(("at", "stands"), STEPS)
 def test_p24_killed_at_each_step_one_of_both_is_the_vault_once_it_is_run_again(
     tmp_path, other, at, stands
 ):
+    check_killed(tmp_path, other, at, stands)
+
+
+@pytest.mark.postgres_alone
+@pytest.mark.parametrize(("at", "stands"), MAIN_STEPS)
+def test_p24_killed_on_its_way_back_one_of_both_is_the_vault_once_it_is_run_again(
+    tmp_path, other, at, stands
+):
+    check_killed(tmp_path, other, at, stands)
+
+
+def check_killed(tmp_path, other, at, stands):
     with opened(tmp_path) as vault:
         kept = keep(vault, *many(40), entries=[entry() for _ in range(40)])
     killed(tmp_path, other, at)
@@ -67,7 +88,7 @@ def test_p24_killed_at_each_step_one_of_both_is_the_vault_once_it_is_run_again(
     untouched = at in {"move_claim:begun", "move_claim:written"}
     assert state(other) is (Closed.OPEN if untouched or stands is THERE else Closed.FILLING)
     more = []
-    if stands is IN_USE:
+    if stands in {IN_USE, NOTICE}:  # what has begun may end
         with opened(tmp_path) as vault:
             more = keep(vault, new(pan(5)), entries=[entry()])
     else:
@@ -123,7 +144,7 @@ def test_p24_killed_while_it_is_given_up_it_is_closed_or_open(tmp_path, other, a
     assert not opens(other, tmp_path)
 
 
-@pytest.mark.parametrize("phase", ["copy", "close", "last", "verify"])
+@pytest.mark.parametrize("phase", ["copy", "notice", "close", "last", "verify"])
 def test_who_stops_it_leaves_the_source_in_use(tmp_path, target, phase):
     with opened(tmp_path) as vault:
         with pytest.raises(KeyboardInterrupt):

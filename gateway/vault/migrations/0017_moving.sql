@@ -1,11 +1,11 @@
 -- A vault that is copied, moved or restored.
 
--- Why it takes nothing now: 'moving' (the last rows are on their way, reading goes on), 'moved' (it is
+-- Why it takes nothing now: 'closing' (what has begun may end, nothing begins), 'moving' (the last rows are on their way, reading goes on), 'moved' (it is
 -- elsewhere by now), 'restoring' (what was erased since the backup may still be there), 'filling' (it is where
 -- one is moved to, and not all is there). Empty: it is open.
 -- Here, for every write reads this row anyhow.
 ALTER TABLE keyring_version ADD COLUMN closed TEXT NOT NULL DEFAULT ''
-    CHECK (closed IN ('', 'moving', 'moved', 'restoring', 'filling'));
+    CHECK (closed IN ('', 'closing', 'moving', 'moved', 'restoring', 'filling'));
 
 -- Which run of a command did: another one may have taken over since.
 ALTER TABLE keyring_version ADD COLUMN closed_by TEXT NOT NULL DEFAULT '';
