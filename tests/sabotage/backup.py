@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from tests.sabotage.breakage import Breakage
 
-BACKUP = ("tests/vault/test_vault_backup.py",)
-RESTORE = ("tests/vault/test_vault_restore.py",)
-REPLAYING = ("tests/vault/test_vault_replaying.py",)
-COMMANDS = ("tests/cli/test_cli_vault_backup.py",)
+BACKUP = "tests/vault/test_vault_backup.py::test_"
+RESTORE = "tests/vault/test_vault_restore.py::test_"
+REPLAYING = "tests/vault/test_vault_replaying.py::test_"
+COMMANDS = "tests/cli/test_cli_vault_backup.py::test_"
+STAYS = (RESTORE + "p28_p36_what_was_erased_and_revoked_since_stays_so",)
+NO_KEY = (RESTORE + "p18_who_has_no_key_changes_nothing_in_a_backup",)
 LOST = "gateway/vault/lost.py"
 RESTORING = "gateway/vault/restoring.py"
 AGAIN = "gateway/vault/replaying.py"
@@ -19,7 +21,7 @@ BREAKAGES = (
         "gateway/vault/backup.py",
         'LEFT_OUT: Final = frozenset({"cvc", "issuing"})',
         'LEFT_OUT: Final = frozenset({"issuing"})',
-        BACKUP,
+        (BACKUP + "p21_it_holds_no_security_code",),
     ),
     Breakage(
         "make backups that open where a vault should be, with all that was erased since",
@@ -27,7 +29,7 @@ BREAKAGES = (
         "gateway/vault/backup.py",
         "closing.close(c, Closed.RESTORING)",
         "closing.close(c, Closed.OPEN)",
-        BACKUP,
+        (BACKUP + "it_does_not_open_where_a_vault_should_be",),
     ),
     Breakage(
         "restore a backup and leave it at that",
@@ -35,7 +37,7 @@ BREAKAGES = (
         RESTORING,
         "            found.replayed = replaying.run(entries)",
         "            found.replayed = Replayed(len(entries))",
-        RESTORE,
+        STAYS,
     ),
     Breakage(
         "let a vault open while it is restored",
@@ -43,7 +45,7 @@ BREAKAGES = (
         RESTORING,
         "    closing.close(connection, Closed.RESTORING)",
         "    closing.close(connection, Closed.OPEN)",
-        RESTORE,
+        (RESTORE + "begun_with_another_audit_it_is_refused_and_not_mixed",),
     ),
     Breakage(
         "restore over a vault that is there",
@@ -51,7 +53,7 @@ BREAKAGES = (
         RESTORING,
         "    if closed is not Closed.RESTORING and (made or closed is not Closed.OPEN):",
         "    if closed is not Closed.RESTORING and closed is not Closed.OPEN:",
-        RESTORE,
+        (RESTORE + "a_place_that_has_a_vault_is_left_alone",),
     ),
     Breakage(
         "restore without an entry that says who did",
@@ -59,7 +61,7 @@ BREAKAGES = (
         RESTORING,
         "            audit.append(connection, [entry])",
         "            audit.append(connection, [entry][:0])",
-        RESTORE,
+        STAYS,
     ),
     Breakage(
         "restore rows that are not those of the backup that was made",
@@ -67,7 +69,7 @@ BREAKAGES = (
         RESTORING,
         "    if differ:",
         "    if differ and not made.tables:",
-        RESTORE,
+        NO_KEY,
     ),
     Breakage(
         "restore a backup that somebody without its key has signed",
@@ -75,7 +77,7 @@ BREAKAGES = (
         RESTORING,
         "        if keyring is None or not _signed(keyring, text, signature):",
         "        if keyring is None or not signature:",
-        RESTORE,
+        NO_KEY,
     ),
     Breakage(
         "take a trigger over that a backup came with",
@@ -83,7 +85,7 @@ BREAKAGES = (
         RESTORING,
         "    if file.strange(raw) != {manifest.TABLE}:",
         "    if manifest.TABLE not in file.strange(raw):",
-        RESTORE,
+        NO_KEY,
     ),
     Breakage(
         "believe entries of a file that follow none",
@@ -91,7 +93,7 @@ BREAKAGES = (
         LOST,
         "                if before is None:\n",
         "                if before is None and number < self._last:\n",
-        RESTORE,
+        (RESTORE + "p36_an_entry_that_was_made_up_is_refused",),
     ),
     Breakage(
         "take an audit that does not reach back to the backup",
@@ -99,7 +101,7 @@ BREAKAGES = (
         LOST,
         "    _require_newest(newest_of(connection), lines)\n",
         "",
-        RESTORE,
+        (RESTORE + "p36_another_vaults_audit_is_refused",),
     ),
     Breakage(
         "take an audit of which entries are missing",
@@ -107,7 +109,7 @@ BREAKAGES = (
         LOST,
         "    _require_whole(before.findings, check(connection, chain).findings)\n",
         "    _require_whole(before.findings, before.findings)\n",
-        RESTORE,
+        (RESTORE + "two_nodes_files_are_both_needed",),
     ),
     Breakage(
         "bring back a guest who was erased, in all but the cards",
@@ -115,7 +117,7 @@ BREAKAGES = (
         AGAIN,
         "        self._guests(done, found)\n",
         "        self._guests(done[:0], found)\n",
-        REPLAYING,
+        (REPLAYING + "p16_of_a_guest_who_was_erased_since_no_byte_comes_back",),
     ),
     Breakage(
         "let a link be used once more after a restore",
@@ -123,7 +125,7 @@ BREAKAGES = (
         AGAIN,
         "        self._write(lambda c: self._pages(c, entries, found))\n",
         "        self._write(lambda c: self._pages(c, entries[:0], found))\n",
-        REPLAYING,
+        (REPLAYING + "p35_a_link_that_was_used_or_withdrawn_opens_nothing",),
     ),
     Breakage(
         "pass a drill in which a revoked key works again",
@@ -131,6 +133,6 @@ BREAKAGES = (
         "gateway/vault/drilling.py",
         "        return not (self.flaws or self.faults or self.back or self.valid)",
         "        return not (self.flaws or self.faults)",
-        COMMANDS,
+        (COMMANDS + "p28_a_drill_sees_what_a_restore_would_bring_back",),
     ),
 )
