@@ -107,6 +107,18 @@ def test_a_card_that_was_purged_since_leaves_its_stub(tmp_path, target) -> None:
         assert (left.mask, [one.booking_id for one in left.bookings]) == (expected.mask, ["A"])
 
 
+def test_a_card_whose_time_ended_since_goes_with_the_next_purge(tmp_path, target) -> None:
+    with opened(tmp_path, sinks=[sink(tmp_path)]) as vault:
+        (kept,) = keep(vault, new(at=booking("A")))
+        back_up(vault, tmp_path)
+    restore(tmp_path, target)
+    with restored(tmp_path, target) as vault:
+        assert vault.retention.overdue(RULE, DUE)["seaside"].links == 1
+        vault.retention.purge(RULE, DUE, purging())
+        assert find(vault, kept.token) is None
+        assert vault.audit.check().findings == []
+
+
 def test_p35_viewers_who_left_or_have_another_code_see_nothing(tmp_path, target) -> None:
     with opened(tmp_path, sinks=[sink(tmp_path)]) as vault:
         made = People(vault, lambda: NOW)
