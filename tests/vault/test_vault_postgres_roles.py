@@ -158,3 +158,36 @@ def test_a_vault_moves_in_as_the_owner_and_out_as_the_gateway(server, tmp_path) 
     with closing(Vault.open(back, KekFile(tmp_path / "state" / "kek"))) as vault:
         assert all(find(vault, one.token) for one in kept)
         assert vault.audit.check().findings == []
+
+
+@pytest.mark.slow
+def test_a_backup_is_restored_as_the_owner_and_made_and_tried_as_the_gateway(
+    server, tmp_path
+) -> None:
+    psql(server)
+    state, made = tmp_path / "state", tmp_path / "made"
+    config = ("--config", str(tmp_path / "gateway.yaml"))
+    made.mkdir()
+    (tmp_path / "gateway.yaml").write_text(BASE + f"state: {state}\n")
+    with closing(Vault.open(state / "vault.db", KekFile(state / "kek"))) as vault:
+        kept = keep(vault, *many(20), entries=[entry()] * 20)
+    done = command("vault", "backup", str(made / "first"), *config)
+    assert done.returncode == 0, done.stderr
+    url = "postgresql://card_gateway_owner@/postgres?host=" + str(server.directory / "data")
+    (tmp_path / "gateway.yaml").write_text(
+        BASE + f"state: {state}\nvault: {{ url: '{url.replace('_owner', '')}' }}\n"
+    )
+    words = ("vault", "restore", str(made), "--from-vault", str(state / "vault.db"), *config)
+    done = command(*words)
+    assert (done.returncode, b"may not bring the vault" in done.stderr) == (2, True)
+    done = command(*words, "--url", url)
+    assert done.returncode == 0, done.stderr
+    psql(server)
+    done = command("vault", "backup", str(made / "second"), *config)
+    assert done.returncode == 0, done.stderr
+    done = command("vault", "drill", str(made), *config)
+    assert (done.returncode, b"20 cards" in done.stdout) == (0, True), done.stderr
+    place = PostgresPlace(as_role(server, "card_gateway"))
+    with closing(Vault.open(place, KekFile(state / "kek"))) as vault:
+        assert all(find(vault, one.token) for one in kept)
+        assert vault.audit.check().findings == []
