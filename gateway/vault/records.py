@@ -60,11 +60,20 @@ def booking_hash(hashing: KeyedHash, booking: Booking | None) -> bytes:
 
     Cards that name no booking share one link for each system and hotel.
     """
+    return hashing.digest(*_booking_parts(booking))
+
+
+def is_linked_to(stored: bytes, hashing: KeyedHash, booking: Booking | None) -> bool:
+    """Whether this hash is the booking's."""
+    return hashing.matches(stored, *_booking_parts(booking))
+
+
+def _booking_parts(booking: Booking | None) -> tuple[bytes, ...]:
     if booking is None:
-        return hashing.digest(b"none")
+        return (b"none",)
     hotel, booking_id = booking.hotel, booking.booking_id
     said = b"%d%d" % (hotel is not None, booking_id is not None)
-    return hashing.digest(said, _text(booking.system), _text(hotel or ""), _text(booking_id or ""))
+    return said, _text(booking.system), _text(hotel or ""), _text(booking_id or "")
 
 
 def tokenuser_parts(iduser: int, tokenuser: str) -> tuple[bytes, bytes]:

@@ -74,7 +74,12 @@ def _card(keyring: Keyring, row: Row) -> None:
 def _link(keyring: Keyring, row: Row) -> None:
     one, (product, test) = LinkRow(*row[:7]), row[7:]
     where = records.link_place(product, one.iduser, one.booking_hash, test=bool(test))
-    records.read_link(keyring.sealer.open(one.sealed, where))
+    content = records.read_link(keyring.sealer.open(one.sealed, where))
+    # System and hotel stand in clear beside it: those of another booking are damage.
+    if not records.is_linked_to(
+        one.booking_hash, keyring.booking, records.booking_of(one, content)
+    ):
+        raise RecordDamaged
 
 
 def _answer(keyring: Keyring, row: Row) -> None:

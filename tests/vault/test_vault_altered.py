@@ -44,7 +44,7 @@ FLAGS = {"test", "quarantined"}
 #   a stub's hash of its token: it is keyed, and of the stub's own iduser; another lets nobody in
 FREE = {
     "card": {"created": NOW},
-    "link": {"system": "other", "hotel": "1", "departure": "2027-01-01", "seen": NOW},
+    "link": {"departure": "2027-01-01", "seen": NOW},
     "stub": {"tokenuser_hash": b"another"},
     "charge": {
         "booking": b"another", "initiator": "hotel", "exemption": "moto", "capture_now": 0,
