@@ -87,6 +87,8 @@ slow = settings(
     max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 ids = st.integers(1, 12)
+# PostgreSQL has no text with a zero byte in it.
+WRITABLE = st.characters(codec="utf-8", exclude_characters="\0")
 
 
 @slow

@@ -33,6 +33,8 @@ _LONE = {
     "a card without a link": "card WHERE iduser NOT IN (SELECT iduser FROM link)",
     "an entry without a card": "audit WHERE iduser NOT IN (SELECT iduser FROM card)",
 }
+# What a line has the id under → where the database has it.
+_IN_SINKS = {"id": "audit", "anchor": "audit_anchor"}
 
 
 @dataclass(slots=True)
@@ -90,14 +92,15 @@ def _verify_rows(place: Place, said: Said, directory: Path) -> None:
             (count,) = connection.execute(f"SELECT count(*) FROM {rows}").fetchone()
             assert count == 0, what
         recorded = {
-            (id, hashed.hex())
-            for id, hashed in connection.execute("SELECT id, hash FROM audit").fetchall()
+            (what, id, hashed.hex())
+            for what, table in _IN_SINKS.items()
+            for id, hashed in connection.execute(f"SELECT id, hash FROM {table}").fetchall()
         }
-    assert recorded <= _in_sinks(directory), "an entry is in no sink"
+    assert recorded <= _in_sinks(directory), "an entry or an anchor is in no sink"
 
 
-def _in_sinks(directory: Path) -> set[tuple[int, str]]:
-    """Id and hash of every whole line."""
+def _in_sinks(directory: Path) -> set[tuple[str, int, str]]:
+    """Of every whole line what it is, its id and its hash."""
     found = set()
     for sink in directory.glob("audit-*.jsonl"):
         for line in sink.read_text().splitlines():
@@ -105,7 +108,8 @@ def _in_sinks(directory: Path) -> set[tuple[int, str]]:
                 one = json.loads(line)
             except ValueError:  # its process was killed while it wrote
                 continue
-            found.add((one["id"], one["hash"]))
+            what = "anchor" if "anchor" in one else "id"
+            found.add((what, one[what], one["hash"]))
     return found
 
 
