@@ -10,7 +10,7 @@ import pytest
 
 from gateway.vault import key_rows
 from gateway.vault.model import Taken
-from gateway.vault.postgres import database
+from gateway.vault.postgres import connections
 from tests.vault.makers import entry, keep, many, new, opened, pan, rows
 
 pytestmark = pytest.mark.postgres_alone
@@ -27,14 +27,14 @@ class _Undone(Exception):
 def trips(tmp_path: Path, monkeypatch):
     """How many trips were made so far, on connections that are opened from now on."""
     files = []
-    configure = database.configure
+    configure = connections.configure
 
     def traced(raw) -> None:
         configure(raw)
         files.append((tmp_path / f"trace{len(files)}").open("w+"))
         raw.pgconn.trace(files[-1].fileno())
 
-    monkeypatch.setattr(database, "configure", traced)
+    monkeypatch.setattr(connections, "configure", traced)
     yield lambda: sum(len(_TRIP.findall(Path(file.name).read_text())) for file in files)
     for file in files:
         file.close()
