@@ -112,7 +112,8 @@ class PostgresConnection:
         insert = insert_of(statement)
         if insert is None:
             cursor = self._raw.cursor()
-            cursor.executemany(spelled(statement), list(rows))
+            with self._raw.pipeline():
+                cursor.executemany(spelled(statement), list(rows))
             return cursor
         changed = _Changed()
         for adding in self._adding(statement, insert, rows):

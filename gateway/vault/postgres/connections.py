@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Any, Final, Self
 
 import psycopg
+from psycopg.abc import PQGen
 from psycopg.pq import TransactionStatus
 from psycopg_pool import ConnectionPool, PoolTimeout
 
@@ -119,8 +120,26 @@ def _found(cursor: psycopg.Cursor[Row]) -> list[list[Row]]:
     return found
 
 
+class _Pipeline(psycopg.Pipeline):
+    """Ends with a Sync alone. psycopg sends a Flush behind it: of a connection that sent one PostgreSQL
+    never thinks that it stands still (idle_in_transaction_session_timeout), and its rows would be held.
+    """
+
+    def _fetch_gen(self, *, flush: bool) -> PQGen[None]:  # noqa: ARG002 - psycopg's signature
+        return super()._fetch_gen(flush=False)
+
+
 class _Telling(psycopg.Connection[Row]):
-    """A connection that says in the log why it could not be had: a pool only says that it has none."""
+    """A connection that says in the log why it could not be had: a pool only says that it has none. It can
+    stand still only so long, in a pipeline as well.
+    """
+
+    @contextmanager
+    def pipeline(self) -> Iterator[psycopg.Pipeline]:
+        """As psycopg's."""
+        self._pipeline = self._pipeline or _Pipeline(self)
+        with super().pipeline() as made:
+            yield made
 
     @classmethod
     def connect(cls, conninfo: str = "", **options: Any) -> Self:  # Any: psycopg's signature
