@@ -14,7 +14,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -34,6 +36,9 @@ Progress = Callable[[int], None]  # so many links are gone
 
 # So many links go in one transaction: each byte is overwritten, and others are to write meanwhile.
 _PORTION: Final = 200
+# SQLite wakes nobody who waits for its lock: whoever takes it again at once keeps other processes out
+# until they give up.
+_REST: Final = 0.5
 # So many are looked for at once: what another product keeps longer is passed over each time.
 _FOUND: Final = 10_000
 
@@ -147,7 +152,8 @@ class RetentionTable:
             while due := self._due(product, bounds):
                 for start in range(0, len(due), _PORTION):
                     portion = json.dumps(due[start : start + _PORTION])
-                    gone += self._expire(product, bounds, portion, now, entry)
+                    with _resting():
+                        gone += self._expire(product, bounds, portion, now, entry)
                     if progress is not None:
                         progress(gone.links)
         return gone + self._end_stubs(retention, now)
@@ -224,7 +230,10 @@ class RetentionTable:
         products = self._database.read(lambda c: c.execute(_STUB_PRODUCTS).fetchall())
         for (product,) in products:
             values = (product, stamp(now - retention.of(product).stub), _PORTION)
-            while count := self._end_some(values):
+            count = _PORTION
+            while count:
+                with _resting():
+                    count = self._end_some(values)
                 gone += count
         return Purged(stubs=gone)
 
@@ -251,6 +260,14 @@ class RetentionTable:
             return records.booking_of(link, content)
         except RecordDamaged:
             return None
+
+
+@contextmanager
+def _resting() -> Iterator[None]:
+    """Lets others write after a portion: half as long as it took."""
+    began = time.monotonic()
+    yield
+    time.sleep(_REST * (time.monotonic() - began))
 
 
 def _products(connection: Connection) -> list[str]:

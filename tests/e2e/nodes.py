@@ -117,7 +117,7 @@ class Load:
         self.answered, self.refused, self.lost, self.wrong = {}, [], [], []
         self.by_node = [0] * len(nodes.sites)
         self._threads = [
-            threading.Thread(target=self._load, args=(number,))
+            threading.Thread(target=self._load, args=(number,), daemon=True)
             for number in range(len(nodes.sites))
         ]
         for thread in self._threads:

@@ -16,7 +16,7 @@ import psycopg
 import pytest
 
 from gateway.config_vault import VaultSettings
-from gateway.errors import ConfigurationError, VaultUnavailable
+from gateway.errors import ConfigurationError, VaultBusy, VaultUnavailable
 from gateway.secret import Secret
 from gateway.vault.kek.file import KekFile
 from gateway.vault.postgres.database import PostgresDatabase
@@ -225,6 +225,41 @@ def test_p24_a_node_that_is_killed_before_it_decides_again_leaves_nothing(
             assert connection.execute("SELECT port FROM refusal").fetchall() == [(2,)]
         assert keep(vault, new(), entries=[entry()])[0].created
         assert vault.audit.check().findings == []
+
+
+@pytest.mark.pooled
+def test_p25_p27_whoever_is_always_disturbed_writes_alone_in_the_end(tmp_path: Path) -> None:
+    """An import of hundreds of cards at a time, among gateways that write all the while."""
+    disturbed, refused = [], []
+
+    def add(port):
+        def work(connection):
+            connection.execute("SELECT count(*) FROM refusal").fetchone()
+            if port < 100:
+                try:
+                    other._database.write("test", add(100 + len(disturbed))).result(20)
+                except VaultBusy:
+                    refused.append(port)  # it is not its turn
+            connection.execute(
+                "INSERT INTO refusal (client, listener, method, scheme, host, port, path, code, count,"
+                " last) VALUES ('c', 'l', 'm', 's', 'h', ?, 'p', 'c', 1, '2026')",
+                (port,),
+            )
+
+        return work
+
+    def step(name):
+        if name == "postgres:again":
+            disturbed.append(name)
+
+    with opened(tmp_path, step=step) as one, opened(tmp_path, busy_seconds=0.3) as other:
+        one._database.write("test", add(1)).result(30)
+        assert len(disturbed) == 4
+        assert refused == [1]
+        other._database.write("test", add(200)).result(10)  # and it holds nobody up after
+        with rows(tmp_path) as connection:
+            ports = connection.execute("SELECT port FROM refusal ORDER BY port").fetchall()
+    assert ports == [(1,), (100,), (101,), (102,), (103,), (200,)]
 
 
 # --- a server that goes away ----------------------------------------------------------------------

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+import time
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
@@ -284,3 +286,26 @@ def test_scrubbing_waits_for_nobody_who_reads(tmp_path):
         reader.execute("COMMIT")
         assert vault.retention.scrub()
         assert (tmp_path / "state" / "vault.db-wal").stat().st_size == 0
+
+
+def test_p27_others_write_while_a_large_vault_is_purged(tmp_path):
+    """Another process on the same vault, as a gateway beside the command: it gets its turn between portions."""
+    waited, ending = [], threading.Event()
+
+    def write(other):
+        number = 10**7
+        while not ending.wait(0.02):
+            number, started = number + 1, time.monotonic()
+            keep(other, new(pan(number), at=booking(f"RES-{number}", departure=None)))
+            waited.append(time.monotonic() - started)
+
+    with opened(tmp_path) as vault, opened(tmp_path) as other:
+        keep(vault, *(new(pan(number), at=booking(f"R-{number}")) for number in range(3000)))
+        thread = threading.Thread(target=write, args=(other,))
+        thread.start()
+        try:
+            assert purge(vault) == Purged(links=3000, cards=3000)
+        finally:
+            ending.set()
+            thread.join()
+        assert len(waited) > 15  # of as many portions

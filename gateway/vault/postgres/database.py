@@ -37,6 +37,9 @@ from gateway.vault.writer import Job, Writer
 
 T = TypeVar("T")
 
+# Who writes says so, and nobody minds; who waits to write alone lets nobody begin behind it. Taken before
+# the first statement that sees a state of the database, so that it is the one without the others.
+_TURN: Final = "LOCK TABLE keyring_version IN {} MODE"
 _TAKEN: Final = (errors.UniqueViolation, errors.ForeignKeyViolation)
 # Another node was in the way; the same again finds what that one did.
 _AGAIN: Final = (errors.SerializationFailure, errors.DeadlockDetected)
@@ -53,6 +56,9 @@ _FAILURES: Final = (
 )
 # Nodes that keep meeting each other wait a little longer each time, none as long as another.
 _ROUNDS: Final = 30
+# A large transaction among many small ones would meet one of them each time: after so many rounds it has a
+# turn of its own.
+_BESIDE: Final = 4
 _PAUSE: Final = 0.002  # seconds
 _LONGEST_PAUSE: Final = 0.1
 # Among ten nodes that start at once one migrates; the others wait this many times as long as usual.
@@ -87,7 +93,12 @@ class PostgresDatabase:
             f"SET LOCAL statement_timeout = {_STATEMENT_SECONDS * 1000}",
         )
         standing = round(_STANDING * busy_seconds * 1000)
-        self._standing = f"SET LOCAL idle_in_transaction_session_timeout = {standing}"
+        idle = f"SET LOCAL idle_in_transaction_session_timeout = {standing}"
+        writing = (_BEGIN_WRITING, *self._limits, idle)
+        self._beside, self._alone = (
+            (*writing, _TURN.format("ROW SHARE")),
+            (*writing, _TURN.format("EXCLUSIVE")),
+        )
         self._journal: Journal | None = None
         self._writing: PostgresConnection | None = None  # within a transaction
         self._writer_thread: int | None = None
@@ -158,8 +169,9 @@ class PostgresDatabase:
     def _until_alone(self, jobs: Sequence[Job[Connection]]) -> list[object]:
         pause = _PAUSE
         for round in range(_ROUNDS):
+            begin = self._beside if round < _BESIDE else self._alone
             try:
-                results = self._transact(jobs)
+                results = self._transact(jobs, begin)
             except _AGAIN:
                 if round + 1 == _ROUNDS:
                     raise
@@ -170,13 +182,12 @@ class PostgresDatabase:
             pause = min(2 * pause, _LONGEST_PAUSE)
         raise VaultBusy
 
-    def _transact(self, jobs: Sequence[Job[Connection]]) -> list[object]:
+    def _transact(self, jobs: Sequence[Job[Connection]], begin: Sequence[str]) -> list[object]:
         journal = self._journal
         entries = min(sum(job.entries for job in jobs), _ENTRIES_AT_MOST)
         for last in (False, True):
             asked = (key_rows.STANDS, _ENTRIES % entries) if entries else (key_rows.STANDS,)
-            begin = (_BEGIN_WRITING, *self._limits, self._standing, *asked)
-            with self._connections.begun(*begin, last=last) as begun:
+            with self._connections.begun(*begin, *asked, last=last) as begun:
                 if begun is None:
                     continue
                 raw, ([stands], *ids) = begun
