@@ -15,11 +15,11 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from gateway.audit import Entry
 from gateway.cards.card import Booking, Card
@@ -66,8 +66,8 @@ _ROWS: Final = (
 _OF_CARD: Final = (
     f"SELECT link.id, {_LINK}, {_CARD} FROM link JOIN card USING (iduser) WHERE link.iduser = ?"
 )
-_ERASE: Final = "DELETE FROM link WHERE id = ?"
-_STANDS: Final = "SELECT 1 FROM card WHERE iduser = ?"
+_ERASE: Final = "DELETE FROM link WHERE id IN (SELECT CAST(value AS bigint) FROM json_each(?1))"
+_STAND: Final = "SELECT iduser FROM card WHERE iduser IN (%s)"
 _STUB: Final = (
     "INSERT INTO stub (iduser, product, test, tokenuser_hash, erased, sealed)"
     " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (iduser) DO UPDATE SET product = excluded.product,"
@@ -133,6 +133,14 @@ class Overdue:
     cards: int
 
 
+class _Due(NamedTuple):
+    """A link whose time is over, by its id, and its card."""
+
+    id: int
+    link: LinkRow
+    card: CardRow
+
+
 class RetentionTable:
     """Every method blocks, and raises VaultUnavailable."""
 
@@ -194,36 +202,51 @@ class RetentionTable:
         self, product: str, bounds: tuple[str, str], portion: str, now: datetime, entry: Entry
     ) -> Purged:
         def work(connection: Connection) -> Purged:
-            rows = connection.execute(_ROWS, (*bounds, product, portion)).fetchall()
-            links, cards, entries = 0, 0, []
-            for id, *columns in rows:
-                link, card = LinkRow(*columns[:7]), CardRow(*columns[7:])
-                whole = self._erase(connection, id, link, card, stamp(now))
-                links, cards = links + 1, cards + whole
-                subject = "" if whole else link.booking_hash.hex()
-                about = replace(entry, product=product, iduser=link.iduser, subject=subject)
-                entries.append(about)
+            rows = [
+                _Due(id, LinkRow(*columns[:7]), CardRow(*columns[7:]))
+                for id, *columns in connection.execute(_ROWS, (*bounds, product, portion))
+            ]
+            whole = self._erase(connection, rows, stamp(now))
+            entries = [
+                replace(
+                    entry, product=product, iduser=row.card.iduser,
+                    subject="" if row.id in whole else row.link.booking_hash.hex(),
+                )
+                for row in rows
+            ]  # fmt: skip
             audit.append(connection, entries)
-            return Purged(links, cards)
+            return Purged(len(rows), len(whole))
 
         return self._database.write("expire", work).result()
 
-    def _erase(
-        self, connection: Connection, id: int, link: LinkRow, card: CardRow, now: str
-    ) -> bool:
-        """Whether the card went with the link."""
+    def _erase(self, connection: Connection, rows: Sequence[_Due], now: str) -> set[int]:
+        """The ids of those links with which their card went, of each card the last."""
         sealer = self._keyring.sealer
-        connection.execute(_ERASE, (id,))
+        connection.execute(_ERASE, (json.dumps([row.id for row in rows]),))
         self._step("expire:link")
-        left = StubBookingRow(link.iduser, link.booking_hash, card.product, card.test, now, b"")
-        booking = self._booking(link, card)
-        connection.execute(_STUB_BOOKING, seal_booking(sealer, left, booking))
-        if connection.execute(_STANDS, (link.iduser,)).fetchone() is not None:
-            return False
-        stub = StubRow(card.iduser, card.product, card.test, card.tokenuser_hash, now, b"")
-        connection.execute(_STUB, seal_card(sealer, stub, self._card(card)))
+        bookings = [
+            seal_booking(
+                sealer,
+                StubBookingRow(link.iduser, link.booking_hash, card.product, card.test, now, b""),
+                self._booking(link, card),
+            )
+            for _, link, card in rows
+        ]
+        connection.executemany(_STUB_BOOKING, bookings)
+        last = {row.card.iduser: row for row in rows}
+        stand = {iduser for (iduser,) in connection.among(_STAND, list(last))}
+        gone = [row for iduser, row in last.items() if iduser not in stand]
+        cards = [
+            seal_card(
+                sealer,
+                StubRow(card.iduser, card.product, card.test, card.tokenuser_hash, now, b""),
+                self._card(card),
+            )
+            for _, _, card in gone
+        ]
+        connection.executemany(_STUB, cards)
         self._step("expire:stub")
-        return True
+        return {row.id for row in gone}
 
     def _end_stubs(self, retention: Retention, now: datetime) -> Purged:
         gone = 0

@@ -32,8 +32,8 @@ BREAKAGES = (
         "purge without an entry in the audit",
         "P36",
         TABLE,
-        "            audit.append(connection, entries)\n            return Purged(links, cards)",
-        "            audit.append(connection, entries[:0])\n            return Purged(links, cards)",
+        "            audit.append(connection, entries)\n            return Purged(len(rows), len(whole))",
+        "            audit.append(connection, entries[:0])\n            return Purged(len(rows), len(whole))",
         RETENTION,
     ),
     Breakage(
