@@ -171,9 +171,12 @@ class RetentionTable:
         the card with all of them; how many links went. Nothing is written into the audit, which has it.
         """
         rows = connection.execute(_OF_CARD, (iduser,)).fetchall()
-        due = [row for row in rows if booking is None or row[2] == booking]
-        for id, *columns in due:
-            self._erase(connection, id, LinkRow(*columns[:7]), CardRow(*columns[7:]), at)
+        due = [
+            _Due(id, LinkRow(*columns[:7]), CardRow(*columns[7:]))
+            for id, *columns in rows
+            if booking is None or columns[1] == booking
+        ]
+        self._erase(connection, due, at)
         return len(due)
 
     def overdue(self, retention: Retention, now: datetime) -> dict[str, Overdue]:
