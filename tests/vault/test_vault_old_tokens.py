@@ -108,7 +108,7 @@ def test_p16_the_database_does_not_hold_the_token(tmp_path):
 
 SWAPPED = {
     "the card": "UPDATE old_token SET iduser = (SELECT max(iduser) FROM old_token)",
-    "the token": "UPDATE old_token SET bound = (SELECT min(bound) FROM old_token)",
+    "the token": "UPDATE old_token SET bound = (SELECT bound FROM old_token ORDER BY bound LIMIT 1)",
 }
 
 

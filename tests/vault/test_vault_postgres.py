@@ -159,11 +159,13 @@ def test_p24_a_node_that_dies_within_its_transaction_leaves_nothing_and_holds_no
 
 
 STANDS = """
-import os, pathlib, signal, sys
+import os, pathlib, signal, sys, time
 from gateway.errors import VaultUnavailable
 from tests.vault.makers import entry, keep, new, open_vault
 def step(name):
-    if name == "keep:links": os.kill(os.getpid(), signal.SIGSTOP)
+    if name == "keep:written":
+        os.kill(os.getpid(), signal.SIGSTOP)
+        time.sleep(0.5)  # until it has come to this thread
 try:
     keep(open_vault(pathlib.Path(sys.argv[1]), step=step, busy_seconds=0.5), new(), entries=[entry()])
 except VaultUnavailable:

@@ -241,13 +241,13 @@ def test_p21_the_schema_has_one_place_for_a_security_code_of_its_own(tmp_path: P
 def test_p21_what_is_sealed_holds_no_security_code(tmp_path: Path, monkeypatch) -> None:
     """Sealed is not dropped: every plaintext that ever goes into a record is looked at."""
     sealed: list[bytes] = []
-    seal = Sealer.seal
+    seal = Sealer._seal
 
-    def watched(self: Sealer, plaintext: bytes, where: bytes) -> bytes:
+    def watched(self: Sealer, plaintext: bytes, where: bytes, nonce: bytes) -> bytes:
         sealed.append(plaintext)
-        return seal(self, plaintext, where)
+        return seal(self, plaintext, where, nonce)
 
-    monkeypatch.setattr(Sealer, "seal", watched)
+    monkeypatch.setattr(Sealer, "_seal", watched)
     with opened(tmp_path) as vault:
         keep(vault, canary())
         keep(vault, new(CANARY_PAN, cvc=CANARY_CVC, at=booking("RES-2")))
