@@ -308,4 +308,4 @@ def test_p27_others_write_while_a_large_vault_is_purged(tmp_path):
         finally:
             ending.set()
             thread.join()
-        assert len(waited) > 15  # of as many portions
+        assert len(waited) >= 5  # of fifteen portions; without a rest it is one or two
