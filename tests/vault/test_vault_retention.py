@@ -309,3 +309,13 @@ def test_p27_others_write_while_a_large_vault_is_purged(tmp_path):
             ending.set()
             thread.join()
         assert len(waited) >= 5  # of fifteen portions; without a rest it is one or two
+
+
+def test_p27_a_purge_rests_after_each_portion(tmp_path, monkeypatch):
+    rests = []
+    with opened(tmp_path) as vault:
+        keep(vault, *(new(pan(number), at=booking(f"R-{number}")) for number in range(401)))
+        monkeypatch.setattr("gateway.vault.retention.time.sleep", rests.append)
+        assert purge(vault) == Purged(links=401, cards=401)
+        monkeypatch.undo()
+    assert sum(one > 0 for one in rests) >= 3
