@@ -394,6 +394,14 @@ BREAKAGES = (
         ("tests/e2e/test_nodes.py::test_p27_while_postgresql_is_away_all_refuse_and_go_on_after",),
     ),
     Breakage(
+        "take a database that answers before it is durable",
+        "P24",
+        "gateway/vault/postgres/database.py",
+        'if found == ("off",):',
+        'if found == ("never",):',
+        ("tests/vault/test_vault_postgres.py",),
+    ),
+    Breakage(
         "let a node that stands still hold its rows",
         "P27",
         "gateway/vault/postgres/database.py",

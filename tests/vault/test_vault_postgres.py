@@ -27,7 +27,19 @@ from gateway.vault.service import Vault
 from gateway.vault.sqlite.schema import migrations as sqlite_migrations
 from tests import postgres
 from tests.children import run
-from tests.vault.makers import PAN, entry, find, keep, many, new, opened, pan, place, rows
+from tests.vault.makers import (
+    PAN,
+    entry,
+    find,
+    keep,
+    many,
+    new,
+    open_vault,
+    opened,
+    pan,
+    place,
+    rows,
+)
 from tests.vault.test_vault_secrecy import CANARY_PAN, canary, spellings
 
 NOW = "2026-03-01T12:00:00.000000+00:00"
@@ -195,6 +207,20 @@ def test_p24_p27_a_node_that_stands_still_within_its_transaction_holds_nobody_up
         assert node.communicate(timeout=20)[0] == "refused\n"
         assert len(vault.entries()) == 1
         assert vault.audit.check().findings == []
+
+
+def test_p24_a_database_that_answers_before_it_is_durable_is_refused(tmp_path: Path) -> None:
+    with opened(tmp_path), rows(tmp_path) as connection:
+        (name,) = connection.execute("SELECT current_database()").fetchone()
+    for value, opens in (("local", True), ("off", False)):
+        with rows(tmp_path) as connection:
+            connection.execute(f"ALTER DATABASE {name} SET synchronous_commit = {value}")
+        if opens:
+            open_vault(tmp_path).close()
+            continue
+        with pytest.raises(ConfigurationError) as refused:
+            open_vault(tmp_path)
+        assert "synchronous_commit is off" in str(refused.value)
 
 
 AGAIN = """

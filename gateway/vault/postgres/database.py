@@ -23,7 +23,7 @@ import psycopg
 from psycopg import errors
 from psycopg_pool import PoolClosed, PoolTimeout
 
-from gateway.errors import VaultBusy, VaultUnavailable
+from gateway.errors import ConfigurationError, Problem, VaultBusy, VaultUnavailable
 from gateway.log import event
 from gateway.vault import key_rows
 from gateway.vault.database import Connection, Step, no_step
@@ -75,6 +75,13 @@ _STATEMENT_SECONDS: Final = (
 # longer than so many times as others wait for them. Nothing waits for anybody else within a write but
 # for the audit's sinks, a second each.
 _STANDING: Final = 6
+
+_NOT_DURABLE: Final = (
+    "this database answers before what it wrote is on its disk: synchronous_commit is off"
+)
+_DURABLE: Final = (
+    "Set it to on for this database and this role: a token that was answered must not be lost."
+)
 
 
 class PostgresDatabase:
@@ -141,6 +148,9 @@ class PostgresDatabase:
         self._connections.open()
         with self._connections.one() as raw:
             migrate(raw, place, now, _OPENING * seconds)
+            found = raw.execute("SHOW synchronous_commit").fetchone()
+        if found == ("off",):
+            raise ConfigurationError([Problem(place, 0, _NOT_DURABLE, _DURABLE)])
 
     def _scrub(self) -> bool:
         with self._connections.one() as raw:
