@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import signal
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Final
@@ -132,16 +131,6 @@ def export(  # noqa: PLR0917 - typer's options
             progress(count, 0)
 
 
-class _Stopped:
-    """Ctrl-C, remembered: Python drops a KeyboardInterrupt that comes while it finalises an object."""
-
-    asked = False
-
-    def __call__(self, *_: object) -> None:
-        self.asked = True
-        raise KeyboardInterrupt
-
-
 @app.command("tail")
 def tail(  # noqa: PLR0917 - typer's options
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as entries come.")] = False,
@@ -173,16 +162,14 @@ def tail(  # noqa: PLR0917 - typer's options
         shown = vault.audit.newest(which, lines)
         after = max((line.id for line in (*newest, *shown)), default=0)
         _print(form, shown)
-        if not follow:
-            return
-        stopped = _Stopped()
-        signal.signal(signal.SIGINT, stopped)
-        with suppress(KeyboardInterrupt):
-            while not stopped.asked:
+        while follow:
+            try:
                 for page in _pages(vault, which, after):
                     _print(form, page)
                     after = page[-1].id
                 time.sleep(_POLL_SECONDS)
+            except KeyboardInterrupt:
+                return
 
 
 @app.command("purge")
