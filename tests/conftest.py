@@ -1,5 +1,5 @@
-"""What holds for every run: which file is first, what the garbage collector need not look at, and the
-one browser.
+"""What holds for every run: which file is first, which signals count, what the garbage collector need not
+look at, and the one browser.
 
 Time says nothing about a property on a machine that others use too: hypothesis has no deadline.
 """
@@ -7,6 +7,7 @@ Time says nothing about a property on a machine that others use too: hypothesis 
 from __future__ import annotations
 
 import gc
+import signal
 from collections import Counter
 
 import pytest
@@ -21,6 +22,18 @@ from tests.pki import Authority
 settings.register_profile("tests", deadline=None)
 settings.load_profile("tests")
 remember()
+
+
+def pytest_configure():
+    """A shell that starts the suite in the background has it, and all that it starts, ignore Ctrl-C, and
+    nohup a lost terminal. What is tested is not started so.
+    """
+    for number, handler in (
+        (signal.SIGINT, signal.default_int_handler),
+        (signal.SIGHUP, signal.SIG_DFL),
+    ):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, handler)
 
 
 def pytest_collection_modifyitems(items):

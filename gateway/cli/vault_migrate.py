@@ -180,8 +180,14 @@ def mover(config: Config) -> Mover:
 
 @contextmanager
 def _interruptible() -> Iterator[None]:
-    """A lost terminal and a polite kill are what Ctrl-C is: the source is opened again."""
-    numbers = (signal.SIGTERM, signal.SIGHUP)
+    """A lost terminal and a polite kill are what Ctrl-C is: the source is opened again. Whoever started it by
+    nohup wants it to go on without its terminal.
+    """
+    numbers = [
+        number
+        for number in (signal.SIGTERM, signal.SIGHUP)
+        if signal.getsignal(number) is not signal.SIG_IGN
+    ]
     before = {number: signal.signal(number, signal.default_int_handler) for number in numbers}
     try:
         yield

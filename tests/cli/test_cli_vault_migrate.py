@@ -139,6 +139,23 @@ def test_a_lost_terminal_leaves_the_source_in_use(run, kept, old, there, number,
     assert migrate(run, old, there)[0] == 0
 
 
+def test_a_move_that_was_started_by_nohup_goes_on_without_its_terminal(
+    run, kept, old, there, monkeypatch
+):
+    pass_ = Moving._pass
+
+    def hung_up(self, phase):
+        os.kill(os.getpid(), signal.SIGHUP)
+        return pass_(self, phase)
+
+    monkeypatch.setattr(Moving, "_pass", hung_up)
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        assert migrate(run, old, there)[0] == 0
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
 def test_a_move_that_was_killed_is_given_up(run, kept, old, there):
     database = open_database(run.state / "vault.db", now="2026")
     database.write("test", lambda c: closing.close(c, Closed.MOVING, "gone")).result()

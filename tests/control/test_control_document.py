@@ -18,6 +18,7 @@ import pytest
 import requests
 
 from gateway import errors
+from gateway.audit import ITSELF
 from gateway.sandbox.server import Sandbox
 from gateway.vault.notices import NewNotice
 from tests.control.kept import spool
@@ -214,10 +215,12 @@ def test_every_answer_is_as_the_document_says(gateway, tmp_path):
 
 @pytest.mark.slow
 def test_p28_without_a_key_every_call_is_refused_as_the_document_says(gateway, tmp_path):
-    before = gateway.rows("SELECT count(*) FROM card"), gateway.rows("SELECT count(*) FROM audit")
+    # what the gateway does by itself meanwhile, as a purge, is not asked for by these calls
+    asked = f"SELECT count(*) FROM audit WHERE origin <> '{ITSELF}'"
+    before = gateway.rows("SELECT count(*) FROM card"), gateway.rows(asked)
     found = ask(gateway, tmp_path, "--phases", "fuzzing", "--max-examples", "3")
     assert found["operations"] >= 22
-    after = gateway.rows("SELECT count(*) FROM card"), gateway.rows("SELECT count(*) FROM audit")
+    after = gateway.rows("SELECT count(*) FROM card"), gateway.rows(asked)
     assert after == before
 
 
