@@ -24,7 +24,8 @@ from gateway.cli.output import (
 from gateway.collections import content as collections
 from gateway.config import read_config
 from gateway.vault.configured import open_vault
-from gateway.vault.erasure import Guest, Reduced, Traces
+from gateway.vault.erasure import Reduced, Traces
+from gateway.vault.guest import Guest
 from gateway.vault.service import Vault
 
 _REDUCED: Final = Reduced(charges.without_guest, collections.without_guest)

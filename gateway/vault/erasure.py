@@ -13,9 +13,8 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any, Final
 
 from gateway.audit import Entry
@@ -27,6 +26,7 @@ from gateway.vault import answer, charge, collection, link, notice, records, stu
 from gateway.vault import entries as audit
 from gateway.vault.answers import COLUMNS as STORED
 from gateway.vault.database import Connection, Database, Step, no_step
+from gateway.vault.guest import Guest, Names
 from gateway.vault.keyring import Keyring
 from gateway.vault.model import AnswerRecord, LinkRow
 
@@ -70,14 +70,6 @@ _ANSWER_PAGE: Final = (
     f"SELECT id, {STORED}, sealed, state FROM answer JOIN answer_body USING (id)"
     " WHERE id > ? ORDER BY id LIMIT 4"
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Guest:
-    """Whose data: those of a booking, or of a card."""
-
-    booking: Booking | None = None
-    token: Token | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +118,7 @@ class Erasure:
         left: dict[str, int] = {}
         charges = self._register("charge", hashed, (*cards, *stubbed), left)
         collections = self._register("collection", hashed, (*cards, *stubbed), left)
-        names = _Names(guest)
+        names = Names(guest)
         found = Traces(
             links, cards, stubbed, charges, collections,
             tuple(number for number, held in self._page_links() if names.stand_in(held)),
@@ -290,7 +282,7 @@ class Erasure:
             except RecordDamaged:
                 continue
 
-    def _notices(self, names: _Names, left: dict[str, int]) -> tuple[int, ...]:
+    def _notices(self, names: Names, left: dict[str, int]) -> tuple[int, ...]:
         found = []
         for number, *values in self._pages("notice", notice.COLUMNS):
             row = notice.read_row(tuple(values[:-1]))
@@ -310,7 +302,7 @@ class Erasure:
         said = [(number, state in {"completed", "superseded"}) for number, state in rows]
         return _over_ones("recapture", said, left)
 
-    def _answers(self, names: _Names, left: dict[str, int]) -> tuple[int, ...]:
+    def _answers(self, names: Names, left: dict[str, int]) -> tuple[int, ...]:
         found, last = [], 0
         while rows := self._answer_page(last):
             for id, *values, state in rows:
@@ -358,44 +350,6 @@ class Erasure:
                 without = replace(whole, held=reduced.collection(whole.held))
                 sealed = collection.seal(self._keyring.collection, without)[-1]
                 _put(connection, "collection", sealed, number)
-
-
-class _Names:
-    """By what a guest's data are recognised in texts."""
-
-    def __init__(self, guest: Guest) -> None:
-        self._booking: dict[str, str | None] | None = None
-        text = ""
-        if guest.booking is not None:
-            one = guest.booking
-            self._booking = {"system": one.system, "hotel": one.hotel, "id": one.booking_id}
-            text = one.booking_id or ""
-        self._alias = None if guest.token is None else guest.token.alias
-        if guest.token is not None:
-            text = guest.token.tokenuser
-        # Not `7` in `1970`: a whole word.
-        self._word = re.compile(
-            rb"(?<![0-9A-Za-z])" + re.escape(text.encode()) + rb"(?![0-9A-Za-z])"
-        )
-
-    def stand_in(self, held: bytes) -> bool:
-        """Whether the booking, or the token, is a value in this JSON."""
-        return self._is_in(json.loads(held))
-
-    def occur_in(self, body: bytes) -> bool:
-        """Whether the booking's number, or the token's half that nobody guesses, is a word in it."""
-        return self._word.search(body) is not None
-
-    def _is_in(self, value: object) -> bool:
-        if isinstance(value, str):
-            return self._alias is not None and value == self._alias
-        if isinstance(value, list):
-            return any(self._is_in(one) for one in value)
-        if not isinstance(value, dict):
-            return False
-        if self._booking is not None and self._booking.items() <= value.items():
-            return True
-        return any(self._is_in(one) for one in value.values())
 
 
 def _over_ones(table: str, rows: Sequence[Any], left: dict[str, int]) -> tuple[int, ...]:

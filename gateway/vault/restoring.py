@@ -36,7 +36,8 @@ from gateway.vault.erasure import Reduced
 from gateway.vault.journal import journal_of
 from gateway.vault.kek.provider import KekProvider
 from gateway.vault.keyring import Keyring, WrappedKey, unlock
-from gateway.vault.lost import Lines, heads_of, newest_of, of_database, of_files, put_behind
+from gateway.vault.lost import heads_of, newest_of, put_behind
+from gateway.vault.lost_lines import Lines, of_database, of_files
 from gateway.vault.manifest import Manifest, read_manifest
 from gateway.vault.model import Taken
 from gateway.vault.places import Place, open_database

@@ -17,7 +17,8 @@ from gateway.pages.links import hold
 from gateway.secret import Secret
 from gateway.vault.answer import AnswerState
 from gateway.vault.charge_changes import Filter
-from gateway.vault.erasure import Guest, Reduced
+from gateway.vault.erasure import Reduced
+from gateway.vault.guest import Guest
 from gateway.vault.notice import NewNotice
 from gateway.vault.recapture import RecaptureState
 from tests.charges.test_page import CHALLENGED
