@@ -53,13 +53,15 @@ def content(directory):
 
 def shape(directory):
     """Table → how many rows it has, and in which states. The audit tells of every try, and its
-    anchors of every process: they are not asked."""
+    anchors of every process: they are not asked. Of the number of cards, which PostgreSQL keeps in
+    one part or two as its processes happen to be numbered, it is the sum that counts."""
     with rows(directory) as connection:
         counts = {}
         for name in connection.tables():
             state = "state" if "state" in connection.columns(name) else "1"
             counts[name] = sorted(connection.execute(f"SELECT {state} FROM {name}").fetchall())
-    asked = counts.keys() - {"audit", "audit_anchor", "audit_head", "sqlite_sequence"}
+        counts["card_count"] = sorted(connection.execute("SELECT * FROM card_count").fetchall())
+    asked = counts.keys() - {"audit", "audit_anchor", "audit_head", "card_count_part", "sqlite_sequence"}
     return {name: counts[name] for name in asked}
 
 
