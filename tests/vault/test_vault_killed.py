@@ -61,7 +61,13 @@ def shape(directory):
             state = "state" if "state" in connection.columns(name) else "1"
             counts[name] = sorted(connection.execute(f"SELECT {state} FROM {name}").fetchall())
         counts["card_count"] = sorted(connection.execute("SELECT * FROM card_count").fetchall())
-    asked = counts.keys() - {"audit", "audit_anchor", "audit_head", "card_count_part", "sqlite_sequence"}
+    asked = counts.keys() - {
+        "audit",
+        "audit_anchor",
+        "audit_head",
+        "card_count_part",
+        "sqlite_sequence",
+    }
     return {name: counts[name] for name in asked}
 
 
