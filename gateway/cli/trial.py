@@ -15,7 +15,8 @@ from gateway.cards.card import Card, Failure
 from gateway.cards.expiry import Expiry
 from gateway.cards.token import Token
 from gateway.codecs import open_document
-from gateway.codecs.document import Change, Document, Edit, Node, Remove, Set
+from gateway.codecs.document import Change, Document, Node, Remove, Set
+from gateway.codecs.edits import Edit
 from gateway.errors import MessageUnfit
 from gateway.rules.model import Pair, Shape, Tokenize
 from gateway.secret import Secret

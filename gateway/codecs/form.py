@@ -21,18 +21,8 @@ from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import quote_plus, unquote_to_bytes
 
-from gateway.codecs.document import (
-    Add,
-    Change,
-    Edit,
-    Insert,
-    Members,
-    Node,
-    Remove,
-    Set,
-    Spliced,
-    apply_edits,
-)
+from gateway.codecs.document import Add, Change, Insert, Members, Node, Remove, Set
+from gateway.codecs.edits import Edit, Spliced, apply_edits
 from gateway.codecs.paths import Path
 from gateway.codecs.sequence import Addition, NewNames, edit_sequence
 from gateway.codecs.template import fill

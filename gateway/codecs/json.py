@@ -15,18 +15,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Final, NamedTuple
 
-from gateway.codecs.document import (
-    Add,
-    Change,
-    Edit,
-    Insert,
-    Members,
-    Node,
-    Remove,
-    Set,
-    Spliced,
-    apply_edits,
-)
+from gateway.codecs.document import Add, Change, Insert, Members, Node, Remove, Set
+from gateway.codecs.edits import Edit, Spliced, apply_edits
 from gateway.codecs.json_edits import Member, Plan, carry_out, number_or_string, string
 from gateway.codecs.json_scan import Entry, Names, Scan, unescape
 from gateway.codecs.paths import Path

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from gateway.codecs.document import Edit
+from gateway.codecs.edits import Edit
 from gateway.codecs.json_scan import Entry, Scan
 from gateway.codecs.sequence import Addition, NewNames, edit_sequence
 from gateway.errors import MessageUnfit

@@ -11,7 +11,7 @@ from bisect import bisect_right
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from gateway.codecs.document import Edit
+from gateway.codecs.edits import Edit
 from gateway.errors import MessageUnfit
 
 Span = tuple[int, int]  # (start, end) in the original bytes

@@ -22,7 +22,8 @@ from typing import Final
 
 from lxml import etree
 
-from gateway.codecs.document import Change, Element, Node, Spliced, apply_edits
+from gateway.codecs.document import Change, Element, Node
+from gateway.codecs.edits import Spliced, apply_edits
 from gateway.codecs.paths import Path, Step
 from gateway.codecs.xml_scan import may_include
 from gateway.codecs.xml_select import Place, finder, follow, prepare

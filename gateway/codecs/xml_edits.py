@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from gateway.codecs.document import Edit
+from gateway.codecs.edits import Edit
 from gateway.codecs.xml_scan import Tag
 from gateway.codecs.xml_write import Writer
 from gateway.heap import discard

@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Final
 
-from gateway.codecs.document import pieces
+from gateway.codecs.edits import pieces
 from gateway.errors import MessageForbidden, MessageMalformed
 
 SPACE: Final = b" \t\r\n"

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from gateway.codecs.document import Add, Change, Edit, Element, Insert, Node, Remove, Set
+from gateway.codecs.document import Add, Change, Element, Insert, Node, Remove, Set
+from gateway.codecs.edits import Edit
 from gateway.codecs.paths import Path, Step
 from gateway.codecs.xml_edits import Edits
 from gateway.codecs.xml_match import Matcher

@@ -20,7 +20,8 @@ from gateway.cards.behind import code_behind, code_within
 from gateway.cards.scan import Finding, find_cards, has_long_number
 from gateway.cards.spelling import decode
 from gateway.codecs import open_document
-from gateway.codecs.document import Edit, Format, apply_edits
+from gateway.codecs.document import Format
+from gateway.codecs.edits import Edit, apply_edits
 from gateway.errors import CardDisguised, MessageMalformed
 from gateway.headers import Headers
 from gateway.stages.places import Placed, literals, place

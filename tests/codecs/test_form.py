@@ -4,7 +4,8 @@ import traceback
 
 import pytest
 
-from gateway.codecs.document import Add, Edit, Element, Insert, Members, Node, Remove, Set, Spliced
+from gateway.codecs.document import Add, Element, Insert, Members, Node, Remove, Set
+from gateway.codecs.edits import Edit, Spliced
 from gateway.codecs.form import FormDocument, open_form
 from gateway.codecs.paths import Path, parse_path
 from gateway.errors import MessageForbidden, MessageMalformed, MessageUnfit

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.codecs.document import Add, Change, Remove, Set, Spliced
+from gateway.codecs.document import Add, Change, Remove, Set
+from gateway.codecs.edits import Spliced
 from gateway.codecs.form import open_form
 from gateway.codecs.paths import Path, Step, parse_path
 from gateway.errors import MessageForbidden

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.codecs import json_named
-from gateway.codecs.document import Add, Change, Edit, Insert, Members, Remove, Set, Spliced
+from gateway.codecs.document import Add, Change, Insert, Members, Remove, Set
+from gateway.codecs.edits import Edit, Spliced
 from gateway.codecs.json import JsonDocument, open_json
 from gateway.codecs.paths import Path, Step
 from gateway.errors import MessageForbidden, MessageMalformed

@@ -8,7 +8,8 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from gateway.codecs.document import Edit, Set
+from gateway.codecs.document import Set
+from gateway.codecs.edits import Edit
 from gateway.codecs.paths import parse_path
 from gateway.codecs.xml import XmlDocument, open_xml
 from tests.codecs.corpus import corpus, outcome_of

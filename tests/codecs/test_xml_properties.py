@@ -5,7 +5,7 @@ from unittest import mock
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gateway.codecs import document as document_module
+from gateway.codecs import edits as edits_module
 from gateway.codecs import xml_scan, xml_tree
 from gateway.codecs.paths import parse_path
 from gateway.codecs.xml import open_xml
@@ -118,7 +118,7 @@ def test_p15_the_same_in_small_windows_and_parts(
         mock.patch.object(xml_tree, "_DROPPED", 0),
         mock.patch.object(xml_tree, "_FEW", 10_000 // window),
         mock.patch.object(xml_tree, "_MANY", window),
-        mock.patch.object(document_module, "PIECE", window),
+        mock.patch.object(edits_module, "PIECE", window),
     ):
         document = open_xml(body)
         for name in NAMES:

@@ -224,7 +224,7 @@ BREAKAGES = (
     Breakage(
         "tidy line ends while splicing",
         "P15",
-        "gateway/codecs/document.py",
+        "gateway/codecs/edits.py",
         '    return Spliced(b"".join(copied), ordered)',
         '    return Spliced(b"".join(copied).replace(b"\\r\\n", b"\\n"), ordered)',
         ("tests/codecs/test_xml_corpus.py", "tests/codecs/test_json_properties.py"),

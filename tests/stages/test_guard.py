@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from gateway.cards.scan import find_cards
 from gateway.codecs import open_document
-from gateway.codecs.document import apply_edits
+from gateway.codecs.edits import apply_edits
 from gateway.errors import CardDisguised
 from gateway.headers import Headers
 from gateway.stages import guard
