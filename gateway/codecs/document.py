@@ -10,7 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, Protocol
 
-from gateway.codecs.edits import Spliced
+from gateway.codecs.edits import Edit, Spliced
+from gateway.codecs.embedded import Embedded
 from gateway.codecs.paths import Path
 
 Format = Literal["xml", "json", "form"]
@@ -139,3 +140,17 @@ class Document(Protocol):
 
         Raises `MessageUnfit` where two changes overlap or a place can not be changed as asked.
         """
+
+
+class Carrier(Document, Protocol):
+    """A document in whose texts other documents may stand."""
+
+    def embedded(self, nodes: Sequence[Node]) -> list[Embedded]:
+        """The places' texts as the bytes of other documents; `apply` takes the edits they make.
+
+        Raises `MessageForbidden` where something else than a text stands there, `MessageMalformed`
+        where it can not be read, `MessageUnfit` where it can not be found in the bytes.
+        """
+
+    def apply(self, edits: Iterable[Edit]) -> Spliced:
+        """The body with the bytes changed that `Embedded.edits` named. No edit → the very body."""

@@ -23,6 +23,7 @@ from urllib.parse import quote_plus, unquote_to_bytes
 
 from gateway.codecs.document import Add, Change, Insert, Members, Node, Remove, Set
 from gateway.codecs.edits import Edit, Spliced, apply_edits
+from gateway.codecs.embedded import Embedded, Stretch
 from gateway.codecs.paths import Path
 from gateway.codecs.sequence import Addition, NewNames, edit_sequence
 from gateway.codecs.template import fill
@@ -34,6 +35,7 @@ MAX_PAIRS: Final = 10_000
 _LONGEST_TEXT: Final = 1 << 20
 
 _BAD_ESCAPE: Final = re.compile(rb"%(?![0-9a-fA-F]{2})")
+_SPELLED: Final = re.compile(rb"%[0-9a-fA-F]{2}|\+")
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -137,6 +139,19 @@ class FormDocument:
         edits += edit_sequence(spans, (0, len(self._body)), plan.removed, plan.added)
         return apply_edits(self._body, edits)
 
+    def embedded(self, nodes: Sequence[Node]) -> list[Embedded]:
+        return [self._embedded(_pair_of(node)) for node in nodes]
+
+    def apply(self, edits: Iterable[Edit]) -> Spliced:
+        return apply_edits(self._body, edits)
+
+    def _embedded(self, pair: _Pair | None) -> Embedded:
+        if pair is None:
+            raise MessageForbidden
+        if _BAD_ESCAPE.search(self._body, pair.value, pair.end):
+            raise MessageMalformed
+        return Embedded(self._body, [Stretch(pair.value, pair.end, _SPELLED, _spelled, _quoted)])
+
     def _pair(self, name: str) -> _Pair | None:
         """The field's pair, or None. Raises `MessageForbidden` where others compete with it."""
         pairs = self._named.get(_canonical(name), [])
@@ -193,6 +208,14 @@ def _decode(raw: bytes) -> str:
         return unquote_to_bytes(raw.replace(b"+", b" ")).decode()
     except UnicodeDecodeError:  # holds the input
         raise MessageMalformed from None
+
+
+def _spelled(match: re.Match[bytes]) -> bytes:
+    return b" " if match[0] == b"+" else bytes.fromhex(match[0][1:].decode("ascii"))
+
+
+def _quoted(content: bytes) -> bytes:
+    return quote_plus(content).encode("ascii")
 
 
 def _encode(text: str, safe: str = "") -> bytes:

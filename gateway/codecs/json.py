@@ -17,8 +17,10 @@ from typing import Final, NamedTuple
 
 from gateway.codecs.document import Add, Change, Insert, Members, Node, Remove, Set
 from gateway.codecs.edits import Edit, Spliced, apply_edits
+from gateway.codecs.embedded import Embedded
 from gateway.codecs.json_edits import Member, Plan, carry_out, number_or_string, string
 from gateway.codecs.json_scan import Entry, Names, Scan, unescape
+from gateway.codecs.json_string import written_in
 from gateway.codecs.paths import Path
 from gateway.codecs.template import fill
 from gateway.errors import MessageForbidden, MessageUnfit
@@ -120,6 +122,21 @@ class JsonDocument:
         for container, plan in plans.items():
             edits += carry_out(self._scan, container, plan)
         return apply_edits(self._scan.body, edits)
+
+    def embedded(self, nodes: Sequence[Node]) -> list[Embedded]:
+        """Of strings. Nothing stands in `null`; any other value is no text."""
+        return [self._embedded(_place(node).entry) for node in nodes]
+
+    def apply(self, edits: Iterable[Edit]) -> Spliced:
+        return apply_edits(self._scan.body, edits)
+
+    def _embedded(self, entry: Entry) -> Embedded:
+        body = self._scan.body
+        if entry.container < 0 and body[entry.value : entry.end] == b"null":
+            return Embedded(body, [])
+        if entry.container >= 0 or body[entry.value : entry.value + 1] != b'"':
+            raise MessageForbidden
+        return Embedded(body, [written_in(entry.value + 1, entry.end - 1)])
 
     def _named(self, places: Iterable[_Place], name: bytes) -> list[_Place]:
         """The members of that name, of those places that are objects."""

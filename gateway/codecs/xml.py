@@ -23,8 +23,10 @@ from typing import Final
 from lxml import etree
 
 from gateway.codecs.document import Change, Element, Node
-from gateway.codecs.edits import Spliced, apply_edits
+from gateway.codecs.edits import Edit, Spliced, apply_edits
+from gateway.codecs.embedded import Embedded
 from gateway.codecs.paths import Path, Step
+from gateway.codecs.xml_embedded import embedded_in
 from gateway.codecs.xml_scan import may_include
 from gateway.codecs.xml_select import Place, finder, follow, prepare
 from gateway.codecs.xml_source import Source, read_source
@@ -114,20 +116,29 @@ class XmlDocument:
         if not changes:
             return Spliced(self._body, [])
         edits = Splicer(self._source, self._tree).edits(changes)
-        spliced = apply_edits(self._source.text, edits)
+        spliced = self.apply(edits)
         discard(edits)
-        if not self._source.wide:
-            return spliced
+        return spliced
+
+    def embedded(self, nodes: Sequence[Node]) -> list[Embedded]:
+        """Of attributes, and elements without children."""
+        return embedded_in(self._source, self._tree, [place_of(node) for node in nodes])
+
+    def apply(self, edits: Iterable[Edit]) -> Spliced:
+        spliced = apply_edits(self._source.text, edits)
+        if not spliced.edits:
+            return Spliced(self._body, [])
         return Spliced(self._source.restore(spliced.body), spliced.edits)
 
 
-def open_xml(body: bytes) -> XmlDocument:
-    """Parses a message.
+def open_xml(body: bytes, *, is_text: bool = False) -> XmlDocument:
+    """Parses a message; `is_text`: it stood in another one as text, and is here in UTF-8 whatever
+    encoding it declares.
 
     Raises `MessageMalformed` for what is not well-formed (namespaces included), `MessageForbidden`
     for what the module's list says, a depth of more than 256, and a name or text that is too long.
     """
-    source = read_source(body)
+    source = read_source(body, is_text=is_text)
     root = _parse(source)
     if (root.getroottree().docinfo.internalDTD is not None) != source.doctype:
         raise MessageForbidden

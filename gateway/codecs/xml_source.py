@@ -78,8 +78,11 @@ class Source:
         return self.mark + _transcode(text, self.codec, self.wide) if self.wide else text
 
 
-def read_source(body: bytes) -> Source:
+def read_source(body: bytes, *, is_text: bool = False) -> Source:
     """Finds out how `body` is written.
+
+    `is_text`: it was the text of another document, and is in UTF-8. What it declares of itself is of
+    no account (RFC 7303 section 3: outside information wins); much software writes `utf-16` there.
 
     Raises `MessageForbidden` for an encoding other than UTF-8, UTF-16 with a mark, ISO-8859-x and
     Windows-125x, for a mark that contradicts the declaration, XML versions other than 1.0, and a
@@ -89,7 +92,7 @@ def read_source(body: bytes) -> Source:
     if body.startswith(_UNWANTED):
         raise MessageForbidden
     mark = body[:2]
-    if mark in _UTF_16:
+    if mark in _UTF_16 and not is_text:
         wide, allowed = _UTF_16[mark]
         text = _transcode(body[2:], wide, "utf-8")
         if mark + _transcode(text, "utf-8", wide) != body:
@@ -102,7 +105,8 @@ def read_source(body: bytes) -> Source:
     start = _skip_space(body, len(codecs.BOM_UTF8) if marked else 0)
     if body.startswith(_UNWANTED, start):
         raise MessageForbidden
-    codec = _codec(_declared(body, start))
+    declared = _declared(body, start)
+    codec = "utf-8" if is_text else _codec(declared)
     if marked and codec != "utf-8":
         raise MessageForbidden
     return Source(body, start, codec, _has_doctype(body, start))
