@@ -22,6 +22,7 @@ from functools import partial
 
 from gateway.access.admission import Admission
 from gateway.codecs.document import Document
+from gateway.codecs.envelope import Layout
 from gateway.errors import (
     GatewayError,
     MessageForbidden,
@@ -43,7 +44,7 @@ from gateway.stages.guard import may_pass_unparsed
 from gateway.stages.inbox import Inbox
 from gateway.stages.keeping import Keeping
 from gateway.stages.last_look import LastLook
-from gateway.stages.messages import Messages, close_all, format_of, open_in, put_body
+from gateway.stages.messages import Messages, close_all, layout_of, open_in, parses, put_body
 from gateway.stages.poll import poll_of
 from gateway.stages.quarantine import UNREADABLE, Quarantine
 from gateway.stages.reading import read_harmless
@@ -115,7 +116,7 @@ class Pipeline:
         body = await self._s.messages.decoded(exchange.request)
         document = None
         if body and (route.one_at_a_time or (route.inbox and route.inbox.again)):
-            document = await open_in(exchange, format_of(route.shapes), body)
+            document = await open_in(exchange, Layout(route.shapes[0].format), body)
             turn = await run(len(body), self._s.turns.needed, route, document)
             self._s.turns.take(exchange, turn)
         exchange.poll = await run(len(body), poll_of, exchange, route, body, document)
@@ -127,16 +128,16 @@ class Pipeline:
         if self._s.admitting.reads_body(route):
             await run(len(body), self._s.admitting.check_body, exchange, route, body)
         if rule.tokenize:
-            document = await open_in(exchange, format_of(rule.tokenize.shapes), body)
+            document = await open_in(exchange, layout_of(rule.tokenize.shapes), body)
             batch = await self._s.swap.find(exchange, route, document, rule.tokenize, len(body))
             body = await self._s.swap.tokenize(exchange, route, batch, body)
         if rule.detokenize and body:  # a POST without a body has nothing to put a card into
-            labels.check(request.headers, format_of(rule.detokenize))
-            document = await open_in(exchange, format_of(rule.detokenize), body)
+            labels.check(request.headers, layout_of(rule.detokenize).outer)
+            document = await open_in(exchange, layout_of(rule.detokenize), body)
             body = await self._s.swap.detokenize(exchange, route, document, rule.detokenize, body)
         if rule.exchange and body:
-            labels.check(request.headers, format_of(rule.exchange.pairs))
-            document = await open_in(exchange, format_of(rule.exchange.pairs), body)
+            labels.check(request.headers, layout_of(rule.exchange.pairs).outer)
+            document = await open_in(exchange, layout_of(rule.exchange.pairs), body)
             body = await self._s.tokens.to_theirs(exchange, route, document, rule.exchange, body)
         if route.guards_request:
             body = await run(len(body), self._s.last_look.request, exchange, route, request, body)
@@ -188,16 +189,20 @@ class Pipeline:
     async def _note_harmless(self, exchange: Exchange, harmless: Harmless, body: bytes) -> None:
         """What a rule calls no card. Of a message that can not be read nothing is known."""
         try:
-            document = await open_in(exchange, harmless.format, body)
+            document = await open_in(exchange, Layout(harmless.format), body)
             exchange.not_cards |= await run(len(body), read_harmless, document, harmless.at)
         except (MessageMalformed, MessageForbidden):
             return
 
     async def _parsed(self, exchange: Exchange, rule: Tokenize, body: bytes) -> Document | None:
         """An answer that can not be parsed passes only where nothing in it could be a card: None."""
+        layout = layout_of(rule.shapes)
         try:
-            return await open_in(exchange, format_of(rule.shapes), body)
+            return await open_in(exchange, layout, body)
         except MessageMalformed:
+            # What an envelope holds could be a card in any spelling, whatever it looks like.
+            if len(layout.envelopes) > 0 and await run(len(body), parses, layout.outer, body):
+                raise
             if not may_pass_unparsed(body, {n for shape in rule.shapes for n in _names(shape)}):
                 raise
             return None
@@ -205,7 +210,7 @@ class Pipeline:
     async def _put_back(self, exchange: Exchange, rule: PairExchange, body: bytes) -> bytes:
         """An answer that can not be parsed has no pair in it that anybody could read."""
         try:
-            document = await open_in(exchange, format_of(rule.pairs), body)
+            document = await open_in(exchange, layout_of(rule.pairs), body)
         except MessageMalformed:
             return body
         return await self._s.tokens.to_ours(exchange, document, rule, body)

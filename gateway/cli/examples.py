@@ -73,7 +73,7 @@ def _hotels(cards: tuple[TriedCard, ...]) -> list[str]:
 
 
 def _texts(trial: Trial, expect: Mapping[str, object]) -> Iterator[str]:
-    before, after = trial.before.decode(), trial.after.decode()
+    before, after = trial.texts()
     for text in _strings(expect.get("contains")):
         if text not in after:
             yield f"contains: `{text}` is not in the outcome:\n{changed_lines(before, after)}"

@@ -125,6 +125,10 @@ def place_of(body: bytes, offset: int) -> tuple[int, int]:
 def _changes(trial: Trial) -> Iterator[Change]:
     for edit in trial.edits:
         line, column = place_of(trial.before, edit.start)
+        if trial.is_coded:  # nothing in it could be masked
+            before, after = f"({edit.end - edit.start} bytes of base64)", f"({len(edit.new)} bytes)"
+            yield Change(edit.start, edit.end, line, column, before, after)
+            continue
         before = hide_all(trial.before[edit.start : edit.end].decode("utf-8", "replace"))
         after = hide(edit.new.decode("utf-8", "replace"))
         yield Change(edit.start, edit.end, line, column, before, after)

@@ -60,6 +60,9 @@ def _verb(rule: Direction) -> str:
 
 def places_of(shape: Shape) -> Iterator[tuple[str, str]]:
     """What a shape names, and where it stands, in the order of a pack."""
+    for envelope in shape.envelopes:
+        written = "" if envelope.coding == "text" else f" as {envelope.coding}"
+        yield "envelope", f"{envelope.format}: {envelope.at.text}{written}"
     if shape.booking is not None:
         yield "booking", shape.booking.text
     yield "card", shape.card.text

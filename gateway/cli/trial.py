@@ -7,20 +7,21 @@ cards are put in, every token resolves to one published test card.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from gateway.cards.bins import Bins
 from gateway.cards.card import Card, Failure
 from gateway.cards.expiry import Expiry
 from gateway.cards.token import Token
-from gateway.codecs import open_document
 from gateway.codecs.document import Change, Document, Node, Remove, Set
 from gateway.codecs.edits import Edit
+from gateway.codecs.envelope import Layout, open_layout, opened
 from gateway.errors import MessageUnfit
 from gateway.rules.model import Pair, Shape, Tokenize
 from gateway.secret import Secret
 from gateway.stages.detokenize import TokenSpot, put_in, read_tokens
+from gateway.stages.messages import layout_of
 from gateway.stages.reading import read_bookings
 from gateway.stages.tokenize import shown, take_out
 from gateway.stages.virtual import read_virtual
@@ -56,11 +57,23 @@ class Trial:
     cards: tuple[TriedCard, ...]
     bookings: int = 0  # with card data
     issues: tuple[str, ...] = ()  # what an issuer would be sent
+    layout: Layout | None = None
+
+    @property
+    def is_coded(self) -> bool:
+        """Whether what changes stands in base64."""
+        layers = self.layout.envelopes if self.layout is not None else ()
+        return any(layer.coding != "text" for layer in layers)
+
+    def texts(self) -> tuple[str, str]:
+        """The message before and after, and behind it what its envelopes hold."""
+        return _readable(self.layout, self.before), _readable(self.layout, self.after)
 
 
 def try_tokenize(body: bytes, rule: Tokenize, system: str) -> Trial:
     """Takes the cards out of `body`. Raises the codecs' and stages' refusals."""
-    document = open_document(rule.shapes[0].format, body)
+    layout = layout_of(rule.shapes)
+    document = open_layout(layout, body)
     bookings = read_bookings(document, rule.shapes, system)
     number = 0
     for booking in bookings:
@@ -85,12 +98,13 @@ def try_tokenize(body: bytes, rule: Tokenize, system: str) -> Trial:
     )
     changes = take_out(document, bookings, rule, Bins())
     with_cards = sum(booking.has_card_data for booking in bookings)
-    return trial_of(document, body, changes, cards, with_cards)
+    return replace(trial_of(document, body, changes, cards, with_cards), layout=layout)
 
 
 def try_detokenize(body: bytes, shapes: Sequence[Shape]) -> Trial:
     """Puts the example card in place of each token. Raises the codecs' and stages' refusals."""
-    document = open_document(shapes[0].format, body)
+    layout = layout_of(shapes)
+    document = open_layout(layout, body)
     tokens = [
         (spot, spot.presented.ours)
         for shape in shapes
@@ -102,7 +116,7 @@ def try_detokenize(body: bytes, shapes: Sequence[Shape]) -> Trial:
         TriedCard(spot.shape, 1, n, offset_of(document, _node(spot)), EXAMPLE_NUMBER)
         for n, (spot, _) in enumerate(tokens, 1)
     )
-    return trial_of(document, body, changes, cards, 1 if tokens else 0)
+    return replace(trial_of(document, body, changes, cards, 1 if tokens else 0), layout=layout)
 
 
 def trial_of(
@@ -115,6 +129,11 @@ def trial_of(
     """What comes of a message when `changes` are made."""
     spliced = document.splice(changes)
     return Trial(body, spliced.body, tuple(spliced.edits), cards, bookings)
+
+
+def _readable(layout: Layout | None, body: bytes) -> str:
+    inside = opened(layout, body) if layout is not None else []
+    return "\n".join(text.decode("utf-8", "replace") for text in (body, *inside))
 
 
 def offset_of(document: Document, node: Node) -> int:

@@ -7,7 +7,7 @@ edits are edits of the outermost bytes: whoever works with a message need not kn
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple
 
@@ -26,7 +26,7 @@ from gateway.codecs.document import (
 from gateway.codecs.edits import Edit, Spliced
 from gateway.codecs.embedded import Embedded, difference
 from gateway.codecs.paths import Path
-from gateway.errors import MessageForbidden, MessageUnfit
+from gateway.errors import MessageForbidden, MessageMalformed, MessageUnfit
 
 Coding = Literal["text", "base64", "base64url"]
 
@@ -67,6 +67,8 @@ class Content(NamedTuple):
 
     def edits(self, spliced: Spliced) -> list[Edit]:
         """The envelope's edits that make `spliced` of the body."""
+        if spliced.body == self.body:
+            return []
         if self.style is None:
             return self.embedded.edits(spliced.edits)
         written = self.style.write(spliced.body)
@@ -98,6 +100,54 @@ def contents_of(outer: Carrier, envelope: Envelope) -> Iterator[Content]:
         else:
             body, style = base64.read(embedded.content, envelope.coding)
             yield Content(embedded, body, style, is_text=False)
+
+
+def rewrite(
+    layout: Layout, body: bytes, change: Callable[[Layout, bytes, bool], Spliced]
+) -> Spliced:
+    """What becomes of a message when `change` is made of what its envelopes hold, and then of itself.
+
+    `change` is handed the format (a layout without envelopes), the bytes, and whether they were a
+    text of another document. Where an envelope can not be read, it is changed as it stands.
+    """
+    return _rewrite(layout, body, change, is_text=False)
+
+
+def _rewrite(
+    layout: Layout,
+    body: bytes,
+    change: Callable[[Layout, bytes, bool], Spliced],
+    *,
+    is_text: bool,
+) -> Spliced:
+    if not layout.envelopes:
+        return change(layout, body, is_text)
+    try:
+        outer = open_document(layout.outer, body, is_text=is_text)
+        contents = list(contents_of(outer, layout.envelopes[0]))
+    except MessageMalformed:
+        return change(Layout(layout.outer), body, is_text)
+    edits: list[Edit] = []
+    for content in contents:
+        inner = _rewrite(layout.inner, content.body, change, is_text=content.is_text)
+        edits += content.edits(inner)
+    inside = outer.apply(edits)
+    outer.close()
+    whole = change(Layout(layout.outer), inside.body, is_text)
+    if whole.body == inside.body:
+        return inside
+    return Spliced(whole.body, difference(body, whole.body))
+
+
+def opened(layout: Layout, body: bytes) -> list[bytes]:
+    """What the envelopes of a message hold, from the outside in, for a reader. Raises as
+    `open_layout`."""
+    if not layout.envelopes:
+        return []
+    found = []
+    for content in contents_of(open_document(layout.outer, body), layout.envelopes[0]):
+        found += [content.body, *opened(layout.inner, content.body)]
+    return found
 
 
 class _Place(NamedTuple):

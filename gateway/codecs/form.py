@@ -215,7 +215,7 @@ def _spelled(match: re.Match[bytes]) -> bytes:
 
 
 def _quoted(content: bytes) -> bytes:
-    return quote_plus(content).encode("ascii")
+    return quote_plus(content, safe="*").encode("ascii")  # as WHATWG writes a mask
 
 
 def _encode(text: str, safe: str = "") -> bytes:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from gateway.codecs import open_document
+from gateway.codecs.envelope import open_layout
 from gateway.errors import GatewayError, Problem
 from gateway.processors.rules import ProcessorRules, Request
 from gateway.processors.template import places_of, write_body, write_url
@@ -69,7 +70,7 @@ def _finds_token(route: Route, body: bytes) -> bool:
     return any(
         spot.presented.ours is not None
         for shape in shapes
-        for spot in read_tokens(open_document(shape.format, body), shape)
+        for spot in read_tokens(open_layout(shape.layout, body), shape)
     )
 
 

@@ -206,6 +206,9 @@ class PackCompiler:
                 f"`recaptures` reads links from JSON; this route's shapes are {form}: remove it"
             )
             self._notes.add(place, message)
+        if any(shape.envelopes for shape in route.shapes):
+            message = "`recaptures` reads links from the answer itself, not from an envelope"
+            self._notes.add(place, message + ": remove it")
 
     def _in_request(self, text: str, shapes: Sequence[Shape], place: Place) -> Path | None:
         """A place in a message of the route, in the format that its shapes have."""

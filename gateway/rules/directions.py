@@ -117,6 +117,8 @@ class DirectionCompiler:
             self._notes.add(
                 place, f"these shapes are of different formats: {', '.join(sorted(formats))}"
             )
+        elif len({shape.envelopes for shape in shapes}) > 1:
+            self._notes.add(place, "these shapes stand in different envelopes: give all the same")
         if len(set(names)) < len(names):
             self._notes.add(place, "a shape is named twice")
         return tuple(shapes)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from gateway.codecs.document import Element, Format, Members
+from gateway.codecs.envelope import Envelope, Layout
 from gateway.codecs.paths import Path
 
 Show = Literal["mask", "last4", "alias"]
@@ -66,6 +67,7 @@ class Shape:
     format: Format
     card: Path  # relative to the booking
     number: Field
+    envelopes: tuple[Envelope, ...] = ()  # what the document stands in, the outermost first
     booking: Path | None = None  # None: the whole message is one booking
     expiry: Field | None = None
     expiry_month: Field | None = None
@@ -84,6 +86,11 @@ class Shape:
     keep: frozenset[str] = frozenset()  # field names that detokenising leaves as the caller sent
     sentinels: frozenset[str] = frozenset()  # numbers that say "no card", beyond the usual ones
     not_cards: tuple[Path, ...] = ()  # absolute: places whose digits are known not to be cards
+
+    @property
+    def layout(self) -> Layout:
+        """How a message is read to get to the cards."""
+        return Layout(self.format, self.envelopes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +135,11 @@ class Pair:
     at: Path
     iduser: Field
     tokenuser: Field
+
+    @property
+    def layout(self) -> Layout:
+        """How a message is read to get to the pair."""
+        return Layout(self.format)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,6 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from gateway.rules.schema_pairs import IssuerEntry, PairEntry, SaidEntry
 from gateway.rules.schema_words import (
-    ENVELOPES,
     Entry,
     FieldEntry,
     FieldPlace,
@@ -108,12 +107,33 @@ class VirtualEntry(Entry):
     holders: tuple[Text, ...] = ()
 
 
+class EnvelopeEntry(Entry):
+    """A document in whose text the next one stands; `as:` is how the text is written."""
+
+    format: Literal["xml", "json", "form"]
+    at: Text
+    as_: Literal["text", "base64", "base64url"] = Field(default="text", alias="as")
+
+
+def _one_envelope(value: object) -> object:
+    """One envelope is a list of one."""
+    if isinstance(value, dict):
+        return (value,)
+    return tuple(value) if isinstance(value, list) else value
+
+
+Envelopes = Annotated[
+    tuple[EnvelopeEntry, ...], Field(min_length=1, max_length=8), BeforeValidator(_one_envelope)
+]
+
+
 class ShapeEntry(Entry):
     """Where a card's fields stand in a message."""
 
-    not_yet = frozenset({"pattern", "text", "retention", "retain", "carry_forward", *ENVELOPES})
+    not_yet = frozenset({"pattern", "text", "retention", "retain", "carry_forward"})
 
     format: Annotated[Literal["xml", "json", "form"], _later("multipart", "text")]
+    envelope: Envelopes | None = None
     booking: Text | None = None
     card: Text
     number: FieldPlace
@@ -207,7 +227,7 @@ class InboxEntry(Entry):
 class RouteEntry(Entry):
     """One kind of exchange: where it goes, and what happens to it."""
 
-    not_yet = frozenset({"carry_forward", "retention", "signed", "envelope"})
+    not_yet = frozenset({"carry_forward", "retention", "signed"})
 
     name: Name
     to: Text | None = None

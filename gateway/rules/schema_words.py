@@ -7,8 +7,6 @@ from typing import Annotated, Any, ClassVar, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
-ENVELOPES: Final = frozenset({"envelope", "envelopes", "inside", "unwrap"})
-
 
 def named(pattern: str, longest: int, what: str) -> AfterValidator:
     """Checks text against a pattern; `what` tells an administrator which."""
@@ -68,7 +66,7 @@ class Entry(BaseModel):
 class FieldEntry(Entry):
     """One field of a card. In short: only its path."""
 
-    not_yet = frozenset({"pattern", *ENVELOPES})
+    not_yet = frozenset({"pattern"})
 
     at: Text
     type: Literal["string", "number"] = "string"

@@ -7,6 +7,7 @@ from typing import Final
 
 from gateway.cards import expiry as expiries
 from gateway.codecs.document import Format
+from gateway.codecs.envelope import Envelope
 from gateway.codecs.paths import Path, PathError, Step, parse_path
 from gateway.rules.model import Field, Shape, TokenPlace, VirtualPlace
 from gateway.rules.notes import Notes, Place
@@ -62,6 +63,7 @@ class _Compiler:
             format=self._form,
             card=card,
             number=self._field(entry.number, (*place, "number")) or Field(NOWHERE),
+            envelopes=self._envelopes(entry, (*place, "envelope")),
             booking=self._path(entry.booking, (*place, "booking")),
             expiry=self._field(entry.expiry, (*place, "expiry"), _WHOLE),
             expiry_month=self._field(
@@ -89,6 +91,17 @@ class _Compiler:
                 if (path := self._path(text, (*place, "not_cards", n))) is not None
             ),
         )
+
+    def _envelopes(self, entry: ShapeEntry, place: Place) -> tuple[Envelope, ...]:
+        found = []
+        for n, one in enumerate(entry.envelope or ()):
+            at = path_of(one.at, one.format, (*place, n, "at"), self._notes)
+            if at is not None and not at.steps:
+                message = "an envelope's `at` names the text that holds the next document"
+                self._notes.add((*place, n, "at"), message)
+            elif at is not None:
+                found.append(Envelope(one.format, at, one.as_))
+        return tuple(found)
 
     def _token(self, entry: TokenEntry | None, place: Place) -> TokenPlace | None:
         if entry is None:

@@ -56,17 +56,20 @@ def guard_body(
     format: str | None,
     put_in: Mapping[str, str],
     not_cards: Collection[str] = (),
+    *,
+    is_text: bool = False,
 ) -> Guarded:
     """Takes every card out of a decoded body.
 
     `format` is `xml`, `json`, `form`, or None for anything else. `put_in` maps the numbers of this
     exchange to their aliases. `not_cards` are digits that a rule's
-    `not_cards:` found in the message: what looks like a card there is none. Raises `CardDisguised`.
+    `not_cards:` found in the message: what looks like a card there is none. `is_text`: it stood in
+    another message as text, and is here in UTF-8 whatever it declares. Raises `CardDisguised`.
     """
     encoding = _wide_encoding(body)
     if encoding is not None:
         return _guard_wide(body, encoding, format, put_in, not_cards)
-    return _guard(body, format, put_in, not_cards)
+    return _guard(body, format, put_in, not_cards, is_text=is_text)
 
 
 def _guard(
@@ -75,19 +78,23 @@ def _guard(
     put_in: Mapping[str, str],
     not_cards: Collection[str] = (),
     encoding: str = "utf-8",
+    *,
+    is_text: bool = False,
 ) -> Guarded:
     """`encoding` is the one that the message came in, where `body` is its UTF-8 form."""
     found = [one for one in find_cards(body, known=put_in) if _counts(one, not_cards)]
     if not found:
         return Guarded(body)
     known_format = _format(format)
-    if known_format is not None and not _parses(known_format, body, encoding):
+    if known_format is not None and not _parses(known_format, body, encoding, is_text=is_text):
         known_format = None  # a wrong label, or an error page: text
     edits = _edits(body, place(known_format, body, found), put_in)
     spliced = apply_edits(body, edits)
     if any(_counts(one, not_cards) for one in find_cards(spliced.body, known=put_in)):
         raise CardDisguised
-    if known_format is not None and not _parses(known_format, spliced.body, encoding):
+    if known_format is not None and not _parses(
+        known_format, spliced.body, encoding, is_text=is_text
+    ):
         raise CardDisguised
     echoed = sum(one.known for one in found)
     return Guarded(spliced.body, len(found) - echoed, echoed, spliced.edits)
@@ -101,11 +108,11 @@ def _format(name: str | None) -> Format | None:
     return _FORMATS.get(name or "")
 
 
-def _parses(format: Format, body: bytes, encoding: str) -> bool:
+def _parses(format: Format, body: bytes, encoding: str, *, is_text: bool) -> bool:
     if encoding != "utf-8" and format == "xml":  # its declaration says so
         body = body.decode().encode(encoding)
     try:
-        open_document(format, body)
+        open_document(format, body, is_text=is_text)
     except MessageMalformed:
         return False
     return True

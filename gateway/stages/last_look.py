@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from gateway.codecs.envelope import Layout
 from gateway.errors import CardDisguised, MessageForbidden
 from gateway.exchange import Exchange, Request, Response
 from gateway.headers import Headers
 from gateway.metrics import Metrics
 from gateway.rules.model import Direction, Route
 from gateway.stages import labels
-from gateway.stages.guard import guard_body, guard_headers, guard_text, is_text
-from gateway.stages.messages import format_of, put_body
-from gateway.stages.without_codes import blank_codes, code_names
+from gateway.stages.guard import guard_headers, guard_text, is_text
+from gateway.stages.guard_inside import guard_message
+from gateway.stages.messages import layout_of, put_body
+from gateway.stages.without_codes import blank_codes_inside, code_names
 
 
 class LastLook:
@@ -35,24 +37,36 @@ class LastLook:
             exchange.counts.guarded += found
         body = self._guard(exchange, route, response.headers, body, route.response)
         if exchange.held:  # a code that the gateway put in is not for the caller's eyes
-            body = blank_codes(body, code_names(route.request.detokenize))
+            body = blank_codes_inside(
+                body, _layout(route.response), code_names(route.request.detokenize)
+            )
         put_body(response, decoded, body)
 
     def _guard(
         self, exchange: Exchange, route: Route, headers: Headers, body: bytes, rule: Direction
     ) -> bytes:
-        shapes = rule.tokenize.shapes if rule.tokenize else ()
-        format = format_of(shapes) if shapes else labels.format_of(headers)
+        layout = _layout(rule) or _labelled(headers)
         try:
             exchange.counts.guarded += guard_headers(headers, exchange.known)
             if not body:
                 return body
-            if format is None and not is_text(body):
+            if layout is None and not is_text(body):
                 raise MessageForbidden
-            guarded = guard_body(body, format, exchange.known, exchange.not_cards)
+            guarded = guard_message(body, layout, exchange.known, exchange.not_cards)
         except CardDisguised:
             self._metrics.guard_findings.labels(route.id, "refused").inc()
             raise
         exchange.counts.guarded += guarded.masked
         exchange.counts.echoed += guarded.echoed
         return guarded.body
+
+
+def _layout(rule: Direction) -> Layout | None:
+    """How a message is read whose cards become tokens; None for any other."""
+    return layout_of(rule.tokenize.shapes) if rule.tokenize else None
+
+
+def _labelled(headers: Headers) -> Layout | None:
+    """What a message says of itself; None where that is no format that we read."""
+    format = labels.format_of(headers)
+    return None if format is None else Layout(format)

@@ -8,6 +8,8 @@ from contextlib import AbstractContextManager, nullcontext
 from gateway.codecs import open_document
 from gateway.codecs.document import Document, Format
 from gateway.codecs.encoding import decode_body
+from gateway.codecs.envelope import Layout, open_layout
+from gateway.errors import MessageMalformed
 from gateway.exchange import Exchange, Request, Response
 from gateway.garbage import Garbage
 from gateway.rules.model import Pair, Shape
@@ -38,11 +40,20 @@ class Messages:
         return self._garbage.held_off() if len(message.body) > IN_THREAD else nullcontext()
 
 
-async def open_in(exchange: Exchange, format: Format, body: bytes) -> Document:
+async def open_in(exchange: Exchange, layout: Layout, body: bytes) -> Document:
     """The body, parsed; the exchange's end closes it. Raises what the codecs refuse."""
-    document = await run(len(body), open_document, format, body)
+    document = await run(len(body), open_layout, layout, body)
     exchange.documents.append((len(body), document))
     return document
+
+
+def parses(format: Format, body: bytes) -> bool:
+    """Whether the body is a document of that format. Raises `MessageForbidden` as the codec does."""
+    try:
+        open_document(format, body).close()
+    except MessageMalformed:
+        return False
+    return True
 
 
 async def close_all(exchange: Exchange) -> None:
@@ -51,9 +62,9 @@ async def close_all(exchange: Exchange) -> None:
         await run(size, document.close)
 
 
-def format_of(shapes: Sequence[Shape | Pair]) -> Format:
-    """The format of a rule's shapes: the loader makes sure that they all have the same."""
-    return shapes[0].format
+def layout_of(shapes: Sequence[Shape | Pair]) -> Layout:
+    """How a rule's shapes are reached: the loader makes sure that all are in the same way."""
+    return shapes[0].layout
 
 
 def put_body(message: Request | Response, decoded: bytes, body: bytes) -> None:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
+from typing import Final
 
 from gateway.codecs.document import Document, Node
 from gateway.codecs.paths import Path
 from gateway.errors import MessageForbidden
 from gateway.rules.model import Field, Shape
 
+_WHOLE: Final = Path(".", ())
+
 
 def bookings_of(document: Document, shape: Shape) -> Sequence[Node]:
-    """Where the shape's bookings stand; without a path the whole message is one."""
-    return document.select(shape.booking) if shape.booking else (document.root,)
+    """Where the shape's bookings stand; without a path each whole document is one."""
+    return document.select(shape.booking if shape.booking is not None else _WHOLE)
 
 
 def only(document: Document, path: Path, within: Node) -> Node | None:

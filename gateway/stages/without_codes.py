@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Sequence
-from contextlib import suppress
 from typing import Final
 
-from gateway.codecs import open_document
 from gateway.codecs.document import Remove
+from gateway.codecs.edits import Spliced
+from gateway.codecs.embedded import difference
+from gateway.codecs.envelope import Layout, open_layout, rewrite
 from gateway.errors import GatewayError
 from gateway.rules.model import Shape
+from gateway.stages.messages import layout_of
 from gateway.stages.select import bookings_of
 
 _WINDOW: Final = 256  # bytes behind a name in which its value begins
@@ -28,8 +30,12 @@ def without_codes(body: bytes, shapes: Sequence[Shape]) -> bytes | None:
     names = code_names(shapes)
     if not names:
         return body
-    with suppress(GatewayError):  # what can not be read is searched all the same
-        body = _read(body, shapes)
+    layout = layout_of(shapes)
+    try:
+        body = _read(body, layout, shapes)
+    except GatewayError:  # what can not be read is searched all the same
+        if any(envelope.coding != "text" for envelope in layout.envelopes):
+            return None  # but for what can not be seen
     if b"\0" in body[:256]:  # UTF-16, or no text at all
         spelled = [name.encode(codec) for name in names for codec in ("utf-16-le", "utf-16-be")]
         return None if any(name in body for name in spelled) else body
@@ -62,8 +68,20 @@ def blank_codes(body: bytes, names: Collection[str]) -> bytes:
     return b"".join((*parts, body[position:])) if parts else body
 
 
-def _read(body: bytes, shapes: Sequence[Shape]) -> bytes:
-    document = open_document(shapes[0].format, body)
+def blank_codes_inside(body: bytes, layout: Layout | None, names: Collection[str]) -> bytes:
+    """The same of all that the message's envelopes hold."""
+    if layout is None:
+        return blank_codes(body, names)
+
+    def blank(_: Layout, content: bytes, is_text: bool) -> Spliced:  # noqa: ARG001, FBT001  # rewrite's
+        new = blank_codes(content, names)
+        return Spliced(new, difference(content, new))
+
+    return rewrite(layout, body, blank).body
+
+
+def _read(body: bytes, layout: Layout, shapes: Sequence[Shape]) -> bytes:
+    document = open_layout(layout, body)
     places = {}
     for shape in shapes:
         if shape.cvc is None:

@@ -13,6 +13,7 @@ from tests.sabotage import (
     collections,
     control,
     copying,
+    envelopes,
     importing,
     kek,
     messages,
@@ -32,6 +33,7 @@ from tests.sabotage.breakage import Breakage
 BREAKAGES: tuple[Breakage, ...] = (
     *clear_data.BREAKAGES,
     *messages.BREAKAGES,
+    *envelopes.BREAKAGES,
     *moving.BREAKAGES,
     *vault.BREAKAGES,
     *kek.BREAKAGES,

@@ -39,7 +39,7 @@ BREAKAGES = (
         "believe any label",
         "P09",
         "gateway/pipeline.py",
-        "            labels.check(request.headers, format_of(rule.detokenize))\n",
+        "            labels.check(request.headers, layout_of(rule.detokenize).outer)\n",
         "",
         (f"{CHARGE}::test_p09_a_wrong_label_is_refused",),
     ),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+
 import pytest
 
 from gateway.rules.load import load_pack_text
@@ -47,6 +49,39 @@ def test_what_stands_behind_stays():
     assert without_codes(body, SITEMINDER) == body.replace(b"737", b"0")
     closed = b"<a><cc_cvc></cc_cvc><cc_expiration_date>10/2030</cc_expiration_date>"
     assert b"10/" in without_codes(closed, BOOKING)
+
+
+WRAPPED = """
+system: wrapped
+about: JSON in base64 in JSON
+shapes:
+  card:
+    envelope: { format: json, at: $.data, as: base64 }
+    format: json
+    card: $.card
+    number: pan
+    cvc: cvv
+routes:
+  - { name: pull, to: "https://a.example/", methods: [GET], response: { tokenize: card } }
+"""
+
+
+def wrapped(inner):
+    return b'{"data": "' + base64.b64encode(inner) + b'"}'
+
+
+def test_p21_no_code_is_left_in_base64():
+    (route,) = load_pack_text(WRAPPED, "wrapped").routes
+    left = without_codes(
+        wrapped(b'{"card": {"pan": "4111111111111111", "cvv": "987"}}'), route.shapes
+    )
+    assert left == wrapped(b'{"card": {"pan": "4111111111111111"}}')
+
+
+def test_base64_that_can_not_be_read_is_not_kept():
+    (route,) = load_pack_text(WRAPPED, "wrapped").routes
+    assert without_codes(wrapped(b'{"card": {"cvv": "987"'), route.shapes) is None
+    assert without_codes(b"<h1>Bad gateway</h1>", route.shapes) is None
 
 
 def test_in_utf_16_nothing_is_kept_where_a_code_may_be():

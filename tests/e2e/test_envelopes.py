@@ -1,0 +1,178 @@
+"""Cards in documents that stand in other documents, through a whole gateway, both ways."""
+
+from __future__ import annotations
+
+import base64
+import json
+import shutil
+from urllib.parse import parse_qs
+
+import pytest
+
+from gateway.sandbox.tls import server_context
+from tests.e2e.inbox import Once, at_booking_com
+from tests.e2e.test_charge import keep
+from tests.running import ROOT
+
+PAN, REMARK = "5555555555554444", "4242424242424242"
+
+PACK = """
+system: wrapped
+about: Messages that stand in others
+shapes:
+  in-form:
+    envelope: { format: form, at: xml }
+    format: xml
+    booking: //Booking
+    card: Card
+    number: "@number"
+    expiry: { at: "@expires", as: MM/YY }
+    cvc: "@cvc"
+  in-json:
+    envelope: { format: json, at: $.data, as: base64 }
+    format: json
+    booking: "$.bookings[*]"
+    card: card
+    number: pan
+    expiry: { at: expires, as: MMYY }
+    cvc: cvv
+  in-xml:
+    envelope: [{ format: xml, at: //Payload }, { format: form, at: request }]
+    format: json
+    card: $.card
+    number: pan
+    expiry: { at: expires, as: MMYY }
+routes:
+  - name: push
+    at: /wrapped/push
+    forward: "{pms}/channex"
+    product: seaside
+    methods: [POST]
+    request:
+      tokenize: in-form
+      insert: [{ into: Card, each: card, xml: "<token>{alias}</token>" }]
+  - name: pull
+    to: https://secure-supply-xml.booking.com/wrapped/pull
+    product: seaside
+    methods: [POST]
+    response:
+      tokenize: in-json
+      insert: [{ into: card, each: card, json: { token: "{alias}" } }]
+  - name: charge
+    at: /wrapped/charge
+    forward: "{siteminder}/pmsxchangev2/services/SANDBOX"
+    methods: [POST]
+    request: { detokenize: in-xml }
+"""
+
+
+@pytest.fixture(scope="module")
+def wrapped(sandbox, tmp_path_factory):
+    from tests.running import Running
+
+    directory = tmp_path_factory.mktemp("wrapped")
+    rules = directory / "rules"
+    shutil.copytree(ROOT / "rules", rules)
+    (rules / "wrapped.yaml").write_text(PACK, encoding="utf-8")
+    with Once(server_context(sandbox.directory)) as partner:
+        partner.bodies = []
+        gateway = Running(
+            directory / "gateway", sandbox, rules=str(rules),
+            test_hosts=at_booking_com(sandbox, partner),
+        )  # fmt: skip
+        yield gateway, partner
+        gateway.stop()
+
+
+def pull(wrapped, answer):
+    gateway, partner = wrapped
+    partner.bodies.append(answer)
+    with gateway.session(gateway.key(products=("seaside",))) as session:
+        return session.post(
+            f"https://booking.sandbox.test:{partner.port}/wrapped/pull",
+            data="{}", headers={"Content-Type": "application/json"}, timeout=20,
+        )  # fmt: skip
+
+
+def post(wrapped, path, body, content_type):
+    gateway, _ = wrapped
+    with gateway.endpoint_session(gateway.key(products=("seaside",))) as session:
+        return session.post(
+            f"{gateway.endpoints}/wrapped/{path}",
+            data=body,
+            headers={"Content-Type": content_type},
+            timeout=20,
+        )
+
+
+def test_p03_a_card_in_xml_in_a_form_becomes_a_token(wrapped):
+    gateway, _ = wrapped
+    before = (
+        b"a=%3c+&xml=%3cBookings%3e%3cBooking%3e%3cCard+number%3d%22" + PAN.encode()
+        + b"%22%20expires=%2212%2f30%22 cvc='123'/%3e%3cNote%3e" + REMARK.encode()
+        + b" please%3c/Note%3e%3c/Booking%3e%3c/Bookings%3e&z=%7e"
+    )  # fmt: skip
+    post(wrapped, "push", before, "application/x-www-form-urlencoded")  # the PMS takes no forms
+    (request,) = gateway.sandbox.received.requests("pms")
+    body = request.body
+    assert PAN.encode() not in body
+    assert REMARK.encode() not in body
+    assert body.startswith(b"a=%3c+&xml=%3cBookings%3e%3cBooking%3e%3cCard+number%3d%22555555")
+    assert body.endswith(b"424242******4242 please%3c/Note%3e%3c/Booking%3e%3c/Bookings%3e&z=%7e")
+    inner = parse_qs(body.decode())["xml"][0]
+    assert 'number="555555******4444" expires="12/30"><token>tok_' in inner
+    assert "cvc" not in inner
+
+
+def test_p03_a_card_in_base64_becomes_a_token_and_a_remark_a_mask(wrapped):
+    gateway, _ = wrapped
+    inner = {
+        "bookings": [
+            {"card": {"pan": PAN, "expires": "1230", "cvv": "123"}, "note": f"or {REMARK}"},
+            {"card": None},
+        ]
+    }
+    data = base64.encodebytes(json.dumps(inner).encode()).decode()
+    answer = pull(wrapped, json.dumps({"ok": True, "data": data}).encode())
+    assert answer.status_code == 200, answer.text
+    after = json.loads(answer.content)
+    assert after["ok"] is True
+    assert max(map(len, after["data"].splitlines())) == 76  # in lines, as it came
+    card = json.loads(base64.b64decode(after["data"]))["bookings"][0]
+    assert card["card"]["pan"] == "555555******4444"
+    assert card["card"]["token"].startswith("tok_")
+    assert "cvv" not in card["card"]
+    assert card["note"] == "or 424242******4242"
+    assert answer.headers["X-Gateway-Cards"].startswith("found=1 tokenized=1 failed=0")
+    assert PAN not in gateway.logs.getvalue()
+
+
+@pytest.mark.parametrize(
+    "data", ["eyJh*", "eyJhIjogMX", base64.b64encode(b'{"card": ').decode(), {"a": 1}, 5]
+)
+def test_p10_what_can_not_be_looked_into_is_refused(wrapped, data):
+    answer = pull(wrapped, json.dumps({"data": data}).encode())
+    assert answer.status_code == 502
+    assert answer.json()["code"] in {"message_malformed", "message_forbidden"}
+
+
+@pytest.mark.parametrize("body", [b"<h1>Down for maintenance</h1", b'{"data": ""}', b"{}"])
+def test_what_holds_nothing_passes_as_it_is(wrapped, body):
+    answer = pull(wrapped, body)
+    assert (answer.status_code, answer.content) == (200, body)
+
+
+def test_p03_a_token_two_envelopes_deep_becomes_the_card(wrapped):
+    gateway, _ = wrapped
+    token = keep(gateway, PAN)
+    alias = token.alias
+    inner = f'{{"card": {{"pan": "{alias}"}}, "amount": 1.50}}'
+    form = "v=1&request=" + inner.replace('"', "%22")
+    body = f"<Call><Payload><![CDATA[{form}]]></Payload><x/></Call>".encode()
+    answer = post(wrapped, "charge", body, "text/xml")
+    assert answer.status_code == 500, answer.text  # SiteMinder knows no such message
+    (request,) = gateway.sandbox.received.requests("siteminder")
+    wanted = body.replace(alias.encode(), PAN.encode())
+    at = wanted.index(PAN.encode()) + len(PAN) + len("%22")
+    assert request.body == wanted[:at] + b"%2C+%22expires%22%3A+%221230%22" + wanted[at:]
+    assert gateway.rows("select count(*) from audit where route = 'wrapped/charge'") == [(2,)]
