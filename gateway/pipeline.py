@@ -128,12 +128,16 @@ class Pipeline:
         if self._s.admitting.reads_body(route):
             await run(len(body), self._s.admitting.check_body, exchange, route, body)
         if rule.tokenize:
-            document = await open_in(exchange, layout_of(rule.tokenize.shapes), body)
+            layout = layout_of(rule.tokenize.shapes)
+            labels.check_boundary(request.headers, layout.outer, body)
+            document = await open_in(exchange, layout, body)
             batch = await self._s.swap.find(exchange, route, document, rule.tokenize, len(body))
             body = await self._s.swap.tokenize(exchange, route, batch, body)
         if rule.detokenize and body:  # a POST without a body has nothing to put a card into
-            labels.check(request.headers, layout_of(rule.detokenize).outer)
-            document = await open_in(exchange, layout_of(rule.detokenize), body)
+            layout = layout_of(rule.detokenize)
+            labels.check(request.headers, layout.outer)
+            labels.check_boundary(request.headers, layout.outer, body)
+            document = await open_in(exchange, layout, body)
             body = await self._s.swap.detokenize(exchange, route, document, rule.detokenize, body)
         if rule.exchange and body:
             labels.check(request.headers, layout_of(rule.exchange.pairs).outer)
@@ -174,6 +178,7 @@ class Pipeline:
         rule = route.response.tokenize
         document = await self._parsed(exchange, rule, body) if rule and body else None
         if rule and document is not None:
+            labels.check_boundary(response.headers, layout_of(rule.shapes).outer, body)
             batch = await self._s.swap.find(exchange, route, document, rule, len(body))
             if route.inbox is not None and (batch.cards or batch.failed):
                 finish = partial(self._s.last_look.response, exchange, route, response, decoded)

@@ -8,6 +8,7 @@ from typing import Final
 from gateway.codecs.document import Carrier, Format
 from gateway.codecs.form import open_form
 from gateway.codecs.json import open_json
+from gateway.codecs.multipart import open_multipart
 from gateway.codecs.xml import open_xml
 
 
@@ -25,4 +26,5 @@ def open_document(format: Format, body: bytes, *, is_text: bool = False) -> Carr
 _OPEN: Final[Mapping[Format, Callable[[bytes], Carrier]]] = {
     "json": open_json,
     "form": open_form,
+    "multipart": open_multipart,
 }

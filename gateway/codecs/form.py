@@ -24,6 +24,7 @@ from urllib.parse import quote_plus, unquote_to_bytes
 from gateway.codecs.document import Add, Change, Insert, Members, Node, Remove, Set
 from gateway.codecs.edits import Edit, Spliced, apply_edits
 from gateway.codecs.embedded import Embedded, Stretch
+from gateway.codecs.field_names import canonical, nests
 from gateway.codecs.paths import Path
 from gateway.codecs.sequence import Addition, NewNames, edit_sequence
 from gateway.codecs.template import fill
@@ -90,7 +91,7 @@ class FormDocument:
         self._named: dict[str, list[_Pair]] = {}
         for pair in pairs:
             if pair.end > pair.start:
-                self._named.setdefault(_canonical(pair.name), []).append(pair)
+                self._named.setdefault(canonical(pair.name), []).append(pair)
 
     @property
     def root(self) -> Node:
@@ -154,11 +155,11 @@ class FormDocument:
 
     def _pair(self, name: str) -> _Pair | None:
         """The field's pair, or None. Raises `MessageForbidden` where others compete with it."""
-        pairs = self._named.get(_canonical(name), [])
+        pairs = self._named.get(canonical(name), [])
         named = [pair for pair in pairs if pair.name == name]
         if not named:
             return None
-        if len(pairs) > 1 or any(_nests(other, name) for other in self._named):
+        if len(pairs) > 1 or any(nests(other, name) for other in self._named):
             raise MessageForbidden
         return named[0]
 
@@ -223,17 +224,6 @@ def _encode(text: str, safe: str = "") -> bytes:
         return quote_plus(text, safe=safe).encode("ascii")
     except UnicodeEncodeError:  # a lone surrogate; holds the text
         raise MessageUnfit from None
-
-
-def _canonical(name: str) -> str:
-    """What lenient readers take for the same name: blanks around it, a NUL that ends it."""
-    return name.partition("\0")[0].strip()
-
-
-def _nests(other: str, name: str) -> bool:
-    """Whether one of two names is a member of the other: `card` and `card[number]`."""
-    longer, shorter = (other, name) if len(other) > len(name) else (name, other)
-    return longer.startswith(shorter + "[")
 
 
 def _pair_of(node: Node) -> _Pair | None:

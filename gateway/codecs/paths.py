@@ -62,7 +62,7 @@ def parse_path(text: str, format: str) -> Path:
     if text == ".":
         return Path(text, ())
     match format:
-        case "form":
+        case "form" | "multipart":
             return Path(text, () if text == "$" else (Step("field", text),))
         case "json":
             return _parse_json(text)

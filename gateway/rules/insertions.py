@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from gateway.codecs.document import Element, Format, Members
@@ -14,6 +14,8 @@ from gateway.rules.schema import InsertEntry
 from gateway.rules.shapes import NOWHERE, path_of
 
 _NOTHING: Final = Members(())
+# Parts of a multipart form are fields like any other form's.
+_TEMPLATES: Final[Mapping[Format, Format]] = {"multipart": "form"}
 
 
 def compile_insertions(
@@ -38,7 +40,9 @@ def _insertion(
     content = _content(entry, (*place, form), notes)
     for mistake in templates.mistakes(content, entry.each, failed=failed):
         notes.add((*place, form), mistake)
-    for expected in sorted({shape.format for shape in shapes} - {form}):
+    for expected in sorted(
+        {_TEMPLATES.get(shape.format, shape.format) for shape in shapes} - {form}
+    ):
         message = f"`{form}:` can not be inserted into a message of format {expected}"
         notes.add((*place, form), message, f"Write `{expected}: …`.")
     into = path_of(entry.into, form, (*place, "into"), notes) or NOWHERE

@@ -110,7 +110,7 @@ class VirtualEntry(Entry):
 class EnvelopeEntry(Entry):
     """A document in whose text the next one stands; `as:` is how the text is written."""
 
-    format: Literal["xml", "json", "form"]
+    format: Literal["xml", "json", "form", "multipart"]
     at: Text
     as_: Literal["text", "base64", "base64url"] = Field(default="text", alias="as")
 
@@ -132,7 +132,7 @@ class ShapeEntry(Entry):
 
     not_yet = frozenset({"pattern", "text", "retention", "retain", "carry_forward"})
 
-    format: Annotated[Literal["xml", "json", "form"], _later("multipart", "text")]
+    format: Annotated[Literal["xml", "json", "form", "multipart"], _later("text")]
     envelope: Envelopes | None = None
     booking: Text | None = None
     card: Text

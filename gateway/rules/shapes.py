@@ -51,7 +51,7 @@ class _Compiler:
         self._form, self._notes = form, notes
 
     def shape(self, name: str, entry: ShapeEntry, place: Place) -> Shape:
-        if entry.booking is not None and self._form == "form":
+        if entry.booking is not None and self._form in {"form", "multipart"}:
             self._notes.add((*place, "booking"), "a form is one booking; remove `booking`")
         card = self._path(entry.card, (*place, "card")) or NOWHERE
         if entry.booking is not None and card.absolute:

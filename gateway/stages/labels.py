@@ -10,15 +10,18 @@ import re
 from typing import Final
 
 from gateway.codecs.document import Format
+from gateway.codecs.multipart_parts import boundary_of
 from gateway.errors import LabelWrong
 from gateway.headers import Headers
 
 _FORM: Final = "application/x-www-form-urlencoded"
+_MULTIPART: Final = "multipart/form-data"
 # RFC 9110 section 8.3.1, whole: a list or a second type beside it is not read.
 _WORD: Final = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _LABEL: Final = re.compile(
     rf'({_WORD}/{_WORD})((?:[ \t]*;[ \t]*{_WORD}=(?:{_WORD}|"[^"\\]*"))*)[ \t]*;?[ \t]*'
 )
+_BOUNDARY: Final = re.compile(r';[ \t]*boundary=(?:"([^"\\]*)"|([^";\s]*))', re.IGNORECASE)
 _CHARSET: Final = re.compile(r';[ \t]*charset="?([^";\s]*)', re.IGNORECASE)
 _UTF8: Final = frozenset({"utf-8", "utf8", "us-ascii"})
 
@@ -34,6 +37,23 @@ def check(headers: Headers, format: Format) -> None:
         raise LabelWrong
 
 
+def check_boundary(headers: Headers, format: Format, body: bytes) -> None:
+    """Raises `LabelWrong` unless a multipart form's parts are parted by what its one Content-Type
+    says: whoever reads it by that would find others in it. Nothing is asked of other formats."""
+    if format != "multipart" or not body:
+        return
+    check(headers, format)
+    said = _BOUNDARY.findall(headers.get("Content-Type") or "")
+    if len(said) != 1 or (said[0][0] or said[0][1]).encode() not in _boundaries(body):
+        raise LabelWrong
+
+
+def _boundaries(body: bytes) -> set[bytes]:
+    """A form without parts is one closing delimiter."""
+    first = boundary_of(body)
+    return {first, first.removesuffix(b"--")} if body.rstrip() == b"--" + first else {first}
+
+
 def format_of(headers: Headers) -> Format | None:
     """The format that the (first) Content-Type names, or None for any other type."""
     return _format((headers.get("Content-Type") or "").partition(";")[0].strip())
@@ -45,4 +65,4 @@ def _format(media_type: str) -> Format | None:
         return "xml"
     if label in {"application/json", "text/json"} or label.endswith("+json"):
         return "json"
-    return "form" if label == _FORM else None
+    return "form" if label == _FORM else "multipart" if label == _MULTIPART else None

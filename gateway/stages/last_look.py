@@ -50,7 +50,8 @@ class LastLook:
             exchange.counts.guarded += guard_headers(headers, exchange.known)
             if not body:
                 return body
-            if layout is None and not is_text(body):
+            unparsed = layout is None or layout.outer == "multipart"  # a file may be in it
+            if unparsed and not is_text(body):
                 raise MessageForbidden
             guarded = guard_message(body, layout, exchange.known, exchange.not_cards)
         except CardDisguised:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
 import shutil
 from urllib.parse import parse_qs
 
 import pytest
+import requests
+from multipart import MultipartParser
 
 from gateway.sandbox.tls import server_context
 from tests.e2e.inbox import Once, at_booking_com
@@ -42,7 +45,21 @@ shapes:
     card: $.card
     number: pan
     expiry: { at: expires, as: MMYY }
+  in-part:
+    format: multipart
+    card: $
+    number: card[number]
+    expiry: { at: "card[expires]", as: MM/YYYY }
+    cvc: card[cvc]
 routes:
+  - name: upload
+    at: /wrapped/upload
+    forward: "{pms}/channex"
+    product: seaside
+    methods: [POST]
+    request:
+      tokenize: in-part
+      insert: [{ into: ., each: card, form: { token: "{alias}" } }]
   - name: push
     at: /wrapped/push
     forward: "{pms}/channex"
@@ -176,3 +193,42 @@ def test_p03_a_token_two_envelopes_deep_becomes_the_card(wrapped):
     at = wanted.index(PAN.encode()) + len(PAN) + len("%22")
     assert request.body == wanted[:at] + b"%2C+%22expires%22%3A+%221230%22" + wanted[at:]
     assert gateway.rows("select count(*) from audit where route = 'wrapped/charge'") == [(2,)]
+
+
+def multipart(**more):
+    fields = {"card[number]": PAN, "card[expires]": "12/2030", "card[cvc]": "123"} | more
+    return requests.Request("POST", "https://x", files={n: (None, v) for n, v in fields.items()})
+
+
+def test_p03_a_card_in_a_multipart_form_becomes_a_token(wrapped):
+    gateway, _ = wrapped
+    sent = multipart(note=f"or {REMARK}").prepare()
+    post(wrapped, "upload", sent.body, sent.headers["Content-Type"])
+    (request,) = gateway.sandbox.received.requests("pms")
+    assert request.header("Content-Type") == sent.headers["Content-Type"]
+    boundary = sent.headers["Content-Type"].partition("boundary=")[2]
+    parts = {
+        part.name: part.value
+        for part in MultipartParser(io.BytesIO(request.body), boundary, content_length=-1)
+    }
+    assert parts.pop("token").startswith("tok_")
+    assert parts == {
+        "card[number]": "555555******4444",
+        "card[expires]": "12/2030",
+        "note": "or 424242******4242",
+    }
+
+
+def test_p09_a_multipart_form_whose_label_names_another_boundary_is_refused(wrapped):
+    gateway, _ = wrapped
+    answer = post(wrapped, "upload", multipart().prepare().body, "multipart/form-data; boundary=x")
+    assert (answer.status_code, answer.json()["code"]) == (415, "label_wrong")
+    assert not gateway.sandbox.received.requests("pms")
+
+
+def test_p03_a_file_that_can_not_be_looked_into_is_refused(wrapped):
+    gateway, _ = wrapped
+    sent = multipart(scan=b"%PDF\x00\x01\x02").prepare()
+    answer = post(wrapped, "upload", sent.body, sent.headers["Content-Type"])
+    assert answer.json()["code"] == "message_forbidden"
+    assert not gateway.sandbox.received.requests("pms")

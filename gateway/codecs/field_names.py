@@ -1,0 +1,14 @@
+"""When two names of a form's fields are one for some reader."""
+
+from __future__ import annotations
+
+
+def canonical(name: str) -> str:
+    """What lenient readers take for the same name: blanks around it, a NUL that ends it."""
+    return name.partition("\0")[0].strip()
+
+
+def nests(other: str, name: str) -> bool:
+    """Whether one of two names is a member of the other: `card` and `card[number]`."""
+    longer, shorter = (other, name) if len(other) > len(name) else (name, other)
+    return longer.startswith(shorter + "[")
