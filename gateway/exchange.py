@@ -107,6 +107,13 @@ class Counts:
     guarded: int = 0  # masked by the guard outside of every shape
     echoed: int = 0  # cards that this exchange put in, turned back into their alias
 
+    def copy(self) -> Counts:
+        """Another one, with the same numbers."""
+        return Counts(
+            self.found, self.tokenized, self.detokenized, self.exchanged,
+            self.failed, self.masks, self.guarded, self.echoed,
+        )  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True)
 class Use:

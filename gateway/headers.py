@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import Final
 
@@ -40,25 +40,43 @@ class Headers:
     reads them), so that no byte is ever refused or lost here.
     """
 
-    __slots__ = ("fields",)
+    __slots__ = ("_fields", "_names")
 
     def __init__(self, fields: Iterable[tuple[bytes, bytes]] = ()) -> None:
-        self.fields: list[tuple[bytes, bytes]] = list(fields)
+        self.fields = list(fields)
+
+    @property
+    def fields(self) -> Sequence[tuple[bytes, bytes]]:
+        """Every (name, value), in order. Assign others to change them."""
+        return tuple(self._fields)
+
+    @fields.setter
+    def fields(self, fields: Iterable[tuple[bytes, bytes]]) -> None:
+        self._fields = list(fields)
+        # What is looked for is found in these, for each name some dozen times.
+        self._names = [name.lower() for name, _ in self._fields]
 
     def get_all(self, name: str) -> list[str]:
         """Every value of `name`, in order."""
         key = _key(name)
-        return [value.decode("latin-1") for field, value in self.fields if field.lower() == key]
+        if key not in self._names:
+            return []
+        pairs = zip(self._names, self._fields, strict=True)
+        return [field[1].decode("latin-1") for known, field in pairs if known == key]
 
     def get(self, name: str) -> str | None:
         """The first value of `name`, or None."""
-        values = self.get_all(name)
-        return values[0] if values else None
+        key = _key(name)
+        if key not in self._names:
+            return None
+        return self._fields[self._names.index(key)][1].decode("latin-1")
 
     def remove(self, *names: str) -> None:
         """Drop every field with one of these names."""
         keys = _keys(names)
-        self.fields = [field for field in self.fields if field[0].lower() not in keys]
+        if not keys.isdisjoint(self._names):
+            pairs = zip(self._names, self._fields, strict=True)
+            self.fields = [field for known, field in pairs if known not in keys]
 
     def set(self, name: str, value: str) -> None:
         """Make `value` the only value of `name`; it takes the first one's place, else the last.
@@ -69,20 +87,21 @@ class Headers:
         if _FORBIDDEN.search(value):
             raise ValueError("a header value holds a sign that can not be sent")
         key, field = _key(name), (name.encode("ascii"), value.encode("latin-1"))
-        places = [i for i, (known, _) in enumerate(self.fields) if known.lower() == key]
-        if not places:
-            self.fields.append(field)
+        if key not in self._names:
+            self._fields.append(field)
+            self._names.append(key)
             return
-        self.fields[places[0]] = field
-        for place in reversed(places[1:]):
-            del self.fields[place]
+        place = self._names.index(key)
+        self._fields[place] = field
+        if self._names.count(key) > 1:
+            pairs = enumerate(zip(self._names, self._fields, strict=True))
+            self.fields = [one for at, (known, one) in pairs if known != key or at == place]
 
     def __contains__(self, name: str) -> bool:
-        key = _key(name)
-        return any(field.lower() == key for field, _ in self.fields)
+        return _key(name) in self._names
 
     def __iter__(self) -> Iterator[tuple[bytes, bytes]]:
-        return iter(self.fields)
+        return iter(self._fields)
 
     def __repr__(self) -> str:
-        return f"Headers({len(self.fields)} fields)"  # values may hold cards
+        return f"Headers({len(self._fields)} fields)"  # values may hold cards

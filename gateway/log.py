@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import TextIO
 
 _NAME = "card_gateway"
+_OURS = logging.getLogger(_NAME)
 _ENCODER = json.JSONEncoder(ensure_ascii=True, default=str)  # making one costs more than a line
 
 
@@ -42,12 +43,11 @@ class JsonLines(logging.Formatter):
 
 def event(name: str, *, level: int = logging.INFO, **fields: object) -> None:
     """Writes one line. `fields` are numbers, codes, rule names, ids: nothing that a peer chose."""
-    ours = logging.getLogger(_NAME)
-    if ours.isEnabledFor(level):
-        # Not `ours.log`: it looks through the stack for a file and line that nobody is shown.
+    if _OURS.isEnabledFor(level):
+        # Not `_OURS.log`: it looks through the stack for a file and line that nobody is shown.
         record = logging.LogRecord(_NAME, level, "", 0, name, None, None)
         record.fields = fields
-        ours.handle(record)
+        _OURS.handle(record)
 
 
 def configure(level: str = "info", stream: TextIO | None = None) -> None:

@@ -38,9 +38,9 @@ class Recorder:
         outcome = error.code if error else "done"
         route = exchange.route.id if exchange.route else "none"
         phase: Phase = "response" if exchange.response is not None else "request"
-        self._metrics.exchanges.labels(route, phase, outcome).inc()
+        self._metrics.exchanges_of[route, phase, outcome].inc()
         for part, seconds in exchange.seconds.items():
-            self._metrics.seconds.labels(route, part).observe(seconds)
+            self._metrics.seconds_of[route, part].observe(seconds)
         for action, found in (
             ("masked", exchange.counts.guarded),
             ("echo", exchange.counts.echoed),
@@ -50,7 +50,7 @@ class Recorder:
         counts, used = exchange.counts, _ended(exchange, error)
         for action, count in (("detokenize", counts.detokenized), ("exchange", counts.exchanged)):
             if count:
-                self._metrics.cards.labels(route, action, used.value).inc(count)
+                self._metrics.cards_of[route, action, used.value].inc(count)
         if error is not None:
             self._metrics.refused.labels(error.code).inc()
             self._refusals.note(exchange, error, self._clock())

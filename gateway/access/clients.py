@@ -39,6 +39,8 @@ from gateway.vault.old_tokens import Accepted
 __all__ = ["Access", "Admission"]
 
 _KEY_HEADERS: Final = ("X-Api-Key", "PAYCOMET-API-TOKEN")
+_KEY_NAMES: Final = frozenset(name.lower().encode("ascii") for name in _KEY_HEADERS)
+_PREFIX: Final = PREFIX.encode("ascii")
 _OURS: Final = b"x-gateway-"
 
 
@@ -138,14 +140,7 @@ class Access:
     def strip(self, headers: Headers) -> None:
         """Removes what is ours from a request that goes upstream: our keys, Proxy-Authorization,
         X-Gateway-*. A partner's own X-Api-Key stays."""
-        names = {name.lower().encode() for name in _KEY_HEADERS}
-        headers.fields = [
-            (name, value)
-            for name, value in headers
-            if not name.lower().startswith(_OURS)
-            and name.lower() != b"proxy-authorization"
-            and not (name.lower() in names and value.strip().startswith(PREFIX.encode()))
-        ]
+        headers.fields = [field for field in headers if not _is_ours(*field)]
 
     # --- push -----------------------------------------------------------------------------------
 
@@ -261,6 +256,13 @@ class Access:
                 products = frozenset(enough.products) if enough.products else None
                 return Admission(name, "", frozenset(enough.scopes), products)
         raise KeyRequired
+
+
+def _is_ours(name: bytes, value: bytes) -> bool:
+    name = name.lower()
+    if name in _KEY_NAMES:
+        return value.strip().startswith(_PREFIX)
+    return name == b"proxy-authorization" or name.startswith(_OURS)
 
 
 @lru_cache(maxsize=256)

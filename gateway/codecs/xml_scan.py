@@ -118,6 +118,8 @@ def may_include(text: bytes, start: int) -> bool:
 
 
 def _occurs(sign: bytes, text: bytes, start: int) -> bool:
+    if len(text) - start <= _WINDOW:
+        return text.find(sign, start) >= 0
     windows = range(start, len(text), _WINDOW - len(sign) + 1)
     return any(text.find(sign, window, window + _WINDOW) >= 0 for window in windows)
 

@@ -61,14 +61,29 @@ def _made(hops: tuple[Hop, ...]) -> Finder:
             below = _below_plain(hop)
             return lambda tree, top: [Place(one) for one in below(tree, top, hop.local)]
         case [
-            Hop(is_attribute=False, plain=True) as hop,
+            Hop(is_attribute=False) as hop,
             Hop(is_attribute=True, prefix=None, plain=True, local=key),
         ]:
             below = _below_plain(hop)
+            if not hop.plain:
+                return lambda tree, top: [
+                    Place(one, name)
+                    for one in _fitting(tree, below(tree, top, hop.local), hop)
+                    for name in tree.keys(one, key)
+                ]  # fmt: skip
             return lambda tree, top: [
                 Place(one, name)
                 for one in below(tree, top, hop.local)
                 for name in tree.keys(one, key)
+            ]  # fmt: skip
+        case [
+            Hop(is_attribute=False, deep=False, plain=True, local=outer),
+            Hop(is_attribute=False, deep=False, plain=True, local=inner),
+        ]:  # children's children are in order, and none is inside another
+            return lambda tree, top: [
+                Place(one)
+                for parent in tree.children(top, outer)
+                for one in tree.children(parent, inner)
             ]  # fmt: skip
     return lambda tree, top: follow(tree, top, hops)
 

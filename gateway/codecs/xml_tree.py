@@ -83,7 +83,8 @@ class Tree:
     """The elements of one document, which was `size` bytes long."""
 
     __slots__ = (
-        "_above", "_asked", "_children", "_inside", "_keys", "_marks", "_parts", "_size", "root",
+        "_above", "_asked", "_children", "_inside", "_keyed", "_keys", "_keys_named", "_marks",
+        "_parts", "_size", "_tags", "root",
     )  # fmt: skip
 
     def __init__(self, root: Parsed, size: int) -> None:
@@ -97,10 +98,13 @@ class Tree:
             self._above = {part.element: at for at, part in enumerate(parts) if not part.whole}
             self._marks = _names_of(parts)
         self._asked: list[str] = []  # names that were looked for inside some element
+        self._tags: list[str] = []  # the same, as the parser wants to be asked
         # Not `_Last[Parsed]()`: an alias takes several times as long to call as its class.
         self._inside: _Last[Parsed] = _Last()
         self._children: _Last[Parsed] = _Last()
-        self._keys: _Last[str] = _Last()
+        self._keyed: Parsed | None = None  # whose attributes these are
+        self._keys: list[str] = []
+        self._keys_named: dict[str, list[str]] | None = None  # None: none has a namespace
 
     def walk(self, top: Parsed, *names: str) -> Iterable[Parsed]:
         """`top` and the elements inside it that have one of the local `names`, in order."""
@@ -122,11 +126,11 @@ class Tree:
             if len(self._asked) == _NAMES:
                 return top.iterdescendants("{*}" + name)
             self._asked.append(name)
+            self._tags.append("{*}" + name)
             self._inside.forget()
         last = self._inside
         if last.of is not top:
-            tags = ["{*}" + asked for asked in self._asked]
-            last.of, last.has = top, _by_name(top.iterdescendants(*tags))
+            last.of, last.has = top, _by_name(top.iterdescendants(*self._tags))
         return last.has.get(name, ())
 
     def children(self, top: Parsed, name: str) -> Iterable[Parsed]:
@@ -140,10 +144,12 @@ class Tree:
 
     def keys(self, top: Parsed, local: str) -> Sequence[str]:
         """Those of an element's attributes, as lxml spells them, that have the local name `local`."""
-        last = self._keys
-        if last.of is not top:
-            last.of, last.has = top, _by_local_name(top.keys())
-        return last.has.get(local, ())
+        if self._keyed is not top:
+            self._keyed, self._keys = top, top.keys()
+            self._keys_named = _by_local_name(self._keys)
+        if self._keys_named is not None:
+            return self._keys_named.get(local, ())
+        return (local,) if local in self._keys else ()
 
     def _walk_parts(
         self, place: int, names: Collection[str], tags: Collection[str]
@@ -166,7 +172,7 @@ class Tree:
         self._above.clear()
         self._inside.forget()
         self._children.forget()
-        self._keys.forget()
+        self._keyed, self._keys, self._keys_named = None, [], None
         while self._parts:
             part = self._parts.pop()
             if self._size > _DROPPED:
@@ -179,10 +185,10 @@ def local_name(element: Parsed) -> str:
     return name
 
 
-def _by_local_name(keys: Sequence[str]) -> dict[str, list[str]]:
-    """Attributes, as lxml spells them, by local name."""
+def _by_local_name(keys: Sequence[str]) -> dict[str, list[str]] | None:
+    """Attributes, as lxml spells them, by local name; None where all of them are local names."""
     if "{" not in "".join(keys):
-        return {key: [key] for key in keys}
+        return None
     named: dict[str, list[str]] = {}
     for key in keys:
         named.setdefault(key.rpartition("}")[2], []).append(key)

@@ -39,10 +39,12 @@ class Writer:
     Every method raises `MessageUnfit` for characters that XML can not hold at all.
     """
 
-    __slots__ = ("_codec",)
+    __slots__ = ("_codec", "_forms")
 
     def __init__(self, codec: str) -> None:
         self._codec = codec
+        # By the element's identity: it is held beside its form. A message has a few of them.
+        self._forms: dict[tuple[int, str, bool], tuple[Element, _Form]] = {}
 
     def text(self, value: str) -> bytes:
         """An element's text."""
@@ -72,9 +74,12 @@ class Writer:
 
         `position` becomes the outermost element's attribute of that name.
         """
-        numbered = position is not None
-        ready = _form_of if len(prefix) <= _SHORT else _prepare
-        form = ready(content, self._codec, prefix, numbered=numbered)
+        key = id(content), prefix, position is not None
+        if key not in self._forms:
+            ready = _form_of if len(prefix) <= _SHORT else _prepare
+            form = ready(content, self._codec, prefix, numbered=position is not None)
+            self._forms[key] = content, form
+        _, form = self._forms[key]
         return b"".join(
             [
                 piece if isinstance(piece, bytes) else self._filled(piece, values, position)

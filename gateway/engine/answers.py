@@ -82,22 +82,20 @@ def sign(exchange: Exchange, headers: Headers) -> None:
 
     Of cards it says how many and no more.
     """
-    headers.fields = [
-        field for field in headers.fields if not field[0].lower().startswith(b"x-gateway-")
-    ]
     counts, seconds = exchange.counts, exchange.seconds
     timing = ", ".join(
         f"{part};dur={seconds.get(part, 0.0) * 1000:.1f}"
         for part in ("upstream", "gateway", "vault")
     )
-    headers.fields += (
+    headers.fields = [
+        *[field for field in headers if not field[0].lower().startswith(b"x-gateway-")],
         (b"X-Gateway-Exchange", exchange.id.encode("ascii")),
         (
             b"X-Gateway-Cards",
             f"found={counts.found} tokenized={counts.tokenized} failed={counts.failed}".encode(),
         ),
         (b"Server-Timing", timing.encode("ascii")),
-    )
+    ]
 
 
 def refusal(

@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import enum
 import logging
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from types import TracebackType
 from typing import Any, Final, Protocol, Self
 
@@ -33,6 +33,10 @@ class Clearance(enum.Enum):
 
 
 _ENDS: Final = (asyncio.CancelledError, KeyboardInterrupt, SystemExit)
+_PASSES: Final[Mapping[type[BaseException], tuple[type[BaseException], ...]]] = {
+    asyncio.CancelledError: _ENDS,
+    GeneratorExit: (GeneratorExit, *_ENDS),
+}
 
 
 CLEARED: Final = Clearance.CLEARED
@@ -75,7 +79,7 @@ class Guard:
 
     def __init__(self, passes: type[BaseException] = asyncio.CancelledError) -> None:
         self.verdict: Verdict = _INTERNAL
-        self._passes = (passes, *_ENDS)
+        self._passes = _PASSES[passes]
 
     def clear(self) -> None:
         """The block did all it had to."""

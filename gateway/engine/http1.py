@@ -285,12 +285,10 @@ def _options(headers: Headers) -> set[str]:
 
 
 def _head(line: str, headers: Headers) -> bytes:
-    parts = [line.encode("latin-1", "replace"), b"\r\n"]
-    for name, value in headers.fields:
-        parts += (name, b": ", value, b"\r\n")
-    parts.append(b"\r\n")
-    head = b"".join(parts)
+    lines = [line.encode("latin-1", "replace"), *[b"%b: %b" % field for field in headers], b"", b""]
+    head = b"\r\n".join(lines)
     # As many lines as were meant, and none of them broken or folded.
-    if head.count(b"\n") != len(headers.fields) + 2 or head.count(b"\r") != len(headers.fields) + 2:
+    ends = len(lines) - 1
+    if head.count(b"\n") != ends or head.count(b"\r") != ends:
         raise Malformed
     return head

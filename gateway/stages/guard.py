@@ -220,18 +220,18 @@ def guard_headers(headers: Headers, put_in: Mapping[str, str]) -> int:
 
     Raises `CardDisguised` for a card in a name, or one that can not be replaced where it stands.
     """
-    together = b"\x01".join(part for pair in headers.fields for part in pair)
+    together = b"\x01".join([part for pair in headers for part in pair])
     if not find_cards(together, known=put_in):
         return 0
     total = 0
     fields: list[tuple[bytes, bytes]] = []
-    for name, value in headers.fields:
+    for name, value in headers:
         if find_cards(name, known=put_in):
             raise CardDisguised
         guarded = _guard(value, None, put_in)
         total += guarded.masked + guarded.echoed
         fields.append((name, guarded.body))
-    headers.fields[:] = fields
+    headers.fields = fields
     return total
 
 

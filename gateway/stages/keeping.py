@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from gateway.exchange import Exchange
 from gateway.rules.model import Route
@@ -30,14 +29,14 @@ class Keeping:
         self._inbox, self._exchange, self._route, self._batch = inbox, exchange, route, batch
         self._finish = finish
         self._response = exchange.response
-        self._before = (list(self._response.headers.fields), self._response.reason)
+        self._before = (self._response.headers.fields, self._response.reason)
         self._counts = exchange.counts
 
     def restart(self) -> None:
         """Forgets what an earlier call has done to the exchange."""
         fields, self._response.reason = self._before
-        self._response.headers.fields = list(fields)
-        self._exchange.counts = replace(self._counts)
+        self._response.headers.fields = fields
+        self._exchange.counts = self._counts.copy()
 
     def answer(self, body: bytes) -> Answer:
         """The answer, guarded, as it will be sent."""

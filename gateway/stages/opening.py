@@ -65,7 +65,7 @@ class Opening:
         """
         products = self._products(exchange)
         sole = next(iter(products)) if len(products) == 1 else ""
-        blank = replace(self.entry(exchange, route, action), outcome=Outcome.INTENT, product=sole)
+        blank = self.entry(exchange, route, action, outcome=Outcome.INTENT, product=sole)
         asked = wanted(products)
         intents = [replace(blank, iduser=want.token.iduser) for want in asked]
         # Noted before it is asked: an intent that is durable has an outcome, whatever comes.
@@ -101,9 +101,21 @@ class Opening:
         """Whether no other exchange has opened this card since: it may have had its authorisation."""
         return self._last.get(found.token.iduser) == exchange.id
 
-    def entry(self, exchange: Exchange, route: Route, action: Action) -> Entry:
-        """An audit entry of this exchange, `done` unless it is said otherwise."""
-        return entry_of(exchange, route.id, action, self.clock())
+    def entry(
+        self,
+        exchange: Exchange,
+        route: Route,
+        action: Action,
+        *,
+        outcome: Outcome = Outcome.DONE,
+        product: str = "",
+        detail: str = "",
+    ) -> Entry:
+        """An audit entry of this exchange, at this time."""
+        return entry_of(
+            exchange, route.id, action, self.clock(),
+            outcome=outcome, product=product, detail=detail,
+        )  # fmt: skip
 
     async def timed(self, exchange: Exchange, operation: str, call: Awaitable[T]) -> T:
         """What `call` answers; its time is the vault's."""
@@ -113,21 +125,32 @@ class Opening:
         finally:
             spent = perf_counter() - started
             exchange.seconds["vault"] = exchange.seconds.get("vault", 0.0) + spent
-            self._metrics.vault_seconds.labels(operation).observe(spent)
+            self._metrics.vault_seconds_of[(operation,)].observe(spent)
 
 
-def entry_of(exchange: Exchange, route: str, action: Action, at: datetime) -> Entry:
+def entry_of(
+    exchange: Exchange,
+    route: str,
+    action: Action,
+    at: datetime,
+    *,
+    outcome: Outcome = Outcome.DONE,
+    product: str = "",
+    detail: str = "",
+) -> Entry:
     """What the audit says of this exchange, `done` unless it is said otherwise."""
     admission = admission_of(exchange)
     return Entry(
         at=at,
         exchange=exchange.id,
         action=action,
-        outcome=Outcome.DONE,
+        outcome=outcome,
         client=admission.client,
         key=admission.key_id,
         origin=str(exchange.origin),
         route=route,
+        product=product,
+        detail=detail,
     )
 
 

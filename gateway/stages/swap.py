@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 from gateway.access.clients import Access, Admission
 from gateway.access.products import Product
@@ -125,7 +126,7 @@ class Swap:
         if not batch.bookings:
             return
         admission = admission_of(exchange)
-        blank = self._opening.entry(exchange, route, Action.TOKENIZE)
+        entry = partial(self._opening.entry, exchange, route, Action.TOKENIZE)
         done: dict[str, Entry] = {}  # one for all cards of a product: the vault adds the iduser
         for booking in batch.bookings:
             for place in booking.cards:
@@ -137,11 +138,11 @@ class Swap:
                 name = product.name if product else ""
                 if product is None or place.failure is not None or place.card is None:
                     detail = str(place.failure)
-                    failed = replace(blank, outcome=Outcome.FAILED, product=name, detail=detail)
+                    failed = entry(outcome=Outcome.FAILED, product=name, detail=detail)
                     batch.failed.append(failed)
                     continue
                 if name not in done:
-                    done[name] = replace(blank, product=name)
+                    done[name] = entry(product=name)
                 virtual = read_virtual(batch.document, place)
                 link = replace(booking.booking, virtual=virtual) if virtual else booking.booking
                 card = place.card
@@ -210,9 +211,9 @@ class Swap:
         for place in clear:
             if place.token is None:
                 reason = str(place.failure or Failure.VAULT)
-                self._metrics.cards.labels(route.id, "tokenize", reason).inc()
+                self._metrics.cards_of[route.id, "tokenize", reason].inc()
         if tokens:
-            self._metrics.cards.labels(route.id, "tokenize", "done").inc(len(tokens))
+            self._metrics.cards_of[route.id, "tokenize", "done"].inc(len(tokens))
 
     # --- tokens out, cards in -------------------------------------------------------------------
 

@@ -103,7 +103,7 @@ def test_only_the_named_headers_go_along_and_once():
     }  # fmt: skip
     assert (call.method, call.authority, call.path) == ("POST", where, "/v1/cards")
     assert "4111" not in repr(call)
-    sent.fields.append((b"PAYCOMET-API-TOKEN", b"u"))
+    sent.fields = [*sent, (b"PAYCOMET-API-TOKEN", b"u")]
     with pytest.raises(HttpInvalid):
         issue_call(ISSUER, where, sent, (), CARD)
 
