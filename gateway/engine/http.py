@@ -17,7 +17,7 @@ from mitmproxy.proxy.context import Context
 from gateway.authority import parse_authority
 from gateway.engine import answers, http1
 from gateway.engine.boundary import CLEARED, Guard, Verdict
-from gateway.engine.layers import AfterConnect, Switchboard
+from gateway.engine.layers import AfterConnect, Switchboard, step_aside
 from gateway.engine.reader import RequestReader
 from gateway.engine.session import Session
 from gateway.engine.talk import WAIT, ClientSide, Talk, write
@@ -175,6 +175,7 @@ class Http(layer.Layer):
         yield self._send(b"HTTP/1.1 200 Connection established\r\n\r\n")
         rest, self.client.buffer = bytes(self.client.buffer), bytearray()
         self.child = AfterConnect(self.context, self.session, self.board, admitted)
+        step_aside(self, self.child)
         yield from self.child.handle_event(events.Start())
         if rest:
             yield from self.child.handle_event(events.DataReceived(self.context.client, rest))

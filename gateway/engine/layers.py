@@ -33,6 +33,12 @@ _HELLO_LIMIT: Final = 64 * 1024  # bytes until a ClientHello must be complete
 Commands = Generator[commands.Command, Any, None]
 
 
+def step_aside(one: layer.Layer, child: layer.Layer) -> None:
+    """Has the events that come to `one` from now on go to `child` at once, as mitmproxy's NextLayer
+    does: a layer that has decided would only hand on every event, and every command."""
+    one.handle_event = child.handle_event  # type: ignore[method-assign]  # on purpose, as there
+
+
 class Switchboard:
     """What every layer needs and no connection owns."""
 
@@ -66,6 +72,7 @@ class Entrance(layer.Layer):
             self.session.expire_in(self.session.limits.request_seconds)
         elif isinstance(event, events.DataReceived) and event.data:
             self.child = self._decide(event.data[0])
+            step_aside(self, self.child)
             yield from self.child.handle_event(events.Start())
             yield from self.child.handle_event(event)
         else:  # closed, or nothing came in time
@@ -137,6 +144,7 @@ class AfterConnect(layer.Layer):
             self.session.expire_in(self.session.limits.request_seconds)
         elif isinstance(event, events.DataReceived) and event.data:
             self.child = self._decide(event.data[0])
+            step_aside(self, self.child)
             yield from self.child.handle_event(events.Start())
             yield from self.child.handle_event(event)
         else:
