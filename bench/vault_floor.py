@@ -14,6 +14,7 @@ One row is added by its values, several by `executemany` (SQLite) or an array fo
 from __future__ import annotations
 
 import os
+import secrets
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import psycopg
+
+from gateway.cards.token import IDUSER_MAX
 
 _COLUMNS = {
     "card": "product, test, look_up, iduser, tokenuser_hash, sealed, created",
@@ -50,16 +53,15 @@ class Maker:
         """`like`: a row of each table, as the vault wrote it."""
         self._like = like
         self._last = 0
+        self._drawn: set[int] = set()
 
     def new(self, count: int) -> Rows:
         """The rows of `count` new cards."""
         card, link = self._like["card"], self._like["link"]
-        ids = range(self._last + 1, self._last + count + 1)
-        idusers = [_scattered(id) for id in ids]
-        looked = [_other(card[2]) for _ in ids]
+        idusers = self._draw(count)
         cards = [
-            (*card[:2], look_up, iduser, _other(card[4]), _other(card[5]), card[6])
-            for look_up, iduser in zip(looked, idusers, strict=True)
+            (*card[:2], _other(card[2]), iduser, _other(card[4]), _other(card[5]), card[6])
+            for iduser in idusers
         ]
         links = [
             (iduser, _other(link[1]), *link[2:4], _other(link[4]), *link[5:]) for iduser in idusers
@@ -69,6 +71,18 @@ class Maker:
     def again(self, rows: Rows) -> Rows:
         """The rows of a message with the same cards."""
         return Rows(rows.card, rows.link, self._audit([card[3] for card in rows.card]))
+
+    def _draw(self, count: int) -> list[int]:
+        """Idusers that no row has, drawn as the vault has to draw them (P26): evenly, of all there are. So
+        the rows of a message fall on as many pages of an index here as there.
+        """
+        drawn: list[int] = []
+        while len(drawn) < count:
+            iduser = secrets.randbelow(IDUSER_MAX) + 1
+            if iduser not in self._drawn:
+                self._drawn.add(iduser)
+                drawn.append(iduser)
+        return drawn
 
     def _audit(self, idusers: Sequence[int]) -> list[tuple[Any, ...]]:
         like, exchange = self._like["audit"], os.urandom(16).hex()[: len(self._like["audit"][1])]
@@ -209,11 +223,6 @@ def _select(table: str) -> str:
 def _first(table: str) -> str:
     order = "id DESC" if table == "audit" else "id"
     return f"{_select(table)} ORDER BY {order} LIMIT 1"
-
-
-def _scattered(id: int) -> int:
-    """An iduser for each id, in no order, as drawn ones are."""
-    return id * 1_000_003 % 2_147_483_629 + 1
 
 
 def _other(bytes_: bytes) -> bytes:

@@ -62,6 +62,17 @@ def test_the_floor_writes_rows_of_the_size_of_the_vaults(floor, count):
         assert len(sizes) == 1
 
 
+def test_the_floors_idusers_lie_as_evenly_as_drawn_ones(floor):
+    """All of a message's in one corner would fall on a few of an index's pages; the vault's can not."""
+    raw, _ = floor
+    maker = Maker(raw.sizes())
+    idusers = [card[3] for _ in range(4) for card in maker.new(100).card]
+    assert len(set(idusers)) == 400
+    for message in range(4):
+        parts = {iduser >> 29 for iduser in idusers[message * 100 : message * 100 + 100]}
+        assert parts == {0, 1, 2, 3}
+
+
 def _counted(outside):
     return {name: outside.execute(f"SELECT count(*) FROM {name}").fetchone()[0] for name in LENGTHS}
 
