@@ -32,6 +32,24 @@ class Line(NamedTuple):
         return json.dumps(self._asdict(), ensure_ascii=True) + "\n"
 
 
+class KeyLine(NamedTuple):
+    """A key of the audit, sealed under the KEK: what lines are under that come after it. A backup from before
+    it was made has it not.
+
+    `audit_key` is its id; `wrapped` is its row in the keyring and `hash`, under the key before it, of
+    all of this; both are hexadecimal.
+    """
+
+    audit_key: int
+    at: str
+    wrapped: str
+    hash: str = ""
+
+    def json(self) -> str:
+        """A JSON object in ASCII, with the end of its line."""
+        return json.dumps(self._asdict(), ensure_ascii=True) + "\n"
+
+
 class AnchorLine(NamedTuple):
     """An anchor of the chain as it stands (`chain.Anchor`): with it a file of lines can be checked by itself.
 

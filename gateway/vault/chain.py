@@ -2,8 +2,9 @@
 
     hash of an entry  = HMAC-SHA-256(key, "entry",  hash before it, entry)
     hash of an anchor = HMAC-SHA-256(key, "anchor", hash before it, anchor)
-    hash of evidence  = HMAC-SHA-256(key, "evidence", manifest), which is in no chain
-    hash of a backup  = HMAC-SHA-256(key, "backup", manifest), which is in none either
+    hash of a key     = HMAC-SHA-256(key before it, "key", its line), which is in no chain
+    hash of evidence  = HMAC-SHA-256(key, "evidence", manifest), which is in none
+    hash of a backup  = HMAC-SHA-256(key, "backup", manifest), which is in none
 
 1. An entry is all of its columns but the hash, with its id, its writer and its number in the writer's
    chain: one that was changed, moved or given another number does not fit.
@@ -21,6 +22,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
+from gateway.vault.audit_line import KeyLine
 from gateway.vault.hashes import KeyedHash
 
 Value = str | int | None
@@ -79,6 +81,20 @@ class Chain:
         """Whether the anchor's hash is right."""
         return self._hashing.matches(anchor.hash, b"anchor", before, _anchor(anchor))
 
+    @property
+    def key(self) -> int:
+        """The id of the key that is used now."""
+        return int.from_bytes(self._hashing.current, "big")
+
+    def of_key(self, line: KeyLine, before: int) -> KeyLine | None:
+        """`line` with its hash under the key `before`; None where that is not known."""
+        found = self._hashing.digest_under(before.to_bytes(4, "big"), b"key", _key(line))
+        return None if found is None else line._replace(hash=found.hex())
+
+    def key_fits(self, line: KeyLine) -> bool:
+        """Whether the line's hash is right."""
+        return self._hashing.matches(bytes.fromhex(line.hash), b"key", _key(line))
+
     def of_evidence(self, manifest: bytes) -> bytes:
         """The hash of an evidence folder's manifest."""
         return self._hashing.digest(b"evidence", manifest)
@@ -113,6 +129,10 @@ def read_heads(text: str) -> tuple[Head, ...]:
 def _texts(rows: Sequence[tuple[Value, ...]]) -> Iterator[bytes]:
     if rows:
         yield from (one.encode("ascii") for one in _encode(rows)[2:-2].split("]\n["))
+
+
+def _key(line: KeyLine) -> bytes:
+    return _encode([line.audit_key, line.at, line.wrapped]).encode("ascii")
 
 
 def _anchor(anchor: Anchor) -> bytes:

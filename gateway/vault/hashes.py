@@ -62,6 +62,11 @@ class KeyedHash:
         prepared, current = self._state
         return _under(prepared, current, parts)
 
+    def digest_under(self, key_id: bytes, *parts: bytes) -> bytes | None:
+        """The same under another key that is known, by its four bytes; None where it is not."""
+        prepared, _ = self._state
+        return _under(prepared, key_id, parts) if key_id in prepared else None
+
     def digests(self, *parts: bytes) -> list[bytes]:
         """The same under each key that is known, the current one's first, then the newest first:
         what is filed under an old one is found by it.

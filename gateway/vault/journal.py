@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from gateway.errors import AuditUnwritable, VaultUnavailable
 from gateway.log import event
-from gateway.vault import anchors
+from gateway.vault import anchors, audit_keys
 from gateway.vault.audit_line import AnchorLine, Line
 from gateway.vault.chain import Anchor, Chain, Head, Value, write_heads
 from gateway.vault.hashes import KeyedHash
@@ -127,6 +127,9 @@ class Journal:
 
     def _begin(self, connection: Connection) -> Head:
         """Makes this process a writer: under the database's lock, so that no other is one too."""
+        if self._sinks:
+            known = audit_keys.lines(connection, self._chain, self._now())
+            self._lines += [one.json() for one in known]
         last, heads = connection.newest_entry(), anchors.heads(connection)
         start = anchors.add(connection, self._chain, Anchor(0, self._now(), last, None, heads))
         self.anchored(start)

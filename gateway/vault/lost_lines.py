@@ -13,10 +13,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from gateway.vault import anchors
-from gateway.vault.audit_line import AnchorLine, Line
+from gateway.vault import anchors, key_rows
+from gateway.vault.audit_line import AnchorLine, KeyLine, Line
 from gateway.vault.chain import Head, read_heads, write_heads
 from gateway.vault.database import Connection
+from gateway.vault.keyring import Purpose, State, WrappedKey
 
 _LINE: Final = (
     "SELECT id, at, exchange, action, outcome, client, key, origin, route, product, iduser, booking,"
@@ -29,20 +30,24 @@ _WRITERS: Final = (
 _FURTHER: Final = f"{_LINE} WHERE writer = ? AND seq > ? ORDER BY seq"
 _ENTRY: Final = frozenset(Line._fields)
 _ANCHOR: Final = frozenset(AnchorLine._fields)
+_KEY: Final = frozenset(KeyLine._fields)
 _TEXTS: Final = tuple(
     name for name in Line._fields if name not in {"id", "iduser", "writer", "seq", "hash"}
 )
+_IDS: Final = 2**32  # of a key: four bytes
 _UNKEPT: Final = re.compile("[\ud800-\udfff\x00]")
 
 
 @dataclass(slots=True)
 class Lines:
-    """What was read, in the order in which it was written. `others`: lines that are no entry and no anchor,
-    such as one that was cut off, or a log's.
+    """What was read, in the order in which it was written. `keyring`: the audit's keys of the old database.
+    `others`: lines that are no entry, no anchor and no key, such as one that was cut off, or a log's.
     """
 
     entries: list[Line] = field(default_factory=list)
     anchors: list[AnchorLine] = field(default_factory=list)
+    keys: list[KeyLine] = field(default_factory=list)
+    keyring: list[WrappedKey] = field(default_factory=list)
     others: int = 0
 
 
@@ -72,6 +77,11 @@ def of_database(lost: Connection, heads: Mapping[int, Head], newest: int | None)
         AnchorLine(one.id, one.at, one.newest, one.through, write_heads(one.heads), one.hash.hex())
         for one in anchors.read(lost)
     ]
+    found.keyring = [
+        row
+        for row in key_rows.read(lost)
+        if row.purpose is Purpose.AUDIT and row.state is not State.PENDING
+    ]
     return found
 
 
@@ -91,6 +101,8 @@ def _read(text: bytes, found: Lines) -> None:
         found.entries.append(Line(**said))
     elif said.keys() == _ANCHOR and _is_anchor(said):
         found.anchors.append(AnchorLine(**said))
+    elif said.keys() == _KEY and _is_key(said):
+        found.keys.append(KeyLine(**said))
     else:
         found.others += 1
 
@@ -115,6 +127,16 @@ def _is_anchor(said: dict[str, Any]) -> bool:  # Any: as above
         all(map(_is_number, (said["anchor"], said["newest"])))
         and (said["through"] is None or _is_number(said["through"]))
         and _is_text(said["at"])
+        and _is_hash(said["hash"])
+    )
+
+
+def _is_key(said: dict[str, Any]) -> bool:  # Any: as above
+    return (
+        _is_number(said["audit_key"])
+        and said["audit_key"] < _IDS
+        and _is_text(said["at"])
+        and _is_hash(said["wrapped"])
         and _is_hash(said["hash"])
     )
 

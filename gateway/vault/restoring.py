@@ -22,7 +22,7 @@ from typing import Final, TypeAlias
 
 from gateway.audit import Action, Entry, Outcome
 from gateway.errors import BackupRefused, RecordDamaged, VaultSealed
-from gateway.vault import closing, copying, key_rows, manifest
+from gateway.vault import closing, copying, key_rows, lost_keys, manifest
 from gateway.vault import entries as audit
 from gateway.vault.audit_line import Line
 from gateway.vault.chain import Chain, Head
@@ -144,12 +144,12 @@ def staged(backup: Path, terms: Terms, place: Path, *, step: Step = no_step) -> 
     try:
         database.write("unpack", lambda c: c.execute(_DROP)).result()
         found = Staged(made, database, keyring, kek)
-        replaying = Replaying(database, keyring, terms.reduced, stamp(terms.now))
+        entries = [] if terms.lost is None else _audit_of(database, terms, terms.lost, found)
+        step("restore:audit")
+        replaying = Replaying(database, found.keyring, terms.reduced, stamp(terms.now))
         if terms.lost is None:
             found.replayed = replaying.stop_all()
         else:
-            entries = _audit_of(database, keyring, terms.lost, found)
-            step("restore:audit")
             found.replayed = replaying.run(entries)
             found.keyring = unlock(database.read(key_rows.read), kek)
         step("restore:replayed")
@@ -314,12 +314,18 @@ def _opened(path: Path, named: Path, *, writes: bool = False) -> Iterator[Sqlite
 # --- what happened since --------------------------------------------------------------------------
 
 
-def _audit_of(database: Database, keyring: Keyring, lost: Lost, found: Staged) -> list[Line]:
+def _audit_of(database: Database, terms: Terms, lost: Lost, found: Staged) -> list[Line]:
     heads, newest = database.read(lambda c: (heads_of(c), newest_of(c)))
     lines = lost(heads, None if newest is None else newest[0])
     found.others = lines.others
-    chain = Chain(keyring.audit)
-    return database.write("audit", lambda c: put_behind(c, chain, lines)).result()
+
+    def work(connection: Connection) -> tuple[Keyring, list[Line]]:
+        lost_keys.take_in(connection, lines, found.kek, terms.keks, stamp(terms.now))
+        keyring = unlock(key_rows.read(connection), found.kek)
+        return keyring, put_behind(connection, Chain(keyring.audit), lines)
+
+    found.keyring, entries = database.write("audit", work).result()
+    return entries
 
 
 # --- the place ------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ from tests.sabotage.breakage import Breakage
 
 BACKUP = "tests/vault/test_vault_backup.py::test_"
 RESTORE = "tests/vault/test_vault_restore.py::test_"
+ROTATED = "tests/vault/test_vault_restore_rotated.py::test_"
 REPLAYING = "tests/vault/test_vault_replaying.py::test_"
 COMMANDS = "tests/cli/test_cli_vault_backup.py::test_"
 STAYS = (RESTORE + "p28_p36_what_was_erased_and_revoked_since_stays_so",)
@@ -110,6 +111,30 @@ BREAKAGES = (
         "    _require_whole(before.findings, check(connection, chain).findings)\n",
         "    _require_whole(before.findings, before.findings)\n",
         (RESTORE + "two_nodes_files_are_both_needed",),
+    ),
+    Breakage(
+        "leave the audit's new key out of the files that its lines go to",
+        "P28",
+        "gateway/vault/journal.py",
+        "            self._lines += [one.json() for one in known]\n",
+        "            self._lines += [one.json() for one in known[:0]]\n",
+        (ROTATED + "p28_p36_what_was_erased_behind_a_rotation_stays_so",),
+    ),
+    Breakage(
+        "believe a key of the audit that no key before it vouches for",
+        "P36",
+        "gateway/vault/lost_keys.py",
+        "            if not _is_signed(line, known):\n",
+        "            if not line.hash:\n",
+        (ROTATED + "p36_no_key_of_another_vault_under_the_same_kek_stands_for_one",),
+    ),
+    Breakage(
+        "go on under the audit's old key behind entries under the new one",
+        "P36",
+        "gateway/vault/lost_keys.py",
+        "        _put_in_use(connection, rows, [_wrapped(id, known[id], kek) for id in new], lines, now)\n",
+        "        for id in new:\n            key_rows.add(connection, _wrapped(id, known[id], kek), now, '')\n",
+        (ROTATED + "p23_entries_after_the_restore_are_under_the_newest_key",),
     ),
     Breakage(
         "bring back a guest who was erased, in all but the cards",

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import pytest
 
 from gateway.audit import Action, Outcome
-from gateway.errors import BackupRefused, PageLinkOver
+from gateway.errors import PageLinkOver
 from gateway.secret import Secret
 from gateway.vault import restoring
 from gateway.vault.charge_changes import Filter
@@ -23,10 +23,9 @@ from tests.vault import test_vault_links as links
 from tests.vault.backing import back_up, restore, restored, sink
 from tests.vault.makers import booking, entry, find, keep, new, opened, pan, rows
 from tests.vault.outside import outside
-from tests.vault.rotating import rotate
 from tests.vault.test_vault_cards import ASKED, LATER, alias_of, once, want
 from tests.vault.test_vault_erasure import GUEST, HIS, OTHERS, charge_of, erase, everything
-from tests.vault.test_vault_restore import forget, purging, refused_with
+from tests.vault.test_vault_restore import forget, purging
 from tests.vault.test_vault_retention import DUE, RULE, stub
 from tests.vault.test_vault_secrecy import spellings
 from tests.viewers.people import CODE, OTHER, People, as_bytes, asked, id_of
@@ -287,18 +286,6 @@ def test_p23_keys_that_waited_at_the_backup_are_used_after_it(tmp_path, target) 
         (same, fresh) = keep(vault, new(pan(1)), new(pan(3)), entries=[entry("x")] * 2)
         assert (same.token, fresh.created) == (kept.token, True)
         assert vault.audit.check().findings == []
-
-
-def test_an_audit_under_keys_that_came_later_is_refused(tmp_path, target) -> None:
-    """Its entries can not be checked: a backup is to be made after each rotation."""
-    with opened(tmp_path, sinks=[sink(tmp_path)]) as vault:
-        (kept,) = keep(vault, new())
-        back_up(vault, tmp_path)
-        rotate(vault)
-        forget(vault, kept.token)
-    refused_with(tmp_path, target, "audit_made_up", "audit_not_whole")
-    with pytest.raises(BackupRefused):
-        restore(tmp_path, target)
 
 
 def test_no_number_of_a_key_is_given_twice(tmp_path, target) -> None:
