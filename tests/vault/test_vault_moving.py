@@ -39,6 +39,7 @@ from tests.vault.rotating import rotate
 # --- it is the same vault -------------------------------------------------------------------------
 
 
+@pytest.mark.pooled
 def test_p25_the_vault_is_the_same_in_its_new_place(tmp_path, target):
     with opened(tmp_path) as vault:
         kept = keep(vault, *many(300), entries=[entry() for _ in range(300)])
@@ -66,6 +67,7 @@ def test_p25_the_vault_is_the_same_in_its_new_place(tmp_path, target):
         )
 
 
+@pytest.mark.pooled
 def test_p27_who_has_the_old_place_open_writes_nothing_and_is_told_why(tmp_path, target):
     with opened(tmp_path) as asleep:
         (kept,) = keep(asleep, new())
@@ -112,6 +114,7 @@ def test_while_its_last_rows_are_copied_it_is_read_and_not_written(tmp_path, tar
     ]
 
 
+@pytest.mark.pooled
 def test_what_came_changed_and_went_during_the_passes_is_so_in_the_new_place(tmp_path, target):
     with opened(tmp_path) as vault:
         stays, goes = keep(vault, new(pan(1)), new(pan(2), at=booking("RES-2")))
@@ -138,6 +141,7 @@ def test_what_came_changed_and_went_during_the_passes_is_so_in_the_new_place(tmp
         ).fetchone() == (0,)
 
 
+@pytest.mark.pooled
 def test_p24_what_had_begun_when_it_was_closed_is_answered_and_moved(tmp_path, target):
     """On PostgreSQL it may commit behind the closing; on SQLite the closing waits for it."""
     with opened(tmp_path) as vault:
@@ -169,6 +173,7 @@ def test_p24_what_had_begun_when_it_was_closed_is_answered_and_moved(tmp_path, t
 # --- while others write ---------------------------------------------------------------------------
 
 
+@pytest.mark.pooled
 def test_p24_p25_nothing_that_was_answered_while_it_moved_is_lost_or_doubled(tmp_path, other):
     """Thousands of cards, and another process that keeps and forgets some all the time."""
     with opened(tmp_path) as vault:
