@@ -165,6 +165,11 @@ class Metrics:
             "1 while a file or pipe that the audit goes to takes nothing: what it tells of is refused.",
             registry=registry,
         )
+        self.audit_newest = Gauge(
+            prefix + "audit_newest_entry",
+            "The number of the audit's newest entry: what was cut off from it shows by this one, elsewhere.",
+            registry=registry,
+        )
         self.connections = Gauge(
             prefix + "connections", "Open client connections.", registry=registry
         )

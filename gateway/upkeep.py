@@ -236,13 +236,14 @@ class Upkeep:
         self.count_charges()
 
     def look_at_audit(self) -> None:
-        """Whether the audit's files and pipes take entries. Raises `VaultUnavailable`."""
+        """Whether the audit's files and pipes take entries, and how far it came. Raises `VaultUnavailable`."""
         unwritable = 0
         try:
             self._vault.audit.writable()
         except AuditUnwritable:
             unwritable = 1
         self._metrics.audit_unwritable.set(unwritable)
+        self._metrics.audit_newest.set(self._vault.audit.newest_id())
 
     def count_charges(self) -> None:
         """Of how many nobody knows how they ended, and since when. Raises `VaultUnavailable`."""

@@ -20,7 +20,7 @@ from gateway.cli.output import (
     say,
 )
 from gateway.cli.vault_backup import store_of, watched
-from gateway.cli.vault_restore import REDUCED, keks_of, public, tell
+from gateway.cli.vault_restore import REDUCED, keks_of, public, reaches, tell
 from gateway.config import Config, read_config
 from gateway.system_user import command_line
 from gateway.vault import restoring
@@ -108,6 +108,7 @@ def _tell(file: Path, found: Drilled) -> None:
     done(f"{file} would do: {made.tables['card'].rows} cards, {found.opened} records opened.")
     say(f"It takes {found.took.total_seconds():.1f} seconds until the vault opens.")
     say(f"The backup is {_spelled(found.age)} old: so much would be lost, were the vault lost now.")
+    say(reaches(found.replayed, made))
     tell(found.replayed)
 
 

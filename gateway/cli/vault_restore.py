@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -13,6 +14,7 @@ import typer
 
 from gateway.audit import Action, Entry, Outcome
 from gateway.charges import content as charges
+from gateway.cli.audit_options import expected_row
 from gateway.cli.cards_named import Yes, confirm
 from gateway.cli.output import (
     DEFAULT_CONFIG,
@@ -29,10 +31,11 @@ from gateway.collections import content as collections
 from gateway.config import Config, read_config
 from gateway.system_user import command_line
 from gateway.vault import restoring
-from gateway.vault.entries import stamp
+from gateway.vault.entries import stamp, unstamp
 from gateway.vault.erasure import Reduced
 from gateway.vault.kek import configured
 from gateway.vault.kek.provider import KekProvider
+from gateway.vault.manifest import Manifest
 from gateway.vault.places import open_database, place_of
 from gateway.vault.replaying import Replayed
 from gateway.vault.workplace import workplace
@@ -91,6 +94,13 @@ def restore(  # noqa: PLR0917 - typer's options
         str | None,
         typer.Option(metavar="REASON", help="Nothing is left of the audit: why, or a ticket."),
     ] = None,
+    expect: Annotated[
+        str,
+        typer.Option(
+            metavar="ID:HASH",
+            help="The audit must have this entry: `audit verify` said it earlier.",
+        ),
+    ] = "",
     url: Annotated[
         str | None, typer.Option(help="Of the same database, with the role that owns its tables.")
     ] = None,
@@ -104,7 +114,8 @@ def restore(  # noqa: PLR0917 - typer's options
     Before it opens, what was erased and revoked since the backup is erased and revoked again. That is known
     from the old vault's audit: from the files that it went to (without --audit: the one of gateway.yaml), or
     from the old database. A vault is never overwritten. Stopped at any moment, it does not open, and the same
-    command starts over.
+    command starts over. It says until when that audit reaches, and on a terminal asks whether that is all of
+    it: of what was cut off at its end nothing can be known.
 
     For example:
 
@@ -130,12 +141,16 @@ def restore(  # noqa: PLR0917 - typer's options
         workplace(settings.database.parent) as place,
     ):
         reason = without_audit or ""
-        terms = restoring.Terms(keks_of(settings), REDUCED, now, lost, reason)
-        with restoring.staged(file, terms, place) as staged, watched() as progress:
-            restoring.install(
-                staged, place_of(settings), terms, by,
-                sinks=settings.audit.files, progress=progress,
-            )  # fmt: skip
+        expected = expected_row(expect)
+        terms = restoring.Terms(keks_of(settings), REDUCED, now, lost, reason, expected)
+        with restoring.staged(file, terms, place) as staged:
+            if lost is not None and not as_json:
+                _ask(staged, known=yes or expected is not None)
+            with watched() as progress:
+                restoring.install(
+                    staged, place_of(settings), terms, by,
+                    sinks=settings.audit.files, progress=progress,
+                )  # fmt: skip
     if as_json:
         print_json(
             {
@@ -160,6 +175,34 @@ def keks_of(settings: Config) -> list[KekProvider]:
     return [configured.current(settings), *([] if upcoming is None else [upcoming])]
 
 
+def reaches(found: Replayed, made: Manifest) -> str:
+    """Until when the audit tells of what happened."""
+    if found.entries:
+        return f"The audit reaches until {_spelled(unstamp(found.until))} (entry {found.last})."
+    if made.newest is None:
+        return "The audit has no entry."
+    return f"The audit reaches no further than the backup, until {_spelled(made.made)} (entry {made.newest[0]})."
+
+
+def _spelled(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _ask(staged: restoring.Staged, *, known: bool) -> None:
+    say(reaches(staged.replayed, staged.manifest))
+    if not known and _is_asked():
+        say(
+            "Whatever was erased or revoked after that is not known here, and would be back. Compare it with"
+            " the newest entry that somebody noted down, or that Prometheus has: docs/backup.md."
+        )
+        confirm("Is that all of it?", yes=False)
+
+
+def _is_asked() -> bool:
+    """Whether somebody is there to answer."""
+    return sys.stdin.isatty()
+
+
 def tell(found: Replayed) -> None:
     """What was done again, and what is lost."""
     if found.entries:
@@ -182,6 +225,7 @@ def public(found: Replayed) -> dict[str, object]:
         "entries": found.entries,
         "first": found.first,
         "last": found.last,
+        "until": found.until,
         "again": found.again,
         "missing": found.missing,
         "left": found.left,

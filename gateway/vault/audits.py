@@ -92,6 +92,10 @@ class AuditTable:
         condition, values = which.condition()
         return self._select(f"{condition} ORDER BY id DESC LIMIT ?", [*values, count])[::-1]
 
+    def newest_id(self) -> int:
+        """The number of the newest entry; 0: there never was one."""
+        return self._database.read(lambda c: c.newest_entry())
+
     def ran(self, since: datetime, until: datetime) -> bool:
         """Whether an entry says that a gateway ran between `since` and `until`, or none is older than
         `until`. Entries are taken to be in the order of their times: where a clock was set back, one

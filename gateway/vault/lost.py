@@ -11,7 +11,8 @@ holds, from the entry on that the backup ends with:
 4. What is put in is checked once more, as the whole audit is (`chain_check`): a line that is missing from
    between is a finding that the backup has not, and nothing is restored.
 
-What nobody can tell is whether lines are missing at the very end.
+What nobody can tell is whether lines are missing at the very end of files, unless somebody noted an entry
+down. A database notes by itself how far it came.
 """
 
 # ruff: noqa: S608  # the statements are put together from the constants here
@@ -28,7 +29,7 @@ from gateway.errors import BackupRefused
 from gateway.vault import anchors
 from gateway.vault.audit_line import AnchorLine, Line
 from gateway.vault.chain import Anchor, Chain, Head, read_heads, write_heads
-from gateway.vault.chain_check import Finding, check
+from gateway.vault.chain_check import Finding, Report, Row, check
 from gateway.vault.database import Connection
 from gateway.vault.lost_lines import Lines
 
@@ -63,9 +64,12 @@ def newest_of(connection: Connection) -> tuple[int, str] | None:
     return None if row is None else (int(row[0]), row[1].hex())
 
 
-def put_behind(connection: Connection, chain: Chain, lines: Lines) -> list[Line]:
+def put_behind(
+    connection: Connection, chain: Chain, lines: Lines, expected: Row | None = None
+) -> list[Line]:
     """Adds what happened after the backup to its audit, in a transaction; gives, in order, all entries that
-    were written down behind the backup: those that may not have been committed, too.
+    were written down behind the backup: those that may not have been committed, too. `expected`: an entry
+    that it has to have, for somebody noted it down.
 
     Raises BackupRefused where they are not all, or not as they were written.
     """
@@ -87,7 +91,13 @@ def put_behind(connection: Connection, chain: Chain, lines: Lines) -> list[Line]
     through = max((one.through or 0 for one in anchored.happened), default=0)
     if through:
         connection.execute(_PURGED, (through,))
-    _require_whole(before.findings, check(connection, chain).findings)
+    after = check(connection, chain, expected=expected)
+    _require_whole(before.findings, after.findings)
+    _require_end(connection, lines, after)
+    if expected is not None and not after.expected:
+        raise _ends_early(
+            f"the entry {expected.id}, which was noted down, or has another one there"
+        )
     return entries.written
 
 
@@ -110,6 +120,25 @@ def _require_whole(before: Sequence[Finding], after: Sequence[Finding]) -> None:
         "audit_not_whole",
         f"the audit that was named is not whole: entry {new[0].first} is {new[0].fault.value}",
         "Name every file that the audit went to since the backup, of every node, each with --audit.",
+    )
+
+
+def _require_end(connection: Connection, lines: Lines, after: Report) -> None:
+    """The old database has as many entries as it says that it had."""
+    if lines.newest > max(connection.newest_entry(), after.purged):
+        raise _ends_early(f"the entry {lines.newest}, which the old database had")
+    heads = heads_of(connection)
+    for head, id in lines.heads:
+        there = heads.get(head.writer)
+        if id > after.purged and (there is None or there.seq < head.seq):
+            raise _ends_early(f"the entry {id}, which the old database had")
+
+
+def _ends_early(what: str) -> BackupRefused:
+    return BackupRefused(
+        "audit_ends_early",
+        f"the audit that was named ends too early: it has not {what}",
+        "Somebody cut it off, or there are files of later: name them, too, each with --audit.",
     )
 
 

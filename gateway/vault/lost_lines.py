@@ -40,14 +40,16 @@ _UNKEPT: Final = re.compile("[\ud800-\udfff\x00]")
 
 @dataclass(slots=True)
 class Lines:
-    """What was read, in the order in which it was written. `keyring`: the audit's keys of the old database.
-    `others`: lines that are no entry, no anchor and no key, such as one that was cut off, or a log's.
+    """What was read, in the order in which it was written. `keyring`: the audit's keys of the old database;
+    `heads`, `newest`: how far it noted itself that its writers came, and its ids. `others`: lines that are no entry, no anchor and no key, such as one that was cut off, or a log's.
     """
 
     entries: list[Line] = field(default_factory=list)
     anchors: list[AnchorLine] = field(default_factory=list)
     keys: list[KeyLine] = field(default_factory=list)
     keyring: list[WrappedKey] = field(default_factory=list)
+    heads: list[tuple[Head, int]] = field(default_factory=list)
+    newest: int = 0
     others: int = 0
 
 
@@ -77,6 +79,7 @@ def of_database(lost: Connection, heads: Mapping[int, Head], newest: int | None)
         AnchorLine(one.id, one.at, one.newest, one.through, write_heads(one.heads), one.hash.hex())
         for one in anchors.read(lost)
     ]
+    found.heads, found.newest = lost.last_heads(), lost.newest_entry()
     found.keyring = [
         row
         for row in key_rows.read(lost)

@@ -73,7 +73,8 @@ _MONEY: Final = frozenset({Action.CHARGE, Action.CAPTURE, Action.CANCEL, Action.
 
 @dataclass(slots=True)
 class Replayed:
-    """`entries`: how many there were; `first`, `last`: their ids. `again`: what was done again, how much of
+    """`entries`: how many there were; `first`, `last`: their ids; `until`: when the latest was written, empty
+    without any. `again`: what was done again, how much of
     each. `missing`: what the backup can not have, by kind; each by its id, or what it is known by outside.
     `left`: what names an erased guest and was still on its way when the backup was made.
     """
@@ -81,6 +82,7 @@ class Replayed:
     entries: int = 0
     first: int = 0
     last: int = 0
+    until: str = ""
     again: dict[str, int] = field(default_factory=dict)
     missing: dict[str, list[str]] = field(default_factory=dict)
     left: dict[str, int] = field(default_factory=dict)
@@ -110,6 +112,7 @@ class Replaying:
         found = Replayed(len(entries))
         if entries:
             found.first, found.last = entries[0].id, entries[-1].id
+            found.until = max(one.at for one in entries)
         done = [one for one in entries if one.outcome == Outcome.DONE and one.detail != "repeated"]
         self._guests(done, found)
         self._write(lambda c: self._cards(c, done, found))

@@ -26,6 +26,7 @@ from gateway.vault import closing, copying, key_rows, lost_keys, manifest
 from gateway.vault import entries as audit
 from gateway.vault.audit_line import Line
 from gateway.vault.chain import Chain, Head
+from gateway.vault.chain_check import Row
 from gateway.vault.closing import Closed
 from gateway.vault.copied import TABLES
 from gateway.vault.copying import AnotherVault, Progress, unseen
@@ -56,7 +57,8 @@ _PURPOSES: Final = "SELECT count(*) FROM keyring_made"
 @dataclass(frozen=True, slots=True)
 class Terms:
     """How a backup is restored. `keks` as for `unsealing.holder`. `lost` None: nothing is known of what
-    happened since the backup, and `reason` says why that is put up with.
+    happened since the backup, and `reason` says why that is put up with. `expected`: an entry that was noted
+    down, and that what is `lost` has to have.
     """
 
     keks: Sequence[KekProvider]
@@ -64,6 +66,7 @@ class Terms:
     now: datetime
     lost: Lost | None
     reason: str = ""
+    expected: Row | None = None
 
 
 @dataclass(slots=True)
@@ -322,7 +325,7 @@ def _audit_of(database: Database, terms: Terms, lost: Lost, found: Staged) -> li
     def work(connection: Connection) -> tuple[Keyring, list[Line]]:
         lost_keys.take_in(connection, lines, found.kek, terms.keks, stamp(terms.now))
         keyring = unlock(key_rows.read(connection), found.kek)
-        return keyring, put_behind(connection, Chain(keyring.audit), lines)
+        return keyring, put_behind(connection, Chain(keyring.audit), lines, terms.expected)
 
     found.keyring, entries = database.write("audit", work).result()
     return entries

@@ -36,9 +36,9 @@ class Command:
 
     directory: object
 
-    def __call__(self, *arguments, options=True):
+    def __call__(self, *arguments, options=True, input=None):
         places = ["--config", str(self.config)] if options else []
-        result = CliRunner().invoke(app, [*arguments, *places])
+        result = CliRunner().invoke(app, [*arguments, *places], input=input)
         if result.exception is not None and not isinstance(result.exception, SystemExit):
             raise result.exception
         return result.exit_code, result.stdout, result.stderr

@@ -13,6 +13,7 @@ import pytest
 
 from gateway.access.keys import Keys, NewKey, create
 from gateway.audit import Action, Outcome
+from gateway.cli import vault_restore
 from gateway.vault.kek.file import KekFile
 from gateway.vault.service import Vault
 from tests import children
@@ -133,6 +134,48 @@ def test_the_newest_of_a_folder_is_restored_and_lost_cards_are_named(run):
     code, _, err = run("vault", "drill", str(run.directory / "rules"))
     assert code == 2
     assert "no backup in this folder" in err
+
+
+@pytest.mark.parametrize(("answer", "code"), [("y\n", 0), ("n\n", 2), ("", 2)])
+def test_it_says_until_when_the_audit_reaches_and_asks_who_is_there(run, monkeypatch, answer, code):
+    fill(run)
+    one = str(run.directory / "one")
+    assert run("vault", "backup", one)[0] == 0
+    with vault_of(run) as vault:
+        keep(
+            vault, new(pan(60)), entries=[entry("e", at=datetime(2091, 3, 1, 2, 13, 5, tzinfo=UTC))]
+        )
+        newest = vault.audit.check().newest
+    lose(run)
+    monkeypatch.setattr(vault_restore, "_is_asked", lambda: True)
+    said = run("vault", "restore", one, input=answer)
+    assert said[0] == code
+    assert f"The audit reaches until 2091-03-01 02:13:05 UTC (entry {newest.id})." in said[1]
+    assert "Is that all of it?" in said[1]
+    assert (run.state / "vault.db").exists() == (code == 0)
+
+
+def test_an_entry_that_was_noted_down_is_asked_for(run):
+    fill(run)
+    one = str(run.directory / "one")
+    assert run("vault", "backup", one)[0] == 0
+    with vault_of(run) as vault:
+        keep(vault, new(pan(60)), entries=[entry("e")])
+        newest = vault.audit.check().newest
+    lose(run)
+    sink = run.state / "audit.jsonl"
+    whole = sink.read_text()
+    sink.write_text("".join(whole.splitlines(keepends=True)[:-1]))
+    noted = f"{newest.id}:{newest.hash}"
+    code, _, err = run("vault", "restore", one, "--expect", noted)
+    assert code == 2
+    assert f"it has not the entry {newest.id}, which was noted down" in err
+    assert not (run.state / "vault.db").exists()
+    assert run("vault", "restore", one, "--expect", "no entry")[0] == 2
+    sink.write_text(whole)
+    code, out, _ = run("vault", "restore", one, "--expect", noted)
+    assert code == 0
+    assert f"(entry {newest.id})" in out
 
 
 def test_without_an_audit_nothing_is_restored_unless_somebody_says_so(run):

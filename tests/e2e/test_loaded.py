@@ -170,3 +170,7 @@ def test_p36_p37_rules_do_not_come_into_force_while_the_audit_can_not_be_told(pi
     assert process.metric("card_gateway_rules_loaded_timestamp_seconds") > loaded
     assert until(10, lambda: not unready()) is not None
     assert until(30, lambda: process.metric("card_gateway_audit_unwritable") == 0) is not None
+    came_to = newest(piped)
+    assert (
+        until(30, lambda: process.metric("card_gateway_audit_newest_entry") == came_to) is not None
+    )

@@ -113,6 +113,14 @@ BREAKAGES = (
         (RESTORE + "two_nodes_files_are_both_needed",),
     ),
     Breakage(
+        "restore from an old database whose audit's end was cut off",
+        "P36",
+        LOST,
+        "    _require_end(connection, lines, after)\n",
+        "",
+        (RESTORE + "p36_an_old_database_whose_end_was_cut_off_says_so",),
+    ),
+    Breakage(
         "leave the audit's new key out of the files that its lines go to",
         "P28",
         "gateway/vault/journal.py",

@@ -27,6 +27,7 @@ from tests import postgres
 from tests.children import run
 from tests.vault.backing import BY, back_up, flipped, restore, restored, sink, terms
 from tests.vault.makers import NOON, booking, entry, find, keep, many, new, opened, pan, place
+from tests.vault.outside import outside
 from tests.vault.test_vault_cards import ASKED, once, want
 from tests.vault.test_vault_retention import DUE, RULE
 from tests.vault.test_vault_verification import filled, full  # noqa: F401 - fixtures
@@ -272,6 +273,33 @@ def test_p36_a_line_that_is_missing_or_changed_is_noticed(tmp_path) -> None:
     refused_with(tmp_path, target, "audit_does_not_reach")
     sink(tmp_path).write_text("")
     refused_with(tmp_path, target, "audit_does_not_reach")
+
+
+def test_p36_an_end_that_was_cut_off_shows_by_what_somebody_noted_down(tmp_path, target) -> None:
+    filled_vault(tmp_path)
+    with opened(tmp_path) as vault:
+        noted = vault.audit.check().newest
+    lines = lines_of(tmp_path)
+    sink(tmp_path).write_text("".join(lines[:-1]))
+    refused_with(tmp_path, target, "audit_ends_early", expected=noted)
+    sink(tmp_path).write_text("".join(lines))
+    other = noted._replace(hash="0" * len(noted.hash))
+    refused_with(tmp_path, target, "audit_ends_early", expected=other)
+    found = restore(tmp_path, target, expected=noted)
+    assert found.last == noted.id
+    assert found.until == max(json.loads(lines[number])["at"] for number in after(lines))
+
+
+def test_p36_an_old_database_whose_end_was_cut_off_says_so(tmp_path, target) -> None:
+    """It counts by itself how far it came."""
+    filled_vault(tmp_path)
+    with outside(place(tmp_path)) as connection:
+        connection.unguard("audit")
+        connection.execute("DELETE FROM audit WHERE id = (SELECT max(id) FROM audit)")
+    old = open_database(place(tmp_path), now=NOW)
+    with closing(old):
+        lost = restoring.from_database(old)
+        refused_with(tmp_path, target, "audit_ends_early", lost=lost)
 
 
 @pytest.mark.sqlite_alone
