@@ -27,6 +27,7 @@ from gateway.errors import (
     ProcessorGone,
     ProcessorNotConfigured,
     RequestInProgress,
+    TokenUnknown,
 )
 from gateway.exchange import new_id
 from gateway.log import event
@@ -140,6 +141,12 @@ class Charges:
             self._repeated(intent),
         )
         return await self._sent(begun, processor, form.operation, intent, reply)
+
+    async def nameless(self, who: Who, reply: Reply) -> bytes:
+        """What `create` answered to the same request before, where its token means none of ours any more:
+        another vault's goes with its card. Raises TokenUnknown, IdempotencyKeyReused, RequestInProgress.
+        """
+        return await self._refused(self._intent(who, Operation.DEBIT), TokenUnknown(), reply)
 
     async def ask(
         self,

@@ -125,6 +125,14 @@ class Collections:
         self._woken()
         return body
 
+    async def nameless(self, who: Who, once: Once | None) -> bytes:
+        """What `create` answered to the same request before, where its token means none of ours any more:
+        another vault's goes with its card. Raises TokenUnknown, IdempotencyKeyReused.
+        """
+        return await self._table.refuse(
+            TokenUnknown(), replace(who.entry, action=Action.COLLECT), once
+        )
+
     async def stop(self, who: Who, id: str, once: Once | None, answer: Answering) -> bytes:
         """Lets a collection go on no further than what is on its way.
 

@@ -23,7 +23,7 @@ from gateway.access.old_tokens import Naming
 from gateway.access.products import Product
 from gateway.audit import Action, Entry
 from gateway.cards.card import Booking
-from gateway.cards.token import parse_alias, present
+from gateway.cards.token import Token, parse_alias, present
 from gateway.control.caller import Caller, NoRoute, needs
 from gateway.control.cards_document import ADD, CHANGE, LINE, NAMED
 from gateway.control.cards_form import CardForm, read_booking, read_card, read_expiry
@@ -194,8 +194,8 @@ class CardCalls:
         expiry, said = read_expiry(await request.body())
         entry = self._entry(caller, Action.CHANGE)
         with self._once(request, caller, said) as once:
-            body = await self._known(
-                caller, token, entry,
+            body = await self._known_once(
+                caller, token, entry, once,
                 lambda want, named: self._vault.cards.change_expiry(
                     want, expiry, named, once, summary
                 ),
@@ -206,8 +206,8 @@ class CardCalls:
         """Erases the card, for all its bookings."""
         entry = self._entry(caller, Action.FORGET)
         with self._once(request, caller) as once:
-            await self._known(
-                caller, token, entry,
+            await self._known_once(
+                caller, token, entry, once,
                 lambda want, named: self._vault.cards.forget(want, named, once),
             )  # fmt: skip
         return Response(status_code=204)
@@ -218,8 +218,8 @@ class CardCalls:
         """Erases what ties the card to one booking; with its last booking the card goes."""
         entry = self._entry(caller, Action.FORGET)
         with self._once(request, caller) as once:
-            await self._known(
-                caller, token, entry,
+            await self._known_once(
+                caller, token, entry, once,
                 lambda want, named: self._vault.cards.forget_booking(want, booking, named, once),
             )  # fmt: skip
         return Response(status_code=204)
@@ -243,8 +243,38 @@ class CardCalls:
         call: Callable[[Wanted, Entry], Awaitable[T]],
     ) -> T:
         """What `call` answers for the token. Raises NoSuchToken, which is counted, TokensGuessed."""
+        return await self._called(caller, await self._named(caller, alias), entry, call)
+
+    async def _known_once(
+        self,
+        caller: Caller,
+        alias: str,
+        entry: Entry,
+        once: Once | None,
+        call: Callable[[Wanted, Entry], Awaitable[T]],
+    ) -> T | bytes:
+        """The same; what the request was answered before where the token means none of ours any more:
+        another vault's goes with its card.
+        """
+        token = await self._named(caller, alias)
+        if token is None:
+            before = await self._vault.requests.repeated(entry, once)
+            if before is not None:
+                return before
+        return await self._called(caller, token, entry, call)
+
+    async def _named(self, caller: Caller, alias: str) -> Token | None:
         self._guessing.check(caller.client)
         (token,) = await self._naming.ours([present(alias)], self._products(caller))
+        return token
+
+    async def _called(
+        self,
+        caller: Caller,
+        token: Token | None,
+        entry: Entry,
+        call: Callable[[Wanted, Entry], Awaitable[T]],
+    ) -> T:
         if token is not None:
             wanted = Wanted(token, self._products(caller))
             with contextlib.suppress(NoSuchToken):

@@ -121,12 +121,13 @@ class ChargeCalls:
         who, sent = self._who(caller), await request.body()
         (token,) = await self._naming.ours([token_in(sent)], who.products)
         form, said = read_charge(sent, token)
-        if form is None:
-            await self._guessing.unknown(who.entry)
-            raise TokenUnknown
         with self._once(request, who, said) as once:
+            reply = Reply(once, answered)
             try:
-                body = await self._charges.create(who, form, Reply(once, answered))
+                if form is None:
+                    body = await self._charges.nameless(who, reply)
+                else:
+                    body = await self._charges.create(who, form, reply)
             except TokenUnknown:
                 await self._guessing.unknown(who.entry, written=True)
                 raise

@@ -92,12 +92,12 @@ class CollectionCalls:
         who, sent = self._who(caller), await request.body()
         (token,) = await self._naming.ours([token_in(sent)], who.products)
         form, said = read_collection(sent, token)
-        if form is None:
-            await self._guessing.unknown(who.entry)
-            raise TokenUnknown
         with self._once(request, who, said) as once:
             try:
-                body = await self._collections.create(who, form, once, answered)
+                if form is None:
+                    body = await self._collections.nameless(who, once)
+                else:
+                    body = await self._collections.create(who, form, once, answered)
             except TokenUnknown:
                 await self._guessing.unknown(who.entry, written=True)
                 raise

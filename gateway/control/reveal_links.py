@@ -42,6 +42,7 @@ from gateway.pages.about import About
 from gateway.pages.links import Links, Made, NewLink, held
 from gateway.secret import Secret
 from gateway.vault.database import Connection
+from gateway.vault.idempotency import Once
 from gateway.vault.link import LinkKind, LinkState, OpenLink
 from gateway.vault.links import Whose
 from gateway.vault.model import Wanted
@@ -177,11 +178,13 @@ class RevealCalls:
         self._guessing.check(caller.client)
         (token,) = await self._naming.ours([present(form.token)], self._products(caller))
         entry = self._entry(caller, Action.LINK_CREATE)
-        try:
-            body = await self._make(caller, request, form, token, entry)
-        except NoSuchToken:
-            await self._guessing.unknown(entry)
-            raise TokenUnknown from None
+        products = self._products(caller)
+        with self._in_flight.once(request, caller.client, products, form.request) as once:
+            try:
+                body = await self._make(caller, form, token, entry, once)
+            except NoSuchToken:
+                await self._guessing.unknown(entry)
+                raise TokenUnknown from None
         return Response(body, 201, media_type="application/json")
 
     async def one(self, caller: MayReveal, id: str) -> ShownRevealLink:
@@ -201,10 +204,14 @@ class RevealCalls:
     # --- inside -----------------------------------------------------------------------------------
 
     async def _make(
-        self, caller: Caller, request: Request, form: RevealForm, token: Token | None, entry: Entry
+        self, caller: Caller, form: RevealForm, token: Token | None, entry: Entry, once: Once | None
     ) -> bytes:
         if token is None:
-            raise NoSuchToken
+            # Another vault's goes with its card; what was answered with it was done all the same.
+            before = await self._vault.requests.repeated(entry, once)
+            if before is None:
+                raise NoSuchToken
+            return before
         if not is_id(form.viewer):
             raise ViewerUnknown
         products = self._products(caller)
@@ -235,8 +242,7 @@ class RevealCalls:
             subject=viewer.id,
         )
         answer = _answer(made, self._clock())
-        with self._in_flight.once(request, caller.client, products, form.request) as once:
-            return await self._links.create(made, named, once, answer, guard=guard)
+        return await self._links.create(made, named, once, answer, guard=guard)
 
     def _whose(self, caller: Caller) -> Whose:
         return Whose(LinkKind.REVEAL, caller.client, self._products(caller))

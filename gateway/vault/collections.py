@@ -128,6 +128,12 @@ class CollectionTable:
 
         return await self._requests.write("collection_create", entry, once, do)
 
+    async def refuse(self, refusal: GatewayError, entry: Entry, once: Once | None) -> bytes:
+        """What the same request was answered before; else raises `refusal`, once the audit has it, or
+        IdempotencyKeyReused.
+        """
+        return await self._requests.write("collection_create", entry, once, lambda *_: refusal)
+
     async def ask(
         self,
         id: str,

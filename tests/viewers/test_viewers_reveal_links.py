@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+from dataclasses import replace
+
 import pytest
 
+from gateway.audit import Action, Entry, Outcome
+from gateway.cards.token import parse_old
+from gateway.vault.model import Wanted
+from gateway.vault.old_tokens import OldCard
 from tests.control.serving import refused
+from tests.pages.serving import SETTINGS
+from tests.vault.makers import new
 from tests.viewers.house import CANARY, house
 from tests.viewers.people import CODE
 
@@ -56,6 +65,24 @@ def test_a_request_that_is_repeated_makes_one_link(home):
     first, again = (home.ask(token, viewer, once="k") for _ in range(2))
     assert (first.status_code, again.content) == (201, first.content)
     assert refused(home.ask(token, viewer, once="k", language="de"), 422, "idempotency_key_reused")
+
+
+def test_what_was_asked_by_an_old_token_is_answered_the_same_when_its_card_is_gone(
+    tmp_path, monkeypatch
+):
+    accepts = SETTINGS["products"]["seaside"] | {"accepts_tokens_of": ["pci-booking"]}
+    monkeypatch.setitem(SETTINGS["products"], "seaside", accepts)
+    with house(tmp_path) as home:
+        card = OldCard(parse_old("old-1"), new(CANARY))
+        by = Entry(home.clock(), "run-1", Action.IMPORT, Outcome.INTENT)
+        (made,) = home.vault.old_tokens.put([card], "pci-booking", by)
+        viewer = home.active()
+        first = home.ask("old-1", viewer, once="k")
+        assert first.status_code == 201
+        wanted = Wanted(made.token, frozenset({"seaside"}))
+        asyncio.run(home.vault.cards.forget(wanted, replace(by, action=Action.FORGET), None))
+        assert home.ask("old-1", viewer, once="k").content == first.content
+        assert refused(home.ask("old-1", viewer, once="n"), 422, "token_unknown")
 
 
 @pytest.mark.parametrize(
