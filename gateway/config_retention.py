@@ -16,9 +16,12 @@ class RetentionSettings(Section):
 
     `after_departure`: from the booking's departure, as it was said last. `without_departure`: from when a
     message brought the card last, where none said when the guest leaves. `stub`: how long mask, brand and
-    booking stay after that. Schemes let a guest contest a charge for up to 540 days.
+    booking stay after that. Schemes let a guest contest a charge for up to 540 days. `farthest_departure`: a
+    departure that is further ahead is a slip or a placeholder, and counts as none. Channels sell up to two
+    years ahead.
     """
 
     after_departure: Annotated[int, Field(ge=0, le=_TEN_YEARS)] = 30
     without_departure: Annotated[int, Field(ge=1, le=_TEN_YEARS)] = 90
     stub: Annotated[int, Field(ge=0, le=_TEN_YEARS)] = 540
+    farthest_departure: Annotated[int, Field(ge=1, le=_TEN_YEARS)] = 1095

@@ -83,6 +83,12 @@ class Metrics:
             "When this process last erased all that was due, and what the database's log held of it.",
             registry=registry,
         )
+        self.departures_unbelieved = Gauge(
+            prefix + "departures_unbelieved",
+            "Bookings whose departure is so far ahead that it counts as none.",
+            ["product"],
+            registry=registry,
+        )
         self.clock_leapt = Gauge(
             prefix + "clock_leapt",
             "1 while the machine's clock is ahead of where it was: nothing is erased by itself.",

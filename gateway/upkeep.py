@@ -61,6 +61,7 @@ class Upkeep:
         self._counted = float("-inf")  # when what waits was counted last
         self._ends: set[str] = set()  # what has a `not_after`
         self._kept: set[AnswerState] = set()  # of what there are answers
+        self._far: dict[str, int] = {}  # bookings by product whose departure counts as none
         self._in_doubt: set[str] = set()  # processors with charges in doubt
 
     async def refresh_keys(self) -> None:
@@ -156,14 +157,21 @@ class Upkeep:
         return believed
 
     def _count_overdue(self, now: datetime) -> None:
+        table, terms = self._vault.retention, retention_of(self._config)
         try:
-            overdue = self._vault.retention.overdue(retention_of(self._config), now)
+            overdue, far = table.overdue(terms, now), table.unbelieved(terms, now)
         except VaultUnavailable as error:
             event("not_counted", level=logging.ERROR, what="cards", code=error.code)
             return
         self._metrics.cards_overdue.clear()
         for product, left in overdue.items():
             self._metrics.cards_overdue.labels(product).set(left.cards)
+        self._metrics.departures_unbelieved.clear()
+        for product, count in far.items():
+            self._metrics.departures_unbelieved.labels(product).set(count)
+            if count > self._far.get(product, 0):
+                event("departures_unbelieved", level=logging.WARNING, product=product, count=count)
+        self._far = far
 
     async def _purge(self, what: str, purge: Callable[[datetime], int], now: datetime) -> None:
         try:

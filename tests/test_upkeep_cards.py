@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 from prometheus_client import generate_latest
@@ -74,6 +74,15 @@ def test_what_could_not_be_erased_is_told_as_overdue(house, monkeypatch):
     house.expire()
     assert told(house)['overdue{product="seaside"}'] == 1
     assert told(house)["purged_timestamp_seconds"] == before
+
+
+def test_a_departure_that_is_not_believed_is_told(house, caplog):
+    keep(house._vault, new(at=booking(departure=date(9999, 12, 31))))
+    house.expire()
+    metrics = generate_latest(house._metrics.registry).decode()
+    assert 'card_gateway_departures_unbelieved{product="seaside"} 1.0' in metrics
+    house.expire()  # and is said once
+    assert [one.getMessage() for one in caplog.records].count("departures_unbelieved") == 1
 
 
 def test_a_log_that_somebody_reads_is_no_purge(house, tmp_path):

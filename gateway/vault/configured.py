@@ -43,4 +43,5 @@ def _terms(said: RetentionSettings) -> Terms:
         timedelta(days=said.after_departure),
         timedelta(days=said.without_departure),
         timedelta(days=said.stub),
+        timedelta(days=said.farthest_departure),
     )

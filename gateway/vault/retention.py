@@ -1,7 +1,8 @@
 """How long cards are kept: links whose time is over go, and cards with the last of theirs.
 
 1. A link's time counts from its departure, or from when a message brought it last, as they stand when
-   the purge looks: a departure that changed, or another rule of the product, counts at once.
+   the purge looks: a departure that changed, or another rule of the product, counts at once. A departure
+   that is further ahead than the rule believes, 9999-12-31, counts as none: else it kept a card for good.
 2. In one transaction: the link, its card where it was the last (by a trigger; security code, foreign
    tokens and claims go with the card), the stub of both, an audit entry for each. It is looked at anew
    there: a link that was prolonged meanwhile stays, and of two that purge at once one does it.
@@ -44,24 +45,31 @@ _FOUND: Final = 10_000
 
 _PRODUCTS: Final = "SELECT product FROM card_count WHERE cards > 0 ORDER BY product"
 _STUB_PRODUCTS: Final = "SELECT product FROM stub GROUP BY product UNION SELECT product FROM stub_booking GROUP BY product"
-# Two halves, each with its index.
+# Three parts, each with its index: a departure that is not believed is far behind all others there.
 _DATED: Final = "departure IS NOT NULL AND departure <= ?1"
 _UNDATED: Final = "departure IS NULL AND seen <= ?2"
-_OF_PRODUCT: Final = "FROM link JOIN card USING (iduser) WHERE product = ?3"
+_BEYOND: Final = "departure IS NOT NULL AND departure > ?3"
+_UNBELIEVED: Final = f"{_BEYOND} AND seen <= ?2"
+_PARTS: Final = (_DATED, _UNDATED, _UNBELIEVED)
+_OF_PRODUCT: Final = "FROM link JOIN card USING (iduser) WHERE product = ?4"
 _DUE: Final = (
-    f"SELECT link.id {_OF_PRODUCT} AND {_DATED} UNION ALL SELECT link.id {_OF_PRODUCT} AND {_UNDATED}"
-    " LIMIT ?4"
+    " UNION ALL ".join(f"SELECT link.id {_OF_PRODUCT} AND {part}" for part in _PARTS) + " LIMIT ?5"
 )
 _OVERDUE: Final = (
     "SELECT count(*), count(DISTINCT iduser) FROM ("
-    f"SELECT link.iduser {_OF_PRODUCT} AND {_DATED}"
-    f" UNION ALL SELECT link.iduser {_OF_PRODUCT} AND {_UNDATED}) AS due"
+    + " UNION ALL ".join(f"SELECT link.iduser {_OF_PRODUCT} AND {part}" for part in _PARTS)
+    + ") AS due"
+)
+_FAR: Final = (
+    "SELECT count(*) FROM link JOIN card USING (iduser)"
+    " WHERE product = ?2 AND departure IS NOT NULL AND departure > ?1"
 )
 _CARD: Final = "product, test, look_up, card.iduser, tokenuser_hash, card.sealed, created"
 _LINK: Final = "link.iduser, booking_hash, system, hotel, link.sealed, departure, seen"
 _ROWS: Final = (
-    f"SELECT link.id, {_LINK}, {_CARD} {_OF_PRODUCT} AND (({_DATED}) OR ({_UNDATED}))"
-    " AND link.id IN (SELECT CAST(value AS bigint) FROM json_each(?4)) ORDER BY link.id"
+    f"SELECT link.id, {_LINK}, {_CARD} {_OF_PRODUCT}"
+    f" AND (({_DATED}) OR ({_UNDATED}) OR ({_UNBELIEVED}))"
+    " AND link.id IN (SELECT CAST(value AS bigint) FROM json_each(?5)) ORDER BY link.id"
 )
 _OF_CARD: Final = (
     f"SELECT link.id, {_LINK}, {_CARD} FROM link JOIN card USING (iduser) WHERE link.iduser = ?"
@@ -93,12 +101,14 @@ _END_STUBS: Final = (
 @dataclass(frozen=True, slots=True)
 class Terms:
     """How long something of one product is kept: a link after its departure, a link that has none
-    after it was seen last, a stub after its card or link went.
+    after it was seen last, a stub after its card or link went. A departure that is further from now than
+    `farthest_departure` counts as none.
     """
 
     after_departure: timedelta
     without_departure: timedelta
     stub: timedelta
+    farthest_departure: timedelta
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +141,16 @@ class Overdue:
 
     links: int
     cards: int
+
+
+class _Bounds(NamedTuple):
+    """What is due of a product: links that departed until then, links without a believable departure that
+    were seen last until then; a departure behind `believed` is none.
+    """
+
+    departed: str
+    seen: str
+    believed: str
 
 
 class _Due(NamedTuple):
@@ -191,18 +211,30 @@ class RetentionTable:
 
         return self._database.read(count)
 
+    def unbelieved(self, retention: Retention, now: datetime) -> dict[str, int]:
+        """By product, how many links have a departure that is not believed at `now`."""
+
+        def count(connection: Connection) -> dict[str, int]:
+            return {
+                product: int(connection.execute(_FAR, (believed, product)).fetchone()[0])
+                for product in _products(connection)
+                for believed in [_bounds(retention.of(product), now).believed]
+            }
+
+        return self._database.read(count)
+
     def scrub(self) -> bool:
         """Whether nothing is left of what was erased: see `Database.scrub`."""
         return self._database.scrub()
 
     # --- inside -----------------------------------------------------------------------------------
 
-    def _due(self, product: str, bounds: tuple[str, str]) -> list[int]:
+    def _due(self, product: str, bounds: _Bounds) -> list[int]:
         values = (*bounds, product, _FOUND)
         return [id for (id,) in self._database.read(lambda c: c.execute(_DUE, values).fetchall())]
 
     def _expire(
-        self, product: str, bounds: tuple[str, str], portion: str, now: datetime, entry: Entry
+        self, product: str, bounds: _Bounds, portion: str, now: datetime, entry: Entry
     ) -> Purged:
         def work(connection: Connection) -> Purged:
             rows = [
@@ -300,7 +332,10 @@ def _products(connection: Connection) -> list[str]:
     return [product for (product,) in connection.execute(_PRODUCTS)]
 
 
-def _bounds(terms: Terms, now: datetime) -> tuple[str, str]:
-    """The last departure, and the last time, of what is due at `now`."""
-    departed = (now - terms.after_departure).date()
-    return departed.isoformat(), stamp(now - terms.without_departure)
+def _bounds(terms: Terms, now: datetime) -> _Bounds:
+    departed, believed = now - terms.after_departure, now + terms.farthest_departure
+    return _Bounds(
+        departed.date().isoformat(),
+        stamp(now - terms.without_departure),
+        believed.date().isoformat(),
+    )

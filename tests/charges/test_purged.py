@@ -36,7 +36,7 @@ def test_without_its_card_a_charge_is_given_back_taken_and_let_go(gateway):
     )
     vault, later = gateway.worker._vault, datetime.now(UTC) + 100 * DAY
     by = Entry(later, "", Action.PURGE, Outcome.DONE)
-    rule = Retention({}, Terms(30 * DAY, 90 * DAY, 540 * DAY))
+    rule = Retention({}, Terms(30 * DAY, 90 * DAY, 540 * DAY, 1095 * DAY))
     assert vault.retention.purge(rule, later, by).cards == 1
     assert vault.count_by_product() == {}
     assert ask(gateway, key, said=said(token)).json()["code"] == "card_erased"

@@ -21,15 +21,15 @@ clients:
 """
 
 
-def days(after, without, stub):
-    return Terms(timedelta(days=after), timedelta(days=without), timedelta(days=stub))
+def days(*numbers):
+    return Terms(*(timedelta(days=number) for number in numbers))
 
 
 def test_each_product_has_its_own_and_the_defaults(write):
     text = PRODUCT.format(said="{ after_departure: 7 }")
     read = retention_of(read_config(write("", base=text), python=PYTHON))
-    assert read.of("seaside") == days(7, 90, 540)
-    assert read.of("one that is gone from the file") == days(30, 90, 540)
+    assert read.of("seaside") == days(7, 90, 540, 1095)
+    assert read.of("one that is gone from the file") == days(30, 90, 540, 1095)
 
 
 @pytest.mark.parametrize(
@@ -39,6 +39,8 @@ def test_each_product_has_its_own_and_the_defaults(write):
         ("{ after_departure: 3651 }", "after_departure"),
         ("{ without_departure: 0 }", "without_departure"),
         ("{ stub: ten }", "stub"),
+        ("{ farthest_departure: 9999 }", "farthest_departure"),
+        ("{ farthest_departure: 0 }", "farthest_departure"),
         ("{ after_departur: 7 }", "after_departure"),
         ("30", "retention"),
     ],

@@ -15,7 +15,7 @@ from tests.control.card_calls import BOOKED, CANARY, HOLDER, MONTH, booked, site
 from tests.control.serving import refused
 
 DAY = timedelta(days=1)
-RULE = Retention({}, Terms(30 * DAY, 90 * DAY, 540 * DAY))
+RULE = Retention({}, Terms(30 * DAY, 90 * DAY, 540 * DAY, 1095 * DAY))
 
 
 def purge(site):

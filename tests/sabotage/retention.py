@@ -16,8 +16,16 @@ BREAKAGES = (
         "erase a booking that was prolonged meanwhile",
         "P24",
         TABLE,
-        '{_OF_PRODUCT} AND (({_DATED}) OR ({_UNDATED}))"',
-        '{_OF_PRODUCT} AND ?1 <> ?2"',
+        '" AND (({_DATED}) OR ({_UNDATED}) OR ({_UNBELIEVED}))"',
+        '" AND ?1 <> ?2 AND ?2 <> ?3"',
+        RETENTION,
+    ),
+    Breakage(
+        "believe every departure, and keep the card for good",
+        "P16",
+        TABLE,
+        '_UNBELIEVED: Final = f"{_BEYOND} AND seen <= ?2"',
+        '_UNBELIEVED: Final = f"{_BEYOND} AND seen <= ?2 AND seen > ?2"',
         RETENTION,
     ),
     Breakage(

@@ -18,7 +18,7 @@ from gateway.vault.retention import Overdue, Purged, Retention, Terms
 from tests.vault.makers import Clock, booking, find, keep, new, opened, pan, rows
 
 DAY = timedelta(days=1)
-TERMS = Terms(30 * DAY, 90 * DAY, 540 * DAY)
+TERMS = Terms(30 * DAY, 90 * DAY, 540 * DAY, 1095 * DAY)
 RULE = Retention({}, TERMS)
 LEFT = date(2026, 4, 1)
 DUE = datetime(2026, 5, 1, tzinfo=UTC)  # the thirtieth day after
@@ -99,6 +99,54 @@ def test_without_a_departure_it_counts_from_when_the_card_came_last(tmp_path):
         assert purge(vault, end - timedelta(seconds=1)) == Purged()
         clock.now += 10 * DAY
         keep(vault, new(at=booking(departure=None)))
+        assert purge(vault, end) == Purged()
+        assert purge(vault, end + 10 * DAY) == Purged(1, 1)
+
+
+NEVER = date(9999, 12, 31)
+
+
+@pytest.mark.parametrize("ahead", [NEVER, Clock().now.date() + TERMS.farthest_departure + 2 * DAY])
+def test_a_departure_beyond_belief_counts_as_none(tmp_path, ahead):
+    """PCI DSS 3.2.1: a partner's placeholder keeps no card for good."""
+    clock = Clock()
+    with opened(tmp_path, clock=clock) as vault:
+        token = keep(vault, new(at=booking(departure=ahead)))[0].token
+        keep(vault, new(pan(1), at=booking("RES-2", departure=NEVER), product="city"))
+        rule = Retention({"city": replace(TERMS, without_departure=365 * DAY)}, TERMS)
+        end = clock.now + TERMS.without_departure
+        if ahead < NEVER:
+            end -= 89 * DAY
+            rule = Retention(rule.products, replace(TERMS, without_departure=DAY))
+        assert vault.retention.unbelieved(rule, clock.now) == {"city": 1, "seaside": 1}
+        assert purge(vault, end - timedelta(seconds=1), rule) == Purged()
+        assert vault.retention.overdue(rule, end)["seaside"] == Overdue(1, 1)
+        assert purge(vault, end, rule) == Purged(1, 1)
+        assert find(vault, token) is None
+        assert stub(vault, token).bookings[0].departure == ahead  # as it was said
+        assert vault.retention.unbelieved(rule, end) == {"city": 1}
+
+
+def test_a_departure_that_comes_within_belief_counts(tmp_path):
+    clock = Clock()
+    ahead = clock.now.date() + TERMS.farthest_departure + DAY
+    with opened(tmp_path, clock=clock) as vault:
+        token = keep(vault, new(at=booking(departure=ahead)))[0].token
+        assert vault.retention.unbelieved(RULE, clock.now) == {"seaside": 1}
+        assert vault.retention.unbelieved(RULE, clock.now + DAY) == {"seaside": 0}
+        left = datetime(ahead.year, ahead.month, ahead.day, tzinfo=UTC)
+        assert purge(vault, left + 29 * DAY) == Purged()
+        assert find(vault, token) is not None
+        assert purge(vault, left + 30 * DAY) == Purged(1, 1)
+
+
+def test_a_booking_that_still_comes_stays_whatever_its_departure(tmp_path):
+    clock = Clock()
+    with opened(tmp_path, clock=clock) as vault:
+        keep(vault, new(at=booking(departure=NEVER)))
+        end = clock.now + TERMS.without_departure
+        clock.now += 10 * DAY
+        keep(vault, new(at=booking(departure=NEVER)))
         assert purge(vault, end) == Purged()
         assert purge(vault, end + 10 * DAY) == Purged(1, 1)
 
@@ -254,9 +302,10 @@ def test_what_hangs_on_a_card_goes_with_it(tmp_path):
 def test_a_link_that_is_prolonged_meanwhile_stays(tmp_path):
     with opened(tmp_path) as vault:
         token = keep(vault, new())[0].token
-        due = vault.retention._due("seaside", ("2026-04-01", "2026-01-01"))
+        bounds = ("2026-04-01", "2026-01-01", "2029-01-01")
+        due = vault.retention._due("seaside", bounds)
         keep(vault, new(at=booking(departure=LEFT + 7 * DAY)))
-        vault.retention._expire("seaside", ("2026-04-01", "2026-01-01"), f"{due}", DUE, BY)
+        vault.retention._expire("seaside", bounds, f"{due}", DUE, BY)
         assert find(vault, token) is not None
         assert purged(vault) == []
 

@@ -27,7 +27,7 @@ from tests.vault.makers import NOON, pan
 from tests.vault.outside import outside
 from tests.vault.torture.writer import PRODUCT, is_spooled, size_of
 
-_LONG = Terms(*[timedelta(days=3650)] * 3)
+_LONG = Terms(*[timedelta(days=3650)] * 4)
 _LONE = {
     "a card without an entry": "card WHERE iduser NOT IN (SELECT iduser FROM audit WHERE iduser IS NOT NULL)",
     "a card without a link": "card WHERE iduser NOT IN (SELECT iduser FROM link)",
