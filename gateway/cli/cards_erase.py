@@ -113,7 +113,7 @@ def _erase(vault: Vault, guest: Guest, found: Traces, *, quiet: bool) -> None:
         say(line)
     if not scrubbed:
         complain(
-            "The write-ahead log still holds what was erased: somebody reads an older state.",
+            "The database's log or pages still hold what was erased: somebody reads an older state.",
             "A running gateway cuts it off within ten minutes; or run: card-gateway vault purge",
         )
 

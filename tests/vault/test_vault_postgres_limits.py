@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import psycopg
@@ -120,6 +121,48 @@ def test_p27_while_rows_are_held_look_ups_go_on_but_none_without_its_entry(tmp_p
             refused(lambda: find(vault, kept.token, entries=[entry("find")]), VaultBusy)
         assert find(vault, kept.token, entries=[entry("find")]) is not None
         assert [row.entry.exchange for row in vault.entries()] == ["exchange-1", "find"]
+
+
+@pytest.mark.parametrize("mode", ["SHARE", "ACCESS EXCLUSIVE"])
+def test_what_was_erased_is_taken_out_though_another_holds_a_table_for_good(tmp_path, mode) -> None:
+    """VACUUM would wait as long as that lasts: nothing were erased meanwhile, and none of us would know."""
+    with opened(tmp_path, busy_seconds=BUSY) as vault:
+        message(vault, 1)
+        with held(tmp_path, f"LOCK TABLE link IN {mode} MODE"):
+            began = time.monotonic()
+            assert vault.retention.scrub() is False
+            assert BUSY <= time.monotonic() - began < IN_TIME
+            assert until(lambda: vacuumed(tmp_path, "card"))  # the others are not left for it
+            assert not vacuumed(tmp_path, "link")
+        assert vault.retention.scrub() is True
+        assert until(lambda: vacuumed(tmp_path, "link"))
+
+
+def test_whoever_holds_a_table_for_a_moment_is_waited_for(tmp_path) -> None:
+    with opened(tmp_path) as vault:
+        message(vault, 1)
+        with ThreadPoolExecutor(1) as pool:
+            with held(tmp_path, "LOCK TABLE link IN SHARE MODE"):
+                scrubbed = pool.submit(vault.retention.scrub)
+                time.sleep(0.5)
+                assert not scrubbed.done()
+            assert scrubbed.result(IN_TIME)
+
+
+def vacuumed(tmp_path, table):
+    with psycopg.connect(place(tmp_path).url, autocommit=True) as connection:
+        asked = "SELECT vacuum_count FROM pg_stat_user_tables WHERE relname = %s"
+        return connection.execute(asked, [table]).fetchone()[0] > 0
+
+
+def until(there):
+    """Whether it is so, a moment later at the most: the server tells of what it did now and then."""
+    end = time.monotonic() + IN_TIME
+    while not there():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.05)
+    return True
 
 
 def test_p27_those_who_wait_together_are_refused_together(tmp_path) -> None:

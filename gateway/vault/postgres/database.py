@@ -20,7 +20,7 @@ from itertools import chain
 from typing import Final, TypeVar, cast
 
 import psycopg
-from psycopg import errors
+from psycopg import errors, sql
 from psycopg_pool import PoolClosed, PoolTimeout
 
 from gateway.errors import ConfigurationError, Problem, VaultBusy, VaultUnavailable
@@ -61,11 +61,13 @@ _ROUNDS: Final = 30
 _BESIDE: Final = 4
 _PAUSE: Final = 0.002  # seconds
 _LONGEST_PAUSE: Final = 0.1
+_SCRUB_AGAIN: Final = 0.2
 # Among ten nodes that start at once one migrates; the others wait this many times as long as usual.
 _OPENING: Final = 12
 # Ids for the audit, asked for when a transaction begins, unless they are many: a trip more is nothing then.
 _ENTRIES_AT_MOST: Final = 100
 _ENTRIES: Final = "SELECT nextval('audit_id') FROM generate_series(1, %d)"
+_OWN_TABLES: Final = "SELECT tablename FROM pg_tables WHERE schemaname = current_schema()"
 _BEGIN_WRITING: Final = "BEGIN ISOLATION LEVEL SERIALIZABLE"
 _BEGIN_READING: Final = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 _STATEMENT_SECONDS: Final = (
@@ -94,6 +96,7 @@ class PostgresDatabase:
         another program's, of a newer version, or may not be changed.
         """
         self._step = step
+        self._busy_seconds = busy_seconds
         self._types: Types = {}
         self._limits = (
             f"SET LOCAL lock_timeout = {round(busy_seconds * 1000)}",
@@ -135,7 +138,8 @@ class PostgresDatabase:
 
     def scrub(self) -> bool:
         """Takes erased rows out of their pages. PostgreSQL overwrites nothing on purpose, neither there nor in
-        its log: what may be left are sealed bytes, until their key is retired. Blocks.
+        its log: what may be left are sealed bytes, until their key is retired. False where somebody held a
+        table for longer than a write would wait. Blocks.
         """
         return _guarded(self._scrub)
 
@@ -153,9 +157,13 @@ class PostgresDatabase:
             raise ConfigurationError([Problem(place, 0, _NOT_DURABLE, _DURABLE)])
 
     def _scrub(self) -> bool:
+        until = time.monotonic() + self._busy_seconds
         with self._connections.one() as raw:
-            # A role that may not is told so by a notice, and leaves it to autovacuum.
-            raw.execute("VACUUM")
+            left = [name for (name,) in raw.execute(_OWN_TABLES).fetchall()]
+            while left := [name for name in left if not _vacuumed(raw, name)]:
+                if time.monotonic() > until:
+                    return False
+                time.sleep(_SCRUB_AGAIN)
         return True
 
     # --- reading ----------------------------------------------------------------------------------
@@ -247,6 +255,24 @@ class PostgresDatabase:
     def _finish(self) -> None:
         if self._journal is not None:
             self._journal.close()
+
+
+def _vacuumed(raw: psycopg.Connection[Row], table: str) -> bool:
+    """Whether nobody held the table. A setting can not keep VACUUM from waiting for good: it runs outside of
+    transactions, and one of the session's would be another's behind a pooler.
+    """
+    held: list[str | None] = []
+
+    # A role that may not is told so by a notice, too, and leaves it to autovacuum.
+    def told(notice: errors.Diagnostic) -> None:
+        held.append(notice.sqlstate)
+
+    raw.add_notice_handler(told)
+    try:
+        raw.execute(sql.SQL("VACUUM (SKIP_LOCKED) {}").format(sql.Identifier(table)))
+    finally:
+        raw.remove_notice_handler(told)
+    return errors.LockNotAvailable.sqlstate not in held
 
 
 def _end(raw: psycopg.Connection[Row]) -> None:
