@@ -15,7 +15,7 @@ from typer.core import TyperGroup
 from gateway import __version__
 from gateway.cli import scan
 from gateway.cli.audit import public, watched
-from gateway.cli.output import DEFAULT_CONFIG, ConfigFile, complain, done, say
+from gateway.cli.output import DEFAULT_CONFIG, ConfigFile, complain, counted, done, say
 from gateway.cli.scan_parts import Unreadable
 from gateway.config import Config, read_config
 from gateway.evidence import audited, requirements, sbom
@@ -29,6 +29,7 @@ from gateway.vault.key_history import Made
 from gateway.vault.places import is_there, place_of
 from gateway.vault.service import Vault
 
+_ENTRIES: Final = ("entry", "entries")
 _COMMANDS: Final = {"write", "verify"}
 Where = Annotated[Path, typer.Argument(help="A folder: a new one, or an empty one.")]
 
@@ -162,22 +163,28 @@ def _keys(folder: Folder, vault: Vault) -> list[Part]:
     events = audited.rows(vault.audit, audited.OF_KEYS)
     count = folder.csv("key-events.csv", audited.HEAD, events)
     return [
-        Part("keys.csv", "Keys of the vault", f"{made} data keys; nothing of any key"),
-        Part("key-events.csv", "What became of keys, credentials and viewers", f"{count} entries"),
+        Part("keys.csv", "Keys of the vault", f"{counted(made, 'data key')}; nothing of any key"),
+        Part(
+            "key-events.csv",
+            "What became of keys, credentials and viewers",
+            counted(count, *_ENTRIES),
+        ),
     ]
 
 
 def _seen(folder: Folder, vault: Vault) -> Part:
     entries = audited.rows(vault.audit, audited.SEEN)
     count = folder.csv("cards-seen.csv", audited.HEAD, entries)
-    return Part("cards-seen.csv", "Who saw or used which card", f"{count} entries, by token")
+    return Part(
+        "cards-seen.csv", "Who saw or used which card", f"{counted(count, *_ENTRIES)}, by token"
+    )
 
 
 def _changes(folder: Folder, vault: Vault) -> Part:
     entries = audited.rows(vault.audit, audited.CHANGED)
     count = folder.csv("changes.csv", audited.HEAD, entries)
     return Part(
-        "changes.csv", "What was loaded, and which destinations changed", f"{count} entries"
+        "changes.csv", "What was loaded, and which destinations changed", counted(count, *_ENTRIES)
     )
 
 
@@ -194,7 +201,7 @@ def _audit(folder: Folder, vault: Vault) -> Part:
     with watched() as progress:
         report = vault.audit.check(progress=progress)
     folder.json("audit-verify.json", public(report))
-    says = f"{report.entries} entries, {len(report.findings)} findings"
+    says = f"{counted(report.entries, *_ENTRIES)}, {counted(len(report.findings), 'finding')}"
     return Part("audit-verify.json", "The audit's chain", says, found=bool(report.findings))
 
 
@@ -205,7 +212,10 @@ def _retention(folder: Folder, vault: Vault, settings: Config, now: datetime) ->
     findings = [asdict(one) for one in report.findings]
     written = {"records": report.opened, "findings": findings, "cards": cards}
     folder.json("retention.json", written)
-    says = f"{report.opened} records opened, {len(findings)} findings; {sum(cards.values())} cards"
+    says = (
+        f"{counted(report.opened, 'record')} opened, {counted(len(findings), 'finding')};"
+        f" {counted(sum(cards.values()), 'card')}"
+    )
     return Part("retention.json", "Retention", says, found=bool(findings))
 
 
@@ -227,7 +237,7 @@ def _pages(folder: Folder) -> Part:
 
 def _software(folder: Folder, software: str, components: list[sbom.Component]) -> Part:
     folder.text("sbom.cdx.json", software)
-    return Part("sbom.cdx.json", "Software (CycloneDX)", f"{len(components)} distributions")
+    return Part("sbom.cdx.json", "Software (CycloneDX)", counted(len(components), "distribution"))
 
 
 def _advisories(
@@ -255,7 +265,7 @@ def _scan(folder: Folder, paths: list[Path] | None) -> Part:
     rows = [_looked(path) for path in paths]
     folder.json("scan.json", rows)
     numbers, closed = (sum(int(str(row[name])) for row in rows) for name in ("found", "unreadable"))
-    says = f"{numbers} found in {len(rows)} paths; {closed} files could not be read"
+    says = f"{numbers} found in {counted(len(rows), 'path')}; {counted(closed, 'file')} could not be read"
     if numbers:
         says += ". Run card-gateway scan to see where"
     return Part("scan.json", title, says, found=bool(numbers or closed))

@@ -22,6 +22,7 @@ from gateway.cli.output import (
     AsJson,
     ConfigFile,
     complain,
+    counted,
     done,
     print_json,
     say,
@@ -277,7 +278,7 @@ def _print(row: KeptExchange) -> None:
         say(f"   {place}: {card.code}. {card.reason}", style="red")
         say(f"   {card.what_to_do}")
     if row.failed > len(row.failed_cards):
-        say(f"   and {row.failed - len(row.failed_cards)} more cards that failed")
+        say(f"   and {counted(row.failed - len(row.failed_cards), 'more card')} that failed")
     say("")
 
 

@@ -80,6 +80,11 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         say(line.rstrip())
 
 
+def counted(number: int, one: str, many: str = "") -> str:
+    """`1 card`, `2 cards`; `many` where it is not `one` with an s."""
+    return f"{number} {one if number == 1 else many or one + 's'}"
+
+
 def print_json(value: object) -> None:
     """JSON on standard output, indented, ASCII."""
     typer.echo(json.dumps(value, indent=2, ensure_ascii=True, default=str))

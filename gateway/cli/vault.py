@@ -27,6 +27,7 @@ from gateway.cli.output import (
     ConfigFile,
     complain,
     complain_of,
+    counted,
     done,
     print_json,
     say,
@@ -111,7 +112,7 @@ def move_kek(
     if not moved:
         say(f"Every key was wrapped under the KEK of {new.place} before.")
     else:
-        done(f"{moved} keys are wrapped under the KEK of {new.place}.")
+        done(f"Wrapped under the KEK of {new.place}: {counted(moved, 'key')}.")
     say(
         "In gateway.yaml, write what stands under `next_kek:` under `kek:`, and remove `next_kek:`."
     )

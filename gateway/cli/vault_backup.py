@@ -18,6 +18,7 @@ from gateway.cli.output import (
     ConfigFile,
     complain,
     console,
+    counted,
     done,
     print_json,
     say,
@@ -99,8 +100,9 @@ def watched() -> Iterator[Watched]:
 
 def _tell(made: Made) -> None:
     said = made.manifest
-    cards = said.tables["card"].rows
-    done(f"{made.file}: {cards} cards, {sum(one.rows for one in said.tables.values())} rows.")
+    cards = counted(said.tables["card"].rows, "card")
+    rows = counted(sum(one.rows for one in said.tables.values()), "row")
+    done(f"{made.file}: {cards}, {rows}.")
     if said.newest is not None:
         say(f"It ends with the audit's entry {said.newest[0]}:{said.newest[1]}")
     say(f"It opens with the KEK {said.kek_id} ({said.kek_provider}), and is worth nothing without.")

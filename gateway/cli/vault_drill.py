@@ -15,6 +15,7 @@ from gateway.cli.output import (
     AsJson,
     ConfigFile,
     complain,
+    counted,
     done,
     print_json,
     say,
@@ -95,7 +96,7 @@ def _tell(file: Path, found: Drilled) -> None:
         complain(f"The audit's entries {fault.first} to {fault.last}: {fault.fault.value}.")
     if found.back:
         complain(
-            f"{len(found.back)} cards are back that were erased, the first is {found.back[0]}."
+            f"Back, though erased: {counted(len(found.back), 'card')}, the first is {found.back[0]}."
         )
     for key in found.valid:
         complain(f"The key {key} works again, though it was revoked.")
@@ -105,7 +106,8 @@ def _tell(file: Path, found: Drilled) -> None:
         )
         return
     made = found.manifest
-    done(f"{file} would do: {made.tables['card'].rows} cards, {found.opened} records opened.")
+    cards = counted(made.tables["card"].rows, "card")
+    done(f"{file} would do: {cards}, {counted(found.opened, 'record')} opened.")
     say(f"It takes {found.took.total_seconds():.1f} seconds until the vault opens.")
     say(f"The backup is {_spelled(found.age)} old: so much would be lost, were the vault lost now.")
     say(reaches(found.replayed, made))
@@ -115,7 +117,7 @@ def _tell(file: Path, found: Drilled) -> None:
 def _spelled(age: timedelta) -> str:
     hours, seconds = divmod(int(age.total_seconds()), 3600)
     return (
-        f"{hours // 24} days, {hours % 24} hours"
+        f"{counted(hours // 24, 'day')}, {counted(hours % 24, 'hour')}"
         if hours >= 24
         else f"{hours} h {seconds // 60} min"
     )

@@ -16,7 +16,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from gateway.cli.output import complain, console, done, say
+from gateway.cli.output import complain, console, counted, done, say
 from gateway.vault.copying import Changes
 from gateway.vault.moving import Moved, Phase
 from gateway.vault.places import Place
@@ -61,7 +61,7 @@ class Told:
         """How it went."""
         if phase in {Phase.COPY, Phase.LAST}:
             self._line(
-                f"  {changes.added} rows came, {changes.changed} changed, {changes.removed} went:"
+                f"  {counted(changes.added, 'row')} came, {changes.changed} changed, {changes.removed} went:"
                 f" {seconds:.1f} s"
             )
         elif seconds >= _WORTH_TELLING:
@@ -96,7 +96,7 @@ def tell(moved: Moved, here: Place, there: Place) -> None:
         return
     for table, rows in proof.differing.items():
         complain(
-            f"{table}: {rows} rows in the target, which are not the {proof.tables[table].rows} here."
+            f"{table}: {counted(rows, 'row')} in the target, which are not the {proof.tables[table].rows} here."
         )
     if not proof.counted:
         complain("The target counts another number of cards than it has.")

@@ -17,6 +17,7 @@ from gateway.cli.output import (
     ConfigFile,
     complain,
     console,
+    counted,
     done,
     print_json,
     say,
@@ -101,9 +102,10 @@ def _tell_due(overdue: dict[str, Overdue], *, as_json: bool) -> None:
 
 
 def _tell(gone: Purged, *, scrubbed: bool) -> None:
-    done(f"Erased: {gone.cards} cards, {gone.links} bookings, {gone.stubs} old stubs.")
+    cards, links = counted(gone.cards, "card"), counted(gone.links, "booking")
+    done(f"Erased: {cards}, {links}, {counted(gone.stubs, 'old stub')}.")
     if not scrubbed:
         complain(
-            "The write-ahead log still holds what was erased: somebody reads an older state.",
+            "The database's log or pages still hold what was erased: somebody reads an older state.",
             "Run it again, once backups and other commands are done.",
         )

@@ -21,6 +21,7 @@ from gateway.cli.output import (
     AsJson,
     ConfigFile,
     complain,
+    counted,
     done,
     print_json,
     say,
@@ -59,16 +60,16 @@ _AGAIN: Final = {
     "stopped": "collections are stopped: look at what was taken, and begin anew what was not",
 }
 _MISSING: Final = {
-    "cards": "cards came since the backup, and are lost; their tokens open nothing (iduser)",
-    "keys": "keys were made since: make them anew (id)",
-    "viewers": "viewers were invited since: invite them again (id)",
-    "credentials": "credentials were set since: set them again",
-    "expiries": "cards got another expiry since, and have the old one (iduser)",
-    "charges": "charges were made or changed since: what they came to is known to the processor alone",
-    "collections": "collections began since: look at what was taken",
-    "kek": "the KEK was moved since: move it again, vault kek move",
-    "vault_keys": "keys of the vault came into use since: run vault rotate and vault rewrap again",
-    "import_keys": "keys for files to import were made since: make them anew",
+    "cards": "Cards came since the backup, and are lost; their tokens open nothing (iduser)",
+    "keys": "Keys were made since: make them anew (id)",
+    "viewers": "Viewers were invited since: invite them again (id)",
+    "credentials": "Credentials were set since: set them again",
+    "expiries": "Cards got another expiry since, and have the old one (iduser)",
+    "charges": "Charges were made or changed since: what they came to is known to the processor alone",
+    "collections": "Collections began since: look at what was taken",
+    "kek": "The KEK was moved since: move it again, vault kek move",
+    "vault_keys": "Keys of the vault came into use since: run vault rotate and vault rewrap again",
+    "import_keys": "Keys for files to import were made since: make them anew",
 }
 _SHOWN: Final = 10  # of each
 
@@ -164,7 +165,8 @@ def restore(  # noqa: PLR0917 - typer's options
     tell(staged.replayed)
     if staged.others:
         say(
-            f"{staged.others} lines of the audit's files are no entries; nothing is missing between them."
+            f"No entries in the audit's files: {counted(staged.others, 'line')}; nothing is missing"
+            " between them."
         )
     say("Check it, then start the gateway: card-gateway vault verify")
 
@@ -215,8 +217,8 @@ def tell(found: Replayed) -> None:
             "Erase that guest again: card-gateway cards erase",
         )
     for what, names in found.missing.items():
-        shown = ", ".join(names[:_SHOWN]) + (", …" if len(names) > _SHOWN else "")
-        complain(f"{len(names)} {_MISSING[what]}: {shown}")
+        more = f", … ({len(names)} in all)" if len(names) > _SHOWN else ""
+        complain(f"{_MISSING[what]}: {', '.join(names[:_SHOWN])}{more}")
 
 
 def public(found: Replayed) -> dict[str, object]:

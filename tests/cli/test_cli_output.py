@@ -20,3 +20,17 @@ def test_so_it_is_in_a_table(capsys):
     output.table(["WHAT", "SHA-256"], [["ca", "0B:AB:59:02"], ["endpoints", "0b:ab:59:02"]])
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[1] for line in lines] == ["SHA-256", "0B:AB:59:02", "0b:ab:59:02"]
+
+
+@pytest.mark.parametrize(
+    ("number", "words", "said"),
+    [
+        (0, ("card",), "0 cards"),
+        (1, ("card",), "1 card"),
+        (2, ("card",), "2 cards"),
+        (1, ("entry", "entries"), "1 entry"),
+        (2, ("entry", "entries"), "2 entries"),
+    ],
+)
+def test_one_is_no_plural(number, words, said):
+    assert output.counted(number, *words) == said

@@ -69,7 +69,7 @@ def test_the_kek_moves_to_another_provider(words):
     assert f"key-encryption key: file ({words.state}/kek), next passphrase" in out or code
     code, out, err = words("vault", "kek", "move", "--to", "passphrase")
     assert (code, err) == (0, "")
-    assert f"keys are wrapped under the KEK of {words.state}/kek.passphrase" in out
+    assert f"Wrapped under the KEK of {words.state}/kek.passphrase" in out
     assert words("keys", "list")[0] == 0  # between the move and the change of gateway.yaml
     assert "kek.passphrase   in use" in words("vault", "status")[1]
     configure(words, THEN)

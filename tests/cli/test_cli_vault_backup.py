@@ -126,7 +126,7 @@ def test_the_newest_of_a_folder_is_restored_and_lost_cards_are_named(run):
     assert code == 0
     assert "a-newer" in out
     assert (
-        f"1 cards came since the backup, and are lost; their tokens open nothing (iduser): {lost.token.iduser}"
+        f"Cards came since the backup, and are lost; their tokens open nothing (iduser): {lost.token.iduser}"
         in err
     )
     with vault_of(run) as vault:

@@ -39,7 +39,7 @@ def test_what_is_due_is_said_and_then_erased(run):
     }
     code, out, err = run("vault", "purge")
     assert (code, err) == (0, "")
-    assert "Erased: 1 cards, 1 bookings, 0 old stubs." in out
+    assert "Erased: 1 card, 1 booking, 0 old stubs." in out
     assert run("vault", "purge", "--dry-run")[0] == 0
     assert json.loads(run("vault", "purge", "--json")[1]) == {
         "links": 0, "cards": 0, "stubs": 0, "scrubbed": True,
@@ -67,5 +67,5 @@ def test_what_the_log_still_holds_is_said(run):
         reader.execute("SELECT * FROM card").fetchall()
         code, out, err = run("vault", "purge")
     assert code == 1
-    assert "Erased: 1 cards" in out
-    assert "The write-ahead log still holds what was erased" in err
+    assert "Erased: 1 card," in out
+    assert "The database's log or pages still hold what was erased" in err
