@@ -109,11 +109,14 @@ class Database(Protocol):
         Raises VaultUnavailable.
         """
 
-    def write(self, name: str, work: Callable[[Connection], T], *, entries: int = 0) -> Future[T]:
+    def write(
+        self, name: str, work: Callable[[Connection], T], *, entries: int = 0, large: bool = False
+    ) -> Future[T]:
         """Runs `work` in a transaction, as if no other ran beside it; the future is done once that is
         durable.
 
         `entries`: how many audit entries `work` appends, as far as is known beforehand; a trip is saved.
+        `large`: hundreds of rows, for which others wait once, rather than that it meets one of them each time.
         `work` may run twice and must do the same both times. The future ends in what `work` raises,
         in VaultUnavailable, or in Taken when a row is there already, or one it needs is gone.
         """

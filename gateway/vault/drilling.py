@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -31,7 +32,10 @@ from gateway.vault.replaying import Replayed
 from gateway.vault.retention import Retention, RetentionTable
 from gateway.vault.verification import Finding, Flaw, Report, Verification
 
-_CARDS: Final = "SELECT iduser FROM card"
+# A vault may have millions of cards: never all of them at once.
+_PORTION: Final = 10_000
+_CARDS: Final = "SELECT iduser FROM card WHERE iduser > ? ORDER BY iduser LIMIT ?"
+_STAND: Final = "SELECT iduser FROM card WHERE iduser IN (%s)"
 _REVOKED: Final = "SELECT id FROM api_key WHERE revoked IS NOT NULL"
 _VALID: Final = "SELECT id FROM api_key WHERE revoked IS NULL"
 _GONE: Final = (
@@ -129,14 +133,16 @@ class Drills:
                 )
 
     def _back(self, restored: Database, last: int) -> list[int]:
-        there = restored.read(_idusers)
-        here = self._database.read(_idusers)
-        if not there - here:
+        there: list[int] = []
+        for portion in _idusers(restored):
+            here = self._database.read(partial(_standing, portion))
+            there += [iduser for iduser in portion if iduser not in here]
+        if not there:
             return []
         gone = self._database.read(
             lambda c: {iduser for (iduser,) in c.execute(_GONE, (last,)).fetchall()}
         )
-        return sorted(there - here - gone)
+        return [iduser for iduser in there if iduser not in gone]
 
     def _valid(self, restored: Database) -> list[str]:
         valid = restored.read(lambda c: {id for (id,) in c.execute(_VALID).fetchall()})
@@ -155,8 +161,19 @@ class Drills:
         self._database.write("drill_entry", lambda c: audit.append(c, [said])).result()
 
 
-def _idusers(connection: Connection) -> set[int]:
-    return {iduser for (iduser,) in connection.stream(_CARDS)}
+def _idusers(database: Database) -> Iterator[list[int]]:
+    """Those of every card, in order, a portion at a time."""
+    found = [-1]
+    while found := database.read(partial(_page, found[-1])):
+        yield found
+
+
+def _page(after: int, connection: Connection) -> list[int]:
+    return [iduser for (iduser,) in connection.execute(_CARDS, (after, _PORTION))]
+
+
+def _standing(idusers: Sequence[int], connection: Connection) -> set[int]:
+    return {iduser for (iduser,) in connection.among(_STAND, idusers)}
 
 
 def _verified(database: Database, keyring: Keyring, retention: Retention, now: datetime) -> Report:

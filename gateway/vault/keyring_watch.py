@@ -162,14 +162,16 @@ class WatchedDatabase:
         """As `Database.read`."""
         return self._database.read(work)
 
-    def write(self, name: str, work: Callable[[Connection], T], *, entries: int = 0) -> Future[T]:
+    def write(
+        self, name: str, work: Callable[[Connection], T], *, entries: int = 0, large: bool = False
+    ) -> Future[T]:
         """As `Database.write`."""
 
         def checked(connection: Connection) -> T:
             self._watch.check(connection)
             return work(connection)
 
-        return self._database.write(name, checked, entries=entries)
+        return self._database.write(name, checked, entries=entries, large=large)
 
     def scrub(self) -> bool:
         """As the database."""

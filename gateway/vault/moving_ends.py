@@ -242,7 +242,9 @@ class Filling:
         """As `Database.read`."""
         return self._database.read(work)
 
-    def write(self, name: str, work: Callable[[Connection], T], *, entries: int = 0) -> Future[T]:
+    def write(
+        self, name: str, work: Callable[[Connection], T], *, entries: int = 0, large: bool = False
+    ) -> Future[T]:
         """As `Database.write`, if this run has it still. Else the future ends in ConfigurationError."""
 
         def mine(connection: Connection) -> T:
@@ -250,7 +252,7 @@ class Filling:
                 raise refused(self.place, "another run fills this place by now", _AGAIN)
             return work(connection)
 
-        return self._database.write(name, mine, entries=entries)
+        return self._database.write(name, mine, entries=entries, large=large)
 
     def scrub(self) -> bool:
         """As the database."""

@@ -157,7 +157,8 @@ class OldTokenTable:
 
         for _ in range(_ATTEMPTS):
             try:
-                return self._database.write("import", work).result()
+                large = len(cards) > 1
+                return self._database.write("import", work, large=large).result()
             except Taken:  # another process was first with a card: it is seen now
                 continue
         raise VaultUnavailable

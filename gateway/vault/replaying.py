@@ -68,6 +68,7 @@ _LEFT: Final = "SELECT iduser FROM stub WHERE iduser IN (%s)"
 # A page counts as used as soon as it began: of a card that was shown the intent is what is certain.
 _BEGUN: Final = frozenset({Outcome.INTENT.value, Outcome.DONE.value})
 _NO_USE: Final = frozenset({Action.LINK_CREATE.value, Action.VIEWER_CODE.value})
+_ISSUED: Final = frozenset({Action.TOKENIZE, Action.IMPORT})
 _MONEY: Final = frozenset({Action.CHARGE, Action.CAPTURE, Action.CANCEL, Action.REFUND})
 
 
@@ -86,6 +87,7 @@ class Replayed:
     again: dict[str, int] = field(default_factory=dict)
     missing: dict[str, list[str]] = field(default_factory=dict)
     left: dict[str, int] = field(default_factory=dict)
+    _named: set[tuple[str, str]] = field(default_factory=set, repr=False)
 
     def did(self, what: str, count: int = 1) -> None:
         """So many more."""
@@ -94,9 +96,9 @@ class Replayed:
 
     def misses(self, what: str, name: str) -> None:
         """One more, unless it is named already."""
-        names = self.missing.setdefault(what, [])
-        if name not in names:
-            names.append(name)
+        if (what, name) not in self._named:  # of an import there may be hundreds of thousands
+            self._named.add((what, name))
+            self.missing.setdefault(what, []).append(name)
 
 
 class Replaying:
@@ -221,7 +223,7 @@ class Replaying:
         issued = {
             one.iduser
             for one in done
-            if one.action == Action.TOKENIZE and one.iduser is not None and one.iduser not in erased
+            if one.action in _ISSUED and one.iduser is not None and one.iduser not in erased
         }
         there = {
             iduser

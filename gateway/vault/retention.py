@@ -252,7 +252,7 @@ class RetentionTable:
             audit.append(connection, entries)
             return Purged(len(rows), len(whole))
 
-        return self._database.write("expire", work).result()
+        return self._database.write("expire", work, large=True).result()
 
     def _erase(self, connection: Connection, rows: Sequence[_Due], now: str) -> set[int]:
         """The ids of those links with which their card went, of each card the last."""

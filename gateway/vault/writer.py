@@ -20,13 +20,15 @@ _TOGETHER: Final = 32
 @dataclass(frozen=True, slots=True)
 class Job(Generic[C]):
     """`work` changes the database and may run twice; `future` is done after the commit. `entries`: how
-    many audit entries it appends, as far as is known beforehand.
+    many audit entries it appends, as far as is known beforehand. `large`: it would meet whatever is written
+    beside it, where several write at a time.
     """
 
     name: str
     work: Callable[[C], object]
     future: Future[object]
     entries: int = 0
+    large: bool = False
 
 
 class Writer(Generic[C]):

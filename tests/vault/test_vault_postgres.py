@@ -10,6 +10,8 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date
 from pathlib import Path
 
 import psycopg
@@ -23,12 +25,14 @@ from gateway.vault.postgres.database import PostgresDatabase
 from gateway.vault.postgres.place import PostgresPlace, is_local
 from gateway.vault.postgres.schema import migrations
 from gateway.vault.postgres.spelling import insert_of, spelled, unnested
+from gateway.vault.retention import Purged
 from gateway.vault.service import Vault
 from gateway.vault.sqlite.schema import migrations as sqlite_migrations
 from tests import postgres
 from tests.children import run
 from tests.vault.makers import (
     PAN,
+    booking,
     entry,
     find,
     keep,
@@ -40,6 +44,7 @@ from tests.vault.makers import (
     place,
     rows,
 )
+from tests.vault.test_vault_retention import BY, DUE, RULE
 from tests.vault.test_vault_secrecy import CANARY_PAN, canary, spellings
 
 NOW = "2026-03-01T12:00:00.000000+00:00"
@@ -288,6 +293,45 @@ def test_p25_p27_whoever_is_always_disturbed_writes_alone_in_the_end(tmp_path: P
         with rows(tmp_path) as connection:
             ports = connection.execute("SELECT port FROM refusal ORDER BY port").fetchall()
     assert ports == [(1,), (100,), (101,), (102,), (103,), (200,)]
+
+
+@pytest.mark.pooled
+def test_p27_a_large_write_has_its_turn_at_once_and_others_wait_for_that_one(
+    tmp_path: Path,
+) -> None:
+    """A purge and an import of hundreds of cards, which would meet somebody each time."""
+    begun, disturbed, waited, ending = [""], [], [], threading.Event()
+
+    def step(name):
+        if name == "postgres:again":
+            disturbed.append(begun[-1])
+        elif name.endswith(":begun"):
+            begun.append(name)
+
+    def busily(vault):
+        number = 5_000
+        while not ending.is_set():
+            number += 1
+            began = time.monotonic()
+            stays = booking(f"RES-{number}", departure=date(2027, 1, 1))
+            keep(vault, new(pan(number), at=stays), entries=[entry()])
+            waited.append(time.monotonic() - began)
+
+    with (
+        opened(tmp_path, step=step) as one,
+        opened(tmp_path) as other,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        keep(one, *[new(pan(place), at=booking(f"RES-{place}")) for place in range(1_000)])
+        beside = pool.submit(busily, other)
+        purged = one.retention.purge(RULE, DUE, BY)
+        ending.set()
+        beside.result(30)
+        assert purged == Purged(1_000, 1_000)
+        assert "expire:begun" not in disturbed
+        assert begun.count("expire:begun") == 5
+        assert waited
+        assert other.audit.check().findings == []
 
 
 # --- a server that goes away ----------------------------------------------------------------------

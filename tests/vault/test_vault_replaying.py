@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
 from gateway.audit import Action, Outcome
+from gateway.cards.token import parse_old
 from gateway.errors import PageLinkOver
 from gateway.secret import Secret
 from gateway.vault import restoring
 from gateway.vault.charge_changes import Filter
 from gateway.vault.import_keys import ImportKey
 from gateway.vault.link import LinkState
+from gateway.vault.old_tokens import OldCard
+from gateway.vault.replaying import Replayed
 from gateway.vault.viewer import State
 from gateway.viewers.checking import Typed
 from tests.charges.world import PRODUCTS
@@ -267,6 +271,25 @@ def test_an_expiry_that_changed_since_is_named(tmp_path, target) -> None:
             vault.cards.change_expiry(want(kept.token), LATER, changing, once("c"), alias_of)
         )
     assert restore(tmp_path, target).missing == {"expiries": [str(kept.token.iduser)]}
+
+
+def test_cards_that_were_imported_since_are_named(tmp_path, target) -> None:
+    with opened(tmp_path, sinks=[sink(tmp_path)]) as vault:
+        back_up(vault, tmp_path)
+        card = OldCard(parse_old("old-1"), new())
+        by = replace(entry("run-1", Outcome.INTENT), action=Action.IMPORT)
+        (made,) = vault.old_tokens.put([card], "pci-booking", by)
+    assert restore(tmp_path, target).missing == {"cards": [str(made.token.iduser)]}
+
+
+def test_what_is_lost_of_a_large_import_is_named_in_no_time() -> None:
+    """Each once, and compared with no other: of a hundred thousand that would take minutes."""
+    found, began = Replayed(), time.monotonic()
+    for _ in range(2):
+        for iduser in range(100_000):
+            found.misses("cards", str(iduser))
+    assert time.monotonic() - began < 15
+    assert found.missing == {"cards": [str(iduser) for iduser in range(100_000)]}
 
 
 # --- keys of the vault ------------------------------------------------------------------------------

@@ -130,10 +130,12 @@ class PostgresDatabase:
             return work(self._writing)
         return _guarded(lambda: self._read(work))
 
-    def write(self, name: str, work: Callable[[Connection], T], *, entries: int = 0) -> Future[T]:
+    def write(
+        self, name: str, work: Callable[[Connection], T], *, entries: int = 0, large: bool = False
+    ) -> Future[T]:
         """Runs `work` in a transaction, as if no other ran beside it."""
         future: Future[object] = Future()
-        self._writer.submit(Job(name, work, future, entries))
+        self._writer.submit(Job(name, work, future, entries, large))
         return cast("Future[T]", future)
 
     def scrub(self) -> bool:
@@ -186,8 +188,10 @@ class PostgresDatabase:
 
     def _until_alone(self, jobs: Sequence[Job[Connection]]) -> list[object]:
         pause = _PAUSE
+        # Each round of a large one costs as much as all of it: it waits for its turn at once.
+        beside = 0 if any(job.large for job in jobs) else _BESIDE
         for round in range(_ROUNDS):
-            begin = self._beside if round < _BESIDE else self._alone
+            begin = self._beside if round < beside else self._alone
             try:
                 results = self._transact(jobs, begin)
             except _AGAIN:

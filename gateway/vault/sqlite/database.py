@@ -81,7 +81,12 @@ class SqliteDatabase:
         return _guarded(lambda: self._read(work))
 
     def write(
-        self, name: str, work: Callable[[SqliteConnection], T], *, entries: int = 0
+        self,
+        name: str,
+        work: Callable[[SqliteConnection], T],
+        *,
+        entries: int = 0,
+        large: bool = False,
     ) -> Future[T]:
         """Runs `work` in a transaction; the future is done once that is durable.
 
@@ -89,7 +94,7 @@ class SqliteDatabase:
         in VaultUnavailable, or in Taken when a row is there already, or one it needs is gone.
         """
         future: Future[object] = Future()
-        self._writer.submit(Job(name, work, future, entries))
+        self._writer.submit(Job(name, work, future, entries, large))
         return cast("Future[T]", future)
 
     def scrub(self) -> bool:
