@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from tests.postgres import Server
 
 
 @contextmanager
 def server() -> Iterator[str]:
-    """Starts one, gives its URL, and ends it. It may use every core."""
-    started = Server(fsync="on")
+    """Starts one on a disk, gives its URL, and ends it. It may use every core."""
+    started = Server(disk=Path(tempfile.gettempdir()), fsync="on")
     try:
         yield started.url
     finally:

@@ -56,7 +56,7 @@ def main() -> None:
 
 def measure(store: str, count: int, directory: Path) -> None:
     """Prints a line for each command. Raises AssertionError where one fails."""
-    server = Server() if store == "postgres" else None
+    server = Server(disk=Path(tempfile.gettempdir())) if store == "postgres" else None
     try:
         (directory / "state").mkdir()
         url = "" if server is None else f"postgresql://postgres@/postgres?host={server.data}"

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import re
 import sqlite3
+import tempfile
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -82,6 +84,8 @@ def test_the_server_is_durable_and_ends():
     with postgres.server() as url, psycopg.connect(url) as connection:
         for name in ("fsync", "synchronous_commit", "full_page_writes"):
             assert connection.execute(f"SHOW {name}").fetchone() == ("on",)
+        where = connection.execute("SHOW data_directory").fetchone()[0]
+        assert Path(where).is_relative_to(tempfile.gettempdir())
     with pytest.raises(psycopg.OperationalError):
         psycopg.connect(url)
 
