@@ -1,5 +1,5 @@
-"""What holds for every run: which file is first, which signals count, what the garbage collector need not
-look at, and the one browser.
+"""What holds for every run: where its files are, which file is first, which signals count, what the garbage
+collector need not look at, and the one browser.
 
 Time says nothing about a property on a machine that others use too: hypothesis has no deadline.
 """
@@ -7,6 +7,7 @@ Time says nothing about a property on a machine that others use too: hypothesis 
 from __future__ import annotations
 
 import gc
+import os
 import signal
 from collections import Counter
 
@@ -16,6 +17,7 @@ from hypothesis import settings
 
 from tests.browser import Browser, why_not
 from tests.framing import Framing
+from tests.memory import in_memory
 from tests.parsed import remember
 from tests.pki import Authority
 
@@ -34,6 +36,9 @@ def pytest_configure():
     ):
         if signal.getsignal(number) is signal.SIG_IGN:
             signal.signal(number, handler)
+    memory = in_memory()
+    if memory is not None:
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(memory))  # the root of each `tmp_path`
 
 
 def pytest_collection_modifyitems(items):

@@ -28,6 +28,7 @@ from psycopg import conninfo, errors, sql
 from gateway.vault.postgres.database import PostgresDatabase
 from gateway.vault.postgres.place import PostgresPlace
 from tests.kept import Kept
+from tests.memory import in_memory
 from tests.pooler import PASSWORD, POOLER, Pooler
 
 # For processes that a test starts: which store they use, and where its server is.
@@ -36,9 +37,6 @@ SERVER = "CARD_GATEWAY_TEST_SERVER"
 GIVEN = "CARD_GATEWAY_TEST_POSTGRES"
 _ACCOUNT = "pgserver"
 _STARTING = 30  # seconds
-# A file system in memory, and what must be free on it: four workers' servers need a third of this.
-_MEMORY = Path("/dev/shm")
-_ROOM = 1 << 30
 
 
 class Server:
@@ -51,7 +49,7 @@ class Server:
     def __init__(
         self, programs: Path | None = None, disk: Path | None = None, **settings: object
     ) -> None:
-        self.directory = Path(tempfile.mkdtemp(prefix="card-gateway-pg-", dir=disk or _memory()))
+        self.directory = Path(tempfile.mkdtemp(prefix="card-gateway-pg-", dir=disk or in_memory()))
         self.directory.chmod(0o755)  # the server is not root
         self.data = self.directory / "data"
         programs = programs or wheels_programs()
@@ -103,13 +101,6 @@ class Server:
     def close(self) -> None:
         atexit.unregister(self.close)
         self._kept.close()
-
-
-def _memory() -> Path | None:
-    """Where files are in memory; None without such a place, or without room there."""
-    if not os.access(_MEMORY, os.W_OK | os.X_OK):
-        return None
-    return _MEMORY if shutil.disk_usage(_MEMORY).free >= _ROOM else None
 
 
 @functools.cache
