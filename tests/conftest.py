@@ -15,6 +15,7 @@ import pytest
 from fastapi.dependencies import models
 from hypothesis import settings
 
+from tests import commands
 from tests.browser import Browser, why_not
 from tests.framing import Framing
 from tests.memory import in_memory
@@ -24,6 +25,7 @@ from tests.pki import Authority
 settings.register_profile("tests", deadline=None)
 settings.load_profile("tests")
 remember()
+commands.make_once()
 
 
 def pytest_configure():
