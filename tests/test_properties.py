@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 from collections import defaultdict
 from dataclasses import dataclass
@@ -35,6 +36,7 @@ def read_table(text):
     ]
 
 
+@functools.cache  # a breakage asks for the files of its tests
 def functions_in(file):
     """The names of the functions that pytest collects from a file."""
     tree = ast.parse(file.read_text(encoding="utf-8"))
@@ -42,6 +44,7 @@ def functions_in(file):
     return [one.name for one in tree.body if isinstance(one, kinds) and one.name[:5] == "test_"]
 
 
+@functools.cache  # and not while modules are imported: each worker imports them all
 def numbered():
     """Property → file → tests that carry its number."""
     found = defaultdict(lambda: defaultdict(list))
@@ -54,7 +57,6 @@ def numbered():
 
 
 TABLE = read_table((HERE / "PROPERTIES.md").read_text(encoding="utf-8"))
-NUMBERED = numbered()
 
 
 def test_every_property_has_one_row():
@@ -62,7 +64,7 @@ def test_every_property_has_one_row():
 
 
 def test_no_number_is_beyond_the_list():
-    assert set(NUMBERED) <= set(ALL)
+    assert set(numbered()) <= set(ALL)
 
 
 @pytest.mark.parametrize("row", TABLE, ids=lambda row: row.property)
@@ -76,12 +78,12 @@ def test_what_is_told_is_there_and_carries_the_number(row):
     for told in row.best:
         file, _, name = told.partition("::")
         assert name in functions_in(HERE / file), told
-        assert name in NUMBERED[row.property][file], told
+        assert name in numbered()[row.property][file], told
 
 
 @pytest.mark.parametrize("row", TABLE, ids=lambda row: row.property)
 def test_the_row_covers_every_test_of_its_number_and_names_no_place_without(row):
-    shown = NUMBERED[row.property]
+    shown = numbered()[row.property]
     for file in shown:
         assert any(fnmatch(file, place) for place in row.places), file
     for place in row.places:

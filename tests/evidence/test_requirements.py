@@ -7,7 +7,7 @@ import json
 import pytest
 
 from gateway.evidence import requirements
-from tests.test_properties import HERE, NUMBERED, TABLE, functions_in
+from tests.test_properties import HERE, TABLE, functions_in, numbered
 
 FOUND = requirements.load()
 ROWS = {row.property: row for row in TABLE}
@@ -28,7 +28,7 @@ def test_a_requirement_rests_on_tests_that_are_there(one):
     for test in FOUND.shown_by(one):
         file, _, name = test.partition("::")
         assert name in functions_in(HERE / file), test
-        assert any(name in NUMBERED[number].get(file, ()) for number in one.properties), test
+        assert any(name in numbered()[number].get(file, ()) for number in one.properties), test
     # What no property of ours shows is the operator's, at least in part.
     assert FOUND.shown_by(one) or one.stays
 
