@@ -373,7 +373,7 @@ BREAKAGES = (
         "let a large write be disturbed for ever",
         "P27",
         "gateway/vault/postgres/database.py",
-        "self._beside if round < _BESIDE else self._alone",
+        "self._beside if round < beside else self._alone",
         "self._beside",
         ("tests/vault/test_vault_postgres.py",),
     ),
