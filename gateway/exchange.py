@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from gateway.channel import Channel
     from gateway.codecs.document import Document
     from gateway.rules.model import Route
+    from gateway.vault.answer import FailedCard
     from gateway.vault.model import Found
 
 Address = IPv4Address | IPv6Address
@@ -103,7 +104,11 @@ class Counts:
     detokenized: int = 0
     exchanged: int = 0  # our tokens that became the processor's own
     failed: int = 0
-    masks: int = 0  # already masked, sentinels, foreign tokens: left alone
+    left: int = 0  # already masked, sentinels, foreign tokens: left alone
+    ask_again: int = (
+        0  # all zeros: left alone, and the partner wants to be asked for the card again
+    )
+    failures: tuple[FailedCard, ...] = ()  # the first of those that failed
     guarded: int = 0  # masked by the guard outside of every shape
     echoed: int = 0  # cards that this exchange put in, turned back into their alias
 

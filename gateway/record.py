@@ -118,6 +118,8 @@ class Recorder:
             detokenized=counts.detokenized,
             exchanged=counts.exchanged,
             failed=counts.failed,
+            left=counts.left,
+            ask_again=counts.ask_again,
             guarded=counts.guarded,
             echoed=counts.echoed,
             ms={part: round(seconds * 1000, 2) for part, seconds in exchange.seconds.items()},

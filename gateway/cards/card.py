@@ -24,6 +24,17 @@ class Failure(StrEnum):
     VAULT = "vault"
 
 
+class Left(StrEnum):
+    """Why a number's place holds no clear card, so that it is left as it is."""
+
+    EMPTY = "empty"
+    MASK = "mask"  # `411111******1111`, `****`; fewer digits than a card has, among letters
+    ZEROS = "zeros"  # the partner failed to read the card, and wants to be asked again
+    SENTINEL = "sentinel"  # one of the shape's own
+    OURS = "ours"  # a token of ours
+    FOREIGN = "foreign"  # a token of the partner's own, where the shape says that one stands
+
+
 @dataclass(frozen=True, slots=True)
 class Card:
     """Card data in clear. `pan` is 12 to 19 digits; whoever builds one has checked that."""

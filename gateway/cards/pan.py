@@ -193,6 +193,12 @@ def has_code_behind_mask(text: str) -> bool:
     )
 
 
+def is_zeros(text: str) -> bool:
+    """Whether a number field holds zeros and nothing else, however many and in whatever groups."""
+    bare = _SEPARATORS.sub("", text.strip())
+    return bool(bare) and not bare.strip("0")
+
+
 def is_no_card(text: str) -> bool:
     """Whether a number field says "no clear card here": empty, a mask, zeros, a foreign token.
 

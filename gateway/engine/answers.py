@@ -7,7 +7,7 @@ from typing import Final, Literal
 
 from gateway.engine import http1
 from gateway.errors import GatewayError, InternalError
-from gateway.exchange import Exchange, Listener, Request, Response
+from gateway.exchange import Counts, Exchange, Listener, Request, Response
 from gateway.headers import STALE, Headers
 from gateway.problem import problem, reason
 
@@ -80,9 +80,9 @@ def keep_to_the_gateway(headers: Headers, listener: Listener) -> None:
 def sign(exchange: Exchange, headers: Headers) -> None:
     """Adds what every answer to an exchange carries; upstream's own X-Gateway fields go.
 
-    Of cards it says how many and no more.
+    Of cards it says how many, and where in the message one failed and why: no more.
     """
-    counts, seconds = exchange.counts, exchange.seconds
+    seconds = exchange.seconds
     timing = ", ".join(
         f"{part};dur={seconds.get(part, 0.0) * 1000:.1f}"
         for part in ("upstream", "gateway", "vault")
@@ -90,12 +90,18 @@ def sign(exchange: Exchange, headers: Headers) -> None:
     headers.fields = [
         *[field for field in headers if not field[0].lower().startswith(b"x-gateway-")],
         (b"X-Gateway-Exchange", exchange.id.encode("ascii")),
-        (
-            b"X-Gateway-Cards",
-            f"found={counts.found} tokenized={counts.tokenized} failed={counts.failed}".encode(),
-        ),
+        (b"X-Gateway-Cards", _cards(exchange.counts).encode("ascii")),
         (b"Server-Timing", timing.encode("ascii")),
     ]
+
+
+def _cards(counts: Counts) -> str:
+    """`found=2 tokenized=2 failed=0`; where there is more to say, it stands behind:
+    `found=2 tokenized=1 failed=1 left=1 ask_again=1; 1.2=expiry_invalid`."""
+    text = f"found={counts.found} tokenized={counts.tokenized} failed={counts.failed}"
+    if counts.left or counts.ask_again or counts.failures:
+        text += f" left={counts.left} ask_again={counts.ask_again}"
+    return text + "".join(f"; {one.booking}.{one.card}={one.code}" for one in counts.failures)
 
 
 def refusal(

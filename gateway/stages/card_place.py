@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from gateway.cards import expiry as expiries
 from gateway.cards import pan
-from gateway.cards.card import Card, Failure
+from gateway.cards.card import Card, Failure, Left
 from gateway.cards.expiry import Expiry
 from gateway.cards.scan import find_cards
 from gateway.cards.token import Token, parse_alias
@@ -29,7 +29,7 @@ class CardPlace:
     """One card node: where its number and CVCs stand, and what was read.
 
     At most one of `card` and `failure` is set at first; neither where there is no clear card
-    (`left_alone`). The swap then sets `token`, or a `failure` that it met. `number` is None where a
+    (`left_alone`, and `left` says why). The swap then sets `token`, or a `failure` that it met. `number` is None where a
     node holds nothing but a CVC.
     """
 
@@ -42,11 +42,17 @@ class CardPlace:
     card: Card | None = None
     failure: Failure | None = None
     token: Token | None = None
+    left: Left | None = None
 
     @property
     def left_alone(self) -> bool:
         """Whether the number is absent, empty, a mask, a sentinel or a token already."""
         return self.card is None and self.failure is None
+
+    @property
+    def asks_again(self) -> bool:
+        """Whether all zeros stand where the number should: the partner failed to read the card."""
+        return self.left_alone and self.left is Left.ZEROS
 
 
 def read_place(
@@ -67,7 +73,10 @@ def read_place(
         text = document.text(number)
         digits = pan.digits_of(text)
         place = CardPlace(shape, node, number, cvcs, Secret(text), position)
-        if is_left_alone(shape, text, digits) or (shape.foreign and _is_foreign(text)):
+        place.left = left_alone(shape, text, digits)
+        if place.left is None and shape.foreign and _is_foreign(text):
+            place.left = Left.FOREIGN
+        if place.left is not None:
             alone = alone or place
             continue
         if clear is not None:
@@ -79,13 +88,20 @@ def read_place(
     return clear or alone
 
 
-def is_left_alone(shape: Shape, text: str, digits: str | None) -> bool:
-    """Whether a number's `text` is no clear card; `digits` are the 12 to 19 that it spells."""
+def left_alone(shape: Shape, text: str, digits: str | None) -> Left | None:
+    """Why a number's `text` is no clear card, None where it may be one; `digits` are the 12 to 19 that
+    it spells."""
+    if digits is not None and digits.strip("0") and text not in shape.sentinels:
+        return None  # no mask and no token is all digits
+    if pan.is_zeros(text):
+        return Left.ZEROS
     if text in shape.sentinels:
-        return True
-    if digits is not None:
-        return not digits.strip("0")  # no mask and no token is all digits
-    return parse_alias(text) is not None or pan.is_no_card(text)
+        return Left.SENTINEL
+    if parse_alias(text) is not None:
+        return Left.OURS
+    if not pan.is_no_card(text):
+        return None
+    return Left.MASK if text.strip() else Left.EMPTY
 
 
 def _is_foreign(text: str) -> bool:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from gateway.cards.card import Failure
 from gateway.errors import CardDisguised, MessageForbidden
 from gateway.rules.model import Inbox as Rule
 from gateway.stages.batch import Batch
+from gateway.stages.failed_cards import failed_cards
 from gateway.stages.guard import guard_text
 from gateway.vault.answer import FailedCard
 
@@ -31,7 +30,7 @@ class FoundBy:
 def found_by(batch: Batch, rule: Rule | None) -> FoundBy:
     """To be called once the vault has answered: a card without a token has failed."""
     hotels = {booking.booking.hotel for booking in batch.bookings if booking.booking.hotel}
-    failed = tuple(_failed_cards(batch))
+    failed = tuple(failed_cards(batch.bookings))
     return FoundBy(
         products=tuple(sorted(_products(batch))),
         hotels=tuple(sorted({_plain(hotel) for hotel in hotels})),
@@ -39,15 +38,6 @@ def found_by(batch: Batch, rule: Rule | None) -> FoundBy:
         failed=len(failed),
         failures=failed[:_FAILED_SHOWN],
     )
-
-
-def _failed_cards(batch: Batch) -> Iterator[FailedCard]:
-    """In the message's order; bookings count as in `rules explain`."""
-    for number, booking in enumerate(batch.bookings, 1):
-        for place in booking.cards:
-            if not place.left_alone and place.token is None:
-                code = (place.failure or Failure.VAULT).value
-                yield FailedCard(0 if booking.stray else number, place.position, code)
 
 
 def _products(batch: Batch) -> set[str]:

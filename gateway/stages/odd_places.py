@@ -21,7 +21,7 @@ from gateway.codecs.document import Document, Node
 from gateway.errors import MessageForbidden
 from gateway.rules.model import Shape
 from gateway.secret import Secret
-from gateway.stages.card_place import CardPlace, is_left_alone, read_place
+from gateway.stages.card_place import CardPlace, left_alone, read_place
 from gateway.stages.order import Group
 
 # As many digits as a card has, wherever in a text that is not a number's own.
@@ -116,7 +116,7 @@ def _read_bare(document: Document, shape: Shape, node: Node, position: int) -> C
     text = document.text(node)
     if not _LONG_NUMBER.search(text) and not pan.has_code_behind_mask(text):
         return None
-    if is_left_alone(shape, text, pan.digits_of(text)):
+    if left_alone(shape, text, pan.digits_of(text)) is not None:
         return None
     place = CardPlace(shape, node, node, (), Secret(text), position)
     place.failure = Failure.CARD_MALFORMED

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
@@ -28,6 +29,7 @@ from gateway.stages.batch import Batch
 from gateway.stages.batch_writer import BatchWriter
 from gateway.stages.card_place import CardPlace
 from gateway.stages.detokenize import TokenSpot, put_in, read_tokens
+from gateway.stages.failed_cards import failed_cards
 from gateway.stages.keeping import Keeping
 from gateway.stages.opening import Opening, admission_of
 from gateway.stages.reading import BookingPlace, read_bookings, read_not_cards
@@ -40,6 +42,8 @@ from gateway.vault.service import Vault
 
 # So many cards are let go of in a thread.
 _MANY = 16
+# So many failures stand in an answer's header; `exchanges show` has more.
+_FAILURES_TOLD = 20
 
 
 class Swap:
@@ -208,16 +212,20 @@ class Swap:
         places = [place for booking in bookings for place in booking.cards]
         counts, clear = exchange.counts, [place for place in places if not place.left_alone]
         tokens = [place.token for place in clear if place.token is not None]
-        counts.masks += len(places) - len(clear)
+        ask_again = sum(place.asks_again for place in places)
+        left = len(places) - len(clear) - ask_again
+        failed = tuple(failed_cards(bookings))
+        counts.left += left
+        counts.ask_again += ask_again
         counts.found += len(clear)
         counts.tokenized += len(tokens)
-        counts.failed += len(clear) - len(tokens)
-        for place in clear:
-            if place.token is None:
-                reason = str(place.failure or Failure.VAULT)
-                self._metrics.cards_of[route.id, "tokenize", reason].inc()
-        if tokens:
-            self._metrics.cards_of[route.id, "tokenize", "done"].inc(len(tokens))
+        counts.failed += len(failed)
+        counts.failures += failed[:_FAILURES_TOLD]
+        ended = Counter(one.code for one in failed)
+        ended.update(done=len(tokens), left_alone=left, ask_again=ask_again)
+        for outcome, count in ended.items():
+            if count:
+                self._metrics.cards_of[route.id, "tokenize", outcome].inc(count)
 
     # --- tokens out, cards in -------------------------------------------------------------------
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-COUNTS = r"found=\d+ tokenized=\d+ failed=\d+"
+COUNTS = r"found=\d+ tokenized=\d+ failed=\d+( left=\d+ ask_again=\d+)?(; \d+\.\d+=\w+)*"
 TIMES = r"upstream;dur=[\d.]+, gateway;dur=[\d.]+, vault;dur=[\d.]+"
 
 

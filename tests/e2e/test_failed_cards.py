@@ -30,7 +30,9 @@ def failures(row):
 def test_a_card_that_failed_is_found_though_its_answer_was_delivered(own_gateway):
     gateway = own_gateway()
     whole, half = gateway.pull("CARDS"), gateway.pull("BADEXPIRY")
-    assert half.headers["X-Gateway-Cards"].endswith("failed=1")
+    assert half.headers["X-Gateway-Cards"] == (
+        "found=1 tokenized=0 failed=1 left=0 ask_again=0; 1.1=expiry_invalid"
+    )
     name = half.headers["X-Gateway-Exchange"]
     assert until(10, lambda: over_http(gateway, f"/{name}")["state"] == "delivered")
     assert until(10, lambda: len(over_http(gateway, "?state=delivered")) == 2)
@@ -50,9 +52,36 @@ def test_a_hotel_that_nobody_mapped_fails_each_card_by_its_place(own_gateway):
     # of no known product: for those who may see all
     assert over_http(gateway, "?failed=true") == []
     (row,) = over_http(gateway, "?failed=true", products=())
-    failed = int(answer.headers["X-Gateway-Cards"].rpartition("=")[2])
+    counts, *told = answer.headers["X-Gateway-Cards"].split("; ")
+    failed = int(counts.split()[2].removeprefix("failed="))
+    assert told == [f"{booking}.{card}=hotel_unknown" for booking, card, _ in failures(row)]
     assert failed == row["failed"] == len(row["failed_cards"]) > 1
     assert {code for _, _, code in failures(row)} == {"hotel_unknown"}
     places = [(booking, card) for booking, card, _ in failures(row)]
     assert places == sorted(set(places))
     assert places[0] == (1, 1)
+
+
+def test_a_card_that_the_partner_could_not_read_is_to_be_asked_for_again(gateway):
+    def counted(outcome):
+        labels = f'{{action="tokenize",outcome="{outcome}",route="siteminder/pull"}}'
+        lines = [line for line in gateway.metrics().splitlines() if labels in line]
+        return float(lines[0].rpartition(" ")[2]) if lines else 0.0
+
+    zeros, masks = counted("ask_again"), counted("left_alone")
+    answer = gateway.pull("SENTINEL")
+    assert "0000000000000000" in answer.text
+    assert answer.headers["X-Gateway-Cards"] == "found=0 tokenized=0 failed=0 left=0 ask_again=1"
+    assert (counted("ask_again"), counted("left_alone")) == (zeros + 1, masks)
+    answer = gateway.pull("MASKED")
+    assert answer.headers["X-Gateway-Cards"] == "found=0 tokenized=0 failed=0 left=1 ask_again=0"
+    assert (counted("ask_again"), counted("left_alone")) == (zeros + 1, masks + 1)
+
+
+def test_at_most_twenty_cards_are_told_of_in_a_header(own_gateway):
+    gateway = own_gateway(hotels={"siteminder": {}})
+    answer = gateway.pull("BULK-40-1", session=gateway.session(gateway.key(products=())))
+    counts, *told = answer.headers["X-Gateway-Cards"].split("; ")
+    assert counts == "found=40 tokenized=0 failed=40 left=0 ask_again=0"
+    assert told[:2] == ["1.1=hotel_unknown", "2.1=hotel_unknown"]
+    assert len(told) == 20

@@ -24,7 +24,7 @@ def _times(answer):
 def _refuse_with(error):
     def refuse(exchange):
         exchange.counts.found, exchange.counts.tokenized, exchange.counts.failed = 3, 2, 1
-        exchange.counts.guarded = exchange.counts.masks = exchange.counts.detokenized = 7
+        exchange.counts.guarded = exchange.counts.left = exchange.counts.detokenized = 7
         exchange.seconds["vault"] = 0.0301
         raise error
 
@@ -44,7 +44,7 @@ def test_p16_counts_and_times_stand_on_a_refusal_of_any_stage(world, stage, erro
     assert answer.code == error.code
     world.wait_ended(1)
     assert answer.one("x-gateway-exchange") == world.plan.ended[0][0].id
-    assert answer.one("x-gateway-cards") == "found=3 tokenized=2 failed=1"
+    assert answer.one("x-gateway-cards") == "found=3 tokenized=2 failed=1 left=7 ask_again=0"
     upstream, _, vault = _times(answer)
     assert vault == 30.1
     assert (upstream > 0) == (stage == "on_answer")
