@@ -115,8 +115,8 @@ class Counts:
     def copy(self) -> Counts:
         """Another one, with the same numbers."""
         return Counts(
-            self.found, self.tokenized, self.detokenized, self.exchanged,
-            self.failed, self.masks, self.guarded, self.echoed,
+            self.found, self.tokenized, self.detokenized, self.exchanged, self.failed,
+            self.left, self.ask_again, self.failures, self.guarded, self.echoed,
         )  # fmt: skip
 
 

@@ -35,9 +35,9 @@ from gateway.exchange import Blind, Exchange, Peer, Request, Response, Tunnel
 from gateway.headers import Headers
 from gateway.log import event
 from gateway.record import Recorder
-from gateway.rules.model import Harmless, PairExchange, Route, Shape, Tokenize
+from gateway.rules.model import Harmless, Opaque, PairExchange, Route, Shape, Tokenize
 from gateway.rules.watch import Rules
-from gateway.stages import labels
+from gateway.stages import labels, opaque
 from gateway.stages.admit import Admitting
 from gateway.stages.exchange_tokens import TokenExchange
 from gateway.stages.guard import may_pass_unparsed
@@ -127,6 +127,10 @@ class Pipeline:
         body = decoded = await self._s.messages.decoded(request)
         if self._s.admitting.reads_body(route):
             await run(len(body), self._s.admitting.check_body, exchange, route, body)
+        if rule.opaque and body:
+            if rule.opaque.format is not None:
+                labels.check(request.headers, rule.opaque.format)
+            await self._refuse_opaque(exchange, rule.opaque, body)
         if rule.tokenize:
             layout = layout_of(rule.tokenize.shapes)
             labels.check_boundary(request.headers, layout.outer, body)
@@ -146,6 +150,13 @@ class Pipeline:
         if route.guards_request:
             body = await run(len(body), self._s.last_look.request, exchange, route, request, body)
         put_body(request, decoded, body)
+
+    async def _refuse_opaque(self, exchange: Exchange, rule: Opaque, body: bytes) -> None:
+        """Nothing that could not be looked into goes on, and nothing of it is swapped before."""
+        if rule.format is None:
+            raise opaque.refuse(rule)
+        document = await open_in(exchange, Layout(rule.format), body)
+        await run(len(body), opaque.check, document, rule)
 
     # --- response -------------------------------------------------------------------------------
 
@@ -173,6 +184,8 @@ class Pipeline:
         Raises what refuses it, and AnswerCameOut (see `Vault.keep`).
         """
         body = decoded = await self._s.messages.decoded(response)
+        if route.response.opaque and body:
+            await self._refuse_opaque(exchange, route.response.opaque, body)
         if route.response.harmless is not None and body:
             await self._note_harmless(exchange, route.response.harmless, body)
         rule = route.response.tokenize

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from gateway.cli.explain import hide
-from gateway.cli.trial import Trial, TriedCard, try_detokenize, try_tokenize
-from gateway.cli.trial_pairs import try_exchange
+from gateway.cli.trial import Trial, TriedCard
+from gateway.cli.trying import try_message
 from gateway.errors import GatewayError
-from gateway.rules.model import Direction, Example, Pack
+from gateway.rules.model import Example, Pack
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,16 +30,10 @@ def run_examples(pack: Pack) -> list[Outcome]:
 def _run(pack: Pack, example: Example) -> Iterator[str]:
     expect = example.expect
     route = next(route for route in pack.routes if route.name == example.route)
-    direction: Direction = getattr(route, example.direction)
     body = example.message.encode()
     wanted_refusal = expect.get("refused")
     try:
-        if direction.exchange is not None:
-            trial = try_exchange(body, direction.exchange)
-        elif direction.tokenize is not None:
-            trial = try_tokenize(body, direction.tokenize, pack.system)
-        else:
-            trial = try_detokenize(body, direction.detokenize)
+        _, trial = try_message(route, example.direction, body)
     except GatewayError as error:
         if wanted_refusal != error.code:
             yield from _unequal("refused", wanted_refusal or "no refusal", error.code)
@@ -59,6 +53,7 @@ def _measures(trial: Trial) -> dict[str, object]:
     return {
         "cards": len(clear),
         "left_alone": len(trial.cards) - len(clear),
+        "ask_again": sum(card.asks_again for card in trial.cards),
         "virtual": sum(card.virtual for card in trial.cards),
         "bookings": trial.bookings,
         "hotels": _hotels(trial.cards),

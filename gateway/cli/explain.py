@@ -12,8 +12,8 @@ from typing import Final
 
 from gateway.cards import pan
 from gateway.cards.failures import advice
-from gateway.cli.trial import Trial, TriedCard, try_detokenize, try_tokenize
-from gateway.cli.trial_pairs import try_exchange
+from gateway.cli.trial import Trial, TriedCard
+from gateway.cli.trying import Action, try_message
 from gateway.rules.model import Direction, Pair, Route, Shape
 
 _HTTP_HEAD: Final = re.compile(rb"[A-Z]+ \S+ HTTP/[0-9.]+\r?\n")
@@ -39,13 +39,16 @@ class Change:
 class Explanation:
     """Everything there is to say about one message on one route."""
 
-    action: str  # `tokenize`, `detokenize` or `exchange`
+    action: Action
     trial: Trial
     changes: tuple[Change, ...]
 
     def lines(self) -> Iterator[str]:
         """The same for a reader."""
         cards = self.trial.cards
+        if self.action == "refuse":
+            yield "Nothing stands where the route looks for what it refuses: the message passes."
+            return
         if not cards:
             noun = "card" if self.action == "tokenize" else "token"
             yield f"No {noun} was found where the route's shapes look: the message passes as it is."
@@ -69,6 +72,8 @@ class Explanation:
             return f"{where}: ours and the processor's own are exchanged"
         if self.action == "detokenize":
             return f"{where} holds a token; the card takes its place"
+        if card.asks_again:
+            return f"{where} holds zeros, left alone: the partner wants to be asked again"
         if card.left_alone:
             return f"{where} is empty, a mask, a sentinel or a token: left alone"
         if card.failure is not None:
@@ -79,15 +84,8 @@ class Explanation:
 
 def explain(route: Route, direction: str, body: bytes) -> Explanation:
     """Runs `body` through one direction of a route. Raises the codecs' and stages' refusals."""
-    rule: Direction = getattr(route, direction)
-    if rule.tokenize is not None:
-        trial = try_tokenize(body, rule.tokenize, route.system)
-        return Explanation("tokenize", trial, tuple(_changes(trial)))
-    if rule.exchange is not None:
-        trial = try_exchange(body, rule.exchange)
-        return Explanation("exchange", trial, tuple(_changes(trial)))
-    trial = try_detokenize(body, rule.detokenize)
-    return Explanation("detokenize", trial, tuple(_changes(trial)))
+    action, trial = try_message(route, direction, body)
+    return Explanation(action, trial, tuple(_changes(trial)))
 
 
 def shapes_of(route: Route, direction: str) -> Sequence[Shape | Pair]:

@@ -70,7 +70,8 @@ def show(
 ) -> None:
     """One pack: its shapes, field by field, and its routes."""
     pack = _pack(_load(config, directory), system)
-    say(f"{pack.system}: {pack.about}" + (" (draft)" if pack.draft else ""))
+    why = f": {pack.draft_reason}" if pack.draft_reason else ""
+    say(f"{pack.system}: {pack.about}" + (f" (draft{why})" if pack.draft else ""))
     say(f"  file    {pack.file}")
     if pack.format_source:
         say(f"  source  {pack.format_source}")
@@ -205,7 +206,7 @@ def _route(rules: RuleSet, name: str) -> Route:
 
 def _direction(route: Route, asked: str) -> Way:
     ways: tuple[Way, Way] = ("request", "response")
-    working = [way for way in ways if shapes_of(route, way)]
+    working = [way for way in ways if not getattr(route, way).idle]
     fitting = [way for way in working if asked in {"", way}]
     if len(fitting) == 1:
         return fitting[0]

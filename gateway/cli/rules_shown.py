@@ -9,7 +9,7 @@ from gateway.cli.examples import Outcome
 from gateway.cli.explain import Explanation, path_of, place_of, shapes_of
 from gateway.exchange import Authority
 from gateway.rules.compile import UNKNOWN_HOST
-from gateway.rules.model import Direction, Field, Pack, Pair, Route, Shape
+from gateway.rules.model import Direction, Field, Opaque, Pack, Pair, Route, Shape
 
 
 def row_of(pack: Pack, route: Route) -> dict[str, str]:
@@ -47,9 +47,18 @@ def _what(route: Route) -> str:
     said = []
     for way, rule in (("request", route.request), ("response", route.response)):
         shapes = ", ".join(shape.name for shape in shapes_of(route, way))
+        if rule.opaque is not None:
+            said.append(f"{way}: refuse{_which(rule.opaque)}")
         if shapes:
             said.append(f"{way}: {_verb(rule)} {shapes}")
     return "; ".join(said) or "passes"
+
+
+def _which(rule: Opaque) -> str:
+    because = f" as {rule.because}" if rule.because is not None else ""
+    return because + (
+        f" where {' or '.join(path.text for path in rule.at)} holds" if rule.at else ""
+    )
 
 
 def _verb(rule: Direction) -> str:
@@ -115,6 +124,7 @@ def explanation_of(route: Route, told: Explanation) -> dict[str, Any]:
                 "hotel": card.hotel,
                 "becomes": card.shown if told.action == "tokenize" else "",
                 "left_alone": card.left_alone,
+                "ask_again": card.asks_again,
                 "virtual": card.virtual,
                 "failure": card.failure.value if card.failure else None,
             }

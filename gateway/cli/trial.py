@@ -14,7 +14,7 @@ from gateway.cards.bins import Bins
 from gateway.cards.card import Card, Failure
 from gateway.cards.expiry import Expiry
 from gateway.cards.token import Token
-from gateway.codecs.document import Change, Document, Node, Remove, Set
+from gateway.codecs.document import Change, Document, Known, Node, Remove, Set
 from gateway.codecs.edits import Edit
 from gateway.codecs.envelope import Layout, open_layout, opened
 from gateway.errors import MessageUnfit
@@ -42,6 +42,7 @@ class TriedCard:
     offset: int  # where the number's (or token's) text starts in the message
     shown: str  # what stands there afterwards
     left_alone: bool = False
+    asks_again: bool = False  # left alone, for all zeros stand there
     failure: Failure | None = None
     virtual: bool = False
     hotel: str | None = None
@@ -70,10 +71,15 @@ class Trial:
         return _readable(self.layout, self.before), _readable(self.layout, self.after)
 
 
-def try_tokenize(body: bytes, rule: Tokenize, system: str) -> Trial:
+def untouched(body: bytes) -> Trial:
+    """Nothing comes of `body`."""
+    return Trial(body, body, (), ())
+
+
+def try_tokenize(body: bytes, rule: Tokenize, system: str, *, doctype: bool = False) -> Trial:
     """Takes the cards out of `body`. Raises the codecs' and stages' refusals."""
     layout = layout_of(rule.shapes)
-    document = open_layout(layout, body)
+    document = open_layout(layout, body, Known(doctype=doctype))
     bookings = read_bookings(document, rule.shapes, system)
     number = 0
     for booking in bookings:
@@ -89,6 +95,7 @@ def try_tokenize(body: bytes, rule: Tokenize, system: str) -> Trial:
             offset=offset_of(document, place.number or place.cvcs[0]),
             shown=place.text.reveal() if place.left_alone else shown(place),
             left_alone=place.left_alone,
+            asks_again=place.asks_again,
             failure=place.failure,
             virtual=not place.left_alone and read_virtual(document, place) is not None,
             hotel=booking.booking.hotel,
@@ -101,10 +108,10 @@ def try_tokenize(body: bytes, rule: Tokenize, system: str) -> Trial:
     return replace(trial_of(document, body, changes, cards, with_cards), layout=layout)
 
 
-def try_detokenize(body: bytes, shapes: Sequence[Shape]) -> Trial:
+def try_detokenize(body: bytes, shapes: Sequence[Shape], *, doctype: bool = False) -> Trial:
     """Puts the example card in place of each token. Raises the codecs' and stages' refusals."""
     layout = layout_of(shapes)
-    document = open_layout(layout, body)
+    document = open_layout(layout, body, Known(doctype=doctype))
     tokens = [
         (spot, spot.presented.ours)
         for shape in shapes

@@ -17,6 +17,17 @@ from gateway.codecs.paths import Path
 Format = Literal["xml", "json", "form", "multipart"]
 
 
+class Known(NamedTuple):
+    """What is known of a document beside its bytes.
+
+    `is_text`: it was the text of another document, and is here in UTF-8 whatever it declares.
+    `doctype`: a rule says that its XML may name an external DTD.
+    """
+
+    is_text: bool = False
+    doctype: bool = False
+
+
 class Node(Protocol):
     """A place in one document: an element, an attribute, a JSON value, a form pair.
 

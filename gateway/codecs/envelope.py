@@ -19,6 +19,7 @@ from gateway.codecs.document import (
     Document,
     Format,
     Insert,
+    Known,
     Node,
     Remove,
     Set,
@@ -29,6 +30,8 @@ from gateway.codecs.paths import Path
 from gateway.errors import MessageForbidden, MessageMalformed, MessageUnfit
 
 Coding = Literal["text", "base64", "base64url"]
+
+_NOTHING: Final = Known()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,14 +78,17 @@ class Content(NamedTuple):
         return self.embedded.edits(difference(self.embedded.content, written))
 
 
-def open_layout(layout: Layout, body: bytes, *, is_text: bool = False) -> Document:
-    """Reads `body`, and what its envelopes hold. Raises what `open_document` raises."""
+def open_layout(layout: Layout, body: bytes, known: Known = _NOTHING) -> Document:
+    """Reads `body`, and what its envelopes hold; `known` is about the outermost document.
+
+    Raises what `open_document` raises.
+    """
     if not layout.envelopes:
-        return open_document(layout.format, body, is_text=is_text)
-    outer = open_document(layout.outer, body, is_text=is_text)
+        return open_document(layout.format, body, known)
+    outer = open_document(layout.outer, body, known)
     contents = list(contents_of(outer, layout.envelopes[0]))
     documents = [
-        open_layout(layout.inner, content.body, is_text=content.is_text) for content in contents
+        open_layout(layout.inner, content.body, Known(content.is_text)) for content in contents
     ]
     return EnvelopedDocument(outer, contents, documents)
 
@@ -103,37 +109,30 @@ def contents_of(outer: Carrier, envelope: Envelope) -> Iterator[Content]:
 
 
 def rewrite(
-    layout: Layout, body: bytes, change: Callable[[Layout, bytes, bool], Spliced]
+    layout: Layout,
+    body: bytes,
+    change: Callable[[Layout, bytes, Known], Spliced],
+    known: Known = _NOTHING,
 ) -> Spliced:
     """What becomes of a message when `change` is made of what its envelopes hold, and then of itself.
 
-    `change` is handed the format (a layout without envelopes), the bytes, and whether they were a
-    text of another document. Where an envelope can not be read, it is changed as it stands.
+    `change` is handed the format (a layout without envelopes), the bytes, and what is known of them.
+    Where an envelope can not be read, it is changed as it stands.
     """
-    return _rewrite(layout, body, change, is_text=False)
-
-
-def _rewrite(
-    layout: Layout,
-    body: bytes,
-    change: Callable[[Layout, bytes, bool], Spliced],
-    *,
-    is_text: bool,
-) -> Spliced:
     if not layout.envelopes:
-        return change(layout, body, is_text)
+        return change(layout, body, known)
     try:
-        outer = open_document(layout.outer, body, is_text=is_text)
+        outer = open_document(layout.outer, body, known)
         contents = list(contents_of(outer, layout.envelopes[0]))
     except MessageMalformed:
-        return change(Layout(layout.outer), body, is_text)
+        return change(Layout(layout.outer), body, known)
     edits: list[Edit] = []
     for content in contents:
-        inner = _rewrite(layout.inner, content.body, change, is_text=content.is_text)
+        inner = rewrite(layout.inner, content.body, change, Known(content.is_text))
         edits += content.edits(inner)
     inside = outer.apply(edits)
     outer.close()
-    whole = change(Layout(layout.outer), inside.body, is_text)
+    whole = change(Layout(layout.outer), inside.body, known)
     if whole.body == inside.body:
         return inside
     return Spliced(whole.body, difference(body, whole.body))

@@ -9,7 +9,8 @@ each attribute's value. Nothing is ever written out by the parser.
    than the receiver's would show us another message).
 2. A DOCTYPE may say nothing but a name: no internal subset (entities that expand, defaulted
    attributes), no external one (the receiver's parser could fetch such a DTD, we do not see it).
-   So no entity is declared, and a reference to one is not well-formed.
+   So no entity is declared, and a reference to one is not well-formed. Where a rule lets a partner
+   name its external DTD, references to entities are refused here: the parser would let them pass.
 3. XInclude is refused (the receiver's parser could fetch what we did not see).
 4. A comment, processing instruction or element inside a text that is read is refused (it splits a
    number in two for one reader and not for another).
@@ -29,7 +30,12 @@ from gateway.codecs.paths import Path, Step
 from gateway.codecs.xml_embedded import embedded_in
 from gateway.codecs.xml_scan import may_include
 from gateway.codecs.xml_select import Place, finder, follow, prepare
-from gateway.codecs.xml_source import Source, read_source
+from gateway.codecs.xml_source import (
+    Source,
+    read_source,
+    read_source_with_doctype,
+    refers_to_entities,
+)
 from gateway.codecs.xml_splice import Splicer, place_of, text_of
 from gateway.codecs.xml_tree import Parsed, Tree
 from gateway.errors import MessageForbidden, MessageMalformed
@@ -138,7 +144,23 @@ def open_xml(body: bytes, *, is_text: bool = False) -> XmlDocument:
     Raises `MessageMalformed` for what is not well-formed (namespaces included), `MessageForbidden`
     for what the module's list says, a depth of more than 256, and a name or text that is too long.
     """
-    source = read_source(body, is_text=is_text)
+    return _open(body, read_source(body, is_text=is_text))
+
+
+def open_xml_with_doctype(body: bytes) -> XmlDocument:
+    """As `open_xml`, for a partner whose messages name an external DTD, as a rule of its route says.
+
+    That DTD is never fetched, so nothing may depend on it: a reference to an entity that XML itself
+    does not define is refused, wherever it stands.
+    """
+    source = read_source_with_doctype(body)
+    document = _open(body, source)
+    if source.doctype and refers_to_entities(source):
+        raise MessageForbidden
+    return document
+
+
+def _open(body: bytes, source: Source) -> XmlDocument:
     root = _parse(source)
     if (root.getroottree().docinfo.internalDTD is not None) != source.doctype:
         raise MessageForbidden

@@ -16,6 +16,7 @@ from gateway.codecs.edits import pieces
 from gateway.errors import MessageForbidden, MessageMalformed
 
 SPACE: Final = b" \t\r\n"
+Doctypes = tuple[re.Pattern[bytes], ...]
 
 _DECLARATION: Final = re.compile(
     rb"""<\?xml[ \t\r\n]+version[ \t\r\n]*=[ \t\r\n]*(?P<q1>["'])(?P<version>1\.[0-9]+)(?P=q1)
@@ -25,6 +26,22 @@ _DECLARATION: Final = re.compile(
 )
 _STARTS_DECLARATION: Final = re.compile(rb"<\?xml[ \t\r\n?]")
 _BARE_DOCTYPE: Final = re.compile(rb"""<!DOCTYPE[ \t\r\n]+[^ \t\r\n<>\[\]"']+[ \t\r\n]*>""")
+_LITERAL: Final = rb"""(?:"[^"<>\[\]&]*"|'[^'<>\[\]&]*')"""
+_EXTERNAL_DOCTYPE: Final = re.compile(
+    rb"""<!DOCTYPE[ \t\r\n]+[^ \t\r\n<>\[\]"']+[ \t\r\n]+
+    (?:SYSTEM|PUBLIC[ \t\r\n]+"""
+    + _LITERAL
+    + rb""")[ \t\r\n]+"""
+    + _LITERAL
+    + rb"""[ \t\r\n]*>""",
+    re.VERBOSE,
+)
+# What no reference can stand in, and references. In XML that is well-formed no look-alike misleads it.
+_REFERENCES: Final = re.compile(
+    rb"""<!\[CDATA\[.*?\]\]>|<!--.*?-->|<\?.*?\?>
+    |&(?!\#[0-9]+;|\#x[0-9A-Fa-f]+;|(?:lt|gt|amp|quot|apos);)""",
+    re.VERBOSE | re.DOTALL,
+)
 _ASIDES: Final = {b"<!--": b"-->", b"<?": b"?>"}  # what may stand before a DOCTYPE
 _SINGLE_BYTE: Final = re.compile(
     r"(?:iso[-_]?8859[-_](?P<part>[1-9]|1[0-1]|1[3-6])|(?:windows-|cp)(?P<page>125[0-8])|latin-?1)"
@@ -56,7 +73,8 @@ class Source:
     `text` is the body itself, or, for UTF-16, the same in UTF-8 without the mark. The document
     starts at `start`: after a mark, and after white space that should not be there. `codec` is
     Python's and libxml2's name of `text`'s encoding; `mark` and `wide` say how `restore` writes
-    UTF-16. `doctype`: whether a DOCTYPE stands there; if so, one that says nothing but a name.
+    UTF-16. `doctype`: whether a DOCTYPE stands there; if so, one that says nothing but a name, or, where
+    that was asked for, names an external DTD.
     """
 
     text: bytes = field(repr=False)
@@ -89,6 +107,21 @@ def read_source(body: bytes, *, is_text: bool = False) -> Source:
     DOCTYPE with a DTD, internal or external; `MessageMalformed` where no markup begins, or for a
     malformed XML declaration.
     """
+    return _read(body, (_BARE_DOCTYPE,), is_text=is_text)
+
+
+def read_source_with_doctype(body: bytes) -> Source:
+    """As `read_source`, where a DOCTYPE may name an external DTD."""
+    return _read(body, (_BARE_DOCTYPE, _EXTERNAL_DOCTYPE), is_text=False)
+
+
+def refers_to_entities(source: Source) -> bool:
+    """Whether a text or an attribute's value of a document that is well-formed refers to an entity that
+    XML itself does not define."""
+    return any(one[0] == b"&" for one in _REFERENCES.finditer(source.text))
+
+
+def _read(body: bytes, doctypes: Doctypes, *, is_text: bool) -> Source:
     if body.startswith(_UNWANTED):
         raise MessageForbidden
     mark = body[:2]
@@ -100,7 +133,7 @@ def read_source(body: bytes, *, is_text: bool = False) -> Source:
         start = _skip_space(text, 0)
         if _declared(text, start) not in allowed:
             raise MessageForbidden
-        return Source(text, start, "utf-8", _has_doctype(text, start), mark, wide)
+        return Source(text, start, "utf-8", _has_doctype(text, start, doctypes), mark, wide)
     marked = body.startswith(codecs.BOM_UTF8)
     start = _skip_space(body, len(codecs.BOM_UTF8) if marked else 0)
     if body.startswith(_UNWANTED, start):
@@ -109,7 +142,7 @@ def read_source(body: bytes, *, is_text: bool = False) -> Source:
     codec = "utf-8" if is_text else _codec(declared)
     if marked and codec != "utf-8":
         raise MessageForbidden
-    return Source(body, start, codec, _has_doctype(body, start))
+    return Source(body, start, codec, _has_doctype(body, start, doctypes))
 
 
 def _skip_space(text: bytes, start: int) -> int:
@@ -142,12 +175,12 @@ def _codec(declared: str) -> str:
     return f"windows-{match['page']}" if match["page"] else f"iso-8859-{match['part'] or 1}"
 
 
-def _has_doctype(text: bytes, start: int) -> bool:
-    """Whether the prolog has a DOCTYPE. Raises `MessageForbidden` unless it is a bare one."""
+def _has_doctype(text: bytes, start: int, doctypes: Doctypes) -> bool:
+    """Whether the prolog has a DOCTYPE. Raises `MessageForbidden` unless it is one of `doctypes`."""
     while True:
         start = _skip_space(text, start)
         if text.startswith(b"<!DOCTYPE", start):
-            if not _BARE_DOCTYPE.match(text, start):
+            if not any(doctype.match(text, start) for doctype in doctypes):
                 raise MessageForbidden
             return True
         opener = next((o for o in _ASIDES if text.startswith(o, start)), None)

@@ -42,6 +42,9 @@ from gateway.errors.configuration import (
     Problem,
 )
 from gateway.errors.messages import (
+    BodyEncrypted,
+    BodyOpaque,
+    BodySigned,
     BodyTooLarge,
     CardDisguised,
     ChannelRequestInvalid,
@@ -158,6 +161,9 @@ __all__ = [
     "BackupRefused",
     "BalanceInOtherCurrency",
     "BalanceTooLow",
+    "BodyEncrypted",
+    "BodyOpaque",
+    "BodySigned",
     "BodyTooLarge",
     "BookingUnknown",
     "CallerNotAuthenticated",

@@ -78,6 +78,24 @@ class MessageUnfit(GatewayError):
     action = "Compare the message with the shape: card-gateway rules explain"
 
 
+class BodyOpaque(GatewayError):
+    """A route says that this body can not be looked into, or not be changed. The subclasses say why."""
+
+    code, status = "body_opaque", 422
+    text = "The body can not be looked into, so nothing was put into it and nothing was forwarded."
+    action = "Use an interface of the partner whose bodies are neither signed nor encrypted."
+
+
+class BodySigned(BodyOpaque):
+    text = "The body is signed: it can not be rewritten without the processor's key, so nothing was put into it and nothing was forwarded."
+    action = "Use an interface of the partner that does not sign what a card stands in."
+
+
+class BodyEncrypted(BodyOpaque):
+    text = "The body is encrypted: it can not be looked into without the partner's key, so nothing was put into it and nothing was forwarded."
+    action = "Use an interface of the partner that takes the card's fields in clear, over TLS."
+
+
 class CardDisguised(GatewayError):
     code, status = "card_disguised", 422
     text = "A card number stands where the gateway can not replace it."

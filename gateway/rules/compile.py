@@ -95,7 +95,8 @@ class PackCompiler:
                 for n, example in enumerate(entry.examples)
             ),
             format_source=entry.source or "",
-            draft=entry.draft,
+            draft=entry.draft is not False,
+            draft_reason=entry.draft if isinstance(entry.draft, str) else "",
         )
 
     def _unique(self, routes: Sequence[Route]) -> None:
@@ -126,6 +127,7 @@ class PackCompiler:
             auth=entry.auth,
             product=entry.product,
             mode=entry.mode,
+            doctype=entry.doctype is not None,
             request=request,
             response=response,
         )
@@ -167,6 +169,9 @@ class PackCompiler:
         """Who may call, and over what clear cards would travel."""
         if route.auth != "key":
             self._check_caller(route, place)
+        if route.doctype and "xml" not in {shape.format for shape in route.shapes}:
+            message = "`doctype` is about XML: this route has no shape of format xml; remove it"
+            self._notes.add((*place, "doctype"), message)
         if route.recaptures:
             self._check_recaptures(route, (*place, "recaptures"))
         if route.protocol is not None and route.response.tokenize is None:

@@ -10,10 +10,10 @@ from typing import Literal
 from gateway.codecs.paths import PathError, parse_path
 from gateway.rules.exchanges import ExchangeCompiler
 from gateway.rules.insertions import compile_insertions
-from gateway.rules.model import Direction, Harmless, Route, Shape, Tokenize
+from gateway.rules.model import Direction, Harmless, Opaque, Route, Shape, Tokenize
 from gateway.rules.notes import Notes, Place
 from gateway.rules.schema import DirectionEntry
-from gateway.rules.shapes import number_place
+from gateway.rules.shapes import number_place, path_of
 from gateway.yaml_model import suggest
 
 Way = Literal["request", "response"]
@@ -53,7 +53,9 @@ class DirectionCompiler:
             for key in ("insert", "on_failure", "errors", "header"):
                 if key in entry.model_fields_set:
                     self._notes.add((*place, key), f"`{key}` goes with `tokenize`")
-            return Direction(None, detokenize, exchange, self._harmless(entry, way, place))
+            harmless = self._harmless(entry, way, place)
+            opaque = self._opaque(entry, detokenize, place)
+            return Direction(None, detokenize, exchange, harmless, opaque)
         if entry.header is not None and way == "request":
             self._notes.add(
                 (*place, "header"), "`header` is a header of the answer: under `response`"
@@ -74,7 +76,8 @@ class DirectionCompiler:
             errors=MappingProxyType({str(key): text for key, text in entry.errors.items()}),
             header=entry.header,
         )
-        return Direction(tokenize, detokenize, None, self._harmless(entry, way, place))
+        harmless = self._harmless(entry, way, place)
+        return Direction(tokenize, detokenize, None, harmless, self._opaque(entry, shapes, place))
 
     def _harmless(self, entry: DirectionEntry, way: Way, place: Place) -> Harmless | None:
         """`not_cards:` of the answer: what the guard leaves as it is."""
@@ -92,6 +95,33 @@ class DirectionCompiler:
                 self._notes.add((*place, "at", n), str(error))
         return Harmless(told.format, tuple(paths))
 
+    def _opaque(
+        self, entry: DirectionEntry, shapes: Sequence[Shape], place: Place
+    ) -> Opaque | None:
+        """`opaque:` of a message: which bodies are refused unseen."""
+        told, place = entry.opaque, (*place, "opaque")
+        if told is None:
+            return None
+        format = told.format or (shapes[0].format if shapes else None)
+        if not told.refuse:
+            if shapes or entry.exchange:
+                message = "every body would be refused: name the places that tell, `refuse: [...]`"
+                self._notes.add(place, message)
+            if told.format is not None:
+                self._notes.add((*place, "format"), "`format` goes with paths under `refuse`")
+            return Opaque(because=told.because)
+        if format is None:
+            self._notes.add(place, "say which format the paths are of: `format: json`")
+            return None
+        if shapes and format != shapes[0].format:
+            message = f"this message's shapes are {shapes[0].format}; remove `format`"
+            self._notes.add((*place, "format"), message)
+        paths = [
+            path_of(text, format, (*place, "refuse", n), self._notes)
+            for n, text in enumerate(told.refuse)
+        ]
+        return Opaque(format, tuple(path for path in paths if path is not None), told.because)
+
     def _same(self, name: str, way: Way, place: Place) -> Direction:
         """What happens to the same message of a route above."""
         above: dict[str, Direction] = {route.name: getattr(route, way) for route in self._above}
@@ -99,7 +129,7 @@ class DirectionCompiler:
             message = f"`like` names a route that stands above: there is no `{name}`"
             self._notes.add(place, message + suggest(name, above))
             return Direction()
-        if above[name].idle:
+        if above[name].idle and above[name].harmless is None:
             self._notes.add(place, f"route `{name}` does nothing with a {way}")
         return above[name]
 

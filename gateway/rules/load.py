@@ -142,7 +142,8 @@ def _check_names(
                 problems.append(Problem(str(directory), 0, message))
     for name in enabled or ():
         if known.get(name) and name not in drafts:
-            message = f"the pack `{name}` is a draft: its format is not certain"
+            why = known[name] if isinstance(known[name], str) else "its format is not certain"
+            message = f"the pack `{name}` is a draft: {why}"
             hint = "To use it nevertheless, name it under `drafts:` in gateway.yaml."
             problems.append(Problem(str(directory), 0, message, hint))
     return problems

@@ -16,6 +16,7 @@ from gateway.codecs.paths import Path
 
 Show = Literal["mask", "last4", "alias"]
 Mode = Literal["test", "live"]
+Because = Literal["signed", "encrypted"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +128,17 @@ class Harmless:
 
 
 @dataclass(frozen=True, slots=True)
+class Opaque:
+    """A body that is refused, for the gateway can not look into it or may not change it.
+
+    With `at`, in which one of these places holds something; without, any body."""
+
+    format: Format | None = None  # of `at`
+    at: tuple[Path, ...] = ()
+    because: Because | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Pair:
     """Where a token stands as two fields, without a card (relative to `at`)."""
 
@@ -184,11 +196,13 @@ class Direction:
     detokenize: tuple[Shape, ...] = ()
     exchange: PairExchange | None = None
     harmless: Harmless | None = None
+    opaque: Opaque | None = None
 
     @property
     def idle(self) -> bool:
-        """Whether nothing happens to a message."""
-        return self.tokenize is None and not self.detokenize and self.exchange is None
+        """Whether nothing happens to a message, and nothing in it is looked at."""
+        acts = self.tokenize or self.detokenize or self.exchange or self.opaque
+        return not acts
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,6 +285,7 @@ class Route:
     auth: str = "key"  # `key`, or an entry under `callers:` in gateway.yaml
     product: str | None = None
     mode: Mode = "live"
+    doctype: bool = False  # its XML may name an external DTD, which is never fetched
     request: Direction = Direction()
     response: Direction = Direction()
 
@@ -327,6 +342,7 @@ class Pack:
     examples: tuple[Example, ...] = ()
     format_source: str = ""  # `source:` where the format was learned
     draft: bool = False
+    draft_reason: str = ""  # which part of the format is not certain
     digest: str = ""  # SHA-256 of the file
 
 

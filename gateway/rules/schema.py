@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
 from gateway.rules.schema_pairs import IssuerEntry, PairEntry, SaidEntry
 from gateway.rules.schema_words import (
@@ -189,6 +189,31 @@ class NotCardsEntry(Entry):
     at: Annotated[tuple[Text, ...], Field(min_length=1), BeforeValidator(one_or_many)]
 
 
+def _whole_body(value: object) -> object:
+    if value == "refuse":
+        return {}
+    if isinstance(value, dict):
+        return value
+    raise ValueError("`opaque` is `refuse`, or `{ refuse: [paths], because: signed }`")
+
+
+class OpaqueEntry(Entry):
+    """Which bodies are refused unseen. In short `refuse`: any."""
+
+    refuse: Annotated[tuple[Text, ...], Field(min_length=1), BeforeValidator(one_or_many)] = ()
+    because: Literal["signed", "encrypted"] | None = None
+    format: Literal["xml", "json", "form"] | None = None  # of the paths, without a shape
+
+
+OpaquePlace = Annotated[
+    OpaqueEntry,
+    BeforeValidator(_whole_body),
+    WithJsonSchema(
+        {"anyOf": [{"const": "refuse"}, OpaqueEntry.model_json_schema(by_alias=True)]},
+    ),
+]
+
+
 class DirectionEntry(Entry):
     """What happens to a request, or to a response."""
 
@@ -206,6 +231,7 @@ class DirectionEntry(Entry):
     errors: dict[FailureName, Text] = Field(default_factory=dict)
     header: HeaderName | None = None
     not_cards: NotCardsEntry | None = None
+    opaque: OpaquePlace | None = None
 
     @model_validator(mode="after")
     def _alone(self) -> DirectionEntry:
@@ -241,6 +267,7 @@ class RouteEntry(Entry):
     methods: tuple[Method, ...] = Field(min_length=1)
     product: Text | None = None
     mode: Literal["test", "live"] = "live"
+    doctype: Literal["allow"] | None = None
     request: DirectionEntry = DirectionEntry()
     response: DirectionEntry = DirectionEntry()
 
@@ -267,6 +294,7 @@ class ExpectEntry(Entry):
 
     cards: int | None = Field(default=None, ge=0)  # clear cards, or tokens where cards are put in
     left_alone: int | None = Field(default=None, ge=0)  # masks, sentinels, tokens of others
+    ask_again: int | None = Field(default=None, ge=0)  # those of them that are all zeros
     virtual: int | None = Field(default=None, ge=0)
     bookings: int | None = Field(default=None, ge=0)  # bookings with card data
     hotels: tuple[Text, ...] | None = None
@@ -297,6 +325,17 @@ class ExampleEntry(Entry):
         return self
 
 
+def _true_or_a_reason(value: object) -> object:
+    if isinstance(value, bool) or (isinstance(value, str) and " " in value.strip()):
+        return value
+    raise ValueError(
+        "`draft` must be true or false, or say which part of the format is not certain"
+    )
+
+
+Draft = Annotated[bool | Text, BeforeValidator(_true_or_a_reason)]
+
+
 class PackEntry(Entry):
     """One system's file."""
 
@@ -305,7 +344,7 @@ class PackEntry(Entry):
     system: Name
     about: Text
     source: Text | None = None
-    draft: bool = False
+    draft: Draft = False
     variables: dict[VariableName, Text] = Field(
         default_factory=dict
     )  # what `{name}` is unless gateway.yaml says otherwise

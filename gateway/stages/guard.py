@@ -20,12 +20,13 @@ from gateway.cards.behind import code_behind, code_within
 from gateway.cards.scan import Finding, find_cards, has_long_number
 from gateway.cards.spelling import decode
 from gateway.codecs import open_document
-from gateway.codecs.document import Format
+from gateway.codecs.document import Format, Known
 from gateway.codecs.edits import Edit, apply_edits
 from gateway.errors import CardDisguised, MessageMalformed
 from gateway.headers import Headers
 from gateway.stages.places import Placed, literals, place
 
+_NOTHING: Final = Known()
 _FORMATS: Final[Mapping[str, Format]] = {"xml": "xml", "json": "json", "form": "form"}
 _UNPARSED_LIMIT: Final = 64 * 1024
 _BOMS: Final = (
@@ -57,19 +58,19 @@ def guard_body(
     put_in: Mapping[str, str],
     not_cards: Collection[str] = (),
     *,
-    is_text: bool = False,
+    known: Known = _NOTHING,
 ) -> Guarded:
     """Takes every card out of a decoded body.
 
     `format` is `xml`, `json`, `form`, or None for anything else. `put_in` maps the numbers of this
     exchange to their aliases. `not_cards` are digits that a rule's
-    `not_cards:` found in the message: what looks like a card there is none. `is_text`: it stood in
-    another message as text, and is here in UTF-8 whatever it declares. Raises `CardDisguised`.
+    `not_cards:` found in the message: what looks like a card there is none. `known` is what is known
+    of the message beside. Raises `CardDisguised`.
     """
     encoding = _wide_encoding(body)
     if encoding is not None:
-        return _guard_wide(body, encoding, format, put_in, not_cards)
-    return _guard(body, format, put_in, not_cards, is_text=is_text)
+        return _guard_wide(body, encoding, format, put_in, not_cards, known=known)
+    return _guard(body, format, put_in, not_cards, known=known)
 
 
 def _guard(
@@ -79,22 +80,20 @@ def _guard(
     not_cards: Collection[str] = (),
     encoding: str = "utf-8",
     *,
-    is_text: bool = False,
+    known: Known = _NOTHING,
 ) -> Guarded:
     """`encoding` is the one that the message came in, where `body` is its UTF-8 form."""
     found = [one for one in find_cards(body, known=put_in) if _counts(one, not_cards)]
     if not found:
         return Guarded(body)
     known_format = _format(format)
-    if known_format is not None and not _parses(known_format, body, encoding, is_text=is_text):
+    if known_format is not None and not _parses(known_format, body, encoding, known):
         known_format = None  # a wrong label, or an error page: text
     edits = _edits(body, place(known_format, body, found), put_in)
     spliced = apply_edits(body, edits)
     if any(_counts(one, not_cards) for one in find_cards(spliced.body, known=put_in)):
         raise CardDisguised
-    if known_format is not None and not _parses(
-        known_format, spliced.body, encoding, is_text=is_text
-    ):
+    if known_format is not None and not _parses(known_format, spliced.body, encoding, known):
         raise CardDisguised
     echoed = sum(one.known for one in found)
     return Guarded(spliced.body, len(found) - echoed, echoed, spliced.edits)
@@ -108,11 +107,11 @@ def _format(name: str | None) -> Format | None:
     return _FORMATS.get(name or "")
 
 
-def _parses(format: Format, body: bytes, encoding: str, *, is_text: bool) -> bool:
+def _parses(format: Format, body: bytes, encoding: str, known: Known) -> bool:
     if encoding != "utf-8" and format == "xml":  # its declaration says so
         body = body.decode().encode(encoding)
     try:
-        open_document(format, body, is_text=is_text)
+        open_document(format, body, known)
     except MessageMalformed:
         return False
     return True
@@ -186,6 +185,8 @@ def _guard_wide(
     format: str | None,
     put_in: Mapping[str, str],
     not_cards: Collection[str],
+    *,
+    known: Known,
 ) -> Guarded:
     """Guards the UTF-8 form of a body in a wide encoding. Raises `CardDisguised` where the body is
     not text in that encoding, or does not come back the same."""
@@ -195,7 +196,7 @@ def _guard_wide(
         if find_cards(body, known=put_in):
             raise CardDisguised from None
         return Guarded(body)
-    guarded = _guard(text.encode(), format, put_in, not_cards, encoding)
+    guarded = _guard(text.encode(), format, put_in, not_cards, encoding, known=known)
     if not guarded.edits:
         return Guarded(body)
     changed = guarded.body.decode().encode(encoding)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
+from gateway.codecs.document import Known
 from gateway.codecs.edits import Spliced, apply_edits
 from gateway.codecs.embedded import difference
 from gateway.codecs.envelope import Layout, rewrite
@@ -19,20 +20,25 @@ def guard_message(
     layout: Layout | None,
     put_in: Mapping[str, str],
     not_cards: Collection[str] = (),
+    *,
+    doctype: bool = False,
 ) -> Guarded:
-    """Takes every card out of a decoded body, as `guard_body` does. Raises `CardDisguised`."""
+    """Takes every card out of a decoded body, as `guard_body` does; `doctype` as the route says. Raises `CardDisguised`."""
+    known = Known(doctype=doctype)
     if layout is None or not layout.envelopes:
-        return guard_body(body, None if layout is None else layout.format, put_in, not_cards)
+        return guard_body(
+            body, None if layout is None else layout.format, put_in, not_cards, known=known
+        )
     masked = echoed = 0
 
-    def guard(inner: Layout, content: bytes, is_text: bool) -> Spliced:  # noqa: FBT001  # rewrite's
+    def guard(inner: Layout, content: bytes, known: Known) -> Spliced:
         nonlocal masked, echoed
-        guarded = guard_body(content, inner.format, put_in, not_cards, is_text=is_text)
+        guarded = guard_body(content, inner.format, put_in, not_cards, known=known)
         masked += guarded.masked
         echoed += guarded.echoed
         return _spliced(content, guarded)
 
-    done = rewrite(layout, body, guard)
+    done = rewrite(layout, body, guard, known)
     return Guarded(done.body, masked, echoed, done.edits)
 
 

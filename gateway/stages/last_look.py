@@ -53,7 +53,9 @@ class LastLook:
             unparsed = layout is None or layout.outer == "multipart"  # a file may be in it
             if unparsed and not is_text(body):
                 raise MessageForbidden
-            guarded = guard_message(body, layout, exchange.known, exchange.not_cards)
+            guarded = guard_message(
+                body, layout, exchange.known, exchange.not_cards, doctype=route.doctype
+            )
         except CardDisguised:
             self._metrics.guard_findings.labels(route.id, "refused").inc()
             raise

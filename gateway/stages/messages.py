@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 
 from gateway.codecs import open_document
-from gateway.codecs.document import Document, Format
+from gateway.codecs.document import Document, Format, Known
 from gateway.codecs.encoding import decode_body
 from gateway.codecs.envelope import Layout, open_layout
 from gateway.errors import MessageMalformed
@@ -42,7 +42,8 @@ class Messages:
 
 async def open_in(exchange: Exchange, layout: Layout, body: bytes) -> Document:
     """The body, parsed; the exchange's end closes it. Raises what the codecs refuse."""
-    document = await run(len(body), open_layout, layout, body)
+    known = Known(doctype=exchange.route is not None and exchange.route.doctype)
+    document = await run(len(body), open_layout, layout, body, known)
     exchange.documents.append((len(body), document))
     return document
 

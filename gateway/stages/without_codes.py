@@ -10,7 +10,7 @@ import re
 from collections.abc import Collection, Sequence
 from typing import Final
 
-from gateway.codecs.document import Remove
+from gateway.codecs.document import Known, Remove
 from gateway.codecs.edits import Spliced
 from gateway.codecs.embedded import difference
 from gateway.codecs.envelope import Layout, open_layout, rewrite
@@ -73,7 +73,7 @@ def blank_codes_inside(body: bytes, layout: Layout | None, names: Collection[str
     if layout is None:
         return blank_codes(body, names)
 
-    def blank(_: Layout, content: bytes, is_text: bool) -> Spliced:  # noqa: ARG001, FBT001  # rewrite's
+    def blank(_: Layout, content: bytes, __: Known) -> Spliced:
         new = blank_codes(content, names)
         return Spliced(new, difference(content, new))
 
