@@ -17,8 +17,9 @@ def test_the_packs_that_are_shipped_load_together():
         drafts=["octorate"],
     )
     assert [pack.system for pack in loaded.packs] == [
-        "adyen", "booking-com", "bookingsync", "channex", "expedia-rapid", "octorate", "paycomet",
-        "sandbox", "siteminder-push", "siteminder", "stripe",
+        "adyen", "authorize-net", "booking-com", "bookingsync", "braintree", "channelconnect", "channex",
+        "checkout-com", "expedia-eqc", "expedia-rapid", "hostaway", "octorate", "paycomet", "redsys",
+        "sandbox", "siteminder-push", "siteminder", "stripe", "worldpay",
     ]  # fmt: skip
     assert len(loaded.routes) == sum(len(pack.routes) for pack in loaded.packs)
 
@@ -46,6 +47,12 @@ def test_a_draft_is_refused_unless_it_is_enabled(tmp_path):
             "    To use it nevertheless, name it under `drafts:` in gateway.yaml."
         )
     ]
+    (tmp_path / "a.yaml").write_text(
+        BOOKINGSYNC.replace("about:", "draft: the month is a guess\nabout:")
+    )
+    assert [pack.system for pack in rules(tmp_path).packs] == ["siteminder"]
+    (told,) = errors(tmp_path, enabled=["bookingsync"])
+    assert told.startswith(f"{tmp_path}: the pack `bookingsync` is a draft: the month is a guess\n")
     loaded = rules(tmp_path, drafts=["bookingsync"])
     assert [pack.system for pack in loaded.packs] == ["bookingsync", "siteminder"]
     only = rules(tmp_path, enabled=["bookingsync"], drafts=["bookingsync"])

@@ -31,7 +31,8 @@ def test_each_example_comes_out_as_expected(outcome):
 def test_the_packs_of_this_release():
     assert set(PACKS) == {
         "siteminder", "siteminder-push", "booking-com", "channex", "stripe", "adyen", "paycomet",
-        "bookingsync", "expedia-rapid", "octorate", "sandbox",
+        "bookingsync", "expedia-rapid", "octorate", "sandbox", "expedia-eqc", "siteminder-smx", "hostaway",
+        "channelconnect", "travelgate", "braintree", "authorize-net", "worldpay", "checkout-com", "redsys",
     }  # fmt: skip
 
 
@@ -39,16 +40,22 @@ def test_the_packs_of_this_release():
 def test_each_pack_names_its_source_and_tries_its_shapes(pack):
     assert pack.format_source
     assert pack.about
-    assert pack.draft == (pack.system == "octorate")  # the fields of a clear card are assumed
+    assert pack.draft == (pack.system in {"octorate", "siteminder-smx", "travelgate"})
+    assert bool(pack.draft_reason) == pack.draft
     assert Path(pack.file).stem == pack.system
     tried = {example.route for example in pack.examples}
     working = {
         route.name for route in pack.routes if not (route.request.idle and route.response.idle)
     }
-    same_as_another = {
-        "endpoint", "paycomet", "classic-test", "change-stay-test", "register-payments-test",
-    }  # fmt: skip
-    assert working - tried <= same_as_another
+    alike = [(route.request, route.response) for route in pack.routes if route.name in tried]
+    untried = {route.name for route in pack.routes if (route.request, route.response) not in alike}
+    assert working & untried - tried <= {
+        "endpoint",
+        "paycomet",
+        "classic-test",
+        "web-service-test",
+        "rest-test",
+    }
 
 
 def test_packs_hold_published_test_numbers_only():
@@ -131,6 +138,41 @@ def test_siteminder_inserts_what_paycomet_inserts(name):
         ("POST", "api.octorate.com", "/connect/rest/v1/identity/apilogin", "octorate/identity"),
         ("GET", "api.octorate.com", "/connect/rest/v1/payment/900101/detokenize", None),
         ("POST", "api.octorate.com", "/connect/rest/v1/payment/10107/register", None),
+        ("POST", "services.expediapartnercentral.com", "/eqc/br", "expedia-eqc/retrieve"),
+        ("POST", "services.expediapartnercentral.com", "/eqc/bc", "expedia-eqc/others"),
+        ("GET", "services.expediapartnercentral.com", "/eqc/br", None),
+        ("POST", "simulator.expediaquickconnect.com", "/connect/br", "expedia-eqc/retrieve-test"),
+        ("POST", "simulator.expediaquickconnect.com", "/connect/ar", "expedia-eqc/others-test"),
+        ("POST", "api.hostaway.com", "/v1/reservations?validatePaymentMethod=1", "hostaway/reserve"),
+        ("PUT", "api.hostaway.com", "/v1/reservations/9001", "hostaway/change"),
+        ("GET", "api.hostaway.com", "/v1/reservations?limit=10", "hostaway/list"),
+        ("GET", "api.hostaway.com", "/v1/reservations/9001", "hostaway/read"),
+        ("POST", "api.hostaway.com", "/v1/accessTokens", "hostaway/access-token"),
+        ("GET", "api.hostaway.com", "/v1/listings", None),
+        ("POST", "api.travelgatex.com", "/", "travelgate/book"),
+        ("POST", "api.braintreegateway.com", "/merchants/m1/transactions", "braintree/requests"),
+        ("PUT", "api.braintreegateway.com", "/merchants/m1/payment_methods/credit_card/t", "braintree/requests"),
+        ("GET", "api.braintreegateway.com", "/merchants/m1/transactions/t1", "braintree/read"),
+        ("POST", "api.sandbox.braintreegateway.com", "/merchants/m1/customers", "braintree/requests-test"),
+        ("POST", "payments.braintree-api.com", "/graphql", "braintree/graphql"),
+        ("POST", "payments.sandbox.braintree-api.com", "/graphql", "braintree/graphql-test"),
+        ("POST", "api.authorize.net", "/xml/v1/request.api", "authorize-net/requests"),
+        ("POST", "api2.authorize.net", "/xml/v1/request.api", "authorize-net/requests-akamai"),
+        ("POST", "apitest.authorize.net", "/xml/v1/request.api", "authorize-net/requests-test"),
+        ("POST", "api.authorize.net", "/soap/v1/Service.asmx", None),
+        ("POST", "secure.worldpay.com", "/jsp/merchant/xml/paymentService.jsp", "worldpay/payments"),
+        ("POST", "secure-test.worldpay.com", "/jsp/merchant/xml/paymentService.jsp", "worldpay/payments-test"),
+        ("POST", "api.checkout.com", "/payments", "checkout-com/payments"),
+        ("POST", "api.checkout.com", "/payments/pay_1/captures", "checkout-com/others"),
+        ("POST", "abcd1234.api.checkout.com", "/payments", "checkout-com/payments-own-host"),
+        ("POST", "abcd1234.api.checkout.com", "/tokens", "checkout-com/tokens-own-host"),
+        ("POST", "api.sandbox.checkout.com", "/tokens", "checkout-com/tokens-test"),
+        ("POST", "abcd1234.api.sandbox.checkout.com", "/payments", "checkout-com/payments-test-own-host"),
+        ("GET", "abcd1234.api.sandbox.checkout.com", "/payments/pay_1", "checkout-com/others-test-own-host"),
+        ("POST", "api.checkout.com", "/instruments", None),
+        ("POST", "sis.redsys.es", "/sis/rest/trataPeticionREST", "redsys/rest"),
+        ("POST", "sis.redsys.es", "/sis/services/SerClsWSEntradaV2", "redsys/web-service"),
+        ("POST", "sis.redsys.es", "/sis/realizarPago", None),
         ("POST", "x-acme-pal-live.adyenpayments.com", "/pal/servlet/Payment/v68/authorise", "adyen/classic"),
     ],
 )  # fmt: skip
@@ -141,9 +183,24 @@ def test_where_the_systems_requests_go(method, host, path, expected):
 
 def test_only_the_partners_test_hosts_take_test_tokens():
     hosts = {route.to.host.host for route in RULES.routes if route.to and route.mode == "test"}
-    assert hosts == {"checkout-test.adyen.com", "pal-test.adyen.com", "test.ean.com"}
+    assert hosts == {
+        "checkout-test.adyen.com", "pal-test.adyen.com", "test.ean.com", "simulator.expediaquickconnect.com",
+        "api.sandbox.braintreegateway.com", "payments.sandbox.braintree-api.com", "apitest.authorize.net",
+        "secure-test.worldpay.com", "api.sandbox.checkout.com", "sis-t.redsys.es",
+    }  # fmt: skip
     for route in RULES.routes:
         assert route.to is None or (route.mode == "test") == (route.to.host.host in hosts)
+
+
+def test_a_test_route_does_what_its_live_one_does():
+    """Or a card would show only once it is a real one."""
+    for pack in PACKS.values():
+        routes = {route.name: route for route in pack.routes}
+        for name, route in routes.items():
+            live = routes.get(name.replace("-test", ""))
+            if route.mode == "test" and live is not None:
+                assert (route.request, route.response) == (live.request, live.response), name
+                assert (route.methods, route.doctype) == (live.methods, live.doctype), name
 
 
 @pytest.mark.parametrize(

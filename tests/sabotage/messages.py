@@ -15,6 +15,7 @@ PUSH = "tests/e2e/test_push.py"
 CHARGE = "tests/e2e/test_charge.py"
 SEEN = "tests/e2e/test_seen.py"
 OCTORATE = "tests/e2e/test_octorate.py"
+OPAQUE = "tests/e2e/test_opaque.py"
 
 SCAN = "tests/cli/test_cli_scan_databases.py"
 
@@ -160,9 +161,42 @@ BREAKAGES = (
         "allow entities of a DTD",
         "P12",
         "gateway/codecs/xml_source.py",
-        "            if not _BARE_DOCTYPE.match(text, start):\n                raise MessageForbidden\n",
+        "            if not any(doctype.match(text, start) for doctype in doctypes):\n"
+        "                raise MessageForbidden\n",
         "",
         XML,
+    ),
+    Breakage(
+        "trust whatever a DTD that is not fetched may declare",
+        "P12",
+        "gateway/codecs/xml.py",
+        "    if source.doctype and refers_to_entities(source):\n        raise MessageForbidden\n",
+        "",
+        ("tests/codecs/test_xml_doctype.py",),
+    ),
+    Breakage(
+        "let any route's XML name a DTD",
+        "P12",
+        "gateway/stages/messages.py",
+        "    doctype = exchange.route is not None and exchange.route.doctype\n",
+        "    doctype = exchange.route is not None\n",
+        (OPAQUE,),
+    ),
+    Breakage(
+        "forward a body that nobody could look into",
+        "P08",
+        "gateway/pipeline.py",
+        "        if rule.opaque and body:\n            if",
+        "        if rule.opaque and not body:\n            if",
+        (OPAQUE,),
+    ),
+    Breakage(
+        "look for a signature only where it is a text",
+        "P08",
+        "gateway/stages/opaque.py",
+        "        return True\n",
+        "        return False\n",
+        (OPAQUE,),
     ),
     Breakage(
         "allow a comment inside a leaf",
