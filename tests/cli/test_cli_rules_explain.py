@@ -167,3 +167,80 @@ def test_places_and_masks():
     assert hide_all("<t>Abcdefghijklm</t>") == "<t>…</t>"
     assert hide("444433******1111") == "444433******1111"
     assert hide("tok_test_12_Abcdefghijk12") == "tok_test_12_…"
+
+
+OPAQUE = """\
+system: signed
+about: a processor that signs
+draft: the name of the signature's field is a guess
+shapes:
+  card: { format: json, card: $.card, number: pan }
+routes:
+  - name: all
+    to: https://signed.example/all
+    methods: [POST]
+    request: { opaque: { because: signed } }
+  - name: some
+    to: https://signed.example/some
+    methods: [POST]
+    request: { opaque: { refuse: [$.signature], because: signed, format: json } }
+  - name: pay
+    to: https://signed.example/pay
+    methods: [POST]
+    request: { detokenize: card, opaque: { refuse: [$.signature, $.jwe] } }
+"""
+
+
+@pytest.fixture
+def signed(rules, tmp_path):
+    (tmp_path / "rules" / "signed.yaml").write_text(OPAQUE)
+    (tmp_path / "signed.json").write_text(
+        '{"card": {"pan": "tok_1_Example000001"}, "signature": "s"}'
+    )
+    (tmp_path / "plain.json").write_text(
+        '{"card": {"pan": "tok_1_Example000001"}, "signature": ""}'
+    )
+    return lambda route, file: rules("explain", "--route", f"signed/{route}", file)
+
+
+@pytest.mark.parametrize("route", ["all", "some", "pay"])
+def test_explain_says_why_a_body_can_not_be_looked_into(signed, route):
+    code, out, err = signed(route, "signed.json")
+    assert code == 1
+    assert "Refused (body_opaque): " in out + err
+    reason = "can not be looked into" if route == "pay" else "without the processor's key"
+    assert reason in out + err
+
+
+def test_explain_says_what_becomes_of_one_that_can(signed):
+    code, out, _ = signed("some", "plain.json")
+    assert code == 0
+    assert "Nothing stands where the route looks for what it refuses" in out
+    code, out, _ = signed("pay", "plain.json")
+    assert code == 0
+    assert "holds a token; the card takes its place" in out
+
+
+def test_a_list_says_what_is_refused_and_a_pack_what_is_not_certain(signed, rules):
+    code, out, _ = rules("list", "--json")
+    assert code == 0
+    told = {row["route"]: row["what happens"] for row in json.loads(out)}
+    assert told["signed/all"] == "request: refuse as signed"
+    assert told["signed/some"] == "request: refuse as signed where $.signature holds"
+    assert told["signed/pay"] == (
+        "request: refuse where $.signature or $.jwe holds; request: detokenize card"
+    )
+    _, out, _ = rules("show", "signed")
+    assert "(draft: the name of the signature's field is a guess)" in " ".join(out.split())
+
+
+def test_explain_tells_zeros_from_masks(rules, tmp_path):
+    (tmp_path / "zeros.json").write_text(
+        '{"cards": [{"pan": "0000000000000000"}, {"pan": "****1111"}]}'
+    )
+    arguments = ("explain", "--route", "acme/both", "--as", "response")
+    _, out, _ = rules(*arguments, "zeros.json")
+    assert "holds zeros, left alone: the partner wants to be asked again" in out.splitlines()[1]
+    assert "is empty, a mask, a sentinel or a token: left alone" in out.splitlines()[2]
+    _, out, _ = rules(*arguments, "--json", "zeros.json")
+    assert [card["ask_again"] for card in json.loads(out)["cards"]] == [True, False]
