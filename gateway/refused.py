@@ -50,11 +50,11 @@ class Refusals:
             RefusalRow(
                 client=exchange.admission.client if exchange.admission else str(exchange.origin),
                 listener=exchange.peer.listener,
-                method=_clean(request.method),
+                method=cleaned(request.method),
                 scheme=authority.scheme if authority else "https",
-                host=_clean(authority.host) if authority else "",
+                host=cleaned(authority.host) if authority else "",
                 port=authority.port if authority else 0,
-                path=_clean(request.path.partition("?")[0]),
+                path=cleaned(request.path.partition("?")[0]),
                 code=error.code,
                 count=1,
                 last=now,
@@ -71,7 +71,7 @@ class Refusals:
                 listener=peer.listener,
                 method="CONNECT",
                 scheme="https",
-                host=_clean(host),
+                host=cleaned(host),
                 port=port,
                 path="",
                 code=error.code,
@@ -113,7 +113,7 @@ def _counted(known: RefusalRow, row: RefusalRow) -> RefusalRow:
     return replace(row, count=known.count + row.count)
 
 
-def _clean(text: str) -> str:
+def cleaned(text: str) -> str:
     """A peer's text for the list: printable, short, and without anything like a card number.
 
     With more digits than a version or a hotel code has, every digit is masked: a number may be

@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from gateway.cli.explain import hide
+from gateway.cli.hiding import hide
 from gateway.cli.trial import Trial, TriedCard
 from gateway.cli.trying import try_message
 from gateway.errors import GatewayError

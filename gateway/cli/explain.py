@@ -5,22 +5,24 @@ Numbers appear with their first six and last four digits, security codes not at 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from gateway.cards import pan
 from gateway.cards.failures import advice
+from gateway.cli.hiding import context, cross_out, hide, hide_all, printable
+from gateway.cli.outside import Outside, find_outside
+from gateway.cli.reasons import holds, no_token, reasons, why_failed
+from gateway.cli.spans import Piece, Sides
 from gateway.cli.trial import Trial, TriedCard
 from gateway.cli.trying import Action, try_message
-from gateway.rules.model import Direction, Pair, Route, Shape
+from gateway.codecs.document import Known
+from gateway.codecs.envelope import open_layout, opened
+from gateway.rules.model import Direction, Pair, Route, Shape, Tokenize
+from gateway.stages.messages import layout_of
+from gateway.stages.reading import read_bookings
 
-_HTTP_HEAD: Final = re.compile(rb"[A-Z]+ \S+ HTTP/[0-9.]+\r?\n")
-_ALIAS: Final = re.compile(r"\b(tok_(?:test_)?[0-9]+_)[0-9A-Za-z]{13}\b")
-_TOKENUSER: Final = re.compile(r"\b[0-9A-Za-z]{13}\b")
-_SHORT: Final = re.compile(r"(?<![*0-9])(?![0-9]{6}\*)[0-9]+")
-_DIGITS: Final = re.compile(r"(?<![*0-9])[0-9](?:[ -]?[0-9])+")  # not the end of a mask
+_AROUND: Final = 50  # bytes that are shown on each side of a change
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,7 @@ class Change:
     column: int
     before: str
     after: str
+    sides: Sides  # the same, with what stands around it
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +45,12 @@ class Explanation:
     action: Action
     trial: Trial
     changes: tuple[Change, ...]
+    reasons: tuple[str, ...] = ()  # why nothing was found, or what else stands there
+    more: tuple[str, ...] = ()  # of each card that is tokenised, see `describe`
+    outside: tuple[Outside, ...] = ()  # cards that no shape led to
 
     def lines(self) -> Iterator[str]:
-        """The same for a reader."""
+        """The cards, for a reader; or why there is none."""
         cards = self.trial.cards
         if self.action == "refuse":
             yield "Nothing stands where the route looks for what it refuses: the message passes."
@@ -52,19 +58,16 @@ class Explanation:
         if not cards:
             noun = "card" if self.action == "tokenize" else "token"
             yield f"No {noun} was found where the route's shapes look: the message passes as it is."
-            return
         for number, card in enumerate(cards, 1):
-            yield f"{number}. {self.describe(card)}"
-        yield ""
-        if not self.changes:
+            more = self.more[number - 1] if self.more else ""
+            yield f"{number}. {self.describe(card, more)}"
+        for reason in self.reasons:
+            yield f"  {reason}"
+        if cards and not self.changes:
             yield "Nothing changes: the very same bytes go on."
-        for change in self.changes:
-            yield f"bytes {change.start}-{change.end}, line {change.line}, column {change.column}"
-            yield f"  - {change.before}" if change.before else "  (inserted)"
-            yield f"  + {change.after}" if change.after else "  (removed)"
 
-    def describe(self, card: TriedCard) -> str:
-        """One card in one sentence."""
+    def describe(self, card: TriedCard, more: str) -> str:
+        """One card in one sentence. `more`: what it is that is left alone, or why it fails."""
         line, column = place_of(self.trial.before, card.offset)
         kind = "pair" if isinstance(card.shape, Pair) else "shape"
         where = f"line {line}, column {column}: {path_of(card)} ({kind} `{card.shape.name}`)"
@@ -75,33 +78,62 @@ class Explanation:
         if card.asks_again:
             return f"{where} holds zeros, left alone: the partner wants to be asked again"
         if card.left_alone:
-            return f"{where} is empty, a mask, a sentinel or a token: left alone"
+            return f"{where} holds {more}: left alone"
         if card.failure is not None:
-            return f"{where} becomes {card.shown} and fails: {advice(card.failure).reason}"
+            reason = advice(card.failure).reason + (f" ({more})" if more else "")
+            return f"{where} becomes {card.shown} and fails: {reason}"
         kind = ", a virtual card" if card.virtual else ""
         return f"{where} becomes {card.shown} and gets a token{kind}"
 
 
 def explain(route: Route, direction: str, body: bytes) -> Explanation:
     """Runs `body` through one direction of a route. Raises the codecs' and stages' refusals."""
+    rule: Direction = getattr(route, direction)
     action, trial = try_message(route, direction, body)
-    return Explanation(action, trial, tuple(_changes(trial)))
+    known = Known(doctype=route.doctype)
+    said = tuple(_reasons(rule, body, trial, known))
+    more = tuple(_more(rule.tokenize, route, body, known)) if rule.tokenize is not None else ()
+    outside = tuple(find_outside(body, trial.edits))
+    return Explanation(action, trial, tuple(_changes(trial)), said, more, outside)
+
+
+def _reasons(rule: Direction, body: bytes, trial: Trial, known: Known) -> Iterator[str]:
+    """Where each shape's way ends, when no shape has found a card."""
+    shapes = _shapes(rule)
+    if trial.cards or not shapes:
+        return
+    layout = layout_of(shapes)
+    document = open_layout(layout, body, known)
+    inside = opened(layout, body)  # the innermost is what the shapes are about
+    for shape in shapes:
+        kind = "pair" if isinstance(shape, Pair) else "shape"
+        said = list(reasons(document, shape, inside[-1] if inside else body))
+        if not said and isinstance(shape, Shape) and rule.detokenize:
+            said = list(no_token(document, shape))
+        for reason in said:
+            yield f"{kind} {shape.name}: {reason}"
+
+
+def _more(rule: Tokenize, route: Route, body: bytes, known: Known) -> Iterator[str]:
+    """In the order of a trial's cards."""
+    document = open_layout(layout_of(rule.shapes), body, known)
+    for booking in read_bookings(document, rule.shapes, route.system):
+        for place in booking.cards:
+            if place.left_alone:
+                yield holds(document, place.shape, place.number)
+            else:
+                yield why_failed(document, place)
 
 
 def shapes_of(route: Route, direction: str) -> Sequence[Shape | Pair]:
     """The shapes, or pairs, that look at one direction of a route."""
-    rule: Direction = getattr(route, direction)
+    return _shapes(getattr(route, direction))
+
+
+def _shapes(rule: Direction) -> Sequence[Shape | Pair]:
     if rule.exchange is not None:
         return rule.exchange.pairs
     return rule.tokenize.shapes if rule.tokenize is not None else rule.detokenize
-
-
-def body_of(raw: bytes) -> bytes:
-    """A file's message: without the head, where the file is a whole HTTP request."""
-    if not _HTTP_HEAD.match(raw):
-        return raw
-    head = re.search(rb"\r?\n\r?\n", raw)
-    return raw[head.end() :] if head else b""
 
 
 def path_of(card: TriedCard) -> str:
@@ -121,28 +153,26 @@ def place_of(body: bytes, offset: int) -> tuple[int, int]:
 
 
 def _changes(trial: Trial) -> Iterator[Change]:
+    body = trial.before
     for edit in trial.edits:
-        line, column = place_of(trial.before, edit.start)
+        line, column = place_of(body, edit.start)
         if trial.is_coded:  # nothing in it could be masked
-            before, after = f"({edit.end - edit.start} bytes of base64)", f"({len(edit.new)} bytes)"
-            yield Change(edit.start, edit.end, line, column, before, after)
+            gone, come = f"({edit.end - edit.start} bytes of base64)", f"({len(edit.new)} bytes)"
+            sides = Sides(((Piece(gone, changed=True),),), ((Piece(come, changed=True),),))
+            yield Change(edit.start, edit.end, line, column, gone, come, sides)
             continue
-        before = hide_all(trial.before[edit.start : edit.end].decode("utf-8", "replace"))
-        after = hide(edit.new.decode("utf-8", "replace"))
-        yield Change(edit.start, edit.end, line, column, before, after)
+        old, new = _text(body[edit.start : edit.end]), _text(edit.new)
+        begin = max(body.rfind(b"\n", 0, edit.start) + 1, edit.start - _AROUND)
+        newline = body.find(b"\n", edit.end)
+        end = min(newline if newline >= 0 else len(body), edit.end + _AROUND)
+        lead = Piece(context(_text(body[begin : edit.start])).lstrip())
+        tail = Piece(context(_text(body[edit.end : end])))
+        sides = Sides(
+            ((lead, Piece(cross_out(old), changed=True), tail),),
+            ((lead, Piece(hide(new), changed=True), tail),),
+        )
+        yield Change(edit.start, edit.end, line, column, hide_all(old), hide(new), sides)
 
 
-def hide(text: str) -> str:
-    """`text` with card numbers masked, and aliases without their secret half."""
-    return _DIGITS.sub(_masked, _ALIAS.sub(r"\1…", text))
-
-
-def hide_all(text: str) -> str:
-    """What was in the message: besides, shorter numbers go (a CVC, half a card) and what may be a
-    tokenuser."""
-    return _TOKENUSER.sub("…", _SHORT.sub(lambda found: "*" * len(found[0]), hide(text)))
-
-
-def _masked(found: re.Match[str]) -> str:
-    digits = re.sub(r"[ -]", "", found[0])
-    return pan.mask(digits) if len(digits) >= 12 else found[0]
+def _text(part: bytes) -> str:
+    return printable(part.decode("utf-8", "replace"))

@@ -22,7 +22,7 @@ from gateway.cli.output import (
     say,
     table,
 )
-from gateway.cli.rules import Directory, rules_directory
+from gateway.cli.rules_found import Directory, rules_directory
 from gateway.errors import ConfigurationError
 from gateway.processors.fit import misfits
 from gateway.processors.load import load_processors

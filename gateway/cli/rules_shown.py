@@ -140,4 +140,15 @@ def explanation_of(route: Route, told: Explanation) -> dict[str, Any]:
         }
         for change in told.changes
     ]
-    return {"route": route.id, "action": told.action, "cards": cards, "changes": changes}
+    outside = []
+    for one in told.outside:
+        line, column = place_of(told.trial.before, one.offset)
+        outside.append({"line": line, "column": column, "number": one.masked, "name": one.name})
+    return {
+        "route": route.id,
+        "action": told.action,
+        "cards": cards,
+        "changes": changes,
+        "reasons": list(told.reasons),
+        "outside": outside,
+    }

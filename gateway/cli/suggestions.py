@@ -21,6 +21,7 @@ from gateway.errors import (
     UpstreamForbidden,
 )
 from gateway.networks import is_private, parse_address, parse_networks
+from gateway.rules.model import Pack
 from gateway.vault.model import RefusalRow
 
 _SEGMENT: Final = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9._~-]+")
@@ -48,6 +49,54 @@ def suggest(row: RefusalRow) -> Suggestion:
     if known is None:
         return Suggestion("", "", "Nothing in the configuration would allow this.")
     return known(row)
+
+
+def suggest_routes(rows: Sequence[RefusalRow], pack: Pack | None) -> Suggestion:
+    """What would let refused requests to one host through: `rows` differ in method and path.
+
+    `pack` is the one that has routes to that host already, where there is one: it gets more of them.
+    """
+    first = rows[0]
+    if len(rows) == 1 and pack is None:
+        return suggest(first)
+    host = _host(first)
+    if first.listener == "endpoints":
+        return suggest(first)
+    if host is None:
+        return Suggestion("", "", "The target is not the name of a host.")
+    methods: dict[str, set[str]] = {}
+    for row in rows:
+        methods.setdefault(_path(row.path), set()).add(_method(row.method))
+    why = "" if first.scheme == "https" else "It came as http://; a target is always https."
+    taken = {route.name for route in pack.routes} if pack else set[str]()
+    routes = []
+    for path, allowed in sorted(methods.items()):
+        name = _unused(_word(path, "all"), taken)
+        routes += _route_lines(name, host + _port(first), path, sorted(allowed))
+    if pack is not None:
+        why = f"Under its `routes:`, beside those there. {why}".strip()
+        return Suggestion(pack.file, "\n".join(routes), why)
+    system = _word(host, "partner")
+    head = [f"system: {_plain(system)}", "about: what this is", "routes:"]
+    return Suggestion(f"rules/{system}.yaml", "\n".join([*head, *routes]), why)
+
+
+def _unused(name: str, taken: set[str]) -> str:
+    """`name`, with a number where another route has it; notes it down."""
+    unused, number = name, 1
+    while unused in taken:
+        number += 1
+        unused = f"{name[: _LONGEST_NAME - 4]}-{number}"
+    taken.add(unused)
+    return unused
+
+
+def _route_lines(name: str, place: str, path: str, methods: Sequence[str]) -> list[str]:
+    return [
+        f"  - name: {_plain(name)}",
+        f"    to: {_plain(f'https://{place}{path}')}",
+        f"    methods: [{', '.join(methods)}]",
+    ]
 
 
 def quoted(text: str) -> str:
@@ -102,9 +151,7 @@ def _pack(system: str, host: str, port: str, path: str, method: str) -> str:
         f"system: {_plain(system)}",
         "about: what this is",
         "routes:",
-        f"  - name: {_plain(_word(path, 'all'))}",
-        f"    to: {_plain(f'https://{host}{port}{path}')}",
-        f"    methods: [{_method(method)}]",
+        *_route_lines(_word(path, "all"), host + port, path, [_method(method)]),
     ]
     return "\n".join(lines)
 

@@ -35,7 +35,7 @@ def _ours_out(body: bytes, rule: PairExchange) -> Trial:
     ]
     cards, changes, issues = [], list[Change](), list[str]()
     for n, (spot, token) in enumerate(tokens, 1):
-        changes += put_theirs(spot, _foreign(n))
+        changes += put_theirs(spot, foreign_pair(n))
         cards.append(TriedCard(spot.pair, 1, n, offset_of(document, spot.iduser), ""))
         if rule.issuer is not None and rule.issue:
             card = example_card(token).card
@@ -48,7 +48,7 @@ def _theirs_back(body: bytes, rule: PairExchange) -> Trial:
     document = open_document(rule.pairs[0].format, body)
     known = []
     for n in range(1, _MOST + 1):
-        theirs = _foreign(n)
+        theirs = foreign_pair(n)
         known.append(Exchanged(example_token(n), "", "", theirs.iduser, theirs.tokenuser))
     changes = list(put_ours(document, rule, known))
     cards = tuple(
@@ -58,5 +58,6 @@ def _theirs_back(body: bytes, rule: PairExchange) -> Trial:
     return trial_of(document, body, changes, cards, len(cards))
 
 
-def _foreign(n: int) -> ForeignPair:
+def foreign_pair(n: int) -> ForeignPair:
+    """The invented pair that takes the place of the message's n-th."""
     return ForeignPair(str(_FIRST + n), f"Foreign{n:06d}")

@@ -11,7 +11,7 @@ from gateway.codecs.document import Known
 from gateway.rules.model import Direction, Opaque, Route
 from gateway.stages import opaque
 
-Action = Literal["tokenize", "detokenize", "exchange", "refuse"]
+Action = Literal["tokenize", "detokenize", "exchange", "refuse", "pass"]
 
 
 def try_message(route: Route, way: str, body: bytes) -> tuple[Action, Trial]:
@@ -29,7 +29,7 @@ def try_message(route: Route, way: str, body: bytes) -> tuple[Action, Trial]:
         return "exchange", try_exchange(body, rule.exchange)
     if rule.detokenize:
         return "detokenize", try_detokenize(body, rule.detokenize, doctype=route.doctype)
-    return "refuse", untouched(body)
+    return ("refuse" if rule.opaque is not None else "pass"), untouched(body)
 
 
 def _refuse_opaque(rule: Opaque, body: bytes, *, doctype: bool) -> None:
