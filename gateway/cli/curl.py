@@ -14,11 +14,12 @@ _SENT: Final = re.compile(rb"^> [A-Z]{3,20} \S+ HTTP/[0-9]", re.MULTILINE)
 _MARKED: Final = re.compile(rb"([<>])(?: |(?=\r?\n))")
 _LINE: Final = re.compile(rb"[^\n]*\n|[^\n]+")
 _TRAFFIC: Final = re.compile(rb"[{}] \[\d+ bytes data\]\s*")
-# The answer's last line need not end: curl's next words then stand in the same one.
-_LAST_WORDS: Final = re.compile(
-    rb"(?:\r?\n)?\* (?:Connection #\d+ to host|Closing connection|shutting down|Curl_)[^\n]*\n?.*\Z",
-    re.DOTALL,
+_PROGRESS: Final = re.compile(rb"\r?[^\n]*--:--:--[^\n]*\n?")
+_WORDS: Final = re.compile(
+    rb"\* (?:Connection #\d+ to host|Closing connection|shutting down)[^\n]*\n?"
 )
+# The answer's last line need not end: curl's next words then stand in the same one.
+_LAST_WORDS: Final = re.compile(_WORDS.pattern + rb"\Z")
 
 
 def looks_like_curl(raw: bytes) -> bool:
@@ -39,10 +40,15 @@ def uncurl(raw: bytes) -> Iterator[tuple[int, bytes]]:
             kind, begins = marked[1], begins if head else number
             head += line[marked.end() :]
             over = not line[marked.end() :].strip()
-        elif kind == b"<" and over and not _TRAFFIC.fullmatch(line):
+        elif kind == b"<" and over and not _of_curl(line):
             body += line
     if head:
         yield begins, _message(head, body)
+
+
+def _of_curl(line: bytes) -> bool:
+    """Whether curl says that of itself."""
+    return any(one.fullmatch(line) for one in (_TRAFFIC, _PROGRESS, _WORDS))
 
 
 def _message(head: bytearray, body: bytearray) -> bytes:

@@ -199,8 +199,8 @@ class Day:
 
 def _row(head: Recorded) -> RefusalRow:
     """What `card-gateway refused` would list, with `*` for what is another at each call."""
-    authority, bare = head.authority, cleaned(head.path.partition("?")[0])
-    path = "/".join("*" if _ID.fullmatch(part) else part for part in bare.split("/"))
+    authority, bare = head.authority, head.path.partition("?")[0]
+    path = cleaned("/".join("*" if _ID.fullmatch(part) else part for part in bare.split("/")))
     return RefusalRow(
         client="",
         listener="proxy" if authority else "endpoints",

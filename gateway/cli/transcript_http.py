@@ -35,17 +35,19 @@ _STATUS: Final = re.compile(
 )
 # Within a file only what says its version: a body may have a line that reads `POST something`.
 _FIRST_LINE: Final = re.compile(
-    rb"^(?:[A-Z]{3,20} [^ \r\n]+ HTTP/[0-9](?:\.[0-9])?|HTTP/[0-9](?:\.[0-9])? [1-5][0-9]{2}(?: [^\r\n]*)?)"
+    rb"(?:[A-Z]{3,20} [^ \r\n]+ HTTP/[0-9](?:\.[0-9])?|HTTP/[0-9](?:\.[0-9])? [1-5][0-9]{2}(?: [^\r\n]*)?)"
     rb"[ \t]*\r?$",
     re.MULTILINE,
 )
-_SEPARATOR: Final = re.compile(rb"^###[^\n]*(?:\n|\Z)", re.MULTILINE)
-_BEFORE_A_REQUEST: Final = re.compile(rb"(?:[ \t]*(?:(?:#|//|@)[^\n]*)?\r?\n)+")
-_BLANKS: Final = re.compile(rb"(?:[ \t]*\r?\n)*\Z|(?:[ \t]*\r?\n)*")
+_SEPARATOR: Final = re.compile(rb"###[^\n]*(?:\n|\Z)")
+_NEXT: Final = re.compile(rb"^(?:" + _FIRST_LINE.pattern + rb"|###)", re.MULTILINE)
+# Blank lines, separators, and the comments and variables of HTTP clients.
+_BEFORE: Final = re.compile(rb"(?:[ \t]*(?:(?:#|//|@)[^\n]*)?(?:\n|\r\n|(?<=[^\n])\Z))+")
 _FIELD: Final = re.compile(
-    rb"(?P<name>[^\x00-\x20:\x7f]+):[ \t]*(?P<value>[^\r\n]*?)[ \t]*\r?(?:\n|\Z)"
+    rb"(?P<name>:?[^\x00-\x20:\x7f]+):[ \t]*(?P<value>[^\r\n]*?)[ \t]*\r?(?:\n|\Z)"
 )
 _HEAD_END: Final = re.compile(rb"[ \t]*\r?(?:\n|\Z)")
+_LINE_END: Final = re.compile(rb"\r?\n")
 _CHUNK: Final = re.compile(rb"([0-9A-Fa-f]{1,8})(?:[ \t]*;[^\r\n]*)?\r?\n")
 _TRAILERS: Final = re.compile(rb"(?:[^\r\n:]+:[^\r\n]*\r?\n)*\r?(?:\n|\Z)")
 _LENGTH: Final = re.compile(r"[0-9]{1,12}")
@@ -62,9 +64,9 @@ class _Head:
 
 def looks_like_http(raw: bytes) -> bool:
     """Whether a file is a transcript, by its first line that says something."""
-    start = _start(raw, 0)
-    first = _SEPARATOR.match(raw, start)
-    return bool(first or _FIRST_LINE.match(raw, start)) or looks_like_curl(raw)
+    begins = _BEFORE.match(raw)
+    separated = begins is not None and any(map(_SEPARATOR.match, begins[0].splitlines()))
+    return separated or bool(_FIRST_LINE.match(raw, _start(raw, 0))) or looks_like_curl(raw)
 
 
 def read_http(raw: bytes, file: Path) -> Iterator[Recorded]:
@@ -88,22 +90,18 @@ def _messages(raw: bytes, file: Path) -> Iterator[Recorded]:
         for line, text in uncurl(raw):
             yield from _segment(text, file, line, told_by_curl=True)
         return
-    start, line = 0, 1
-    for separator in [*_SEPARATOR.finditer(raw), None]:
-        end = separator.start() if separator else len(raw)
-        yield from _segment(raw[start:end], file, line)
-        start = separator.end() if separator else end
-        line = 1 + raw.count(b"\n", 0, start)
+    yield from _segment(raw, file, 1)
 
 
 def _segment(
     raw: bytes, file: Path, line: int, *, told_by_curl: bool = False
 ) -> Iterator[Recorded]:
-    """The messages between two separators."""
-    at = _start(raw, 0)
+    """The messages of a transcript that begins in `line` of its file."""
+    at, counted = _start(raw, 0), 0
     while at < len(raw):
-        here = line + raw.count(b"\n", 0, at)
-        head = _head(raw, at, file, here)
+        line += raw.count(b"\n", counted, at)
+        counted = at
+        head = _head(raw, at, file, line)
         message, end = head.message, head.end
         body, at, notes = _body(raw, end, message)
         if told_by_curl and message.way == "request":
@@ -111,7 +109,7 @@ def _segment(
             notes = () if message.complete else (NOT_RECORDED,)
         elif _FROM_FILE.match(body) and message.way == "request" and body.count(b"\n") <= 1:
             hint = "Put the file's content there."
-            raise wrong(file, here, "the body is a reference to another file", hint)
+            raise wrong(file, line, "the body is a reference to another file", hint)
         at = _start(raw, at)
         if message.way == "response" and 100 <= message.status < 200:
             continue  # the answer proper follows
@@ -120,11 +118,11 @@ def _segment(
 
 
 def _start(raw: bytes, at: int) -> int:
-    """Where a message begins: behind blank lines, and the comments of HTTP clients."""
+    """Where the next message begins."""
     if raw.startswith(b"\xef\xbb\xbf", at):
         at += 3
-    before = _BEFORE_A_REQUEST.match(raw, at)
-    return before.end() if before and not _SEPARATOR.match(raw, at) else at
+    before = _BEFORE.match(raw, at)
+    return before.end() if before else at
 
 
 def _is_empty(message: Recorded) -> bool:
@@ -144,6 +142,8 @@ def _head(raw: bytes, at: int, file: Path, line: int) -> _Head:
     fields: list[tuple[bytes, bytes]] = []
     at = first.end()
     while at < len(raw):
+        if _SEPARATOR.match(raw, at):
+            break
         blank = _HEAD_END.match(raw, at)
         if blank is not None:
             at = blank.end()
@@ -209,15 +209,14 @@ def _body(raw: bytes, at: int, message: Recorded) -> tuple[bytes, int, tuple[str
         if end <= len(raw) and _follows(raw, end):
             return raw[at:end], end, notes
         notes = ("its Content-Length does not fit: edited, or cut off",)
-    following = _FIRST_LINE.search(raw, at)
+    following = _NEXT.search(raw, at)
     end = following.start() if following else len(raw)
     return raw[at:end].rstrip(b"\r\n"), end, notes
 
 
 def _follows(raw: bytes, at: int) -> bool:
     """Whether a body may end at `at`: nothing but blank lines, or another message, is behind it."""
-    blanks = _BLANKS.match(raw, at)
-    begins = blanks.end() if blanks else at
+    begins = _start(raw, at)
     return begins == len(raw) or _FIRST_LINE.match(raw, begins) is not None
 
 
@@ -234,7 +233,7 @@ def _dechunked(raw: bytes, at: int) -> tuple[bytes, int] | None:
             return (b"".join(parts), trailers.end()) if trailers else None
         parts.append(raw[at : at + count])
         at += count
-        line_end = re.compile(rb"\r?\n").match(raw, at)
+        line_end = _LINE_END.match(raw, at)
         if line_end is None:
             return None
         at = line_end.end()
