@@ -17,7 +17,8 @@ _TOKENUSER: Final = re.compile(r"\b[0-9A-Za-z]{13}\b")
 _SHORT: Final = re.compile(r"(?<![*0-9])(?![0-9]{6}\*)[0-9]+")
 _DIGITS: Final = re.compile(r"(?<![*0-9])[0-9](?:[ -]?[0-9])+")  # not the end of a mask
 _ANY: Final = re.compile(r"[0-9](?:[ -]?[0-9])*")
-_CROSSED: Final = re.compile(r"[0-9]{3,}")  # the middle of a number, or a code
+_EVERY: Final = re.compile(r"\d")
+_WORD: Final = re.compile(r"(?=[^\s\d]*\d)[A-Za-z0-9+/=_-]{20,}")  # it may be base64
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 _LONGEST_TARGET: Final = 160
 
@@ -40,8 +41,8 @@ def cross_out(text: str) -> str:
 
 
 def context(text: str) -> str:
-    """What stands around a change: any number of three digits or more might be a card's."""
-    return _CROSSED.sub(lambda found: "x" * len(found[0]), hide_secrets(hide_cards(text)))
+    """What stands around a change, cut anywhere: any digit might be a card's, any long word hold one."""
+    return _EVERY.sub("x", _WORD.sub("…", hide_secrets(hide_cards(text))))
 
 
 def hide_secrets(text: str) -> str:

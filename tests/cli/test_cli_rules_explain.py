@@ -7,7 +7,7 @@ import json
 import pytest
 
 from gateway.cli.explain import place_of
-from gateway.cli.hiding import hide, hide_all
+from gateway.cli.hiding import context, cross_out, hide, hide_all, hide_target
 from gateway.cli.trial import try_tokenize
 from gateway.codecs.paths import parse_path
 from gateway.rules.model import Field, Shape, Tokenize
@@ -240,3 +240,23 @@ def test_explain_tells_zeros_from_masks(rules, tmp_path):
     assert "is empty, a mask, a sentinel or a token: left alone" in out.splitlines()[2]
     _, out, _ = rules(*arguments, "--json", "zeros.json")
     assert [card["ask_again"] for card in json.loads(out)["cards"]] == [True, False]
+
+
+def test_p16_what_goes_and_what_stands_around_it_is_crossed_out():
+    assert cross_out("4444333322221111, 737") == "444433xxxxxx1111, xxx"
+    assert cross_out("4444 3333 2222 1111") == "444433xxxxxx1111"
+    assert cross_out("4 tok_1_Abcdefghijklm") == "x tok_x_…"
+    assert context('a="4 4 4 4 3 3 3 3" CVC 737 on 2030-12-01') == (
+        'a="x x x x x x x x" CVC xxx on xxxx-xx-xx'
+    )
+    assert context("&#52;&#52; %34%34") == "&#xx;&#xx; %xx%xx"
+    assert context("<HotelReservationRequest> NDQ0NDMzMzMyMjIyMTEx") == (
+        "<HotelReservationRequest> …"
+    )
+    assert context("Abcdefghijklm") == "…"
+
+
+def test_p16_what_was_asked_for_has_no_query_and_no_card():
+    shown = hide_target("GET", "https://a.example", "/x/4444-3333-2222-1111/y?key=secret")
+    assert shown == "GET https://a.example/x/4444-33xx-xxxx-1111/y"
+    assert hide_target("GET", "", "/\x1b[2Jx") == "GET /\\u001b[2Jx"

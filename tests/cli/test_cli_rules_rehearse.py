@@ -377,7 +377,7 @@ def test_a_gzipped_answer_is_looked_into(played):
 
 
 @pytest.mark.parametrize("coding", ["br", "gzip, gzip", "hex"])
-def test_p10_other_codings_are_refused(played, coding):
+def test_other_codings_are_refused(played, coding):
     outcome = played("both", answer=b"\x00\x01", Content_Encoding=coding)
     assert (outcome.refused.code, outcome.phase) == ("coding_not_supported", "response")
 
@@ -398,7 +398,7 @@ def test_p03_an_echo_of_the_card_that_was_put_in_becomes_its_alias(played):
     assert outcome.changed == ("request", "response")
 
 
-def test_p13_what_could_hide_a_card_is_refused(played):
+def test_what_could_hide_a_card_is_refused(played):
     outcome = played("push", b'{"cards": [{"pan": "1", "pan": "2"}]}')
     assert (outcome.refused.code, outcome.phase) == ("message_forbidden", "request")
 

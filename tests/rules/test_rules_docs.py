@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 from pathlib import Path
@@ -56,18 +57,34 @@ def test_there_are_snippets():
     assert {language for language, _ in FENCES} == {"yaml", "console"}
     assert len(SNIPPETS) == 9
     assert len(SETTINGS) == 1
-    assert len(COMMANDS) == 6
+    assert len(COMMANDS) == 9
 
 
 @pytest.mark.parametrize("line", [line for line in COMMANDS if line.startswith("rules ")])
 def test_every_console_line_runs(line, tmp_path, monkeypatch):
     (tmp_path / "rules").symlink_to(ROOT / "rules")
     (tmp_path / "message.xml").write_text("<HotelReservation/>")
+    _record(tmp_path)
     monkeypatch.chdir(tmp_path)
     app = typer.Typer()
     command.register(app)
     result = CliRunner().invoke(app, shlex.split(line))
     assert result.exit_code == 0, result.output
+
+
+def _record(directory):
+    """A pull as a transcript, as a HAR, and in a folder."""
+    where, label = "https://x.siteminder.com/pmsxchangev2/a", "Content-Type: text/xml"
+    card = '<HotelReservation><PaymentCard CardNumber="4111111111111111" ExpireDate="1230"/></HotelReservation>'
+    text = f"POST {where} HTTP/1.1\n{label}\n\n<a/>\n\nHTTP/1.1 200 OK\n{label}\n\n<R>{card}</R>\n"
+    (directory / "recordings").mkdir()
+    for place in ("pull.http", "recordings/pull.txt"):
+        (directory / place).write_text(text)
+    posted = {"mimeType": "text/xml", "text": "<a/>"}
+    asked = {"method": "POST", "url": where, "headers": [], "postData": posted}
+    answer = {"status": 200, "headers": [], "content": {"text": f"<R>{card}</R>", "size": 1}}
+    entries = [{"request": asked, "response": answer}]
+    (directory / "day.har").write_text(json.dumps({"log": {"entries": entries}}))
 
 
 def test_every_key_is_explained():
