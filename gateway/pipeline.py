@@ -284,5 +284,5 @@ def _response(exchange: Exchange) -> Response:
 
 def _names(shape: Shape) -> set[str]:
     """The names whose presence means "a card could be in here"."""
-    steps = (*shape.card.steps[-1:], *shape.number.at.steps[-1:])
-    return {step.name for step in steps if step.name is not None}
+    ends = [path.steps[-1] for path in (*shape.cards, *shape.number.places) if path.steps]
+    return {step.name for step in ends if step.name is not None}

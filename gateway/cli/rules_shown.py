@@ -74,14 +74,14 @@ def places_of(shape: Shape) -> Iterator[tuple[str, str]]:
         yield "envelope", f"{envelope.format}: {envelope.at.text}{written}"
     if shape.booking is not None:
         yield "booking", shape.booking.text
-    yield "card", shape.card.text
+    yield "card", " or ".join(path.text for path in shape.cards)
     for name in ("number", "expiry", "expiry_month", "expiry_year", "cvc", "holder", "brand"):
         place: Field | None = getattr(shape, name)
         if place is not None:
             spelling = f" as {place.spelling}" if place.spelling else ""
             number = " (a number)" if place.number else ""
             kept = " (kept)" if name in shape.keep else ""
-            yield name, place.at.text + spelling + number + kept
+            yield name, _places(place) + spelling + number + kept
     for name in ("hotel", "booking_id", "departure"):
         path = getattr(shape, name)
         if path is not None:
@@ -95,7 +95,12 @@ def looked_for(shape: Shape | Pair) -> str:
     if isinstance(shape, Pair):
         return f"pair {shape.name}: {shape.at.text} {shape.iduser.at.text}"
     booking = f"{shape.booking.text} " if shape.booking is not None else ""
-    return f"shape {shape.name}: {booking}{shape.card.text} {shape.number.at.text}"
+    cards = " or ".join(path.text for path in shape.cards)
+    return f"shape {shape.name}: {booking}{cards} {_places(shape.number)}"
+
+
+def _places(field: Field) -> str:
+    return " or ".join(path.text for path in field.places)
 
 
 def outcome_of(outcome: Outcome) -> dict[str, Any]:

@@ -159,7 +159,8 @@ def offset_of(document: Document, node: Node) -> int:
 
 
 def _node(spot: TokenSpot) -> Node:
-    return spot.pair[0] if spot.pair is not None else spot.number or spot.node
+    held: Sequence[Node] = spot.pair or spot.numbers
+    return held[0] if held else spot.node
 
 
 def example_token(number: int) -> Token:

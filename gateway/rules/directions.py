@@ -13,7 +13,7 @@ from gateway.rules.insertions import compile_insertions
 from gateway.rules.model import Direction, Harmless, Opaque, Route, Shape, Tokenize
 from gateway.rules.notes import Notes, Place
 from gateway.rules.schema import DirectionEntry
-from gateway.rules.shapes import number_place, path_of
+from gateway.rules.shapes import number_places, path_of
 from gateway.yaml_model import suggest
 
 Way = Literal["request", "response"]
@@ -163,8 +163,9 @@ class DirectionCompiler:
         for n, name in enumerate(names):
             if name not in self._shapes:
                 continue
-            other = first.setdefault(number_place(self._shapes[name]), name)
-            if other != name:
+            places = set(number_places(self._shapes[name]))
+            others = {first.setdefault(number, name) for number in places} - {name}
+            for other in sorted(others):
                 message = f"the shapes `{name}` and `{other}` have their number in the same place"
                 hint = "Name one of them here, or give them numbers in different places."
                 self._notes.add((*place, n), message, hint)

@@ -18,7 +18,7 @@ from gateway.rules.model import Field, Issuer, Pair, PairExchange, Route, Said, 
 from gateway.rules.notes import Notes, Place
 from gateway.rules.schema import DirectionEntry, PackEntry
 from gateway.rules.schema_pairs import IssuerEntry, PairEntry, SaidEntry
-from gateway.rules.schema_words import FieldEntry
+from gateway.rules.schema_words import PlaceEntry
 from gateway.rules.shapes import NOWHERE, path_of
 from gateway.rules.targets import TargetError, parse_path_pattern
 from gateway.yaml_model import suggest
@@ -58,7 +58,7 @@ class ExchangeCompiler:
             tokenuser=self._field(entry.tokenuser, form, (*place, "tokenuser")),
         )
 
-    def _field(self, entry: FieldEntry, form: Format, place: Place) -> Field:
+    def _field(self, entry: PlaceEntry, form: Format, place: Place) -> Field:
         number = entry.type == "number"
         if number and form != "json":
             message = f"`type: number` is for json; this pair is {form}"

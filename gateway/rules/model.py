@@ -32,11 +32,20 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One field of a card: its place relative to the card, its spelling, its JSON type."""
+    """One field of a card: its places relative to the card, its spelling, its JSON type.
+
+    A message has it at `at`, or at one of `others`; where it has none of them, `at` is added.
+    """
 
     at: Path
     spelling: str = ""  # expiry only: MMYY …, MM, YYYY
     number: bool = False  # JSON: written as a bare number
+    others: tuple[Path, ...] = ()
+
+    @property
+    def places(self) -> tuple[Path, ...]:
+        """Every place that the field may have, in the rule's order."""
+        return (self.at, *self.others)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +75,7 @@ class Shape:
 
     name: str
     format: Format
-    card: Path  # relative to the booking
+    card: Path  # relative to the booking, as `more_cards` are
     number: Field
     envelopes: tuple[Envelope, ...] = ()  # what the document stands in, the outermost first
     booking: Path | None = None  # None: the whole message is one booking
@@ -87,6 +96,12 @@ class Shape:
     keep: frozenset[str] = frozenset()  # field names that detokenising leaves as the caller sent
     sentinels: frozenset[str] = frozenset()  # numbers that say "no card", beyond the usual ones
     not_cards: tuple[Path, ...] = ()  # absolute: places whose digits are known not to be cards
+    more_cards: tuple[Path, ...] = ()  # cards stand at these, too
+
+    @property
+    def cards(self) -> tuple[Path, ...]:
+        """Every path that leads to cards."""
+        return (self.card, *self.more_cards)
 
     @property
     def layout(self) -> Layout:

@@ -22,6 +22,7 @@ from gateway.rules.schema_words import (
     ShapeName,
     ShapeNames,
     Text,
+    Texts,
     VariableName,
     one_or_many,
     path_alone,
@@ -77,9 +78,10 @@ class CvcEntry(FieldEntry):
 
 
 def _with_spelling(value: object) -> object:
-    if isinstance(value, str):
+    if isinstance(value, str | list):
+        at = f'"{value}"' if isinstance(value, str) else "[…]"
         raise ValueError(  # noqa: TRY004  # pydantic makes a complaint with a place of it
-            f'say how it is spelled: {{ at: "{value}", as: MMYY }}'
+            f"say how it is spelled: {{ at: {at}, as: MMYY }}"
         )
     return value
 
@@ -135,7 +137,7 @@ class ShapeEntry(Entry):
     format: Annotated[Literal["xml", "json", "form", "multipart"], _later("text")]
     envelope: Envelopes | None = None
     booking: Text | None = None
-    card: Text
+    card: Texts
     number: FieldPlace
     expiry: ExpiryPlace | None = None
     expiry_month: ExpiryPlace | None = None

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Final, Literal
 
-from pydantic import BeforeValidator, Field, WithJsonSchema
+from pydantic import Field, WithJsonSchema
 
-from gateway.rules.schema_words import Entry, FieldPlace, Text, named, one_or_many
+from gateway.rules.schema_words import Entry, PairPlace, Text, Texts, named
 
 _WORD: Final = r"[A-Za-z0-9!#$%&'*+.^_`|~-]+"  # RFC 9110 section 5.6.2
 
@@ -15,12 +15,6 @@ FieldName = Annotated[
     named(_WORD, 60, "the name of a header"),
     WithJsonSchema({"type": "string", "pattern": f"^{_WORD}$", "maxLength": 60}),
 ]
-Texts = Annotated[
-    tuple[Text, ...],
-    Field(min_length=1),
-    BeforeValidator(one_or_many),
-    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}),
-]
 
 
 class PairEntry(Entry):
@@ -28,8 +22,8 @@ class PairEntry(Entry):
 
     format: Literal["xml", "json", "form"]
     at: Text
-    iduser: FieldPlace
-    tokenuser: FieldPlace
+    iduser: PairPlace
+    tokenuser: PairPlace
 
 
 class SaidEntry(Entry):

@@ -51,8 +51,23 @@ def one_or_many(value: object) -> object:
 
 
 def path_alone(value: object) -> object:
-    """A path alone is a field without more."""
-    return {"at": value} if isinstance(value, str) else value
+    """A path alone, or a list of them, is a field without more."""
+    return {"at": value} if isinstance(value, str | list) else value
+
+
+Texts = Annotated[
+    tuple[Text, ...],
+    Field(min_length=1),
+    BeforeValidator(one_or_many),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "minLength": 1},
+                {"type": "array", "items": {"type": "string", "minLength": 1}, "minItems": 1},
+            ]
+        }
+    ),
+]
 
 
 class Entry(BaseModel):
@@ -63,8 +78,8 @@ class Entry(BaseModel):
     not_yet: ClassVar[frozenset[str]] = frozenset()
 
 
-class FieldEntry(Entry):
-    """One field of a card. In short: only its path."""
+class PlaceEntry(Entry):
+    """One place of a token's half. In short: only its path."""
 
     not_yet = frozenset({"pattern"})
 
@@ -72,12 +87,24 @@ class FieldEntry(Entry):
     type: Literal["string", "number"] = "string"
 
 
-def short(model: type[FieldEntry]) -> WithJsonSchema:
-    """The JSON Schema of a field that may be its path alone."""
+class FieldEntry(Entry):
+    """One field of a card: its place, or the places that it may have. In short: only these."""
+
+    not_yet = frozenset({"pattern"})
+
+    at: Texts
+    type: Literal["string", "number"] = "string"
+
+
+def short(model: type[Entry]) -> WithJsonSchema:
+    """The JSON Schema of a field that may be its path alone, or where it takes several, a list."""
     schema: dict[str, Any] = model.model_json_schema(by_alias=True)
-    return WithJsonSchema({"anyOf": [{"type": "string", "minLength": 1}, schema]})
+    at = schema["properties"]["at"]
+    alone = at.get("anyOf", [{"type": "string", "minLength": 1}])
+    return WithJsonSchema({"anyOf": [*alone, schema]})
 
 
+PairPlace = Annotated[PlaceEntry, BeforeValidator(path_alone), short(PlaceEntry)]
 FieldPlace = Annotated[FieldEntry, BeforeValidator(path_alone), short(FieldEntry)]
 ShapeNames = Annotated[
     tuple[ShapeName, ...],

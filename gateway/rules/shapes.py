@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from gateway.cards import expiry as expiries
@@ -35,15 +35,17 @@ def compile_shape(name: str, entry: ShapeEntry, place: Place, notes: Notes) -> S
     return _Compiler(entry.format, notes).shape(name, entry, place)
 
 
-def number_place(shape: Shape) -> tuple[bool, tuple[Step, ...]]:
+def number_places(shape: Shape) -> Iterator[tuple[bool, tuple[Step, ...]]]:
     """Where in a message the shape's numbers stand, by the steps that lead there; equal for two
     shapes of the same steps, however those are divided into booking, card and number."""
     booking = shape.booking.steps if shape.booking is not None else ()
-    steps = (*booking, *shape.card.steps, *shape.number.at.steps)
-    start = shape.booking if shape.booking is not None else shape.card
-    # `/a` begins with the root's own name, `a` below it. For JSON the two are one, as for `//a`.
-    rooted = shape.format == "xml" and start.absolute and steps[0].axis != "descendant"
-    return rooted, steps
+    for card in shape.cards:
+        start = shape.booking if shape.booking is not None else card
+        for number in shape.number.places:
+            steps = (*booking, *card.steps, *number.steps)
+            # `/a` begins with the root's own name, `a` below it. For JSON they are one, as for `//a`.
+            rooted = shape.format == "xml" and start.absolute and steps[0].axis != "descendant"
+            yield rooted, steps
 
 
 class _Compiler:
@@ -53,11 +55,7 @@ class _Compiler:
     def shape(self, name: str, entry: ShapeEntry, place: Place) -> Shape:
         if entry.booking is not None and self._form in {"form", "multipart"}:
             self._notes.add((*place, "booking"), "a form is one booking; remove `booking`")
-        card = self._path(entry.card, (*place, "card")) or NOWHERE
-        if entry.booking is not None and card.absolute:
-            start = ".//PaymentCard" if self._form == "xml" else "guarantee"
-            hint = f"It starts at the booking, like `{start}`."
-            self._notes.add((*place, "card"), "`card` must be relative to the booking", hint)
+        card, *more_cards = self._cards(entry, (*place, "card")) or [NOWHERE]
         return Shape(
             name=name,
             format=self._form,
@@ -90,6 +88,7 @@ class _Compiler:
                 for n, text in enumerate(entry.not_cards)
                 if (path := self._path(text, (*place, "not_cards", n))) is not None
             ),
+            more_cards=tuple(more_cards),
         )
 
     def _envelopes(self, entry: ShapeEntry, place: Place) -> tuple[Envelope, ...]:
@@ -102,6 +101,23 @@ class _Compiler:
             elif at is not None:
                 found.append(Envelope(one.format, at, one.as_))
         return tuple(found)
+
+    def _cards(self, entry: ShapeEntry, place: Place) -> list[Path]:
+        self._check_once(entry.card, place)
+        cards = [
+            path
+            for n, text in enumerate(entry.card)
+            if (path := self._path(text, (*place, n))) is not None
+        ]
+        if entry.booking is not None and any(card.absolute for card in cards):
+            start = ".//PaymentCard" if self._form == "xml" else "guarantee"
+            hint = f"It starts at the booking, like `{start}`."
+            self._notes.add(place, "`card` must be relative to the booking", hint)
+        return cards
+
+    def _check_once(self, texts: Sequence[str], place: Place) -> None:
+        if len(set(texts)) < len(texts):
+            self._notes.add(place, "a path is named twice; remove one")
 
     def _token(self, entry: TokenEntry | None, place: Place) -> TokenPlace | None:
         if entry is None:
@@ -145,8 +161,13 @@ class _Compiler:
             guess = suggest(spelling.upper(), spellings)
             hint = f"Known spellings: {', '.join(spellings)}."
             self._notes.add((*place, "as"), f"unknown spelling `{spelling}`{guess}", hint)
-        path = self._card_path(entry.at, (*place, "at"))
-        return None if path is None else Field(path, spelling, number)
+        self._check_once(entry.at, (*place, "at"))
+        paths = [
+            path
+            for n, text in enumerate(entry.at)
+            if (path := self._card_path(text, (*place, "at", n))) is not None
+        ]
+        return Field(paths[0], spelling, number, tuple(paths[1:])) if paths else None
 
     def _card_path(self, text: str | None, place: Place) -> Path | None:
         path = self._path(text, place)

@@ -2,8 +2,11 @@
 
 1. Where two shapes fit one card node, the first whose number is clear is the card. Two clear numbers
    in one node are refused.
-2. A clear CVC is found with or without a number beside it.
-3. Where a partner's own token stands (`foreign`), what could be no real card is that token.
+2. Where a shape's number has several places, the same clear one may stand in all of them; two that
+   differ are refused, for nothing says which is the card. So are two security codes of one shape. Of
+   two expiries that differ neither is taken, and the card fails.
+3. A clear CVC is found with or without a number beside it.
+4. Where a partner's own token stands (`foreign`), what could be no real card is that token.
 """
 
 from __future__ import annotations
@@ -21,7 +24,7 @@ from gateway.codecs.document import Document, Node
 from gateway.errors import MessageForbidden
 from gateway.rules.model import Shape
 from gateway.secret import Secret
-from gateway.stages.select import only, text_of
+from gateway.stages.fields import places_of, text_of, texts_of
 
 
 @dataclass(slots=True)
@@ -29,8 +32,9 @@ class CardPlace:
     """One card node: where its number and CVCs stand, and what was read.
 
     At most one of `card` and `failure` is set at first; neither where there is no clear card
-    (`left_alone`, and `left` says why). The swap then sets `token`, or a `failure` that it met. `number` is None where a
-    node holds nothing but a CVC.
+    (`left_alone`, and `left` says why). The swap then sets `token`, or a `failure` that it met. `number`
+    is None where a node holds nothing but a CVC. `copies` are the other places that hold the same
+    clear number.
     """
 
     shape: Shape
@@ -43,6 +47,7 @@ class CardPlace:
     failure: Failure | None = None
     token: Token | None = None
     left: Left | None = None
+    copies: tuple[Node, ...] = ()
 
     @property
     def left_alone(self) -> bool:
@@ -59,24 +64,15 @@ def read_place(
     document: Document, shapes: Sequence[Shape], node: Node, position: int
 ) -> CardPlace | None:
     """The card of one node, read by the shape whose number is clear; None where it holds nothing."""
-    cvcs = tuple(
-        found
-        for shape in shapes
-        if shape.cvc and (found := only(document, shape.cvc.at, node)) is not None
-    )
+    cvcs = _read_cvcs(document, shapes, node)
     alone: CardPlace | None = None
     clear: CardPlace | None = None
     for shape in shapes:
-        number = only(document, shape.number.at, node)
-        if number is None:
+        place, digits, is_clear = _read_number(document, shape, node, position)
+        if place is None:
             continue
-        text = document.text(number)
-        digits = pan.digits_of(text)
-        place = CardPlace(shape, node, number, cvcs, Secret(text), position)
-        place.left = left_alone(shape, text, digits)
-        if place.left is None and shape.foreign and _is_foreign(text):
-            place.left = Left.FOREIGN
-        if place.left is not None:
+        place.cvcs = cvcs
+        if not is_clear:
             alone = alone or place
             continue
         if clear is not None:
@@ -86,6 +82,50 @@ def read_place(
     if clear is None and alone is None and cvcs:
         return CardPlace(shapes[0], node, None, cvcs, Secret(""), position)
     return clear or alone
+
+
+def _read_cvcs(document: Document, shapes: Sequence[Shape], node: Node) -> tuple[Node, ...]:
+    """Every place of a security code, of all shapes. Raises `MessageForbidden` where one shape's
+    places hold two codes."""
+    found: list[Node] = []
+    for shape in shapes:
+        places = places_of(document, shape.cvc, node)
+        if len(places) > 1:
+            said = {document.text(place).strip() for place in places}
+            if len([code for code in said if any(map(str.isnumeric, code))]) > 1:
+                raise MessageForbidden
+        found += places
+    return tuple(dict.fromkeys(found))
+
+
+def _read_number(
+    document: Document, shape: Shape, node: Node, position: int
+) -> tuple[CardPlace | None, str | None, bool]:
+    """The place of one shape's number, the digits that it spells, and whether it is clear.
+
+    Raises `MessageForbidden` where two of its places hold clear numbers that differ.
+    """
+    alone: CardPlace | None = None
+    clear: CardPlace | None = None
+    clear_digits: str | None = None
+    for number in places_of(document, shape.number, node):
+        text = document.text(number)
+        digits = pan.digits_of(text)
+        left = left_alone(shape, text, digits)
+        if left is None and shape.foreign and _is_foreign(text):
+            left = Left.FOREIGN
+        if left is not None:
+            if alone is None or alone.left is Left.EMPTY:
+                alone = CardPlace(shape, node, number, (), Secret(text), position, left=left)
+        elif clear is None:
+            clear, clear_digits = CardPlace(shape, node, number, (), Secret(text), position), digits
+        elif digits != clear_digits or (
+            digits is None and text.strip() != clear.text.reveal().strip()
+        ):
+            raise MessageForbidden
+        else:
+            clear.copies += (number,)
+    return clear or alone, clear_digits, clear is not None
 
 
 def left_alone(shape: Shape, text: str, digits: str | None) -> Left | None:
@@ -121,7 +161,8 @@ def _read_card(
     expiry = _read_expiry(document, shape, place.node)
     if expiry is None and (shape.expiry or shape.expiry_year):
         return None, Failure.EXPIRY_INVALID
-    cvc = next((text for one in place.cvcs if (text := document.text(one).strip())), "")
+    codes = [text for one in place.cvcs if (text := document.text(one).strip())]
+    cvc = next((code for code in codes if any(map(str.isnumeric, code))), "".join(codes[:1]))
     if shape.cvc_required and not cvc:
         return None, Failure.CVC_MISSING
     holder = text_of(document, shape.holder, place.node)
@@ -133,7 +174,15 @@ def _read_card(
 
 def _read_expiry(document: Document, shape: Shape, card: Node) -> Expiry | None:
     if shape.expiry:
-        return expiries.parse(text_of(document, shape.expiry, card), shape.expiry.spelling)
-    month = text_of(document, shape.expiry_month, card)
-    year = text_of(document, shape.expiry_year, card)
-    return expiries.from_fields(month, year)
+        read = {
+            expiries.parse(text, shape.expiry.spelling)
+            for text in texts_of(document, shape.expiry, card)
+        }
+    else:
+        read = {
+            expiries.from_fields(month, year)
+            for month in texts_of(document, shape.expiry_month, card)
+            for year in texts_of(document, shape.expiry_year, card)
+        }
+    read.discard(None)
+    return read.pop() if len(read) == 1 else None

@@ -7,16 +7,19 @@ from dataclasses import dataclass
 from datetime import date
 
 from gateway.cards import expiry as expiries
+from gateway.cards import pan
 from gateway.cards.token import Presented, present, present_pair
 from gateway.codecs.document import Add, Change, Document, Node, Remove, Set
 from gateway.errors import (
     CardNotYetActive,
     LiveHostForbidden,
+    MessageForbidden,
     StandInForbidden,
     TokenMalformed,
 )
 from gateway.rules.model import Field, Shape
-from gateway.stages.select import bookings_of, only
+from gateway.stages.fields import places_of, texts_of, to_write
+from gateway.stages.select import bookings_of, cards_of, only
 from gateway.vault.model import Found
 
 
@@ -30,7 +33,7 @@ class TokenSpot:
     shape: Shape
     node: Node
     presented: Presented
-    number: Node | None
+    numbers: Sequence[Node]  # where the token stands, or with a pair where the number goes
     pair: tuple[Node, Node] | None
     lacks_cvc: bool = False  # the shape has a place for a security code, and the caller sent none
 
@@ -43,7 +46,7 @@ def read_tokens(document: Document, shape: Shape) -> list[TokenSpot]:
     """
     spots = []
     for booking in bookings_of(document, shape):
-        for node in document.select(shape.card, booking):
+        for node in cards_of(document, shape, booking):
             spot = _read_token(document, shape, node)
             if spot is not None:
                 spots.append(spot)
@@ -51,15 +54,43 @@ def read_tokens(document: Document, shape: Shape) -> list[TokenSpot]:
 
 
 def _read_token(document: Document, shape: Shape, node: Node) -> TokenSpot | None:
-    number, said = only(document, shape.number.at, node), None
-    if number is not None:
-        said = present(document.text(number))
+    numbers, said = _read_text(document, shape, node)
     pair = _read_pair(document, shape, node) if said is None or said.ours is None else None
     if pair is not None:
         said = present_pair(*map(document.text, pair))
+        numbers = to_write(document, shape.number, node)
     if said is None or (said.ours is None and said.old is None):
         return None
-    return TokenSpot(shape, node, said, number, pair, _lacks_cvc(document, shape, node))
+    return TokenSpot(shape, node, said, numbers, pair, _lacks_cvc(document, shape, node))
+
+
+def _read_text(
+    document: Document, shape: Shape, node: Node
+) -> tuple[Sequence[Node], Presented | None]:
+    """The places of the number that hold a token, and which.
+
+    Raises `MessageForbidden` where a token of ours stands beside another text than itself or a mask:
+    the card would be sent together with another one's number.
+    """
+    places = places_of(document, shape.number, node)
+    if len(places) < 2:
+        return places, present(document.text(places[0])) if places else None
+    told: dict[str, list[Node]] = {}
+    for place in places:
+        text = document.text(place).strip()
+        if not _is_mask(text):
+            told.setdefault(text, []).append(place)
+    said = {text: present(text) for text in told}
+    if len(told) == 1:
+        return next(iter(told.values())), next(iter(said.values()))
+    if any(one.ours is not None for one in said.values()):
+        raise MessageForbidden
+    return (), None
+
+
+def _is_mask(text: str) -> bool:
+    """Whether a text is empty, or stands for a number that is not shown: no token of anybody's."""
+    return pan.is_no_card(text) and not any(map(str.isalpha, text.casefold().replace("x", "")))
 
 
 def _read_pair(document: Document, shape: Shape, node: Node) -> tuple[Node, Node] | None:
@@ -77,8 +108,7 @@ def _read_pair(document: Document, shape: Shape, node: Node) -> tuple[Node, Node
 def _lacks_cvc(document: Document, shape: Shape, node: Node) -> bool:
     if shape.cvc is None:
         return False
-    cvc = only(document, shape.cvc.at, node)
-    return cvc is None or not document.text(cvc).strip()
+    return not texts_of(document, shape.cvc, node)
 
 
 def check_use(found: Found, *, test_host: bool, today: date) -> None:
@@ -112,7 +142,7 @@ def put_in(document: Document, cards: Sequence[tuple[TokenSpot, Found]]) -> list
 
 def _put_in_one(document: Document, spot: TokenSpot, found: Found) -> list[Change]:
     shape, card = spot.shape, found.card
-    beside = spot.number or (spot.pair[0] if spot.pair else spot.node)
+    beside = (*spot.numbers, *(spot.pair or ()), spot.node)[0]
     texts: list[tuple[str, Field | None, str]] = [("number", shape.number, card.pan.reveal())]
     if card.expiry is not None:
         for name, rule in (
@@ -130,10 +160,9 @@ def _put_in_one(document: Document, spot: TokenSpot, found: Found) -> list[Chang
     for name, rule, text in texts:
         if rule is None or name in shape.keep:
             continue
-        node = only(document, rule.at, spot.node)
-        if node is not None:
-            changes.append(Set(node, text, rule.number))
-        else:
+        nodes = spot.numbers if name == "number" else to_write(document, rule, spot.node)
+        changes += [Set(node, text, rule.number) for node in nodes]
+        if not nodes:
             changes.append(Add(spot.node, rule.at, beside, text, rule.number))
     changes += [Remove(node) for node in spot.pair or ()]
     return changes

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
@@ -36,16 +36,24 @@ class Order:
 @lru_cache(_KEPT)
 def order_of(shapes: tuple[Shape, ...]) -> Order:
     """Made once for each rule: shapes are told apart by their identity."""
-    by_booking = _grouped(shapes, lambda shape: shape.booking)
+    bookings: dict[str, list[Shape]] = {}
+    for shape in shapes:
+        bookings.setdefault(shape.booking.text if shape.booking else "", []).append(shape)
+    by_booking = bookings.values()
     return Order(tuple((same[0], _by_card(same)) for same in by_booking), _by_card(shapes))
 
 
 def _by_card(shapes: Sequence[Shape]) -> tuple[Group, ...]:
-    return tuple(map(_group, _grouped(shapes, lambda shape: shape.card)))
+    """The shapes that have the same path to their cards, together, in their order."""
+    groups: dict[Path, list[Shape]] = {}
+    for shape in shapes:
+        for card in shape.cards:
+            groups.setdefault(card, []).append(shape)
+    return tuple(_group(card, same) for card, same in groups.items())
 
 
-def _group(shapes: Sequence[Shape]) -> Group:
-    steps = shapes[0].card.steps
+def _group(card: Path, shapes: Sequence[Shape]) -> Group:
+    steps = card.steps
     named = [step for step in steps if step.axis != "item"][-1:]
     anywhere = None
     if named and named[0].axis in {"child", "descendant", "member"} and named[0].name:
@@ -53,17 +61,8 @@ def _group(shapes: Sequence[Shape]) -> Group:
         anywhere = Path(f"//{name}", (Step("descendant", name),), absolute=True)
     return Group(
         tuple(shapes),
-        shapes[0].card,
-        all(shape.number.at.steps for shape in shapes),
+        card,
+        all(place.steps for shape in shapes for place in shape.number.places),
         [step.axis for step in steps[-1:]] == ["item"],
         anywhere,
     )
-
-
-def _grouped(shapes: Sequence[Shape], of: Callable[[Shape], Path | None]) -> list[list[Shape]]:
-    """The shapes that have the same path, together, in their order."""
-    groups: dict[str, list[Shape]] = {}
-    for shape in shapes:
-        path = of(shape)
-        groups.setdefault(path.text if path else "", []).append(shape)
-    return list(groups.values())

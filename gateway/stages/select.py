@@ -9,7 +9,7 @@ from typing import Final
 from gateway.codecs.document import Document, Node
 from gateway.codecs.paths import Path
 from gateway.errors import MessageForbidden
-from gateway.rules.model import Field, Shape
+from gateway.rules.model import Shape
 
 _WHOLE: Final = Path(".", ())
 
@@ -19,18 +19,20 @@ def bookings_of(document: Document, shape: Shape) -> Sequence[Node]:
     return document.select(shape.booking if shape.booking is not None else _WHOLE)
 
 
+def cards_of(document: Document, shape: Shape, booking: Node) -> Sequence[Node]:
+    """Where the shape's cards stand in a booking, path after path, each once."""
+    if not shape.more_cards:
+        return document.select(shape.card, booking)
+    found = (document.select(path, booking) for path in shape.cards)
+    return tuple(dict.fromkeys(node for nodes in found for node in nodes))
+
+
 def only(document: Document, path: Path, within: Node) -> Node | None:
     """The one place that `path` leads to. Two would leave open which of them is the card's."""
     found = document.select(path, within)
     if len(found) > 1:
         raise MessageForbidden
     return found[0] if found else None
-
-
-def text_of(document: Document, rule: Field | None, card: Node) -> str:
-    """The text of a card's field; empty where the shape, or the card, does not have it."""
-    node = only(document, rule.at, card) if rule else None
-    return document.text(node) if node is not None else ""
 
 
 def first_text(document: Document, path: Path | None, within: Node) -> str:

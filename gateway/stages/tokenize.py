@@ -31,7 +31,10 @@ def take_out(
 
 def _hide(document: Document, place: CardPlace) -> Iterator[Change]:
     if place.number is not None and not place.left_alone:
-        yield Set(place.number, shown(place))
+        text = shown(place)
+        yield Set(place.number, text)
+        for copy in place.copies:
+            yield Set(copy, text)
     for node in place.cvcs:
         # A clear CVC beside a masked number, or beside none, is still a CVC.
         cvc = document.text(node).strip()

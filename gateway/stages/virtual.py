@@ -9,7 +9,8 @@ from gateway.cards.card import Virtual
 from gateway.codecs.document import Document
 from gateway.rules.model import VirtualPlace
 from gateway.stages.card_place import CardPlace
-from gateway.stages.select import date_of, first_text, text_of
+from gateway.stages.fields import text_of
+from gateway.stages.select import date_of, first_text
 
 _CURRENCY = re.compile(r"[A-Z]{3}")
 _DIGITS = re.compile(r"[0-9]{1,15}")

@@ -10,14 +10,14 @@ import re
 from collections.abc import Collection, Sequence
 from typing import Final
 
-from gateway.codecs.document import Known, Remove
+from gateway.codecs.document import Known, Node, Remove
 from gateway.codecs.edits import Spliced
 from gateway.codecs.embedded import difference
 from gateway.codecs.envelope import Layout, open_layout, rewrite
 from gateway.errors import GatewayError
 from gateway.rules.model import Shape
 from gateway.stages.messages import layout_of
-from gateway.stages.select import bookings_of
+from gateway.stages.select import bookings_of, cards_of
 
 _WINDOW: Final = 256  # bytes behind a name in which its value begins
 # A digit, as XML, JSON and forms may spell it.
@@ -44,7 +44,7 @@ def without_codes(body: bytes, shapes: Sequence[Shape]) -> bytes | None:
 
 def code_names(shapes: Sequence[Shape]) -> set[str]:
     """What the fields of security codes are called: `SeriesCode`, `cvc`; of `card[cvc]` also `cvc`."""
-    paths = [shape.cvc.at for shape in shapes if shape.cvc is not None]
+    paths = [path for shape in shapes if shape.cvc is not None for path in shape.cvc.places]
     names = {path.steps[0].name or "" for path in paths if path.steps}
     names |= {name.rstrip("]").rpartition("[")[2] for name in names}
     return names - {""}
@@ -82,12 +82,12 @@ def blank_codes_inside(body: bytes, layout: Layout | None, names: Collection[str
 
 def _read(body: bytes, layout: Layout, shapes: Sequence[Shape]) -> bytes:
     document = open_layout(layout, body)
-    places = {}
+    places: dict[Node, Remove] = {}
     for shape in shapes:
         if shape.cvc is None:
             continue
         for booking in bookings_of(document, shape):
-            for card in document.select(shape.card, booking):
-                for place in document.select(shape.cvc.at, card):
-                    places[place] = Remove(place)
+            for card in cards_of(document, shape, booking):
+                for path in shape.cvc.places:
+                    places |= {place: Remove(place) for place in document.select(path, card)}
     return document.splice(places.values()).body

@@ -1,0 +1,48 @@
+"""A card's fields: where each of them stands in a message, and what is said there. Pure.
+
+A field may have several places. One path that leads to two is refused (`select.only`); several paths
+that lead to one each are the rule's own choice, and what follows from them is said here, once for
+both ways.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from gateway.codecs.document import Document, Node
+from gateway.rules.model import Field
+from gateway.stages.select import only
+
+
+def places_of(document: Document, field: Field | None, card: Node) -> Sequence[Node]:
+    """The places of a field that the message has, in the rule's order, each once.
+
+    Raises `MessageForbidden` where one path leads to two.
+    """
+    if field is None:
+        return ()
+    if not field.others:
+        node = only(document, field.at, card)
+        return () if node is None else (node,)
+    found = [only(document, path, card) for path in field.places]
+    return tuple(dict.fromkeys(node for node in found if node is not None))
+
+
+def texts_of(document: Document, field: Field | None, card: Node) -> list[str]:
+    """What stands in a field's places, where something does."""
+    texts = [document.text(node) for node in places_of(document, field, card)]
+    return [text for text in texts if text.strip()]
+
+
+def text_of(document: Document, field: Field | None, card: Node) -> str:
+    """The first text of a card's field; empty where the shape, or the card, does not have one."""
+    return next(iter(texts_of(document, field, card)), "")
+
+
+def to_write(document: Document, field: Field, card: Node) -> Sequence[Node]:
+    """The places that a field's new text goes to: all that hold something, for what would be left in
+    one of them is another card's; else the first. None: it is to be added."""
+    nodes = places_of(document, field, card)
+    if len(nodes) < 2:
+        return nodes
+    return [node for node in nodes if document.text(node).strip()] or nodes[:1]
