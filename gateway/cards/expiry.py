@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date
+from itertools import combinations, permutations
 from typing import Final
 
 # A rule's `as:`. The letters stand for digits; everything else stands for itself.
 WHOLE_SPELLINGS: Final = (
     "MMYY", "MM/YY", "MM-YY", "MMYYYY", "MM/YYYY", "MM-YYYY", "YYMM", "YY-MM", "YY/MM",
     "YYYYMM", "YYYY-MM", "YYYY/MM", "YYYY-MM-DD",
+    "M/YY", "M/YYYY", "MM.YY", "MM.YYYY", "MM YY", "MM YYYY", "DD/MM/YYYY", "MM/DD/YYYY",
+    "DD.MM.YYYY", "YYYYMMDD", "YYYY-MM-DDThh:mm:ss",
 )  # fmt: skip
 MONTH_SPELLINGS: Final = ("MM", "M")
 YEAR_SPELLINGS: Final = ("YYYY", "YY")
+_PART: Final = "YYYY|YY|MM|M|DD|hh:mm:ss"
 _MONTH: Final = re.compile(r"[0-9]{1,2}")
+# ISO 8601 of an xs:dateTime: fractions and zone may follow.
+_TIME: Final = r"[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?(?:Z|[+-][0-9]{2}:?[0-9]{2})?"
 _YEAR: Final = re.compile(r"[0-9]{2}|[0-9]{4}")
 
 
@@ -32,7 +40,8 @@ def parse(text: str, spelling: str) -> Expiry | None:
     """Reads a whole expiry in one of `WHOLE_SPELLINGS`; None when it can not be read.
 
     Example: `parse("1114", "MMYY")` is November 2014. A month may lack its leading zero where a
-    separator makes that clear (`8/29`). The day of `YYYY-MM-DD` is checked for range and dropped.
+    separator makes that clear (`8/29`). The day of `YYYY-MM-DD` is checked for range and dropped;
+    the time of a date-time too, with its zone: the month is the one that is written.
     """
     match = _PATTERNS[spelling].fullmatch(text.strip())
     if match is None:
@@ -40,6 +49,33 @@ def parse(text: str, spelling: str) -> Expiry | None:
     if "day" in match.re.groupindex and not 1 <= int(match["day"]) <= 31:
         return None
     return from_fields(match["month"], match["year"])
+
+
+def parse_any(text: str, spellings: Iterable[str]) -> Expiry | None:
+    """Reads an expiry in whichever of `spellings` it is; None where two of them read another one."""
+    read = {found for spelling in spellings if (found := parse(text, spelling)) is not None}
+    return read.pop() if len(read) == 1 else None
+
+
+def first_day(text: str, spellings: Iterable[str]) -> date | None:
+    """The day that a text in one of `spellings` names, of a month its first; None where there is no
+    such day, or two."""
+    return _only_day(_read_day(text, spelling, 1) for spelling in spellings)
+
+
+def last_day(text: str, spellings: Iterable[str]) -> date | None:
+    """As `first_day`, of a month its last."""
+    return _only_day(_read_day(text, spelling, None) for spelling in spellings)
+
+
+def clash(spellings: Sequence[str]) -> tuple[str, str] | None:
+    """Two of `spellings` that read one text as different months (`DD/MM/YYYY` and `MM/DD/YYYY`)."""
+    for one, other in combinations(spellings, 2):
+        for text in _samples(one):
+            mine, others = parse(text, one), parse(text, other)
+            if mine is not None and others is not None and mine != others:
+                return one, other
+    return None
 
 
 def from_fields(month: str, year: str) -> Expiry | None:
@@ -56,12 +92,54 @@ def from_fields(month: str, year: str) -> Expiry | None:
 def write(expiry: Expiry, spelling: str) -> str:
     """Writes an expiry, or one part of it, as `spelling` says; the day is the month's last."""
     year, month = expiry.year, expiry.month
-    parts = {"YYYY": f"{year:04d}", "YY": f"{year % 100:02d}", "MM": f"{month:02d}"}
-    if spelling == "M":
-        return str(month)
+    parts = {
+        "YYYY": f"{year:04d}",
+        "YY": f"{year % 100:02d}",
+        "MM": f"{month:02d}",
+        "M": str(month),
+        "DD": str(_last_of(year, month)),
+        "hh:mm:ss": "00:00:00",
+    }
+    return re.sub(_PART, lambda m: parts[m[0]], spelling)
+
+
+def _last_of(year: int, month: int) -> int:
     leap = year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
-    parts["DD"] = str((31, 29 if leap else 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)[month - 1])
-    return re.sub(r"YYYY|YY|MM|DD", lambda m: parts[m[0]], spelling)
+    return (31, 29 if leap else 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)[month - 1]
+
+
+def _read_day(text: str, spelling: str, of_month: int | None) -> date | None:
+    """The day that is written; where only a month is, its day `of_month`, or its last."""
+    month = parse(text, spelling)
+    match = _PATTERNS[spelling].fullmatch(text.strip())
+    if month is None or match is None:
+        return None
+    day = of_month or _last_of(month.year, month.month)
+    if "day" in match.re.groupindex:
+        day = int(match["day"])
+    try:
+        return date(month.year, month.month, day)
+    except ValueError:  # the 31st of a shorter month
+        return None
+
+
+def _only_day(days: Iterable[date | None]) -> date | None:
+    read = {day for day in days if day is not None}
+    return read.pop() if len(read) == 1 else None
+
+
+def _samples(spelling: str) -> Iterator[str]:
+    """Texts in a spelling, of parts that could be months, days and years alike."""
+    parts = re.findall(f"{_PART}|.", spelling)
+    for two in permutations(("10", "11", "12")):
+        numbers = iter(two)
+        yield "".join(
+            "00:00:00" if part == "hh:mm:ss"
+            else "1112" if part == "YYYY"
+            else next(numbers) if part in {"YY", "MM", "M", "DD"}
+            else part
+            for part in parts
+        )  # fmt: skip
 
 
 def _pattern(spelling: str) -> re.Pattern[str]:
@@ -70,12 +148,12 @@ def _pattern(spelling: str) -> re.Pattern[str]:
         "YYYY": "(?P<year>[0-9]{4})",
         "YY": "(?P<year>[0-9]{2})",
         "MM": "(?P<month>[0-9]{1,2})" if separated else "(?P<month>[0-9]{2})",
-        "DD": "(?P<day>[0-9]{1,2})",
+        "M": "(?P<month>[0-9]{1,2})",
+        "DD": "(?P<day>[0-9]{1,2})" if separated else "(?P<day>[0-9]{2})",
+        "hh:mm:ss": _TIME,
     }
     return re.compile(
-        "".join(
-            groups.get(part, re.escape(part)) for part in re.findall(r"YYYY|YY|MM|DD|.", spelling)
-        )
+        "".join(groups.get(part, re.escape(part)) for part in re.findall(f"{_PART}|.", spelling))
     )
 
 

@@ -78,7 +78,7 @@ def places_of(shape: Shape) -> Iterator[tuple[str, str]]:
     for name in ("number", "expiry", "expiry_month", "expiry_year", "cvc", "holder", "brand"):
         place: Field | None = getattr(shape, name)
         if place is not None:
-            spelling = f" as {place.spelling}" if place.spelling else ""
+            spelling = f" as {' or '.join(place.spellings)}" if place.spelling else ""
             number = " (a number)" if place.number else ""
             kept = " (kept)" if name in shape.keep else ""
             yield name, _places(place) + spelling + number + kept

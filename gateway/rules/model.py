@@ -38,14 +38,21 @@ class Field:
     """
 
     at: Path
-    spelling: str = ""  # expiry only: MMYY …, MM, YYYY
+    spelling: str = ""  # of an expiry or a day: MMYY …, MM, YYYY; this one is written
     number: bool = False  # JSON: written as a bare number
     others: tuple[Path, ...] = ()
+    also_read: tuple[str, ...] = ()  # more spellings
+    optional: bool = False  # of an expiry: a card without one is whole
 
     @property
     def places(self) -> tuple[Path, ...]:
         """Every place that the field may have, in the rule's order."""
         return (self.at, *self.others)
+
+    @property
+    def spellings(self) -> tuple[str, ...]:
+        """Every spelling that is read."""
+        return (self.spelling, *self.also_read)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +68,8 @@ class VirtualPlace:
     """Where a message tells that a card is virtual (paths relative to the card; None: nowhere)."""
 
     flag: Path | None = None
-    active_from: Path | None = None
-    active_until: Path | None = None
+    active_from: Field | None = None
+    active_until: Field | None = None
     balance: Path | None = None
     currency: Path | None = None
     decimals: Path | None = None  # of a balance that is written without its point

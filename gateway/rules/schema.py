@@ -66,9 +66,16 @@ def _later(*words: str) -> BeforeValidator:
 
 
 class ExpiryEntry(FieldEntry):
-    """A field with an expiry, or a part of one: `as:` is its spelling."""
+    """A field with an expiry, or a part of one: `as:` are its spellings, the first is written."""
 
-    as_: Text = Field(alias="as")
+    as_: Texts = Field(alias="as")
+    optional: bool = False
+
+
+class DayEntry(FieldEntry):
+    """A field with a day. Without `as:` it begins as ISO 8601 has it."""
+
+    as_: Texts = Field(default=(), alias="as")
 
 
 class CvcEntry(FieldEntry):
@@ -87,6 +94,7 @@ def _with_spelling(value: object) -> object:
 
 
 ExpiryPlace = Annotated[ExpiryEntry, BeforeValidator(_with_spelling)]
+DayPlace = Annotated[DayEntry, BeforeValidator(path_alone), short(DayEntry)]
 CvcPlace = Annotated[CvcEntry, BeforeValidator(path_alone), short(CvcEntry)]
 
 
@@ -101,8 +109,8 @@ class VirtualEntry(Entry):
     """How the message tells that a card is virtual."""
 
     flag: Text | None = None
-    active_from: Text | None = None
-    active_until: Text | None = None
+    active_from: DayPlace | None = None
+    active_until: DayPlace | None = None
     balance: Text | None = None
     currency: Text | None = None
     decimals: Text | None = None
@@ -162,6 +170,9 @@ class ShapeEntry(Entry):
             raise ValueError("give either `expiry`, or `expiry_month` and `expiry_year`")
         if (self.expiry_month is None) != (self.expiry_year is None):
             raise ValueError("`expiry_month` and `expiry_year` go together")
+        parts = [part for part in (self.expiry_month, self.expiry_year) if part is not None]
+        if len({part.optional for part in parts}) > 1:
+            raise ValueError("`optional` goes with both, `expiry_month` and `expiry_year`")
         return self
 
 

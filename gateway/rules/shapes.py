@@ -11,7 +11,7 @@ from gateway.codecs.envelope import Envelope
 from gateway.codecs.paths import Path, PathError, Step, parse_path
 from gateway.rules.model import Field, Shape, TokenPlace, VirtualPlace
 from gateway.rules.notes import Notes, Place
-from gateway.rules.schema import ExpiryEntry, ShapeEntry, TokenEntry, VirtualEntry
+from gateway.rules.schema import DayEntry, ExpiryEntry, ShapeEntry, TokenEntry, VirtualEntry
 from gateway.rules.schema_words import FieldEntry
 from gateway.yaml_model import suggest
 
@@ -132,8 +132,8 @@ class _Compiler:
             return None
         return VirtualPlace(
             flag=self._card_path(entry.flag, (*place, "flag")),
-            active_from=self._card_path(entry.active_from, (*place, "active_from")),
-            active_until=self._card_path(entry.active_until, (*place, "active_until")),
+            active_from=self._field(entry.active_from, (*place, "active_from"), _WHOLE),
+            active_until=self._field(entry.active_until, (*place, "active_until"), _WHOLE),
             balance=self._card_path(entry.balance, (*place, "balance")),
             currency=self._card_path(entry.currency, (*place, "currency")),
             decimals=self._card_path(entry.decimals, (*place, "decimals")),
@@ -156,18 +156,29 @@ class _Compiler:
         if number and self._form != "json":
             message = f"`type: number` is for json; this shape is {self._form}"
             self._notes.add((*place, "type"), message)
-        spelling = entry.as_ if isinstance(entry, ExpiryEntry) else ""
-        if isinstance(entry, ExpiryEntry) and spelling not in spellings:
-            guess = suggest(spelling.upper(), spellings)
-            hint = f"Known spellings: {', '.join(spellings)}."
-            self._notes.add((*place, "as"), f"unknown spelling `{spelling}`{guess}", hint)
+        said = entry.as_ if isinstance(entry, ExpiryEntry | DayEntry) else ()
+        self._check_spellings(said, spellings, (*place, "as"))
+        optional = isinstance(entry, ExpiryEntry) and entry.optional
         self._check_once(entry.at, (*place, "at"))
         paths = [
             path
             for n, text in enumerate(entry.at)
             if (path := self._card_path(text, (*place, "at", n))) is not None
         ]
-        return Field(paths[0], spelling, number, tuple(paths[1:])) if paths else None
+        if not paths:
+            return None
+        return Field(paths[0], "".join(said[:1]), number, tuple(paths[1:]), said[1:], optional)
+
+    def _check_spellings(self, said: Sequence[str], known: Sequence[str], place: Place) -> None:
+        hint = f"Known spellings: {', '.join(known)}."
+        wrong = [(n, spelling) for n, spelling in enumerate(said) if spelling not in known]
+        for n, spelling in wrong:
+            guess = suggest(spelling.upper(), known)
+            self._notes.add((*place, n), f"unknown spelling `{spelling}`{guess}", hint)
+        clash = expiries.clash(said) if known == _WHOLE and not wrong else None
+        if clash is not None:
+            message = f"`{clash[0]}` and `{clash[1]}` read one text as different months"
+            self._notes.add(place, message, "Name the one that the messages have.")
 
     def _card_path(self, text: str | None, place: Place) -> Path | None:
         path = self._path(text, place)

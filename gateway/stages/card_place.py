@@ -158,8 +158,9 @@ def _read_card(
     shape = place.shape
     if digits is None:
         return None, Failure.NUMBER_INVALID
-    expiry = _read_expiry(document, shape, place.node)
-    if expiry is None and (shape.expiry or shape.expiry_year):
+    expiry, said = _read_expiry(document, shape, place.node)
+    rule = shape.expiry or shape.expiry_year
+    if expiry is None and rule is not None and (said or not rule.optional):
         return None, Failure.EXPIRY_INVALID
     codes = [text for one in place.cvcs if (text := document.text(one).strip())]
     cvc = next((code for code in codes if any(map(str.isnumeric, code))), "".join(codes[:1]))
@@ -172,17 +173,17 @@ def _read_card(
     )  # fmt: skip
 
 
-def _read_expiry(document: Document, shape: Shape, card: Node) -> Expiry | None:
+def _read_expiry(document: Document, shape: Shape, card: Node) -> tuple[Expiry | None, bool]:
+    """The card's expiry, and whether the message says one, read or not."""
+    read: set[Expiry | None]
     if shape.expiry:
-        read = {
-            expiries.parse(text, shape.expiry.spelling)
-            for text in texts_of(document, shape.expiry, card)
-        }
+        texts = texts_of(document, shape.expiry, card)
+        read = {expiries.parse_any(text, shape.expiry.spellings) for text in texts}
+        said = bool(texts)
     else:
-        read = {
-            expiries.from_fields(month, year)
-            for month in texts_of(document, shape.expiry_month, card)
-            for year in texts_of(document, shape.expiry_year, card)
-        }
+        months = texts_of(document, shape.expiry_month, card)
+        years = texts_of(document, shape.expiry_year, card)
+        read = {expiries.from_fields(month, year) for month in months for year in years}
+        said = bool(months or years)
     read.discard(None)
-    return read.pop() if len(read) == 1 else None
+    return (read.pop() if len(read) == 1 else None), said

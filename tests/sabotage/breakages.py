@@ -14,6 +14,7 @@ from tests.sabotage import (
     control,
     copying,
     envelopes,
+    fields,
     importing,
     kek,
     messages,
@@ -33,6 +34,7 @@ from tests.sabotage.breakage import Breakage
 
 BREAKAGES: tuple[Breakage, ...] = (
     *clear_data.BREAKAGES,
+    *fields.BREAKAGES,
     *messages.BREAKAGES,
     *envelopes.BREAKAGES,
     *moving.BREAKAGES,

@@ -10,7 +10,6 @@ SMUGGLING = ("tests/engine/test_smuggling.py::test_p34_corpus",)
 PULL = "tests/e2e/test_pull.py"
 PUSH = "tests/e2e/test_push.py"
 CHARGE = "tests/e2e/test_charge.py"
-PLACES = "tests/stages/test_several_places.py"
 
 BREAKAGES = (
     Breakage(
@@ -44,30 +43,6 @@ BREAKAGES = (
         "            if exchange.response is not response:",
         "            if exchange.response is None:",
         (f"{BOUNDARY}::test_p02_a_response_set_beforehand_is_not_sent",),
-    ),
-    Breakage(
-        "mask a number in the first of its places only",
-        "P03",
-        "gateway/stages/tokenize.py",
-        "        for copy in place.copies:",
-        "        for copy in place.copies[1:]:",
-        (f"{PLACES}::test_p03_the_same_number_in_both_places_is_masked_in_both",),
-    ),
-    Breakage(
-        "take the first of two clear numbers in one card's places",
-        "P03",
-        "gateway/stages/card_place.py",
-        "        elif digits != clear_digits or (",
-        "        elif len(shape.name) > 40 or (",
-        (f"{PLACES}::test_p03_two_clear_values_that_differ_refuse_the_message",),
-    ),
-    Breakage(
-        "put a card in beside another one's number",
-        "P07",
-        "gateway/stages/detokenize.py",
-        "    if any(one.ours is not None for one in said.values()):\n        raise MessageForbidden\n",
-        "",
-        (f"{PLACES}::test_p07_a_token_beside_another_text_refuses_the_message",),
     ),
     Breakage(
         "take whatever stands in a partner's token's place for its token",

@@ -1,0 +1,52 @@
+"""Fields of a card in more than one place: P03, P07, P37."""
+
+from __future__ import annotations
+
+from tests.sabotage.breakage import Breakage
+
+PLACES = "tests/stages/test_several_places.py"
+EXPIRY = "tests/stages/test_expiry_fields.py"
+MISTAKES = "tests/rules/test_mistakes.py"
+
+BREAKAGES = (
+    Breakage(
+        "mask a number in the first of its places only",
+        "P03",
+        "gateway/stages/tokenize.py",
+        "        for copy in place.copies:",
+        "        for copy in place.copies[1:]:",
+        (f"{PLACES}::test_p03_the_same_number_in_both_places_is_masked_in_both",),
+    ),
+    Breakage(
+        "take the first of two clear numbers in one card's places",
+        "P03",
+        "gateway/stages/card_place.py",
+        "        elif digits != clear_digits or (",
+        "        elif len(shape.name) > 40 or (",
+        (f"{PLACES}::test_p03_two_clear_values_that_differ_refuse_the_message",),
+    ),
+    Breakage(
+        "put a card in beside another one's number",
+        "P07",
+        "gateway/stages/detokenize.py",
+        "    if any(one.ours is not None for one in said.values()):\n        raise MessageForbidden\n",
+        "",
+        (f"{PLACES}::test_p07_a_token_beside_another_text_refuses_the_message",),
+    ),
+    Breakage(
+        "guess whether the day or the month comes first",
+        "P37",
+        "gateway/rules/shapes.py",
+        "        if clash is not None:",
+        "        if clash is not None and not said:",
+        (f"{MISTAKES}::test_p37_each_mistake_has_file_line_and_words",),
+    ),
+    Breakage(
+        "take an expiry that can not be read for one that is missing",
+        "P20",
+        "gateway/stages/card_place.py",
+        "rule is not None and (said or not rule.optional):",
+        "rule is not None and not rule.optional:",
+        (f"{EXPIRY}::test_an_optional_expiry_may_be_missing_and_not_be_wrong",),
+    ),
+)
