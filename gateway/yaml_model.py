@@ -90,7 +90,8 @@ def _message(place: tuple[Key, ...], entry: ErrorDetails) -> str:
         words = [word.strip("`") for word in expected.replace(" or ", ", ").split(", ")]
         return f"{_name(place)} must be {expected}{suggest(str(entry['input']), words)}"
     if kind == "too_short":
-        return f"{_name(place)} must have at least {context['min_length']} item"
+        least = context["min_length"]
+        return f"{_name(place)} must have at least {least} item{'s' if least > 1 else ''}"
     if kind in {"value_error", "assertion_error"}:
         return str(context.get("error", said))
     told = said.removeprefix("Input should be ").removeprefix("Value should be ")

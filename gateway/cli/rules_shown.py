@@ -100,7 +100,7 @@ def looked_for(shape: Shape | Pair) -> str:
 
 
 def _places(field: Field) -> str:
-    return " or ".join(path.text for path in field.places)
+    return (" and " if field.joined else " or ").join(path.text for path in field.places)
 
 
 def outcome_of(outcome: Outcome) -> dict[str, Any]:

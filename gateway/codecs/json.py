@@ -12,6 +12,7 @@ messages do that. More than 100,000 places in one list are refused too: they wou
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import islice
 from typing import Final, NamedTuple
 
@@ -62,6 +63,8 @@ class JsonDocument:
     def select(self, path: Path, within: Node | None = None) -> Sequence[Node]:
         """As the Protocol says. Raises `MessageForbidden` where a name of the path stands twice."""
         places = [self._root if path.absolute or within is None else _place(within)]
+        if path.up:
+            places = self._above(places[0], path.up)
         for step in path.steps:
             if step.axis == "member" and step.name is not None:
                 places = self._named(places, step.name.encode())
@@ -138,6 +141,17 @@ class JsonDocument:
             raise MessageForbidden
         return Embedded(body, [written_in(entry.value + 1, entry.end - 1)])
 
+    def _above(self, place: _Place, levels: int) -> list[_Place]:
+        """The object so many levels above a place; lists in between are none. Empty above the first."""
+        for _ in range(levels):
+            number = place.parent
+            while number >= 0 and not self._scan.is_object(number):
+                number = self._scan.parent(number)
+            if number < 0:
+                return []
+            place = _Place(self._scan.container(number), self._scan.parent(number))
+        return [place]
+
     def _named(self, places: Iterable[_Place], name: bytes) -> list[_Place]:
         """The members of that name, of those places that are objects."""
         found = []
@@ -195,7 +209,7 @@ class JsonDocument:
         if not steps or steps[-1].axis != "member" or steps[-1].name is None:
             raise MessageUnfit
         name = steps[-1].name
-        way = Path(change.path.text, steps[:-1], absolute=change.path.absolute)
+        way = replace(change.path, steps=steps[:-1])
         parents = self.select(way, change.within)
         if len(parents) != 1:
             raise MessageUnfit

@@ -96,12 +96,13 @@ class _Containers:
 class Scan:
     """A body that is one JSON value and nothing else. Raises as the module's text says."""
 
-    __slots__ = ("_containers", "body", "root")
+    __slots__ = ("_containers", "_parents", "body", "root")
 
     def __init__(self, body: bytes) -> None:
         _check_utf8(body)
         self.body = body
         self._containers = _Containers(array("q"), array("q"), array("q"))
+        self._parents = array("q")  # filled when somebody asks
         start = after_space(body, len(codecs.BOM_UTF8) if body.startswith(codecs.BOM_UTF8) else 0)
         if body[start : start + 1] in OPENING:
             self.root = Entry(start, start, start, self._walk(start), 0)
@@ -117,6 +118,22 @@ class Scan:
     def is_object(self, container: int) -> bool:
         """Whether the container is an object (else it is an array)."""
         return self.body[self._containers.starts[container]] == _OBJECT
+
+    def container(self, number: int) -> Entry:
+        """A container as an entry without a name, wherever it stands."""
+        start, end = self._containers.starts[number], self._containers.ends[number]
+        return Entry(start, start, start, end, number)
+
+    def parent(self, number: int) -> int:
+        """The container that a container stands in; -1 for the outermost one."""
+        if not self._parents:
+            ends, open_ones = self._containers.ends, [-1]
+            for one, start in enumerate(self._containers.starts):
+                while open_ones[-1] >= 0 and ends[open_ones[-1]] <= start:
+                    open_ones.pop()
+                self._parents.append(open_ones[-1])
+                open_ones.append(one)
+        return self._parents[number]
 
     def entries(self, container: int) -> Iterator[Entry]:
         """The container's members or items, in order."""

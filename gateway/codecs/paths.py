@@ -1,17 +1,19 @@
 """Paths: how a rule says where a field stands. One small language, no free XPath.
 
 XML   names, `@name`, `/`, `//`, `.`, `[n]` (1-based), `[@a='v']`; `//` at the start searches the
-      whole document, `.//` the node at hand. `a/b` starts at the node at hand, `/a/b` at the root.
+      whole document, `.//` the node at hand. `a/b` starts at the node at hand, `/a/b` at the root,
+      `../a` at the node at hand's parent, `../../a` at that one's.
       A name without a prefix matches in any namespace; `p:name` matches the prefix as written.
 JSON  `$` (the document, or the node at hand for relative paths), dotted names, `['any name']`,
-      `[n]` (0-based), `[*]`; `.` is the node at hand.
+      `[n]` (0-based), `[*]`; `.` is the node at hand, `../a` starts at the object that it stands in
+      (a list in between is none).
 form  one field's name, letter by letter: `card[number]`; `$` or `.` is the whole form.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 Axis = Literal["child", "descendant", "attribute", "member", "item", "field"]
@@ -24,6 +26,8 @@ _XML_STEP: Final = re.compile(
 _JSON_STEP: Final = re.compile(
     r"\.?(?P<name>[^\W\d][\w-]*)|\[(?P<index>0|[1-9][0-9]*)\]|(?P<every>\[\*\])|\['(?P<quoted>[^']+)'\]"
 )
+_ABOVE: Final = re.compile(r"(?:\.\./)+")
+_STARTS_ELSEWHERE: Final = re.compile(r"[./$]|\Z")
 _LIKE: Final = {"xml": ".//PaymentCard/@CardNumber", "json": "$.payments[*].number"}
 
 
@@ -43,11 +47,13 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Path:
-    """A parsed path. No steps: the node at hand. `absolute`: from the document's root."""
+    """A parsed path. No steps: the node at hand. `absolute`: from the document's root. `up`: from so
+    many levels above the node at hand."""
 
     text: str
     steps: tuple[Step, ...]
     absolute: bool = False
+    up: int = 0
 
     def __hash__(self) -> int:
         """Codecs look up what they made ready for a path: hashing its steps would take longer than
@@ -61,14 +67,23 @@ def parse_path(text: str, format: str) -> Path:
         raise PathError(f"{text!r} is not a path")
     if text == ".":
         return Path(text, ())
+    up, below = _ABOVE.match(text), text
+    if up is not None:
+        below = text[up.end() :]
+        if format == "form":
+            raise PathError(f"`{text}`: a form has one level; nothing stands above a field")
+        if _STARTS_ELSEWHERE.match(below):
+            raise PathError(f"`{text}`: a name follows `../`")
     match format:
         case "form" | "multipart":
             return Path(text, () if text == "$" else (Step("field", text),))
         case "json":
-            return _parse_json(text)
+            path = _parse_json(below)
         case "xml":
-            return _parse_xml(text)
-    raise PathError(f"{format!r} is not a format with paths")
+            path = _parse_xml(below)
+        case _:
+            raise PathError(f"{format!r} is not a format with paths")
+    return path if up is None else replace(path, text=text, up=up.end() // len("../"))
 
 
 def _not_a_path(text: str, position: int, format: str) -> PathError:

@@ -29,7 +29,7 @@ from gateway.codecs.embedded import Embedded
 from gateway.codecs.paths import Path, Step
 from gateway.codecs.xml_embedded import embedded_in
 from gateway.codecs.xml_scan import may_include
-from gateway.codecs.xml_select import Place, finder, follow, prepare
+from gateway.codecs.xml_select import Place, climb, finder, follow, prepare
 from gateway.codecs.xml_source import (
     Source,
     read_source,
@@ -97,9 +97,15 @@ class XmlDocument:
         top = self.root if within is None else place_of(within)
         if not path.steps:
             return (top,)
+        if path.up:
+            return self._above(path, top)
         if top.key is not None:
             return ()
         return finder(path)(self._tree, top.element)
+
+    def _above(self, path: Path, within: Place) -> Sequence[Place]:
+        top = climb(within, path.up)
+        return () if top is None else finder(path)(self._tree, top)
 
     def _from_document(self, path: Path) -> Sequence[Place]:
         """Found once, however many bookings ask for it."""

@@ -111,6 +111,17 @@ def _hop(step: Step) -> Hop:
     )
 
 
+def climb(place: Place, levels: int) -> Parsed | None:
+    """The element so many levels above a place; None above the outermost one. Above an attribute is
+    its element."""
+    element: Parsed | None = place.element
+    for _ in range(levels if place.key is None else levels - 1):
+        if element is None:
+            return None
+        element = element.getparent()
+    return element
+
+
 def follow(tree: Tree, top: Parsed | None, hops: Sequence[Hop]) -> list[Place]:
     """The places that `hops` (at least one) lead to from `top`, in document order.
 

@@ -15,7 +15,7 @@ from gateway.codecs.paths import Path, Step
 from gateway.codecs.xml_edits import Edits
 from gateway.codecs.xml_match import Matcher
 from gateway.codecs.xml_scan import Tag
-from gateway.codecs.xml_select import XML, Place, follow, prepare
+from gateway.codecs.xml_select import XML, Place, climb, follow, prepare
 from gateway.codecs.xml_source import Source
 from gateway.codecs.xml_tree import Parsed, Tree
 from gateway.codecs.xml_write import Writer
@@ -124,12 +124,17 @@ class Splicer:
 
     def _check_add(self, add: Add) -> _Addition:
         within = place_of(add.within)
+        if add.path.up:
+            above = climb(within, add.path.up)
+            if above is None:
+                raise MessageUnfit
+            within = Place(above)
         if within.key is not None or not add.path.steps:
             raise MessageUnfit
-        *above, last = add.path.steps
+        *way, last = add.path.steps
         if last.index is not None or last.where is not None:
             raise MessageUnfit
-        parent = self._parent(within, Path("", tuple(above), add.path.absolute))
+        parent = self._parent(within, Path("", tuple(way), add.path.absolute))
         prefix = (last.name or "").rpartition(":")[0]
         if prefix not in {"", "xml"} and prefix not in parent.nsmap:
             raise MessageUnfit

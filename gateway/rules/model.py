@@ -43,6 +43,7 @@ class Field:
     others: tuple[Path, ...] = ()
     also_read: tuple[str, ...] = ()  # more spellings
     optional: bool = False  # of an expiry: a card without one is whole
+    joined: bool = False  # its text is that of all places, a blank between; never written
 
     @property
     def places(self) -> tuple[Path, ...]:
@@ -53,6 +54,11 @@ class Field:
     def spellings(self) -> tuple[str, ...]:
         """Every spelling that is read."""
         return (self.spelling, *self.also_read)
+
+    @property
+    def outside(self) -> tuple[Path, ...]:
+        """The places that may be outside of the card's node, and so another card's, too."""
+        return tuple(path for path in self.places if path.up or path.absolute)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +120,12 @@ class Shape:
     def layout(self) -> Layout:
         """How a message is read to get to the cards."""
         return Layout(self.format, self.envelopes)
+
+    @property
+    def expires_outside(self) -> bool:
+        """Whether an expiry, or a part of it, may stand where another card has its own."""
+        fields = (self.expiry, self.expiry_month, self.expiry_year)
+        return any(field.outside for field in fields if field is not None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,6 +84,22 @@ class CvcEntry(FieldEntry):
     required: bool = False
 
 
+class HolderEntry(Entry):
+    """The holder's name: in one place, or joined from several."""
+
+    not_yet = FieldEntry.not_yet
+
+    at: Texts | None = None
+    join: Annotated[Texts | None, Field(min_length=2)] = None
+    type: Literal["string", "number"] = "string"
+
+    @model_validator(mode="after")
+    def _one(self) -> HolderEntry:
+        if (self.at is None) == (self.join is None):
+            raise ValueError("give either `at` (where the name stands), or `join` (its parts)")
+        return self
+
+
 def _with_spelling(value: object) -> object:
     if isinstance(value, str | list):
         at = f'"{value}"' if isinstance(value, str) else "[…]"
@@ -95,6 +111,7 @@ def _with_spelling(value: object) -> object:
 
 ExpiryPlace = Annotated[ExpiryEntry, BeforeValidator(_with_spelling)]
 DayPlace = Annotated[DayEntry, BeforeValidator(path_alone), short(DayEntry)]
+HolderPlace = Annotated[HolderEntry, BeforeValidator(path_alone), short(HolderEntry)]
 CvcPlace = Annotated[CvcEntry, BeforeValidator(path_alone), short(CvcEntry)]
 
 
@@ -151,7 +168,7 @@ class ShapeEntry(Entry):
     expiry_month: ExpiryPlace | None = None
     expiry_year: ExpiryPlace | None = None
     cvc: CvcPlace | None = None
-    holder: FieldPlace | None = None
+    holder: HolderPlace | None = None
     brand: FieldPlace | None = None
     token: TokenEntry | None = None
     hotel: Text | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Final
 
 from gateway.cards import expiry as expiries
@@ -11,7 +12,14 @@ from gateway.codecs.envelope import Envelope
 from gateway.codecs.paths import Path, PathError, Step, parse_path
 from gateway.rules.model import Field, Shape, TokenPlace, VirtualPlace
 from gateway.rules.notes import Notes, Place
-from gateway.rules.schema import DayEntry, ExpiryEntry, ShapeEntry, TokenEntry, VirtualEntry
+from gateway.rules.schema import (
+    DayEntry,
+    ExpiryEntry,
+    HolderEntry,
+    ShapeEntry,
+    TokenEntry,
+    VirtualEntry,
+)
 from gateway.rules.schema_words import FieldEntry
 from gateway.yaml_model import suggest
 
@@ -48,19 +56,27 @@ def number_places(shape: Shape) -> Iterator[tuple[bool, tuple[Step, ...]]]:
             yield rooted, steps
 
 
+def _levels(card: Path) -> int:
+    """How many levels a path leads down at least; a list in JSON is none."""
+    return sum(step.name is not None and step.axis != "attribute" for step in card.steps)
+
+
 class _Compiler:
     def __init__(self, form: Format, notes: Notes) -> None:
         self._form, self._notes = form, notes
+        self._levels: int | None = None  # from the cards up to the booking; None: there is none
 
     def shape(self, name: str, entry: ShapeEntry, place: Place) -> Shape:
         if entry.booking is not None and self._form in {"form", "multipart"}:
             self._notes.add((*place, "booking"), "a form is one booking; remove `booking`")
         card, *more_cards = self._cards(entry, (*place, "card")) or [NOWHERE]
+        if entry.booking is not None:
+            self._levels = min(map(_levels, (card, *more_cards)))
         return Shape(
             name=name,
             format=self._form,
             card=card,
-            number=self._field(entry.number, (*place, "number")) or Field(NOWHERE),
+            number=self._field(entry.number, (*place, "number"), inside=True) or Field(NOWHERE),
             envelopes=self._envelopes(entry, (*place, "envelope")),
             booking=self._path(entry.booking, (*place, "booking")),
             expiry=self._field(entry.expiry, (*place, "expiry"), _WHOLE),
@@ -70,9 +86,9 @@ class _Compiler:
             expiry_year=self._field(
                 entry.expiry_year, (*place, "expiry_year"), expiries.YEAR_SPELLINGS
             ),
-            cvc=self._field(entry.cvc, (*place, "cvc")),
+            cvc=self._field(entry.cvc, (*place, "cvc"), inside=True),
             cvc_required=entry.cvc is not None and entry.cvc.required,
-            holder=self._field(entry.holder, (*place, "holder")),
+            holder=self._holder(entry.holder, (*place, "holder")),
             brand=self._field(entry.brand, (*place, "brand")),
             token=self._token(entry.token, (*place, "token")),
             hotel=self._path(entry.hotel, (*place, "hotel")),
@@ -123,8 +139,8 @@ class _Compiler:
         if entry is None:
             return None
         return TokenPlace(
-            self._card_path(entry.iduser, (*place, "iduser")) or NOWHERE,
-            self._card_path(entry.tokenuser, (*place, "tokenuser")) or NOWHERE,
+            self._card_path(entry.iduser, (*place, "iduser"), inside=True) or NOWHERE,
+            self._card_path(entry.tokenuser, (*place, "tokenuser"), inside=True) or NOWHERE,
         )
 
     def _virtual(self, entry: VirtualEntry | None, place: Place) -> VirtualPlace | None:
@@ -140,6 +156,15 @@ class _Compiler:
             holders=entry.holders,
         )
 
+    def _holder(self, entry: HolderEntry | None, place: Place) -> Field | None:
+        if entry is None:
+            return None
+        if entry.join is None:
+            at = FieldEntry(at=entry.at or (), type=entry.type)
+            return self._field(at, place)
+        found = self._field(FieldEntry(at=entry.join), (*place, "join"))
+        return None if found is None else replace(found, joined=True)
+
     def _keep(self, entry: ShapeEntry, place: Place) -> frozenset[str]:
         for n, name in enumerate(entry.keep):
             if getattr(entry, name) is None:
@@ -148,7 +173,12 @@ class _Compiler:
         return frozenset(entry.keep)
 
     def _field(
-        self, entry: FieldEntry | None, place: Place, spellings: Sequence[str] = ()
+        self,
+        entry: FieldEntry | None,
+        place: Place,
+        spellings: Sequence[str] = (),
+        *,
+        inside: bool = False,
     ) -> Field | None:
         if entry is None:
             return None
@@ -163,7 +193,7 @@ class _Compiler:
         paths = [
             path
             for n, text in enumerate(entry.at)
-            if (path := self._card_path(text, (*place, "at", n))) is not None
+            if (path := self._card_path(text, (*place, "at", n), inside=inside)) is not None
         ]
         if not paths:
             return None
@@ -180,11 +210,22 @@ class _Compiler:
             message = f"`{clash[0]}` and `{clash[1]}` read one text as different months"
             self._notes.add(place, message, "Name the one that the messages have.")
 
-    def _card_path(self, text: str | None, place: Place) -> Path | None:
+    def _card_path(self, text: str | None, place: Place, *, inside: bool = False) -> Path | None:
+        """A path from the card. `inside`: never out of it, for a number, a code or a token of which
+        nobody could say whose it is, or that would be missed where the card itself is missing."""
         path = self._path(text, place)
-        if path is not None and path.absolute:
+        if path is None:
+            return None
+        if path.absolute and (inside or self._levels is not None):
             message = f"`{text}` must be relative to the card, or all cards would share it"
+            self._notes.add(place, message, "" if inside else "`../name` is beside the card.")
+        if path.up and inside:
+            message = f"`{text}` must stand inside the card; let `card` lead further up"
             self._notes.add(place, message)
+        elif self._levels is not None and path.up > self._levels:
+            message = f"`{text}` may leave the booking, and be another one's"
+            hint = "Name the steps from the booking to the card; `../` goes up one of them."
+            self._notes.add(place, message, hint)
         return path
 
     def _path(self, text: str | None, place: Place) -> Path | None:

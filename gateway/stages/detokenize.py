@@ -18,7 +18,7 @@ from gateway.errors import (
     TokenMalformed,
 )
 from gateway.rules.model import Field, Shape
-from gateway.stages.fields import places_of, texts_of, to_write
+from gateway.stages.fields import places_of, shared_expiries, texts_of, to_write
 from gateway.stages.select import bookings_of, cards_of, only
 from gateway.vault.model import Found
 
@@ -42,15 +42,29 @@ def read_tokens(document: Document, shape: Shape) -> list[TokenSpot]:
     """Every card node that holds what may be a token, in document order.
 
     Raises `TokenMalformed` where half a pair is missing, `MessageForbidden` where a field stands
-    there twice.
+    there twice, or two cards share an expiry.
     """
-    spots = []
-    for booking in bookings_of(document, shape):
-        for node in cards_of(document, shape, booking):
-            spot = _read_token(document, shape, node)
-            if spot is not None:
-                spots.append(spot)
+    nodes = [
+        node for top in bookings_of(document, shape) for node in cards_of(document, shape, top)
+    ]
+    found = [_read_token(document, shape, node) for node in nodes]
+    spots = [spot for spot in found if spot is not None]
+    if spots and _shares(document, shape, nodes):
+        raise MessageForbidden
     return spots
+
+
+def _shares(document: Document, shape: Shape, nodes: Sequence[Node]) -> bool:
+    """Whether two cards would get one expiry: the second would be sent with the first one's."""
+    if not shape.expires_outside:
+        return False
+    held = [
+        (shape, node)
+        for node in nodes
+        if any(text.strip(" 0") for text in texts_of(document, shape.number, node))
+        or _read_pair(document, shape, node) is not None
+    ]
+    return bool(shared_expiries(document, held))
 
 
 def _read_token(document: Document, shape: Shape, node: Node) -> TokenSpot | None:
@@ -137,6 +151,8 @@ def put_in(document: Document, cards: Sequence[tuple[TokenSpot, Found]]) -> list
     changes: list[Change] = []
     for spot, found in cards:
         changes += _put_in_one(document, spot, found)
+    if any(spot.shape.holder and spot.shape.holder.outside for spot, _ in cards):
+        return list(dict.fromkeys(changes))  # one holder's name for several cards is written once
     return changes
 
 
@@ -158,7 +174,7 @@ def _put_in_one(document: Document, spot: TokenSpot, found: Found) -> list[Chang
         texts.append(("cvc", shape.cvc, found.cvc.reveal()))
     changes: list[Change] = []
     for name, rule, text in texts:
-        if rule is None or name in shape.keep:
+        if rule is None or rule.joined or name in shape.keep:
             continue
         nodes = spot.numbers if name == "number" else to_write(document, rule, spot.node)
         changes += [Set(node, text, rule.number) for node in nodes]

@@ -7,10 +7,10 @@ both ways.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from gateway.codecs.document import Document, Node
-from gateway.rules.model import Field
+from gateway.rules.model import Field, Shape
 from gateway.stages.select import only
 
 
@@ -35,8 +35,30 @@ def texts_of(document: Document, field: Field | None, card: Node) -> list[str]:
 
 
 def text_of(document: Document, field: Field | None, card: Node) -> str:
-    """The first text of a card's field; empty where the shape, or the card, does not have one."""
-    return next(iter(texts_of(document, field, card)), "")
+    """The first text of a card's field, or of a joined one all; empty where there is none."""
+    texts = texts_of(document, field, card)
+    if field is not None and field.joined:
+        return " ".join(text.strip() for text in texts)
+    return next(iter(texts), "")
+
+
+def shared_expiries(document: Document, cards: Iterable[tuple[Shape, Node]]) -> set[Node]:
+    """Those places of an expiry outside of the cards' nodes that are more than one card's: nothing
+    says whose expiry stands there."""
+    users: dict[Node, set[Node]] = {}
+    for shape, card in cards:
+        for field in (shape.expiry, shape.expiry_month, shape.expiry_year):
+            for path in field.outside if field is not None else ():
+                node = only(document, path, card)
+                if node is not None:
+                    users.setdefault(node, set()).add(card)
+    return {node for node, cards in users.items() if len(cards) > 1}
+
+
+def uses(document: Document, shape: Shape, card: Node, places: Collection[Node]) -> bool:
+    """Whether one of `places` is the card's expiry, or a part of it."""
+    fields = (shape.expiry, shape.expiry_month, shape.expiry_year)
+    return any(node in places for field in fields for node in places_of(document, field, card))
 
 
 def to_write(document: Document, field: Field, card: Node) -> Sequence[Node]:

@@ -31,6 +31,7 @@ class Order:
 
     bookings: tuple[tuple[Shape, tuple[Group, ...]], ...]
     groups: tuple[Group, ...]
+    shares: bool  # an expiry may stand where two cards have it
 
 
 @lru_cache(_KEPT)
@@ -40,7 +41,11 @@ def order_of(shapes: tuple[Shape, ...]) -> Order:
     for shape in shapes:
         bookings.setdefault(shape.booking.text if shape.booking else "", []).append(shape)
     by_booking = bookings.values()
-    return Order(tuple((same[0], _by_card(same)) for same in by_booking), _by_card(shapes))
+    return Order(
+        tuple((same[0], _by_card(same)) for same in by_booking),
+        _by_card(shapes),
+        any(shape.expires_outside for shape in shapes),
+    )
 
 
 def _by_card(shapes: Sequence[Shape]) -> tuple[Group, ...]:

@@ -2,7 +2,8 @@
 
 1. A card node that two bookings share is refused: whose card it is would be left open, and a message
    could make many cards out of one.
-2. What one node holds is `card_place.py`'s to say; what else could be a card, `odd_places.py`'s.
+2. An expiry outside of the card's node that two cards would have is neither's.
+3. What one node holds is `card_place.py`'s to say; what else could be a card, `odd_places.py`'s.
 """
 
 from __future__ import annotations
@@ -11,13 +12,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from gateway.cards import pan
-from gateway.cards.card import Booking
+from gateway.cards.card import Booking, Failure
 from gateway.cards.scan import find_cards
 from gateway.codecs.document import Document, Node
 from gateway.codecs.paths import Path
 from gateway.errors import MessageForbidden
 from gateway.rules.model import Shape
 from gateway.stages.card_place import CardPlace, read_place
+from gateway.stages.fields import shared_expiries, uses
 from gateway.stages.odd_places import read_malformed, read_outside
 from gateway.stages.order import order_of
 from gateway.stages.select import bookings_of, date_of, first_text
@@ -67,10 +69,23 @@ def read_bookings(document: Document, shapes: Sequence[Shape], system: str) -> l
                 stray = len(document.instead(node)) > 0
                 places.append(BookingPlace(node, booking, cards, stray))
     strays = read_outside(document, order.groups, seen, not_cards)
+    if order.shares:
+        _refuse_shared(document, [card for place in places for card in place.cards])
     if strays:
         _number(strays)
         places.append(BookingPlace(document.root, Booking(system), strays, stray=True))
     return places
+
+
+def _refuse_shared(document: Document, cards: Sequence[CardPlace]) -> None:
+    """Of two cards that would have one expiry neither has it, and both fail. A mask is a card."""
+    shown = [card for card in cards if card.text.reveal().strip(" 0")]
+    shared = shared_expiries(document, [(card.shape, card.node) for card in shown])
+    if not shared:
+        return
+    for card in shown:
+        if card.card is not None and uses(document, card.shape, card.node, shared):
+            card.card, card.failure = None, Failure.EXPIRY_INVALID
 
 
 def _number(cards: Iterable[CardPlace]) -> None:

@@ -57,7 +57,7 @@ def test_xml(text: str, steps: tuple[Step, ...], absolute: bool) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "", " ", "/", "//", "./", "..", "../a", ".a", "a/", "a//", "a b", "a/.", "///a", "*", "a/*",
+        "", " ", "/", "//", "./", "..", "../", "../.", ".././a", "..//a", "a/../b", ".a", "a/", "a//", "a b", "a/.", "///a", "*", "a/*",
         "text()", "a[0]", "a[-1]", "a[1", "a[]", "a[b='1']", "a[@b=1]", 'a[@b="1"]', "a[1][2]",
         "@a/b", "//@a", "@", "a@b", "a|b", "1a", "a:b:c", ":a", "a:", "a\n", "$", "a.b[*]",
     ],
@@ -126,3 +126,17 @@ def test_a_path_parses_or_is_refused(text: str) -> None:
             continue
         assert path.text == text
         assert path.steps or text in (".", "$")
+
+
+@pytest.mark.parametrize("format", ["xml", "json"])
+def test_above(format: str) -> None:
+    below = parse_path("a", format)
+    assert parse_path("../a", format) == Path("../a", below.steps, up=1)
+    assert parse_path("../../a", format) == Path("../../a", below.steps, up=2)
+    with pytest.raises(PathError):
+        parse_path("../" + ("$.a" if format == "json" else "/a"), format)
+
+
+def test_nothing_is_above_a_form() -> None:
+    with pytest.raises(PathError):
+        parse_path("../a", "form")

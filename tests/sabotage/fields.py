@@ -6,6 +6,7 @@ from tests.sabotage.breakage import Breakage
 
 PLACES = "tests/stages/test_several_places.py"
 EXPIRY = "tests/stages/test_expiry_fields.py"
+OUTSIDE = "tests/stages/test_outside.py"
 MISTAKES = "tests/rules/test_mistakes.py"
 
 BREAKAGES = (
@@ -32,6 +33,30 @@ BREAKAGES = (
         "    if any(one.ours is not None for one in said.values()):\n        raise MessageForbidden\n",
         "",
         (f"{PLACES}::test_p07_a_token_beside_another_text_refuses_the_message",),
+    ),
+    Breakage(
+        "give two cards the one expiry that stands beside them",
+        "P20",
+        "gateway/stages/reading.py",
+        "    if order.shares:",
+        "    if not order.shares:",
+        (f"{OUTSIDE}::test_an_expiry_that_two_cards_would_have_is_neithers",),
+    ),
+    Breakage(
+        "send a card with the expiry of the one beside it",
+        "P07",
+        "gateway/stages/detokenize.py",
+        "    if spots and _shares(document, shape, nodes):",
+        "    if not spots and _shares(document, shape, nodes):",
+        (f"{OUTSIDE}::test_p07_two_cards_that_would_get_one_expiry_refuse_the_message",),
+    ),
+    Breakage(
+        "take another booking's fields for this one's",
+        "P37",
+        "gateway/rules/shapes.py",
+        "path.up > self._levels:",
+        "path.up > self._levels + 9:",
+        (f"{MISTAKES}::test_p37_each_mistake_has_file_line_and_words",),
     ),
     Breakage(
         "guess whether the day or the month comes first",
