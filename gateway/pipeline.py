@@ -285,4 +285,8 @@ def _response(exchange: Exchange) -> Response:
 def _names(shape: Shape) -> set[str]:
     """The names whose presence means "a card could be in here"."""
     ends = [path.steps[-1] for path in (*shape.cards, *shape.number.places) if path.steps]
-    return {step.name for step in ends if step.name is not None}
+    names = {step.name for step in ends if step.name is not None}
+    return {
+        name.replace("[*]", "").strip("[]") if name[0] == "[" or "[*]" in name else name
+        for name in names
+    }

@@ -1,7 +1,8 @@
 """Form bodies (application/x-www-form-urlencoded, WHATWG URL section 5): pairs as byte spans.
 
 Pairs are split at `&`, and at the first `=`; a `;` is data. A name is compared decoded (`+`, `%5B`),
-letter by letter; brackets have no meaning of their own here. Pairs that no change names keep their
+letter by letter; brackets have no meaning of their own here, but for `cards[*]`: all names that begin
+with `cards[` and one index are a card, in the order of their first pairs. Pairs that no change names keep their
 bytes, empty ones too.
 
 What is refused, and why (properties.md, P14):
@@ -10,7 +11,8 @@ What is refused, and why (properties.md, P14):
 2. `MessageForbidden`: a selected field that stands twice, however its names are spelled, or beside
    a field that other readers nest into it or it into (`card` and `card[number]`): some take the
    first, some the last, some both. Also more pairs than any reader accepts, and a name or selected
-   value of more than a mebibyte.
+   value of more than a mebibyte. And a card without an index (`cards[][number]`): which pairs
+   belong together is each reader's guess.
 """
 
 from __future__ import annotations
@@ -59,6 +61,13 @@ class _Form:
     """The whole form, where a path is `$` or `.`."""
 
 
+@dataclass(frozen=True, slots=True, repr=False)
+class _Card:
+    """The pairs whose names begin with `name` and a bracket: `cards[0]`."""
+
+    name: str
+
+
 @dataclass(slots=True, repr=False)
 class _Plan:
     """What is to happen to the list of pairs. `names` are those it gets in this splice.
@@ -103,7 +112,10 @@ class FormDocument:
             return [_ROOT if within is None else within]
         if len(path.steps) != 1 or path.steps[0].axis != "field" or path.steps[0].name is None:
             return []
-        pair = self._pair(path.steps[0].name)
+        name = path.steps[0].name
+        if "[*]" in name:
+            return self._cards(*name.split("[*]"))
+        pair = self._pair(_below(within, name))
         return [] if pair is None else [pair]
 
     def text(self, node: Node) -> str:
@@ -153,6 +165,14 @@ class FormDocument:
             raise MessageMalformed
         return Embedded(self._body, [Stretch(pair.value, pair.end, _SPELLED, _spelled, _quoted)])
 
+    def _cards(self, before: str, after: str) -> list[Node]:
+        """The cards in a row. Raises `MessageForbidden` for one without an index."""
+        pattern = re.compile(re.escape(before) + r"\[([^\]]*)\]" + re.escape(after) + r"(?=\[)")
+        found = [match for name in self._named if (match := pattern.match(name))]
+        if any(not match[1].strip() for match in found):
+            raise MessageForbidden
+        return list(dict.fromkeys(_Card(match[0]) for match in found))
+
     def _pair(self, name: str) -> _Pair | None:
         """The field's pair, or None. Raises `MessageForbidden` where others compete with it."""
         pairs = self._named.get(canonical(name), [])
@@ -165,9 +185,12 @@ class FormDocument:
 
     def _plan_add(self, change: Add, plan: _Plan) -> None:
         steps = change.path.steps
-        if len(steps) != 1 or steps[0].name is None or self._pair(steps[0].name) is not None:
+        if len(steps) != 1 or steps[0].name is None:
             raise MessageUnfit
-        name = plan.names.take(steps[0].name)
+        name = _below(change.within, steps[0].name)
+        if self._pair(name) is not None:
+            raise MessageUnfit
+        name = plan.names.take(name)
         _append(plan, name, change.text, _changeable(change.beside).place)
 
     def _plan_insert(self, change: Insert, plan: _Plan) -> Iterator[Edit]:
@@ -176,6 +199,8 @@ class FormDocument:
             raise MessageUnfit
         for name_template, template in change.content.items:
             name = fill(name_template, change.values, change.position)
+            if isinstance(change.parent, _Card):
+                name = f"{change.parent.name}[{name}]"
             name = plan.names.take(name, change.position)
             text = fill(template, change.values, change.position)
             existing = self._pair(name)
@@ -226,11 +251,18 @@ def _encode(text: str, safe: str = "") -> bytes:
         raise MessageUnfit from None
 
 
+def _below(within: Node | None, name: str) -> str:
+    """A field's whole name: one that begins with a bracket is below the card at hand."""
+    if not name.startswith("["):
+        return name
+    return within.name + name if isinstance(within, _Card) else name
+
+
 def _pair_of(node: Node) -> _Pair | None:
-    """The node's pair; None for the whole form."""
+    """The node's pair; None for the whole form, and for a card of several pairs."""
     if isinstance(node, _Pair):
         return node
-    if isinstance(node, _Form):
+    if isinstance(node, _Form | _Card):
         return None
     raise MessageUnfit
 

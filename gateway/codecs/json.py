@@ -20,7 +20,7 @@ from gateway.codecs.document import Add, Change, Insert, Members, Node, Remove, 
 from gateway.codecs.edits import Edit, Spliced, apply_edits
 from gateway.codecs.embedded import Embedded
 from gateway.codecs.json_edits import Member, Plan, carry_out, number_or_string, string
-from gateway.codecs.json_scan import Entry, Names, Scan, unescape
+from gateway.codecs.json_scan import Entry, Names, Repeated, Scan, unescape
 from gateway.codecs.json_string import written_in
 from gateway.codecs.paths import Path
 from gateway.codecs.template import fill
@@ -68,10 +68,14 @@ class JsonDocument:
         for step in path.steps:
             if step.axis == "member" and step.name is not None:
                 places = self._named(places, step.name.encode())
+            elif step.axis == "item" and step.named is not None:
+                places = self._saying(places, *step.named)
             elif step.axis == "item":
                 places = self._items(places, step.index)
             elif step.axis == "descendant" and step.name is not None:
                 places = self._everywhere(places, step.name)
+            elif step.axis == "below" and step.name is not None:
+                places = [one for place in places for one in self._below(place, step.name)]
             else:  # another format's path
                 return []
         return places
@@ -174,6 +178,36 @@ class JsonDocument:
             room = _MOST_ENTRIES - len(found)
             found += [_Place(item, container) for item in islice(items, room + 1)]
             if len(found) > _MOST_ENTRIES:
+                raise MessageForbidden
+        return found
+
+    def _saying(self, places: Iterable[_Place], name: str, text: str) -> list[_Place]:
+        """Of those places that are arrays the items whose member `name` has that text."""
+        return [
+            item
+            for item in self._items(places, None)
+            for member in self._named([item], name.encode())
+            if member.entry.container < 0 and self.text(member).strip() == text
+        ]
+
+    def _below(self, place: _Place, name: str) -> list[_Place]:
+        """As `_everywhere`, for a rule's own path: raises `MessageForbidden` where a name on the way
+        stands twice in its object, or the last one does."""
+        found = self._everywhere([place], name)
+        repeated: dict[int, Repeated] = {}
+        for one in found:
+            container = one.parent
+            while container not in repeated:
+                repeated[container] = self._scan.repeated(container, _MOST_ENTRIES)
+                if container == place.entry.container:
+                    break
+                container = self._scan.parent(container)
+        for one in found:
+            if name.encode() in repeated[one.parent].names:
+                raise MessageForbidden
+        for container in repeated:
+            above = self._scan.parent(container)
+            if above in repeated and container in repeated[above].containers:
                 raise MessageForbidden
         return found
 

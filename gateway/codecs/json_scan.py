@@ -69,6 +69,14 @@ class Names:
     repeated: set[bytes]
 
 
+@dataclass(frozen=True, slots=True, repr=False)
+class Repeated:
+    """The names that stand repeatedly in one object, and the containers that are their values."""
+
+    names: set[bytes]
+    containers: set[int]
+
+
 @dataclass(frozen=True, slots=True)
 class _Containers:
     """Every object and array, numbered in the order in which they open.
@@ -186,6 +194,16 @@ class Scan:
                 child = containers.following[child]
             position = following
         return Names(starts, repeated)
+
+    def repeated(self, container: int, most: int) -> Repeated:
+        """What stands repeatedly in an object; nothing does in an array. Raises as `names`."""
+        names = self.names(container, most).repeated if self.is_object(container) else set()
+        values = {
+            entry.container
+            for entry in (self.entries(container) if names else ())
+            if unescape(self.body[entry.start : entry.name_end]).encode() in names
+        }
+        return Repeated(names, values)
 
     def named(self, name: str, within: Entry) -> Iterator[tuple[Entry, int]]:
         """Every member of that name below a value, at any depth, and the object it stands in."""

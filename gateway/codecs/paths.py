@@ -3,11 +3,14 @@
 XML   names, `@name`, `/`, `//`, `.`, `[n]` (1-based), `[@a='v']`; `//` at the start searches the
       whole document, `.//` the node at hand. `a/b` starts at the node at hand, `/a/b` at the root,
       `../a` at the node at hand's parent, `../../a` at that one's.
+      `a[b='v']` is the `a` that has a child `b` with the text `v`.
       A name without a prefix matches in any namespace; `p:name` matches the prefix as written.
 JSON  `$` (the document, or the node at hand for relative paths), dotted names, `['any name']`,
-      `[n]` (0-based), `[*]`; `.` is the node at hand, `../a` starts at the object that it stands in
-      (a list in between is none).
-form  one field's name, letter by letter: `card[number]`; `$` or `.` is the whole form.
+      `..name` (at any depth), `[n]` (0-based), `[*]`, `[name='v']` (the item whose member `name` is
+      `v`); `.` is the node at hand, `../a` starts at the object that it stands in (a list in between
+      is none).
+form  one field's name, letter by letter, `%5B` as what it stands for: `card[number]`; `$` or `.` is
+      the whole form. Cards in a row are `cards[*]`, and a name that starts with `[` is below one.
 """
 
 from __future__ import annotations
@@ -15,19 +18,22 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 from typing import Final, Literal
+from urllib.parse import unquote
 
-Axis = Literal["child", "descendant", "attribute", "member", "item", "field"]
+Axis = Literal["child", "descendant", "attribute", "member", "below", "item", "field"]
 
 _XML_NAME: Final = r"(?:[A-Za-z_][\w.-]*:)?[A-Za-z_][\w.-]*"
 _XML_STEP: Final = re.compile(
     rf"(?P<slashes>//?)?(?P<at>@)?(?P<name>{_XML_NAME})"
-    rf"(?:\[(?P<index>[1-9][0-9]*)\]|\[@(?P<key>{_XML_NAME})='(?P<value>[^']*)'\])?"
+    rf"(?:\[(?P<index>[1-9][0-9]*)\]|\[(?P<of>@?)(?P<key>{_XML_NAME})='(?P<value>[^']*)'\])?"
 )
 _JSON_STEP: Final = re.compile(
-    r"\.?(?P<name>[^\W\d][\w-]*)|\[(?P<index>0|[1-9][0-9]*)\]|(?P<every>\[\*\])|\['(?P<quoted>[^']+)'\]"
+    r"\.?(?P<name>[^\W\d][\w-]*)|\.\.(?P<deep>[^\W\d][\w-]*)|\[(?P<index>0|[1-9][0-9]*)\]"
+    r"|(?P<every>\[\*\])|\['(?P<quoted>[^']+)'\]|\[(?P<key>[^\W\d][\w-]*)='(?P<value>[^']*)'\]"
 )
 _ABOVE: Final = re.compile(r"(?:\.\./)+")
 _STARTS_ELSEWHERE: Final = re.compile(r"[./$]|\Z")
+_BAD_ESCAPE: Final = re.compile("%(?![0-9A-Fa-f]{2})")
 _LIKE: Final = {"xml": ".//PaymentCard/@CardNumber", "json": "$.payments[*].number"}
 
 
@@ -43,6 +49,7 @@ class Step:
     name: str | None = None
     index: int | None = None
     where: tuple[str, str] | None = None  # (attribute, value)
+    named: tuple[str, str] | None = None  # (child element or member, its text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +82,10 @@ def parse_path(text: str, format: str) -> Path:
         if _STARTS_ELSEWHERE.match(below):
             raise PathError(f"`{text}`: a name follows `../`")
     match format:
-        case "form" | "multipart":
+        case "multipart":
             return Path(text, () if text == "$" else (Step("field", text),))
+        case "form":
+            return _parse_form(text)
         case "json":
             path = _parse_json(below)
         case "xml":
@@ -84,6 +93,33 @@ def parse_path(text: str, format: str) -> Path:
         case _:
             raise PathError(f"{format!r} is not a format with paths")
     return path if up is None else replace(path, text=text, up=up.end() // len("../"))
+
+
+def parse_cards(text: str, format: str) -> Path:
+    """As `parse_path`, for the path to cards: in a form it may hold one `[*]`, for each card in a row."""
+    if format != "form" or "[*]" not in text:
+        return parse_path(text, format)
+    before, _, after = text.partition("[*]")
+    if not before or "[*]" in after:
+        raise PathError(f"`{text}`: a name, and one `[*]`, lead to the cards of a form")
+    name = "[*]".join(
+        parse_path(part, format).steps[0].name or "" for part in (before, after) if part
+    )
+    return Path(text, (Step("field", name if after else f"{name}[*]"),))
+
+
+def _parse_form(text: str) -> Path:
+    if text == "$":
+        return Path(text, ())
+    if "[*]" in text:
+        hint = 'write `card: "cards[*]"`, and `"[number]"` for what is below'
+        raise PathError(f"`{text}`: `[*]` stands in the path to the cards; {hint}")
+    if _BAD_ESCAPE.search(text):
+        raise PathError(f"`{text}`: a percent sign wants two hex digits behind it")
+    name = unquote(text, errors="surrogateescape")
+    if not name.isprintable():
+        raise PathError(f"{text!r} is not a path")
+    return Path(text, (Step("field", name),))
 
 
 def _not_a_path(text: str, position: int, format: str) -> PathError:
@@ -108,8 +144,11 @@ def _parse_xml(text: str) -> Path:
             "attribute" if match["at"] else "descendant" if match["slashes"] == "//" else "child"
         )
         index = int(match["index"]) if match["index"] else None
-        where = (match["key"], match["value"]) if match["key"] else None
-        steps.append(Step(axis, match["name"], index, where))
+        said = (match["key"], match["value"]) if match["key"] else None
+        where, named = (said, None) if match["of"] else (None, said)
+        if named and match["at"]:
+            raise PathError(f"`{text}`: an attribute has no elements")
+        steps.append(Step(axis, match["name"], index, where, named))
         position = match.end()
     return Path(text, tuple(steps), absolute=not relative and text.startswith("/"))
 
@@ -126,12 +165,16 @@ def _parse_json(text: str) -> Path:
         starts_bare = match is not None and match["name"] and match[0][0] != "."
         if match is None or (starts_bare and (position > 0 or absolute)):
             raise _not_a_path(text, len(text) - len(rest) + position, "json")
-        if not absolute and position == 0 and match[0][0] == ".":
+        if not absolute and position == 0 and match[0][0] == "." and not match["deep"]:
             raise PathError(f"`{text}`: a relative path starts with a name")
         if match["every"]:
             steps.append(Step("item"))
         elif match["index"] is not None:
             steps.append(Step("item", index=int(match["index"])))
+        elif match["key"]:
+            steps.append(Step("item", named=(match["key"], match["value"])))
+        elif match["deep"]:
+            steps.append(Step("below", match["deep"]))
         else:
             steps.append(Step("member", match["name"] or match["quoted"]))
         position = match.end()

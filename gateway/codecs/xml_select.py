@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 
 from gateway.codecs.paths import Path, Step
 from gateway.codecs.xml_tree import Parsed, Tree, local_name
+from gateway.errors import MessageForbidden
 
 XML: Final = "http://www.w3.org/XML/1998/namespace"  # what the prefix `xml` always stands for
 _WRITTEN: Final = "name(@*[local-name() = $local and namespace-uri() = $uri])"
@@ -40,7 +41,7 @@ class Hop:
     local: str
     prefix: str | None
     plain: bool
-    condition: Hop | None  # for the attribute in `[@a='v']`
+    condition: Hop | None  # for the attribute in `[@a='v']`, the element in `[a='v']`
 
 
 Finder = Callable[[Tree, Parsed], Sequence[Place]]  # from the node at hand
@@ -106,9 +107,15 @@ def _hop(step: Step) -> Hop:
         is_attribute=step.axis == "attribute",
         local=local,
         prefix=prefix if colon else None,
-        plain=not colon and step.index is None and step.where is None,
-        condition=_hop(Step("attribute", step.where[0])) if step.where else None,
+        plain=not colon and step.index is None and not (step.where or step.named),
+        condition=_condition(step),
     )
+
+
+def _condition(step: Step) -> Hop | None:
+    if step.named:
+        return _hop(Step("child", step.named[0]))
+    return _hop(Step("attribute", step.where[0])) if step.where else None
 
 
 def climb(place: Place, levels: int) -> Parsed | None:
@@ -185,7 +192,19 @@ def _fitting(tree: Tree, candidates: Iterable[Parsed], hop: Hop) -> Iterable[Par
             for one in candidates
             if value in [one.get(key) for key in _keys(tree, one, condition)]
         ]
+    if hop.step.named is not None and hop.condition is not None:
+        condition, value = hop.condition, hop.step.named[1]
+        candidates = [one for one in candidates if _says(tree, one, condition, value)]
     return candidates if hop.step.index is None else _nth(candidates, hop.step.index)
+
+
+def _says(tree: Tree, element: Parsed, child: Hop, value: str) -> bool:
+    """Whether such a child says `value`. Raises `MessageForbidden` where one holds more than text:
+    whether it is the name that is looked for is another reader's guess."""
+    children = list(_below(tree, element, child))
+    if any(len(one) for one in children):
+        raise MessageForbidden
+    return any((one.text or "").strip() == value for one in children)
 
 
 def _nth(elements: Iterable[Parsed], index: int) -> Iterator[Parsed]:

@@ -132,7 +132,7 @@ class Splicer:
         if within.key is not None or not add.path.steps:
             raise MessageUnfit
         *way, last = add.path.steps
-        if last.index is not None or last.where is not None:
+        if last.index is not None or last.where is not None or last.named is not None:
             raise MessageUnfit
         parent = self._parent(within, Path("", tuple(way), add.path.absolute))
         prefix = (last.name or "").rpartition(":")[0]

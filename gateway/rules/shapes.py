@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Final
 
 from gateway.cards import expiry as expiries
 from gateway.codecs.document import Format
 from gateway.codecs.envelope import Envelope
-from gateway.codecs.paths import Path, PathError, Step, parse_path
+from gateway.codecs.paths import Path, PathError, Step, parse_cards, parse_path
 from gateway.rules.model import Field, Shape, TokenPlace, VirtualPlace
 from gateway.rules.notes import Notes, Place
 from gateway.rules.schema import (
@@ -29,10 +29,14 @@ _WHOLE: Final = tuple(expiries.WHOLE_SPELLINGS)
 
 def path_of(text: str | None, form: Format, place: Place, notes: Notes) -> Path | None:
     """A path, parsed; None where there is none, or where a problem was noted."""
-    if text is None:
-        return None
+    return None if text is None else _parsed(parse_path, text, form, place, notes)
+
+
+def _parsed(
+    parse: Callable[[str, str], Path], text: str, form: Format, place: Place, notes: Notes
+) -> Path | None:
     try:
-        return parse_path(text, form)
+        return parse(text, form)
     except PathError as error:
         notes.add(place, str(error))
         return None
@@ -64,11 +68,15 @@ def _levels(card: Path) -> int:
 class _Compiler:
     def __init__(self, form: Format, notes: Notes) -> None:
         self._form, self._notes = form, notes
+        self._rows = False  # the cards of a form stand in a row
         self._levels: int | None = None  # from the cards up to the booking; None: there is none
 
     def shape(self, name: str, entry: ShapeEntry, place: Place) -> Shape:
+        if entry.booking is not None and entry.booking.startswith("../"):
+            self._notes.add((*place, "booking"), "nothing stands above the document; remove `../`")
         if entry.booking is not None and self._form in {"form", "multipart"}:
             self._notes.add((*place, "booking"), "a form is one booking; remove `booking`")
+        self._rows = self._form == "form" and any("[*]" in text for text in entry.card)
         card, *more_cards = self._cards(entry, (*place, "card")) or [NOWHERE]
         if entry.booking is not None:
             self._levels = min(map(_levels, (card, *more_cards)))
@@ -123,12 +131,17 @@ class _Compiler:
         cards = [
             path
             for n, text in enumerate(entry.card)
-            if (path := self._path(text, (*place, n))) is not None
+            if (path := _parsed(parse_cards, text, self._form, (*place, n), self._notes))
+            is not None
         ]
+        if any(card.up for card in cards):
+            self._notes.add(place, "`card` leads out of the booking; let `booking` lead further up")
         if entry.booking is not None and any(card.absolute for card in cards):
             start = ".//PaymentCard" if self._form == "xml" else "guarantee"
             hint = f"It starts at the booking, like `{start}`."
             self._notes.add(place, "`card` must be relative to the booking", hint)
+        if self._rows and not all("[*]" in text for text in entry.card):
+            self._notes.add(place, "cards of a form stand in rows, or in one: give two shapes")
         return cards
 
     def _check_once(self, texts: Sequence[str], place: Place) -> None:
@@ -147,12 +160,12 @@ class _Compiler:
         if entry is None:
             return None
         return VirtualPlace(
-            flag=self._card_path(entry.flag, (*place, "flag")),
+            flag=self._card_path(entry.flag, (*place, "flag"), shared=True),
             active_from=self._field(entry.active_from, (*place, "active_from"), _WHOLE),
             active_until=self._field(entry.active_until, (*place, "active_until"), _WHOLE),
-            balance=self._card_path(entry.balance, (*place, "balance")),
-            currency=self._card_path(entry.currency, (*place, "currency")),
-            decimals=self._card_path(entry.decimals, (*place, "decimals")),
+            balance=self._card_path(entry.balance, (*place, "balance"), shared=True),
+            currency=self._card_path(entry.currency, (*place, "currency"), shared=True),
+            decimals=self._card_path(entry.decimals, (*place, "decimals"), shared=True),
             holders=entry.holders,
         )
 
@@ -193,7 +206,12 @@ class _Compiler:
         paths = [
             path
             for n, text in enumerate(entry.at)
-            if (path := self._card_path(text, (*place, "at", n), inside=inside)) is not None
+            if (
+                path := self._card_path(
+                    text, (*place, "at", n), inside=inside, shared=not (spellings or inside)
+                )
+            )
+            is not None
         ]
         if not paths:
             return None
@@ -210,15 +228,25 @@ class _Compiler:
             message = f"`{clash[0]}` and `{clash[1]}` read one text as different months"
             self._notes.add(place, message, "Name the one that the messages have.")
 
-    def _card_path(self, text: str | None, place: Place, *, inside: bool = False) -> Path | None:
+    def _card_path(
+        self, text: str | None, place: Place, *, inside: bool = False, shared: bool = False
+    ) -> Path | None:
         """A path from the card. `inside`: never out of it, for a number, a code or a token of which
-        nobody could say whose it is, or that would be missed where the card itself is missing."""
+        nobody could say whose it is, or that would be missed where the card itself is missing.
+        `shared`: what may be all cards' in a form that has several."""
         path = self._path(text, place)
         if path is None:
             return None
         if path.absolute and (inside or self._levels is not None):
             message = f"`{text}` must be relative to the card, or all cards would share it"
             self._notes.add(place, message, "" if inside else "`../name` is beside the card.")
+        below, rows = text is not None and text.startswith("["), self._rows
+        if self._form == "form" and (below != rows) and (below or not shared):
+            hint = 'A row of cards is `card: "cards[*]"`, and `"[number]"` is below each.'
+            message = (
+                f"`{text}` is not below one card of a row" if rows else f"`{text}` is below no card"
+            )
+            self._notes.add(place, message, hint)
         if path.up and inside:
             message = f"`{text}` must stand inside the card; let `card` lead further up"
             self._notes.add(place, message)

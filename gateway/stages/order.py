@@ -61,7 +61,7 @@ def _group(card: Path, shapes: Sequence[Shape]) -> Group:
     steps = card.steps
     named = [step for step in steps if step.axis != "item"][-1:]
     anywhere = None
-    if named and named[0].axis in {"child", "descendant", "member"} and named[0].name:
+    if named and named[0].axis in {"child", "descendant", "member", "below"} and named[0].name:
         name = named[0].name
         anywhere = Path(f"//{name}", (Step("descendant", name),), absolute=True)
     return Group(

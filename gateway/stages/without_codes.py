@@ -14,6 +14,7 @@ from gateway.codecs.document import Known, Node, Remove
 from gateway.codecs.edits import Spliced
 from gateway.codecs.embedded import difference
 from gateway.codecs.envelope import Layout, open_layout, rewrite
+from gateway.codecs.paths import Path
 from gateway.errors import GatewayError
 from gateway.rules.model import Shape
 from gateway.stages.messages import layout_of
@@ -43,11 +44,18 @@ def without_codes(body: bytes, shapes: Sequence[Shape]) -> bytes | None:
 
 
 def code_names(shapes: Sequence[Shape]) -> set[str]:
-    """What the fields of security codes are called: `SeriesCode`, `cvc`; of `card[cvc]` also `cvc`."""
+    """What the fields of security codes are called: `SeriesCode`, `cvc`; of `card[cvc]` also `cvc`;
+    of a field that is named by its sibling that name."""
     paths = [path for shape in shapes if shape.cvc is not None for path in shape.cvc.places]
-    names = {path.steps[0].name or "" for path in paths if path.steps}
+    names = {step.named[1] for path in paths for step in path.steps if step.named}
+    names |= {path.steps[0].name or "" for path in paths if path.steps and not _is_named(path)}
     names |= {name.rstrip("]").rpartition("[")[2] for name in names}
     return names - {""}
+
+
+def _is_named(path: Path) -> bool:
+    """Whether a sibling's text says which field it is: its own names are every field's."""
+    return any(step.named for step in path.steps)
 
 
 def blank_codes(body: bytes, names: Collection[str]) -> bytes:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.codecs.paths import Path, PathError, Step, parse_path
+from gateway.codecs.paths import Path, PathError, Step, parse_cards, parse_path
 
 
 def child(name: str, **more: Any) -> Step:
@@ -47,6 +47,7 @@ def member(name: str) -> Step:
         ),
         ("//a[@b='x / [y] \"z\"']", (deep("a", where=("b", 'x / [y] "z"')),), True),
         ("a[@b='']", (child("a", where=("b", "")),), False),
+        ("a[b='1']/c", (child("a", named=("b", "1")), child("c")), False),
         ("a[@p:b='c']", (child("a", where=("p:b", "c")),), False),
     ],
 )
@@ -58,7 +59,7 @@ def test_xml(text: str, steps: tuple[Step, ...], absolute: bool) -> None:
     "text",
     [
         "", " ", "/", "//", "./", "..", "../", "../.", ".././a", "..//a", "a/../b", ".a", "a/", "a//", "a b", "a/.", "///a", "*", "a/*",
-        "text()", "a[0]", "a[-1]", "a[1", "a[]", "a[b='1']", "a[@b=1]", 'a[@b="1"]', "a[1][2]",
+        "text()", "a[0]", "a[-1]", "a[1", "a[]", "a[b=1]", "@a[b='1']", "a[/b='1']", "a[@b=1]", 'a[@b="1"]', "a[1][2]",
         "@a/b", "//@a", "@", "a@b", "a|b", "1a", "a:b:c", ":a", "a:", "a\n", "$", "a.b[*]",
     ],
 )  # fmt: skip
@@ -81,6 +82,10 @@ def test_xml_refuses(text: str) -> None:
         ("[*].a", (Step("item"), member("a")), False),
         ("['any. name[0]'].b", (member("any. name[0]"), member("b")), False),
         ("$['a']['b']", (member("a"), member("b")), True),
+        ("$..a.b", (Step("below", "a"), member("b")), True),
+        ("..a", (Step("below", "a"),), False),
+        ("a..b", (member("a"), Step("below", "b")), False),
+        ("a[b='x y'].c", (member("a"), Step("item", named=("b", "x y")), member("c")), False),
         ("имя", (member("имя"),), False),
     ],
 )
@@ -91,7 +96,7 @@ def test_json(text: str, steps: tuple[Step, ...], absolute: bool) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "", " ", "$.", "$a", ".a", "a.", "a..b", "$..a", "a b", "a[", "a[-1]", "a[01]", "a[?(@.b)]",
+        "", " ", "$.", "$a", ".a", "a.", "a..", "$..", "...a", "a[b=1]", "[b='1'", "[='1']", "a b", "a[", "a[-1]", "a[01]", "a[?(@.b)]",
         "a[1:2]", "a['b", "a['']", 'a["b"]', "a.[0]", "a.['b']", "$$", "a.*", "*", "1a", "a[*]b",
         "a/b", "@a", "a\ud800", "a\n",
     ],
@@ -106,7 +111,19 @@ def test_form() -> None:
         assert parse_path(text, "form") == Path(text, ())
     for text in ("card[number]", "payment_method_data[card][number]", "a.b", "@x", "/", "x y"):
         assert parse_path(text, "form") == Path(text, (Step("field", text),))
-    for text in ("", "a\0", "a\tb", "\ud800"):
+    assert parse_path("card%5Bnumber%5d", "form").steps == (Step("field", "card[number]"),)
+    for text in (
+        "cards[*]",
+        "cards[*][number]",
+        "[*]",
+        "100%",
+        "%5",
+        "a%00",
+        "",
+        "a\0",
+        "a\tb",
+        "\ud800",
+    ):
         with pytest.raises(PathError):
             parse_path(text, "form")
 
@@ -140,3 +157,14 @@ def test_above(format: str) -> None:
 def test_nothing_is_above_a_form() -> None:
     with pytest.raises(PathError):
         parse_path("../a", "form")
+
+
+def test_cards_in_a_row() -> None:
+    for text in ("cards[*]", "a[cards][*]", "cards[*][card]"):
+        assert parse_cards(text, "form") == Path(text, (Step("field", text),))
+    assert parse_cards("a%5Bb%5D[*]", "form").steps == (Step("field", "a[b][*]"),)
+    assert parse_cards("$", "form") == parse_path("$", "form")
+    assert parse_cards("a[*]", "json") == parse_path("a[*]", "json")
+    for text in ("[*]", "[*][number]", "a[*][*]", "a[*][b][*]"):
+        with pytest.raises(PathError):
+            parse_cards(text, "form")

@@ -7,6 +7,7 @@ from tests.sabotage.breakage import Breakage
 PLACES = "tests/stages/test_several_places.py"
 EXPIRY = "tests/stages/test_expiry_fields.py"
 OUTSIDE = "tests/stages/test_outside.py"
+NAMED = "tests/stages/test_named.py"
 MISTAKES = "tests/rules/test_mistakes.py"
 
 BREAKAGES = (
@@ -57,6 +58,38 @@ BREAKAGES = (
         "path.up > self._levels:",
         "path.up > self._levels + 9:",
         (f"{MISTAKES}::test_p37_each_mistake_has_file_line_and_words",),
+    ),
+    Breakage(
+        "pass over a field whose name is hidden by a comment",
+        "P12",
+        "gateway/codecs/xml_select.py",
+        "    if any(len(one) for one in children):\n        raise MessageForbidden\n",
+        "",
+        (f"{NAMED}::test_p12_a_name_that_readers_take_differently_is_refused",),
+    ),
+    Breakage(
+        "look below a name that stands twice",
+        "P13",
+        "gateway/codecs/json.py",
+        "            if above in repeated and container in repeated[above].containers:",
+        "            if above in repeated and container in repeated[above].names:",
+        (f"{NAMED}::test_p13_a_name_twice_on_the_way_is_refused",),
+    ),
+    Breakage(
+        "guess which pairs of a form without indices belong together",
+        "P14",
+        "gateway/codecs/form.py",
+        "        if any(not match[1].strip() for match in found):",
+        "        if any(match[1] is None for match in found):",
+        (f"{NAMED}::test_p14_rows_that_readers_put_together_differently_are_refused",),
+    ),
+    Breakage(
+        "keep a code that its sibling names",
+        "P21",
+        "gateway/stages/without_codes.py",
+        "    names = {step.named[1] for path in paths for step in path.steps if step.named}",
+        "    names = {step.named[0] for path in paths for step in path.steps if step.named}",
+        (f"{NAMED}::test_p21_codes_are_found_by_their_siblings_name",),
     ),
     Breakage(
         "guess whether the day or the month comes first",
