@@ -196,7 +196,7 @@ class _Explaining:
 
 def _direction(route: Route, asked: str) -> Way:
     ways: tuple[Way, Way] = ("request", "response")
-    working = [way for way in ways if shapes_of(route, way)]
+    working = [way for way in ways if not getattr(route, way).idle]
     fitting = [way for way in working if asked in {"", way}]
     if len(fitting) == 1:
         return fitting[0]

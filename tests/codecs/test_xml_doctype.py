@@ -9,7 +9,7 @@ import pytest
 from lxml import etree
 
 from gateway.codecs import open_document
-from gateway.codecs.document import Set
+from gateway.codecs.document import Known, Set
 from gateway.codecs.paths import parse_path
 from gateway.codecs.xml import open_xml, open_xml_with_doctype
 from gateway.errors import GatewayError, MessageForbidden, MessageMalformed
@@ -52,7 +52,7 @@ def test_p12_without_a_rule_it_is_refused() -> None:
             open_xml(doctype + b"<a/>")
         with pytest.raises(MessageForbidden):
             open_document("xml", doctype + b"<a/>")
-        assert open_document("xml", doctype + b"<a/>", doctype=True)
+        assert open_document("xml", doctype + b"<a/>", Known(doctype=True))
 
 
 @pytest.mark.parametrize(

@@ -129,8 +129,8 @@ BREAKAGES = (
         "read a partner's own token as a card",
         "P15",
         "gateway/stages/card_place.py",
-        "            place.left = Left.FOREIGN\n",
-        "            place.left = None\n",
+        "            left = Left.FOREIGN\n",
+        "            left = None\n",
         (f"{OCTORATE}::test_p15_a_reservation_with_octorates_own_token_comes_byte_for_byte",),
     ),
     Breakage(
