@@ -64,7 +64,8 @@ def many_cards(scene: Scene) -> None:
     answer = scene.counted(pms.pull("MIXED"))
     after = answer.text
     story.compare((BEFORE, timeless(before)), (AFTER, timeless(after)))
-    story.check("the gateway counts", answer.counts, "found=3 tokenized=2 failed=1")
+    counts = "found=3 tokenized=2 failed=1 left=0 ask_again=0; 1.2=expiry_invalid"
+    story.check("the gateway counts, and says which card failed", answer.counts, counts)
     parts = [*reservations(after), "", "", ""]
     story.check(
         "all three numbers are masked",
