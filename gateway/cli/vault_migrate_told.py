@@ -23,6 +23,7 @@ from gateway.vault.places import Place
 
 _SAID: Final = {
     Phase.COPY: "Copying, while it is in use",
+    Phase.CHECK: "Checking its audit, while it is in use",
     Phase.NOTICE: "Nothing new begins: what has begun may end",
     Phase.CLOSE: "Closed to writes: waiting for those that have begun",
     Phase.LAST: "Closed to writes: copying what is left",

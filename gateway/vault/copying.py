@@ -77,10 +77,12 @@ def copy(
     without: Collection[str] = _NOBODY,
     progress: Progress = unseen,
     step: Callable[[str], None] = no_step,
+    summed: dict[str, Sum] | None = None,
 ) -> Changes:
     """Makes the target's rows the source's. Blocks. To be called in one `read` of the source, which shows
-    it as one state. `without`: tables that are left as they are in the target. `step` is called before
-    each table; tests stop the process there.
+    it as one state. `without`: tables that are left as they are in the target. `summed` gets what `sums`
+    would say of the source, which is read anyhow. `step` is called before each table; tests stop the
+    process there.
 
     Raises AnotherVault; VaultUnavailable where either can not be had; Taken where the target has rows that
     do not go together with the source's.
@@ -94,11 +96,16 @@ def copy(
             copying.remove(table)
     for table in tables:
         step(f"copy:{table.name}:coming")
-        copying.bring(table)
+        summing = _Summing()
+        copying.bring(table, _unsummed if summed is None else summing.add)
+        if summed is not None:
+            summed[table.name] = summing.sum()
         if table.goes_late:
             copying.remove(table)
     step("copy:heads")
-    copying.note_heads()
+    heads = copying.note_heads()
+    if summed is not None:
+        summed[HEADS.name] = _sum_of(heads)
     counters = source.counters()
     target.write("copy", lambda c: c.count_from(counters)).result()
     return changes
@@ -116,17 +123,40 @@ def sums(
     for table in tables:
         if table.name in without:
             continue
-        digest, count = hashlib.sha256(), 0
+        summing = _Summing()
         for portion in _pages(connection, table):
-            for row in portion:
-                digest.update(_canonical(row))
-            count += len(portion)
+            summing.add(portion)
             progress(table.name, len(portion))
-        found[table.name] = Sum(count, digest.hexdigest())
-    heads = _heads(connection)
-    digest = hashlib.sha256(b"".join(map(_canonical, heads)))
-    found[HEADS.name] = Sum(len(heads), digest.hexdigest())
+        found[table.name] = summing.sum()
+    found[HEADS.name] = _sum_of(_heads(connection))
     return found
+
+
+class _Summing:
+    """The sum of a table, a portion after the other."""
+
+    def __init__(self) -> None:
+        self._digest, self._rows = hashlib.sha256(), 0
+
+    def add(self, portion: Sequence[Row]) -> None:
+        """The next rows, in the key's order."""
+        for row in portion:
+            self._digest.update(_canonical(row))
+        self._rows += len(portion)
+
+    def sum(self) -> Sum:
+        """Of all that there were."""
+        return Sum(self._rows, self._digest.hexdigest())
+
+
+def _sum_of(rows: Sequence[Row]) -> Sum:
+    summing = _Summing()
+    summing.add(rows)
+    return summing.sum()
+
+
+def _unsummed(_portion: Sequence[Row]) -> None:
+    """Nobody asks for a sum."""
 
 
 class _Copying:
@@ -152,10 +182,13 @@ class _Copying:
                 self._write(partial(_remove, table, gone))
                 self._changes.removed += len(gone)
 
-    def bring(self, table: Copied) -> None:
-        """Has the target take what the source has. Raises AnotherVault."""
+    def bring(self, table: Copied, seen: Callable[[Sequence[Row]], None]) -> None:
+        """Has the target take what the source has; `seen` is given each portion of that. Raises
+        AnotherVault.
+        """
         last: Row | None = None
         for portion in _pages(self._source, table):
+            seen(portion)
             there = self._target.read(partial(_page, table, last))
             last = table.of_key(portion[-1])
             if there == portion:
@@ -173,9 +206,9 @@ class _Copying:
                 self._changes.changed += len(changed)
             self._progress(table.name, len(portion))
 
-    def note_heads(self) -> None:
+    def note_heads(self) -> list[Row]:
         """How far each writer of the audit came, where the target has to know it beside the audit: ids
-        have gaps there, or do in the source.
+        have gaps there, or do in the source. Gives it.
         """
         heads = _heads(self._source)
         gapless = self._source.gapless
@@ -187,6 +220,7 @@ class _Copying:
             connection.executemany(HEADS.add(), heads)
 
         self._write(work)
+        return heads
 
     def _write(self, work: Callable[[Connection], object]) -> None:
         self._target.write("copy", work).result()

@@ -8,8 +8,9 @@
    not keep, while what they have begun comes to its end. Then it is closed: whoever wants to write is refused,
    and may come again. A transaction that began before is waited for: it could commit still, behind the back
    of the last pass.
-4. The last pass. Then every table is read on both sides, and counted, and summed. The KEK has to open the
-   target, and the audit's chain has to hold there.
+4. The last pass, in which every table of the source is counted and summed as it is compared. Then the target is read
+   anew, counted and summed. The KEK has to open it, and the audit's chain has to hold there, if it did at
+   the source before that was closed.
 5. The source says that it was moved: from now on it never opens again. Then the target is opened, with an
    entry in its audit.
 
@@ -29,11 +30,11 @@ from typing import Final, Protocol
 from gateway.errors import GatewayError
 from gateway.vault.closing import Closed
 from gateway.vault.copied import TABLES
-from gateway.vault.copying import AnotherVault, Changes, copy
+from gateway.vault.copying import AnotherVault, Changes, Sum, copy, sums
 from gateway.vault.database import Connection, Step, no_step
 from gateway.vault.model import Taken
 from gateway.vault.moving_ends import Filling, Leaving, refused, traits
-from gateway.vault.moving_proof import Proof, prove
+from gateway.vault.moving_proof import Proof, holds, prove
 from gateway.vault.places import Place
 
 # So few rows are copied in less time than it takes to compare the rest.
@@ -48,6 +49,7 @@ class Phase(StrEnum):
     """What is being done."""
 
     COPY = "copy"
+    CHECK = "check"
     NOTICE = "notice"
     CLOSE = "close"
     LAST = "last"
@@ -124,6 +126,7 @@ class Moving:
         self._watcher = watcher or Unwatched()
         self._step, self._seconds = step, seconds
         self._moved = Moved()
+        self._held = True  # the source's audit, before it was closed
 
     def run(self) -> Moved:
         """Moves it, or goes on where another run was stopped."""
@@ -137,6 +140,7 @@ class Moving:
             self._source.reopen(whoever_closed=True)
         self._source.begin()
         self._passes()
+        self._check()
         self._closed()
         return self._moved
 
@@ -157,9 +161,10 @@ class Moving:
             self._source.close()
             self._step("move:closed")
             self._wait()
-            self._pass(Phase.LAST)
+            ours: dict[str, Sum] = {}
+            self._pass(Phase.LAST, ours)
             self._step("move:copied")
-            proof = self._prove()
+            proof = self._prove(ours)
             if proof.holds:
                 self._step("move:proven")
                 self._source.leave()
@@ -175,7 +180,9 @@ class Moving:
 
     def _only_open(self) -> Moved:
         """The source was left before, and the target not opened."""
-        if not self._prove().holds:
+        ours = self._source.database.read(sums)
+        self._check()
+        if not self._prove(ours).holds:
             raise refused(
                 self._place,
                 "this vault was moved, and not to here",
@@ -184,12 +191,18 @@ class Moving:
         self._open()
         return self._moved
 
-    def _pass(self, phase: Phase) -> int:
+    def _check(self) -> None:
+        began = self._seconds()
+        self._watcher.begins(Phase.CHECK, {})
+        self._held = holds(self._source)
+        self._watcher.ended(Phase.CHECK, Changes(), self._seconds() - began)
+
+    def _pass(self, phase: Phase, summed: dict[str, Sum] | None = None) -> int:
         began = self._seconds()
 
         def work(connection: Connection) -> Changes:
             self._watcher.begins(phase, _count(connection))
-            return copy(connection, self._target, progress=self._watcher.read)
+            return copy(connection, self._target, progress=self._watcher.read, summed=summed)
 
         problem, changes = "", Changes()
         try:
@@ -218,10 +231,10 @@ class Moving:
             time.sleep(_POLL_SECONDS)
         self._watcher.ended(Phase.CLOSE, Changes(), self._seconds() - began)
 
-    def _prove(self) -> Proof:
+    def _prove(self, ours: dict[str, Sum]) -> Proof:
         began = self._seconds()
-        self._watcher.begins(Phase.VERIFY, self._source.database.read(_count))
-        found = prove(self._source, self._target, self._watcher.read)
+        self._watcher.begins(Phase.VERIFY, {one.name: ours[one.name].rows for one in TABLES})
+        found = prove(self._source, ours, self._target, self._watcher.read, held=self._held)
         self._watcher.ended(Phase.VERIFY, Changes(), self._seconds() - began)
         self._moved.proof = found
         return found

@@ -105,7 +105,7 @@ class Leaving:
 
     def begin(self) -> None:
         """Says in the audit that a copy of it is made, before a row leaves. Raises VaultSealed."""
-        watch = self._unsealed()
+        watch = self.unsealed()
         entry = self._mover.entry("copy", Outcome.INTENT, self._to)
 
         def work(connection: Connection) -> None:
@@ -116,7 +116,7 @@ class Leaving:
 
     def announce(self) -> None:
         """Gateways begin nothing new, as soon as they look at it; what they have begun is written."""
-        watch = self._unsealed()
+        watch = self.unsealed()
         watch.refresh()  # keys may have been rotated during the passes
 
         def work(connection: Connection) -> None:
@@ -129,7 +129,7 @@ class Leaving:
         """Nothing is written to it any more, by anybody, but what began before: see `Moving`. Raises
         ConfigurationError where another run has opened it again since it was announced.
         """
-        watch = self._unsealed()
+        watch = self.unsealed()
         watch.refresh()
         entry = self._mover.entry("close", Outcome.INTENT, self._to)
 
@@ -144,7 +144,7 @@ class Leaving:
 
     def reopen(self, *, whoever_closed: bool = False) -> bool:
         """Opens it again; False where it was not closed by this run. `whoever_closed`: not only by this."""
-        self._unsealed()
+        self.unsealed()
         entry = self._mover.entry("open", Outcome.FAILED, self._to)
 
         def work(connection: Connection) -> bool:
@@ -171,7 +171,8 @@ class Leaving:
 
         self.database.write("move_leave", work).result()
 
-    def _unsealed(self) -> KeyringWatch:
+    def unsealed(self) -> KeyringWatch:
+        """Its keyring. Raises VaultSealed."""
         self._watch = self._watch or self._mover.unsealed(self.database)
         return self._watch
 

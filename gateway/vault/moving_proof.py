@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Final
 
 from gateway.vault.chain import Chain
 from gateway.vault.chain_check import check
-from gateway.vault.copying import Sum, sums
-from gateway.vault.database import Connection, Database
+from gateway.vault.copying import Progress, Sum, sums
+from gateway.vault.database import Connection
 from gateway.vault.moving_ends import Filling, Leaving
 
 _ACTUAL: Final = "SELECT product, count(*) FROM card GROUP BY product"
@@ -41,25 +40,31 @@ class Proof:
         return sum(one.rows for one in self.tables.values())
 
 
-def prove(source: Leaving, target: Filling, progress: Callable[[str, int], None]) -> Proof:
-    """Reads both, side by side. To be called while nobody writes to either. Raises VaultSealed where the
-    KEK does not open the target, VaultUnavailable.
+def holds(source: Leaving) -> bool:
+    """Whether the source's audit is as it was written. Raises VaultSealed, VaultUnavailable."""
+    chain = Chain(source.unsealed().keyring.audit)
+    return not source.database.read(lambda c: check(c, chain)).findings
+
+
+def prove(
+    source: Leaving, ours: dict[str, Sum], target: Filling, progress: Progress, *, held: bool
+) -> Proof:
+    """Reads the target, and compares it with what the source has: `ours`. To be called while nobody writes
+    to either. `held`: whether the source's audit does. Raises VaultSealed where the KEK does not open the
+    target, VaultUnavailable.
     """
+    # The source's own key for the audit: the target is unsealed once it is known to be the same.
+    chain = Chain(source.unsealed().keyring.audit)
     with ThreadPoolExecutor(1) as beside:
-        theirs = beside.submit(target.read, sums)
-        ours = source.database.read(lambda c: sums(c, progress=progress))
-        there = theirs.result()
-    differing = {name: there[name].rows for name, one in ours.items() if there[name] != one}
+        checked = beside.submit(target.read, lambda c: check(c, chain))
+        there = target.read(lambda c: sums(c, progress=progress))
+        faults = checked.result().findings
+    differing = {name: one.rows for name, one in there.items() if ours.get(name) != one}
     if differing:
         return Proof(ours, differing)
-    chain = Chain(target.unsealed().keyring.audit)
-    before, after = _findings(source.database, chain), _findings(target, chain)
+    target.unsealed()
     counted = target.read(_is_counted)
-    return Proof(ours, counted=counted, chained=not after or bool(before), audit_holds=not before)
-
-
-def _findings(database: Database | Filling, chain: Chain) -> int:
-    return database.read(lambda c: len(check(c, chain).findings))
+    return Proof(ours, counted=counted, chained=not faults or not held, audit_holds=held)
 
 
 def _is_counted(connection: Connection) -> bool:

@@ -100,12 +100,12 @@ def test_for_scripts(run, kept, old, there):
 def test_p18_where_both_are_not_the_same_the_source_stays(run, kept, old, there, monkeypatch):
     prove = Moving._prove
 
-    def changed(self):
+    def changed(self, ours):
         connection = sqlite3.connect(there)
         connection.execute("DELETE FROM link WHERE id = 1")
         connection.commit()
         connection.close()
-        return prove(self)
+        return prove(self, ours)
 
     monkeypatch.setattr(Moving, "_prove", changed)
     code, out, err = migrate(run, old, there)
@@ -123,10 +123,10 @@ def test_a_lost_terminal_leaves_the_source_in_use(run, kept, old, there, number,
     before = signal.getsignal(number)
     pass_ = Moving._pass
 
-    def stopped(self, phase):
+    def stopped(self, phase, *summed):
         if phase is Phase.LAST:
             os.kill(os.getpid(), number)
-        return pass_(self, phase)
+        return pass_(self, phase, *summed)
 
     monkeypatch.setattr(Moving, "_pass", stopped)
     code, _, err = migrate(run, old, there)
@@ -144,9 +144,9 @@ def test_a_move_that_was_started_by_nohup_goes_on_without_its_terminal(
 ):
     pass_ = Moving._pass
 
-    def hung_up(self, phase):
+    def hung_up(self, phase, *summed):
         os.kill(os.getpid(), signal.SIGHUP)
-        return pass_(self, phase)
+        return pass_(self, phase, *summed)
 
     monkeypatch.setattr(Moving, "_pass", hung_up)
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)

@@ -106,6 +106,7 @@ def test_while_its_last_rows_are_copied_it_is_read_and_not_written(tmp_path, tar
     assert "card-gateway vault migrate" in seen[0]
     assert watching.phases == [
         Phase.COPY,
+        Phase.CHECK,
         Phase.NOTICE,
         Phase.CLOSE,
         Phase.LAST,
