@@ -67,6 +67,23 @@ def there(target, directory):
         vault.close()
 
 
+def test_p18_what_a_copy_reads_is_summed_as_it_would_be_by_itself(tmp_path, target) -> None:
+    """A row that came, one that changed and one that went between two copies, too."""
+    for number in range(2):
+        with opened(tmp_path) as vault:
+            if number:
+                with rows(tmp_path) as connection:
+                    connection.with_cascades().execute(
+                        "DELETE FROM card WHERE iduser = (SELECT min(iduser) FROM card)"
+                    )
+                rotate(vault)
+            keep(vault, *many(1200, seed=number), entries=[entry() for _ in range(1200)])
+        found = {}
+        copied(tmp_path, target, summed=found)
+        assert found == summed(place(tmp_path)) == summed(target)
+        assert found["card"].rows == 1200 + 1199 * number
+
+
 def test_every_table_is_copied_or_said_not_to_be(tmp_path) -> None:
     with opened(tmp_path), rows(tmp_path) as connection:
         named = {table.name: set(table.columns) for table in [*TABLES, HEADS]}

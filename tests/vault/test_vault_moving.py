@@ -350,6 +350,34 @@ def test_p18_a_row_that_is_not_the_same_is_found_and_the_source_stays(
     assert move(tmp_path, target).proof.holds  # the next run puts it right
 
 
+def test_p36_a_fault_that_the_audit_had_before_moves_with_it_and_is_said(tmp_path, target):
+    with opened(tmp_path) as vault:
+        keep(vault, *many(3), entries=[entry() for _ in range(3)])
+    with outside(place(tmp_path)) as connection:
+        connection.unguard("audit")
+        connection.execute("UPDATE audit SET origin = 'elsewhere' WHERE id = 2")
+    went = move(tmp_path, target)
+    assert (went.proof.holds, went.proof.audit_holds, went.proof.chained) == (True, False, True)
+    with moved(tmp_path, target) as vault:
+        assert [one.first for one in vault.audit.check().findings] == [2]
+
+
+@pytest.mark.parametrize("table", ["audit", "audit_anchor"])
+def test_p36_a_chain_that_does_not_hold_in_the_new_place_is_no_move(tmp_path, target, table):
+    with opened(tmp_path) as vault:
+        keep(vault, *many(3), entries=[entry() for _ in range(3)])
+
+    def cut():
+        with outside(target) as connection:
+            connection.unguard("audit", "audit_anchor")
+            connection.execute(f"DELETE FROM {table} WHERE id = (SELECT max(id) FROM {table})")
+
+    went = move(tmp_path, target, watcher=Watching(verify=cut))
+    assert not went.proof.holds
+    assert state(place(tmp_path)) is Closed.OPEN
+    assert not opens(target, tmp_path)
+
+
 def test_a_wrong_count_of_cards_is_found(tmp_path, target):
     with opened(tmp_path) as vault:
         keep(vault, *many(3))
