@@ -11,7 +11,8 @@ import subprocess
 import pytest
 
 from gateway.cards.token import parse_alias
-from tests.importing.files import HEADER, number, row
+from gateway.importing import keys
+from tests.importing.files import HEADER, number, private, row
 
 IMPORT = ("--product", "seaside", "--provider", "pci-booking")
 
@@ -27,6 +28,13 @@ def sent(run, content):
     words = shlex.split((run.directory / "command").read_text())
     subprocess.run(words, cwd=run.directory, check=True, capture_output=True)
     return run.directory / "cards.cms"
+
+
+@pytest.fixture
+def one_pair(monkeypatch):
+    """Finding the primes of a pair takes half a second. The certificate and all else are each key's own."""
+    pair = private()
+    monkeypatch.setattr(keys.rsa, "generate_private_key", lambda *_: pair)
 
 
 def table(path):
@@ -61,7 +69,7 @@ def test_a_file_is_imported_with_its_map_and_its_refusals(run):
         assert number(1) not in path.read_text()
 
 
-def test_again_it_is_there_already(run):
+def test_again_it_is_there_already(run, one_pair):
     file = sent(run, HEADER + row(1) + row(2))
     first = run("cards", "import", str(file), *IMPORT, "--map", str(run.directory / "one"))
     again = run(
@@ -74,7 +82,7 @@ def test_again_it_is_there_already(run):
     assert (run.directory / "one").read_text() == (run.directory / "two").read_text()
 
 
-def test_a_map_that_is_there_is_left_alone_and_a_draft_is_not(run):
+def test_a_map_that_is_there_is_left_alone_and_a_draft_is_not(run, one_pair):
     file, map = sent(run, HEADER + row(1)), run.directory / "map.csv"
     map.write_text("mine")
     code, _, err = run("cards", "import", str(file), *IMPORT, "--map", str(map))
@@ -87,7 +95,7 @@ def test_a_map_that_is_there_is_left_alone_and_a_draft_is_not(run):
     assert not map.with_name("map.csv.draft").exists()
 
 
-def test_p21_a_column_of_security_codes_is_refused(run):
+def test_p21_a_column_of_security_codes_is_refused(run, one_pair):
     file = sent(run, "pan,expiry,token,CVV2\n" + f"{number(1)},2029-08,old-1,123\n")
     code, out, err = run("cards", "import", str(file), *IMPORT)
     assert (code, out) == (2, "")
@@ -96,7 +104,7 @@ def test_p21_a_column_of_security_codes_is_refused(run):
     assert number(1) not in err
 
 
-def test_keys_are_listed_and_erased_and_then_nothing_opens(run):
+def test_keys_are_listed_and_erased_and_then_nothing_opens(run, one_pair):
     file = sent(run, HEADER + row(1))
     (key,) = json.loads(run("cards", "import-keys", "--json")[1])
     assert key["sha256"] in run("cards", "import-keys")[1]
@@ -113,7 +121,7 @@ def test_keys_are_listed_and_erased_and_then_nothing_opens(run):
     assert "no import key of this vault opens it" in err
 
 
-def test_the_private_key_is_in_no_file(run):
+def test_the_private_key_is_in_no_file(run, one_pair):
     sent(run, HEADER)
     for path in run.directory.rglob("*"):
         if path.is_file():
@@ -128,13 +136,13 @@ def test_the_private_key_is_in_no_file(run):
         (("--product", "seaside", "--provider", "a b"), "is not a name"),
     ],
 )
-def test_wrong_use(run, words, said):
+def test_wrong_use(run, one_pair, words, said):
     code, _, err = run("cards", "import", str(sent(run, HEADER)), *words)
     assert code == 2
     assert said in err.replace("\n", " ")
 
 
-def test_a_pipe_is_refused_and_a_missing_file_is_told(run):
+def test_a_pipe_is_refused_and_a_missing_file_is_told(run, one_pair):
     code, _, err = run("cards", "import", str(run.directory / "none"), *IMPORT)
     assert code == 2
     assert "No such file" in err
