@@ -44,14 +44,29 @@ def pytest_configure():
 
 
 def pytest_collection_modifyitems(items):
-    """Files with the most slow tests come first, so that no worker is left with one at the end.
+    """Files that take longest come first, so that no worker is left with one at the end.
 
     A file stays together, in its own order. xdist would put files with many tests first, and those
     are the quick ones: `--no-loadscope-reorder` leaves the order to this.
     """
-    slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
-    weight = Counter(item.path for item in items if "e2e" in item.path.parts)
-    items.sort(key=lambda item: (-slow[item.path], -weight[item.path], str(item.path)))
+    longest = Counter()
+    for item in items:
+        longest[item.path] += _seconds(item)
+    items.sort(key=lambda item: (-longest[item.path], str(item.path)))
+
+
+def _seconds(item):
+    """About how long a test takes, by what it uses."""
+    if item.get_closest_marker("slow"):
+        return 4
+    if "browser" in item.fixturenames:
+        return 1.5
+    if "site" in item.fixturenames:  # a gateway that is a process
+        return 1
+    if "killed" in item.name or getattr(item.obj, "is_hypothesis_test", False):
+        return 0.5
+    store = getattr(item, "callspec", None) and item.callspec.params.get("store")
+    return 0.15 if store in {"postgres", "pooler"} or "e2e" in item.path.parts else 0.01
 
 
 def pytest_collection_finish():
