@@ -21,6 +21,7 @@ from gateway.vault.model import Found, Kept, NewCard, Wanted
 from gateway.vault.places import Place
 from gateway.vault.service import Vault
 from tests.postgres import copy_place, place_of, uses_postgres
+from tests.vault.empty import make_empty
 from tests.vault.outside import Outside, outside
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -116,6 +117,8 @@ def place(directory: Path) -> Place:
 
 
 def open_vault(directory: Path, **more) -> Vault:
+    if not uses_postgres():
+        make_empty(place(directory))
     return Vault.open(place(directory), KekFile(directory / "kek"), **more)
 
 
