@@ -19,7 +19,7 @@ An entry is encoded as a JSON array in ASCII with newlines between its members: 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
 from gateway.vault.audit_line import KeyLine
@@ -62,16 +62,13 @@ class Chain:
         """
         return head.hash.startswith(self._hashing.current)
 
-    def entries(self, before: bytes, rows: Sequence[tuple[Value, ...]]) -> Iterator[bytes]:
+    def entries(self, before: bytes, rows: Sequence[tuple[Value, ...]]) -> list[bytes]:
         """The hashes of one writer's `rows`, in order; `before` is the one that they follow."""
-        digest = self._hashing.digest
-        for text in _texts(rows):
-            before = digest(b"entry", before, text)
-            yield before
+        return self._hashing.chained(b"entry", before, _texts(rows))
 
     def fits(self, stored: bytes, before: bytes, row: tuple[Value, ...]) -> bool:
         """Whether `stored` is the hash of `row` where `before` is the one that it follows."""
-        return self._hashing.matches(stored, b"entry", before, next(_texts([row])))
+        return self._hashing.matches(stored, b"entry", before, _texts([row])[0])
 
     def anchored(self, before: bytes, anchor: Anchor) -> Anchor:
         """`anchor` with its hash; `before` is that of the one before, empty for the first."""
@@ -126,9 +123,8 @@ def read_heads(text: str) -> tuple[Head, ...]:
         raise ValueError("no heads") from None
 
 
-def _texts(rows: Sequence[tuple[Value, ...]]) -> Iterator[bytes]:
-    if rows:
-        yield from (one.encode("ascii") for one in _encode(rows)[2:-2].split("]\n["))
+def _texts(rows: Sequence[tuple[Value, ...]]) -> list[bytes]:
+    return _encode(rows)[2:-2].encode("ascii").split(b"]\n[") if rows else []
 
 
 def _key(line: KeyLine) -> bytes:

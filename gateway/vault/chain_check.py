@@ -182,7 +182,7 @@ class _Walk:
             self._should.pop(writer, None)
             self._report.add(Fault.UNCHECKED, id, id)
         elif not self._fits(stored, head, values) or named != stored or stored[:_KEY] < self._key:
-            self._should[writer] = next(self._chain.entries(head.hash, [values]))
+            self._should[writer] = self._chain.entries(head.hash, [values])[0]
             self._report.add(Fault.CHANGED, id, id)
         else:
             self._key = stored[:_KEY]

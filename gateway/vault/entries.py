@@ -52,8 +52,8 @@ def append(
     for position, entry in enumerate(entries):
         at = stamps.get(entry.at) or stamps.setdefault(entry.at, stamp(entry.at))
         named = idusers[position] if position < len(idusers) else None
-        row = (
-            at, entry.exchange, entry.action.value, entry.outcome.value, entry.client, entry.key,
+        row = (  # `value` is a property in Python: a tenth of what an entry costs
+            at, entry.exchange, entry.action._value_, entry.outcome._value_, entry.client, entry.key,
             entry.origin, entry.route, entry.product, entry.iduser if named is None else named,
             entry.booking, entry.detail, entry.subject,
         )  # fmt: skip

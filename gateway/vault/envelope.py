@@ -136,7 +136,7 @@ class Sealer:
         for each is a third of what sealing costs.
         """
         drawn = os.urandom(_NONCE_LENGTH * len(plaintexts))
-        nonces = (drawn[at : at + _NONCE_LENGTH] for at in range(0, len(drawn), _NONCE_LENGTH))
+        nonces = [drawn[at : at + _NONCE_LENGTH] for at in range(0, len(drawn), _NONCE_LENGTH)]
         return list(map(self._seal, plaintexts, places, nonces))
 
     def _seal(self, plaintext: bytes, where: bytes, nonce: bytes) -> bytes:

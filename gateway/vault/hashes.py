@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, TypeAlias
 
 from gateway.secret import Secret
@@ -77,6 +77,28 @@ class KeyedHash:
         others = sorted(prepared.keys() - {current}, reverse=True)
         return [_under(prepared, key_id, parts) for key_id in (current, *others)]
 
+    def digest_all(self, each: Sequence[tuple[bytes, ...]]) -> list[bytes]:
+        """`digest` of the parts of each, in order: for a message's cards."""
+        prepared, current = self._state
+        return _all_under(prepared, current, each)
+
+    def digests_all(self, each: Sequence[tuple[bytes, ...]]) -> list[list[bytes]]:
+        """`digests` of the parts of each: a list for every key, in that order, each as `digest_all`'s."""
+        prepared, current = self._state
+        keys = (current, *sorted(prepared.keys() - {current}, reverse=True))
+        return [_all_under(prepared, key_id, each) for key_id in keys]
+
+    def chained(self, label: bytes, before: bytes, texts: Sequence[bytes]) -> list[bytes]:
+        """`digest` of `label`, the hash before and a text, for each of `texts`; the first one's hash
+        before is `before`.
+        """
+        prepared, current = self._state
+        hashes = []
+        for text in texts:
+            before = _under(prepared, current, (label, before, text))
+            hashes.append(before)
+        return hashes
+
     def matches(self, stored: bytes, *parts: bytes) -> bool:
         """Whether `stored` is the hash of `parts`, under whichever key it names."""
         key_id = stored[:_ID_LENGTH]
@@ -95,6 +117,21 @@ def _under(prepared: Mapping[bytes, _Prepared], key_id: bytes, parts: tuple[byte
     first.update(_LENGTHS[len(parts)](*map(len, parts)) + b"".join(parts))
     second.update(first.digest())
     return key_id + second.digest()
+
+
+def _all_under(
+    prepared: Mapping[bytes, _Prepared], key_id: bytes, each: Sequence[tuple[bytes, ...]]
+) -> list[bytes]:
+    """`_under` for each, without a call for each: that would be a third of what it costs."""
+    inner, outer = prepared[key_id]
+    begin, end = inner.copy, outer.copy
+    hashes = []
+    for parts in each:
+        first, second = begin(), end()
+        first.update(_LENGTHS[len(parts)](*map(len, parts)) + b"".join(parts))
+        second.update(first.digest())
+        hashes.append(key_id + second.digest())
+    return hashes
 
 
 def _prepare(key: bytes) -> _Prepared:

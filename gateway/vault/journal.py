@@ -53,9 +53,9 @@ class Journal:
             (*row, id, head.writer, seq)
             for row, id, seq in zip(rows, ids, count(head.seq + 1), strict=False)
         ]
-        hashes = list(self._chain.entries(head.hash, numbered))
+        hashes = self._chain.entries(head.hash, numbered)
         hashed = zip(numbered, hashes, strict=True)
-        connection.add(_INSERT, ((*row, one) for row, one in hashed))
+        connection.add(_INSERT, [(*row, one) for row, one in hashed])
         if self._sinks:
             self._lines += map(_line, numbered, hashes)
         self._head = Head(head.writer, head.seq + len(rows), hashes[-1])

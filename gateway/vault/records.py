@@ -31,25 +31,27 @@ _LINK_STEP: Final = 64
 
 def look_up(hashing: KeyedHash, product: str, card: Card, *, test: bool) -> bytes:
     """The hash under which a card of a product is filed."""
-    return hashing.digest(*_look_up_parts(product, card, test=test))
+    return hashing.digest(*look_up_parts(product, card, test=test))
 
 
 def look_ups(hashing: KeyedHash, product: str, card: Card, *, test: bool) -> list[bytes]:
     """The hashes by which the same card of the same product is found again, the one of `look_up` first:
     it may be filed under an older key, until all are filed anew.
     """
-    return hashing.digests(*_look_up_parts(product, card, test=test))
+    return hashing.digests(*look_up_parts(product, card, test=test))
 
 
 def is_filed_under(
     stored: bytes, hashing: KeyedHash, product: str, card: Card, *, test: bool
 ) -> bool:
     """Whether this look-up hash, under whichever key, is the card's."""
-    return hashing.matches(stored, *_look_up_parts(product, card, test=test))
+    return hashing.matches(stored, *look_up_parts(product, card, test=test))
 
 
-def _look_up_parts(product: str, card: Card, *, test: bool) -> tuple[bytes, ...]:
-    """Mode is part of it: a product that goes live shall not hand out its old test tokens."""
+def look_up_parts(product: str, card: Card, *, test: bool) -> tuple[bytes, ...]:
+    """What that hash is made of. Mode is part of it: a product that goes live shall not hand out its old
+    test tokens.
+    """
     expiry = "" if card.expiry is None else str(card.expiry)
     mode = b"test" if test else b"live"
     return product.encode(), mode, card.pan.reveal().encode(), expiry.encode()
@@ -60,29 +62,32 @@ def booking_hash(hashing: KeyedHash, booking: Booking | None) -> bytes:
 
     Cards that name no booking share one link for each system and hotel.
     """
-    return hashing.digest(*_booking_parts(booking))
+    return hashing.digest(*booking_parts(booking))
 
 
 def is_linked_to(stored: bytes, hashing: KeyedHash, booking: Booking | None) -> bool:
     """Whether this hash is the booking's."""
-    return hashing.matches(stored, *_booking_parts(booking))
+    return hashing.matches(stored, *booking_parts(booking))
 
 
-def _booking_parts(booking: Booking | None) -> tuple[bytes, ...]:
+def booking_parts(booking: Booking | None) -> tuple[bytes, ...]:
+    """What that hash is made of."""
     if booking is None:
         return (b"none",)
     hotel, booking_id = booking.hotel, booking.booking_id
     said = b"%d%d" % (hotel is not None, booking_id is not None)
-    return said, _text(booking.system), _text(hotel or ""), _text(booking_id or "")
+    system, hotel, booking_id = booking.system, hotel or "", booking_id or ""
+    return (
+        said,
+        system.encode("utf-8", "surrogatepass"),
+        hotel.encode("utf-8", "surrogatepass"),
+        booking_id.encode("utf-8", "surrogatepass"),
+    )
 
 
 def tokenuser_parts(iduser: int, tokenuser: str) -> tuple[bytes, bytes]:
     """What the hash of a tokenuser is made of."""
-    return str(iduser).encode(), _text(tokenuser)
-
-
-def _text(value: str) -> bytes:
-    return value.encode("utf-8", "surrogatepass")
+    return b"%d" % iduser, tokenuser.encode("utf-8", "surrogatepass")
 
 
 # --- the card's record ----------------------------------------------------------------------------
@@ -95,7 +100,7 @@ def card_place(product: str, iduser: int, *, test: bool) -> bytes:
 
 def write_card(card: Card, token: Token) -> bytes:
     """`PAN expiry tokenuser`, padded; the expiry is `-` when there is none. Never the CVC (P21)."""
-    return (_start_of(card) + token.tokenuser.encode("ascii")).ljust(_CARD_LENGTH)
+    return f"{_start_of(card)}{token.tokenuser}".encode("ascii").ljust(_CARD_LENGTH)
 
 
 def read_card(plaintext: bytes) -> tuple[Secret[str], Expiry | None]:
@@ -111,15 +116,14 @@ def read_card(plaintext: bytes) -> tuple[Secret[str], Expiry | None]:
 
 def tokenuser_of(plaintext: bytes, card: Card) -> str:
     """The tokenuser in the record of `card`. Raises RecordDamaged when it is another card's."""
-    start = _start_of(card)
+    start = _start_of(card).encode("ascii")
     if not hmac.compare_digest(plaintext[: len(start)], start):
         raise RecordDamaged
     return plaintext[len(start) :].rstrip().decode("ascii")
 
 
-def _start_of(card: Card) -> bytes:
-    expiry = "-" if card.expiry is None else str(card.expiry)
-    return f"{card.pan.reveal()} {expiry} ".encode("ascii")
+def _start_of(card: Card) -> str:
+    return f"{card.pan.reveal()} {'-' if card.expiry is None else card.expiry!s} "
 
 
 # --- the link's record ----------------------------------------------------------------------------
@@ -170,9 +174,8 @@ def departure_of(booking: Booking | None) -> str | None:
 
 def write_link(content: Content) -> bytes:
     """JSON, padded. Written here: strings only, and `json.dumps` takes twice as long."""
-    members = [f"{_quoted(name)}: {_quoted(value)}" for name, value in content.items()]
-    text = ("{" + ", ".join(members) + "}").encode("ascii")
-    return padded(text, _LINK_STEP)
+    members = ", ".join([f'"{name}": {_quoted(value)}' for name, value in content.items()])
+    return padded(f"{{{members}}}".encode("ascii"), _LINK_STEP)
 
 
 def read_link(plaintext: bytes) -> dict[str, str]:

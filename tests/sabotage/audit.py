@@ -16,17 +16,18 @@ BREAKAGES = (
     Breakage(
         "chain an entry to nothing",
         "P36",
-        "gateway/vault/chain.py",
-        '            before = digest(b"entry", before, text)\n            yield before',
-        '            yield digest(b"entry", before, text)',
+        "gateway/vault/hashes.py",
+        "            before = _under(prepared, current, (label, before, text))\n"
+        "            hashes.append(before)",
+        "            hashes.append(_under(prepared, current, (label, before, text)))",
         (f"{AUDIT}::test_a_message_of_many_cards_is_one_stretch_of_the_chain",),
     ),
     Breakage(
         "believe any hash of the audit",
         "P36",
         "gateway/vault/chain.py",
-        '        return self._hashing.matches(stored, b"entry", before, next(_texts([row])))',
-        "        return bool(next(_texts([row]))) and stored != before",
+        '        return self._hashing.matches(stored, b"entry", before, _texts([row])[0])',
+        "        return bool(_texts([row])[0]) and stored != before",
         (f"{AUDIT}::test_p36_any_text_that_was_changed_is_named",),
     ),
     Breakage(
@@ -41,8 +42,8 @@ BREAKAGES = (
         "leave an entry's number out of its hash",
         "P36",
         "gateway/vault/chain.py",
-        '        yield from (one.encode("ascii") for one in _encode(rows)[2:-2]',
-        '        yield from (one.encode("ascii") for one in _encode([r[:-3] for r in rows])[2:-2]',
+        '    return _encode(rows)[2:-2].encode("ascii")',
+        '    return _encode([r[:-3] for r in rows])[2:-2].encode("ascii")',
         (f"{AUDIT}::test_p36_any_two_that_changed_places_are_named",),
     ),
     Breakage(

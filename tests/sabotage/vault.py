@@ -191,9 +191,9 @@ BREAKAGES = (
         "keep the CVC with the card",
         "P21",
         "gateway/vault/records.py",
-        '    return (_start_of(card) + token.tokenuser.encode("ascii")).ljust(_CARD_LENGTH)',
-        '    cvc = card.cvc.reveal().encode() if card.cvc else b""\n'
-        '    return (_start_of(card) + token.tokenuser.encode("ascii") + cvc).ljust(_CARD_LENGTH)',
+        '    return f"{_start_of(card)}{token.tokenuser}".encode("ascii").ljust(_CARD_LENGTH)',
+        '    cvc = card.cvc.reveal() if card.cvc else ""\n'
+        '    return f"{_start_of(card)}{token.tokenuser}{cvc}".encode("ascii").ljust(_CARD_LENGTH)',
         (f"{SECRECY[0]}::test_p21_what_is_sealed_holds_no_security_code",),
     ),
     Breakage(

@@ -206,6 +206,27 @@ def test_a_hash_under_an_older_key_still_matches() -> None:
     assert not both.matches(b"", b"a")
 
 
+@given(st.lists(three, max_size=4))
+def test_p20_many_have_the_hashes_that_each_has(many: list[list[bytes]]) -> None:
+    hashing = KeyedHash({1: KEY, 2: OTHER, 3: KEY}, 2)
+    each = [tuple(said) for said in many]
+    assert hashing.digest_all(each) == [hashing.digest(*said) for said in each]
+    keys = hashing.digests_all(each)
+    assert len(keys) == 3
+    assert [list(one) for one in zip(*keys, strict=True)] == [
+        hashing.digests(*said) for said in each
+    ]
+
+
+@given(st.binary(max_size=40), st.lists(st.binary(max_size=9), max_size=4))
+def test_p36_a_chained_hash_has_the_one_before_it(before: bytes, texts: list[bytes]) -> None:
+    hashing = KeyedHash({1: KEY, 2: OTHER}, 2)
+    expected = []
+    for text in texts:
+        expected.append(hashing.digest(b"entry", expected[-1] if expected else before, text))
+    assert hashing.chained(b"entry", before, texts) == expected
+
+
 def test_hash_keys_are_checked() -> None:
     with pytest.raises(ValueError):
         KeyedHash({1: Secret(b"x" * 65)}, 1)

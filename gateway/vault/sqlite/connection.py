@@ -44,7 +44,8 @@ class SqliteConnection(sqlite3.Connection):
 
     def add(self, statement: str, rows: Iterable[Values], /) -> None:
         """Runs the INSERT `statement` for each of `rows`."""
-        self.executemany(statement, rows)
+        # The driver binds a tuple at half the cost of what only is like one.
+        self.executemany(statement, map(tuple, rows))
 
     def among(self, statement: str, values: Sequence[bytes] | Sequence[int], /) -> Iterator[Row]:
         """The rows of `statement`, in which each `IN (%s)` stands for `values`."""
