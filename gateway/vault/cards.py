@@ -281,7 +281,7 @@ class CardTable:
         card = Card(before.pan, expiry)
         look_up = records.look_up(self._keyring.look_up, row.product, card, test=test)
         filed = records.look_ups(self._keyring.look_up, row.product, card, test=test)
-        if self._store.known(filed):
+        if self._store.is_filed(filed):
             return CardExists()
         sealed = sealer.seal(records.write_card(card, token), where)
         connection.execute(_CHANGE, (look_up, sealed, row.iduser))

@@ -127,10 +127,28 @@ class AnswerRecord(NamedTuple):
     replays: str = ""  # not stored: see `Answer`
 
 
+class Filed(NamedTuple):
+    """A card that is there, as far as it tells whose token it is; and its link to a booking, as far as a
+    message may change it, None where it has none to that booking.
+    """
+
+    look_up: bytes
+    iduser: int
+    sealed: bytes
+    booking_hash: bytes | None
+    link: bytes  # what that link has sealed
+    departure: str | None
+    seen: str
+
+
 class LinkChange(NamedTuple):
     """A link that is there, as it shall be: only if it still holds `before`."""
 
-    row: LinkRow
+    sealed: bytes
+    departure: str | None
+    seen: str
+    iduser: int
+    booking_hash: bytes
     before: bytes  # `sealed`, as it was read
 
 
@@ -223,14 +241,16 @@ class Store(Protocol):
     `VaultUnavailable` for anything that the database could not do.
     """
 
-    def known(self, look_ups: Sequence[bytes]) -> dict[bytes, CardRow]:
-        """The cards with these look-up hashes, those that there are."""
+    def filed(self, wanted: Sequence[tuple[bytes, bytes]]) -> list[Filed]:
+        """The cards with these look-up hashes, those that there are, each with its link to the booking
+        with the hash beside it.
+        """
+
+    def is_filed(self, look_ups: Sequence[bytes]) -> bool:
+        """Whether there is a card with one of these look-up hashes."""
 
     def taken(self, idusers: Sequence[int]) -> set[int]:
         """Those of `idusers` that are in use, by a card or by what is left of one."""
-
-    def links(self, wanted: Sequence[tuple[int, bytes]]) -> dict[tuple[int, bytes], LinkRow]:
-        """The links with these (iduser, booking_hash), those that there are."""
 
     def found(self, idusers: Sequence[int]) -> dict[int, tuple[CardRow, LinkRow | None]]:
         """The cards with these idusers, each with the link that was made last."""

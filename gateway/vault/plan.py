@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeAlias
 
 from gateway.audit import Entry
 from gateway.cards.token import Token
@@ -16,6 +16,7 @@ from gateway.vault.model import (
     CardRow,
     Changes,
     CvcRow,
+    Filed,
     Kept,
     LinkChange,
     LinkRow,
@@ -26,6 +27,8 @@ from gateway.vault.model import (
 
 # `seen` is exact to the hour: a poll each minute shall not rewrite every link.
 _HOUR: Final = len("2026-01-31T23")
+
+_Key: TypeAlias = tuple[int, bytes]  # a link's: iduser, the booking's hash
 
 
 @dataclass(slots=True)
@@ -47,17 +50,22 @@ class Planner:
 
     def plan(self, cards: Sequence[NewCard], entries: Sequence[Entry]) -> Plan:
         """Raises VaultUnavailable, and RecordDamaged when a card's record does not open."""
-        hashing = self._keyring.look_up
-        filed = [records.look_ups(hashing, new.product, new.card, test=new.test) for new in cards]
-        look_ups = [current for current, *_ in filed]
-        firsts: dict[bytes, NewCard] = {}
+        look_ups, *older = self._keyring.look_up.digests_all(
+            [records.look_up_parts(new.product, new.card, test=new.test) for new in cards]
+        )
+        bookings = self._keyring.booking.digest_all(
+            [records.booking_parts(new.booking) for new in cards]
+        )
         current: dict[bytes, bytes] = {}  # under an older key → under the one that is used
-        for (look_up, *older), new in zip(filed, cards, strict=True):
+        wanted = dict.fromkeys(zip(look_ups, bookings, strict=True))
+        for under in older:
+            current.update(zip(under, look_ups, strict=True))
+            wanted.update(dict.fromkeys(zip(under, bookings, strict=True)))
+        filed = self._store.filed(list(wanted))
+        known = {current.get(row.look_up, row.look_up): row for row in filed}
+        firsts: dict[bytes, NewCard] = {}
+        for look_up, new in zip(look_ups, cards, strict=True):
             firsts.setdefault(look_up, new)
-            if older:
-                current.update(dict.fromkeys(older, look_up))
-        found = self._store.known([*firsts, *current])
-        known = {current.get(look_up, look_up): row for look_up, row in found.items()}
         tokens = {look_up: self._token_of(row, firsts[look_up]) for look_up, row in known.items()}
         fresh = [look_up for look_up in firsts if look_up not in known]
         drawn = self._free([firsts[look_up].test for look_up in fresh])
@@ -68,10 +76,11 @@ class Planner:
         for look_up in look_ups:
             kept.append(Kept(tokens[look_up], look_up in created))
             created.discard(look_up)
-        links, changed = self._links(cards, kept, known_idusers={r.iduser for r in known.values()})
-        idusers = [one.token.iduser for one in kept] if entries else []
+        idusers = [one.token.iduser for one in kept]
+        said = self._said(cards, zip(idusers, bookings, strict=True))
+        links, changed = self._links(said, filed)
         held = self._cvcs(cards, kept)
-        return Plan(kept, Changes(rows, links, changed, entries, idusers, held))
+        return Plan(kept, Changes(rows, links, changed, entries, idusers if entries else [], held))
 
     # --- cards ------------------------------------------------------------------------------------
 
@@ -84,7 +93,7 @@ class Planner:
             tokens = [draw([token.test])[0] if token.iduser in taken else token for token in tokens]
         return tokens
 
-    def _token_of(self, row: CardRow, new: NewCard) -> Token:
+    def _token_of(self, row: Filed, new: NewCard) -> Token:
         where = records.card_place(new.product, row.iduser, test=new.test)
         plaintext = self._keyring.sealer.open(row.sealed, where)
         # The hash that found the row is no part of what is sealed. Whoever swapped two of them in
@@ -94,22 +103,19 @@ class Planner:
     def _card_rows(
         self, cards: Sequence[NewCard], look_ups: Sequence[bytes], tokens: Sequence[Token]
     ) -> list[CardRow]:
-        place, digest, now = records.card_place, self._keyring.tokenuser.digest, self._now
+        place, now = records.card_place, self._now
         sealed = self._keyring.sealer.seal_all(
             [records.write_card(new.card, one) for new, one in zip(cards, tokens, strict=True)],
             [place(c.product, t.iduser, test=c.test) for c, t in zip(cards, tokens, strict=True)],
         )
+        hashes = self._keyring.tokenuser.digest_all(
+            [records.tokenuser_parts(one.iduser, one.tokenuser) for one in tokens]
+        )
         return [
-            CardRow(
-                new.product,
-                new.test,
-                look_up,
-                token.iduser,
-                digest(*records.tokenuser_parts(token.iduser, token.tokenuser)),
-                record,
-                now,
+            CardRow(new.product, new.test, look_up, token.iduser, hashed, record, now)
+            for new, look_up, token, hashed, record in zip(
+                cards, look_ups, tokens, hashes, sealed, strict=True
             )
-            for new, look_up, token, record in zip(cards, look_ups, tokens, sealed, strict=True)
         ]
 
     def _cvcs(self, cards: Sequence[NewCard], kept: Sequence[Kept]) -> list[CvcRow]:
@@ -127,12 +133,10 @@ class Planner:
 
     # --- links ------------------------------------------------------------------------------------
 
-    def _links(
-        self, cards: Sequence[NewCard], kept: Sequence[Kept], *, known_idusers: set[int]
-    ) -> tuple[list[LinkRow], list[LinkChange]]:
-        said: dict[tuple[int, bytes], _Link] = {}
-        for new, one in zip(cards, kept, strict=True):
-            key = (one.token.iduser, records.booking_hash(self._keyring.booking, new.booking))
+    def _said(self, cards: Sequence[NewCard], keys: Iterable[_Key]) -> dict[_Key, _Link]:
+        """What the message says of each link."""
+        said: dict[_Key, _Link] = {}
+        for new, key in zip(cards, keys, strict=True):
             content = records.content_of(new.card, new.booking)
             departure = records.departure_of(new.booking)
             link = said.get(key)
@@ -141,20 +145,28 @@ class Planner:
             else:
                 link.content.update(content)
                 link.departure = departure or link.departure
-        before = [key for key in said if key[0] in known_idusers]
-        stand = self._store.links(before) if before else {}
+        return said
+
+    def _links(
+        self, said: Mapping[_Key, _Link], filed: Sequence[Filed]
+    ) -> tuple[list[LinkRow], list[LinkChange]]:
+        # A card has one iduser, whatever key it is filed under; were there two, the message's would count.
+        stand = {
+            key: row
+            for row in filed
+            if row.booking_hash and (key := (row.iduser, row.booking_hash)) in said
+        }
         changed = [
             change
-            for key in before
-            if (row := stand.get(key)) is not None
-            and (change := self._changed(key, said[key], row)) is not None
+            for key, row in stand.items()
+            if (change := self._changed(key, said[key], row)) is not None
         ]
         return self._link_rows({k: link for k, link in said.items() if k not in stand}), changed
 
-    def _changed(self, key: tuple[int, bytes], link: _Link, row: LinkRow) -> LinkChange | None:
+    def _changed(self, key: _Key, link: _Link, row: Filed) -> LinkChange | None:
         """The link with what the message adds to it; what it does not say stays as it was."""
         place = self._link_place(key, link)
-        stood = self._keyring.sealer.open(row.sealed, place)
+        stood = self._keyring.sealer.open(row.link, place)
         written = records.write_link(link.content)
         if written != stood:
             content = records.dated(link.content, records.read_link(stood), self._now)
@@ -162,33 +174,23 @@ class Planner:
         link.departure = link.departure or row.departure
         if written != stood or link.departure != row.departure:
             sealed = self._keyring.sealer.seal(written, place)
-            return LinkChange(self._link_row(key, link, sealed), row.sealed)
+            return LinkChange(sealed, link.departure, self._now, *key, row.link)
         if row.seen[:_HOUR] == self._now[:_HOUR]:
             return None
-        return LinkChange(row._replace(seen=self._now), row.sealed)
+        return LinkChange(row.link, row.departure, self._now, *key, row.link)
 
-    def _link_rows(self, links: Mapping[tuple[int, bytes], _Link]) -> list[LinkRow]:
+    def _link_rows(self, links: Mapping[_Key, _Link]) -> list[LinkRow]:
         write, dated, now = records.write_link, records.dated, self._now
         sealed = self._keyring.sealer.seal_all(
             [write(dated(link.content, {}, now)) for link in links.values()],
             [self._link_place(key, link) for key, link in links.items()],
         )
-        return [
-            self._link_row(key, link, record)
-            for (key, link), record in zip(links.items(), sealed, strict=True)
-        ]
+        rows = []
+        for ((iduser, hashed), link), record in zip(links.items(), sealed, strict=True):
+            booking = link.new.booking
+            system, hotel = ("", None) if booking is None else (booking.system, booking.hotel)
+            rows.append(LinkRow(iduser, hashed, system, hotel, record, link.departure, now))
+        return rows
 
-    def _link_row(self, key: tuple[int, bytes], link: _Link, sealed: bytes) -> LinkRow:
-        booking = link.new.booking
-        return LinkRow(
-            key[0],
-            key[1],
-            "" if booking is None else booking.system,
-            None if booking is None else booking.hotel,
-            sealed,
-            link.departure,
-            self._now,
-        )
-
-    def _link_place(self, key: tuple[int, bytes], link: _Link) -> bytes:
+    def _link_place(self, key: _Key, link: _Link) -> bytes:
         return records.link_place(link.new.product, key[0], key[1], test=link.new.test)

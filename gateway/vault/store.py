@@ -14,7 +14,16 @@ from gateway.vault import answers, closing, cvcs, key_rows
 from gateway.vault import entries as audit
 from gateway.vault.database import Connection, Database, Step, no_step
 from gateway.vault.keyring import Purpose, WrappedKey
-from gateway.vault.model import CardRow, Changes, CvcRow, LinkRow, Plan, Recorded, Taken
+from gateway.vault.model import (
+    CardRow,
+    Changes,
+    CvcRow,
+    Filed,
+    LinkRow,
+    Plan,
+    Recorded,
+    Taken,
+)
 
 T = TypeVar("T")
 
@@ -23,16 +32,18 @@ _LINK: Final = (
     "link.iduser, link.booking_hash, link.system, link.hotel, link.sealed, link.departure,"
     " link.seen"
 )
-_KNOWN: Final = f"SELECT {_CARD} FROM card WHERE look_up IN (%s)"
+_IS_FILED: Final = "SELECT 1 FROM card WHERE look_up IN (%s)"
+# Not `(look_up, booking_hash) IN (VALUES ...)`: SQLite reads the whole table for that.
+_FILED: Final = (
+    "WITH wanted (look_up, booking_hash) AS (%s)"
+    " SELECT look_up, card.iduser, card.sealed, link.booking_hash, link.sealed, departure, seen"
+    " FROM wanted CROSS JOIN card USING (look_up) LEFT JOIN link"
+    " ON link.iduser = card.iduser AND link.booking_hash = wanted.booking_hash"
+)
 # The stub's token is not to be another card's.
 _TAKEN: Final = (
     "SELECT iduser FROM card WHERE iduser IN (%s)"
     " UNION ALL SELECT iduser FROM stub WHERE iduser IN (%s)"
-)
-# Not `(iduser, booking_hash) IN (VALUES ...)`: SQLite reads the whole table for that.
-_LINKS: Final = (
-    "WITH wanted (iduser, booking_hash) AS (%s)"
-    f" SELECT {_LINK} FROM wanted CROSS JOIN link USING (iduser, booking_hash)"
 )
 _FOUND: Final = (
     f"SELECT {_CARD}, {_LINK} FROM card LEFT JOIN link"
@@ -65,22 +76,14 @@ class DatabaseStore:
 
     # --- cards ------------------------------------------------------------------------------------
 
-    def known(self, look_ups: Sequence[bytes]) -> dict[bytes, CardRow]:
-        def work(connection: Connection) -> dict[bytes, CardRow]:
-            rows = map(CardRow._make, connection.among(_KNOWN, look_ups))
-            return {row.look_up: row for row in rows}
+    def filed(self, wanted: Sequence[tuple[bytes, bytes]]) -> list[Filed]:
+        return self._database.read(lambda c: list(map(Filed._make, c.matching(_FILED, wanted))))
 
-        return self._database.read(work)
+    def is_filed(self, look_ups: Sequence[bytes]) -> bool:
+        return self._database.read(lambda c: list(c.among(_IS_FILED, look_ups)) != [])
 
     def taken(self, idusers: Sequence[int]) -> set[int]:
         return self._database.read(lambda c: {iduser for (iduser,) in c.among(_TAKEN, idusers)})
-
-    def links(self, wanted: Sequence[tuple[int, bytes]]) -> dict[tuple[int, bytes], LinkRow]:
-        def work(connection: Connection) -> dict[tuple[int, bytes], LinkRow]:
-            rows = map(LinkRow._make, connection.matching(_LINKS, wanted))
-            return {(row.iduser, row.booking_hash): row for row in rows}
-
-        return self._database.read(work)
 
     def found(self, idusers: Sequence[int]) -> dict[int, tuple[CardRow, LinkRow | None]]:
         possible = [iduser for iduser in idusers if 0 < iduser <= IDUSER_MAX]
@@ -110,9 +113,8 @@ class DatabaseStore:
         connection.count_cards(Counter(c.product for c in changes.cards))
         self._step("keep:cards")
         connection.add(_ADD_LINK, changes.links)
-        for row, before in changes.changed:
-            values = (row.sealed, row.departure, row.seen, row.iduser, row.booking_hash, before)
-            if connection.execute(_CHANGE_LINK, values).rowcount != 1:
+        for change in changes.changed:
+            if connection.execute(_CHANGE_LINK, change).rowcount != 1:
                 raise Taken
         self._step("keep:links")
         cvcs.put(connection, changes.cvcs)

@@ -67,8 +67,8 @@ BREAKAGES = (
         "look for cards under the key in use alone",
         "P25",
         "gateway/vault/plan.py",
-        "self._store.known([*firsts, *current])",
-        "self._store.known([*firsts])",
+        "            wanted.update(dict.fromkeys(zip(under, bookings, strict=True)))\n",
+        "",
         (ROTATION,),
     ),
     Breakage(

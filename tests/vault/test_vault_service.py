@@ -177,6 +177,23 @@ def test_what_a_message_does_not_say_stays(vault: Vault) -> None:
     assert found.booking == booking(virtual=Virtual(date(2026, 3, 30), None, "60.00 EUR"))
 
 
+@pytest.mark.parametrize("others", [0, 40])  # decided on the writer's thread, and beside it
+def test_p25_a_card_is_found_with_those_of_its_bookings_that_a_message_names(
+    tmp_path: Path, others: int
+) -> None:
+    message = [new(at=booking(f"RES-{number}")) for number in (1, 2, 1)]
+    with opened(tmp_path) as vault:
+        (first,) = keep(vault, new(at=booking("RES-1")))
+        keep(vault, new(at=booking("RES-9")))
+        kept = keep(vault, *message, *many(others))
+    assert [one.token for one in kept[:3]] == [first.token] * 3
+    assert [one.created for one in kept] == [False] * 3 + [True] * others
+    with rows(tmp_path) as connection:
+        asked = "SELECT count(*) FROM link WHERE iduser = ?"
+        assert connection.execute(asked, (first.token.iduser,)).fetchone() == (3,)
+        assert connection.execute("SELECT count(*) FROM link").fetchone() == (3 + others,)
+
+
 def test_forgetting_one_booking_leaves_the_other_and_the_pan_goes_with_the_last(tmp_path) -> None:
     with opened(tmp_path) as vault:
         kept = keep(vault, new(), new(at=booking("RES-2")), new(pan(1)))

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from gateway.errors import VaultUnavailable
-from gateway.vault import files
+from gateway.vault import files, store
 from gateway.vault.database import Connection
 from gateway.vault.service import Vault
 from tests.vault.makers import (
@@ -312,6 +312,13 @@ def test_those_that_wait_together_share_a_commit_and_none_harms_another(tmp_path
         assert steps[place : place + 15] == (
             ["record:begun", "record:written"] * 5 + ["record:committed"] * 5
         )
+
+
+def test_a_messages_cards_are_found_by_indexes(vault: Vault) -> None:
+    asked = f"EXPLAIN QUERY PLAN {store._FILED % 'VALUES (?, ?), (?, ?)'}"
+    plan = vault._database.read(lambda c: [row[3] for row in c.execute(asked, [b""] * 4)])
+    read = [step.split()[:2] for step in plan if step.split()[1] in {"card", "link"}]
+    assert read == [["SEARCH", "card"], ["SEARCH", "link"]]
 
 
 def test_synchronous_is_full_and_the_journal_is_wal(vault: Vault) -> None:

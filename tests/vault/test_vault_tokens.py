@@ -128,7 +128,7 @@ def test_p25_two_processes_give_one_token(tmp_path: Path) -> None:
 def test_p25_who_is_never_first_gives_up(vault: Vault, monkeypatch) -> None:
     """A planner that never sees what stands: each of its cards is taken."""
     keep(vault, *many(20))
-    monkeypatch.setattr(vault._store, "known", lambda look_ups: {})
+    monkeypatch.setattr(vault._store, "filed", lambda wanted: [])
     for cards in (many(20), many(20)[:1]):
         with pytest.raises(VaultUnavailable) as refused:
             keep(vault, *cards)
