@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from typing import TypeVar
 
 from gateway.errors import VaultUnavailable
@@ -20,13 +21,46 @@ class Aside:
 
     async def run(self, work: Callable[[], T]) -> T:
         """Runs `work` in a thread. Raises what it raises, and VaultUnavailable after `close`."""
+        return await asyncio.wrap_future(self._submit(work))
+
+    async def follow(self, work: Callable[[], Future[T]]) -> T:
+        """Runs `work` in a thread, then waits, in none, for the future that it gives: the event loop is
+        woken once for both. Whoever goes meanwhile stops neither. Raises what either of them raises, and
+        VaultUnavailable after `close`.
+        """
+        done: Future[T] = Future()
+        done.set_running_or_notify_cancel()
+
+        def followed(begun: Future[Future[T]]) -> None:
+            error = begun.exception()
+            if error is not None:
+                done.set_exception(error)
+            else:
+                begun.result().add_done_callback(ended)
+
+        def ended(written: Future[T]) -> None:
+            error = written.exception()
+            if error is not None:
+                done.set_exception(error)
+            else:
+                done.set_result(written.result())
+
+        self._submit(work).add_done_callback(followed)
+        return await asyncio.wrap_future(done)
+
+    def _submit(self, work: Callable[[], T]) -> Future[T]:
         try:
-            future = self._pool.submit(work)
+            return self._pool.submit(work)
         except RuntimeError:  # closed
-            future = None
-        if future is None:
-            raise VaultUnavailable
-        return await asyncio.wrap_future(future)
+            pass
+        raise VaultUnavailable
+
+    def begin(self, work: Callable[[], object]) -> None:
+        """Has `work` done in a thread, sooner or later. Nobody waits for it, and it must not fail: nobody
+        would be told. After `close` it is not done.
+        """
+        with suppress(VaultUnavailable):
+            self._submit(work)
 
     def close(self) -> None:
         """Waits for what was begun. Further calls do nothing."""

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection, Sequence
+from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from contextlib import ExitStack
 from dataclasses import replace
@@ -402,11 +403,15 @@ class Vault:
         if size > IN_THREAD or len(cards) > _FEW:
             aside = self._aside if answer is None else self._rewriting
             version = self.watch.version  # before anything is sealed
-            plan = await aside.run(decide)
-            plan = replace(plan, changes=replace(plan.changes, version=version))
-            await asyncio.wrap_future(self._store.keep(lambda: plan))
+
+            def planned() -> Future[Plan]:
+                plan = decide()
+                whole = Plan(plan.kept, replace(plan.changes, version=version))
+                return self._store.keep(lambda: whole)
+
+            plan = await aside.follow(planned)
             if len(cards) > _FEW:
-                await self._aside.run(plan.changes.forget)
+                self._aside.begin(plan.changes.forget)
             return plan
         return await asyncio.wrap_future(self._store.keep(decide, entries=len(entries)))
 
