@@ -7,6 +7,7 @@ of one host never meet two rules, and one spelling never means two hosts.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address
 from typing import Final
 
@@ -17,6 +18,9 @@ _LABEL: Final = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
 _NUMBER: Final = re.compile(r"[0-9]+|0x[0-9a-f]*")
 _IPV4: Final = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}")
 _AUTHORITY: Final = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\[\]:@/?#\\%\s]+)(?::([1-9][0-9]{0,4}))?")
+
+_LONGEST: Final = 253  # characters of a host
+_KEPT: Final = 512  # hosts
 
 # IDNA 2003 and 2008 disagree on these, so a name with one of them means two hosts.
 _DEVIATIONS: Final = frozenset("\u00df\u03c2\u200c\u200d")
@@ -30,6 +34,11 @@ def normalize_host(text: str) -> str:
     some resolvers read as an address (`0x7f.1`, `2130706433`, `127.1`), IPv4-mapped IPv6, zones,
     empty or overlong labels, names that IDNA 2003 and 2008 read differently.
     """
+    # What is longer is refused, or all but: nothing of it is worth keeping.
+    return _normalized(text) if len(text) <= _LONGEST else _normalize(text)
+
+
+def _normalize(text: str) -> str:
     if ":" in text:
         return _ipv6(text.removeprefix("[").removesuffix("]"))
     name = _ascii(text).lower().removesuffix(".")
@@ -44,6 +53,10 @@ def normalize_host(text: str) -> str:
         return str(IPv4Address(name))
     except ValueError:
         raise TargetAmbiguous from None
+
+
+# A client asks for the same few hosts all the time, and each request names its own twice.
+_normalized = lru_cache(_KEPT)(_normalize)
 
 
 def parse_authority(text: str, default_port: int | None) -> tuple[str, int]:

@@ -250,7 +250,8 @@ class Pipeline:
         self._s.turns.give_back(exchange)
         self._s.inbox.ended(exchange, error)
         try:
-            await self._put_back_codes(exchange)
+            if exchange.held:
+                await self._put_back_codes(exchange)
             await self._s.recorder.end(exchange, error)
         finally:
             await close_all(exchange)

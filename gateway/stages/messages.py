@@ -58,9 +58,10 @@ def parses(format: Format, body: bytes) -> bool:
 
 
 async def close_all(exchange: Exchange) -> None:
-    """Closes what was parsed for this exchange."""
+    """Closes what was parsed for this exchange. What is small is freed when it is dropped."""
     for size, document in exchange.documents:
-        await run(size, document.close)
+        if size > IN_THREAD:
+            await run(size, document.close)
 
 
 def layout_of(shapes: Sequence[Shape | Pair]) -> Layout:

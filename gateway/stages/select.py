@@ -43,6 +43,8 @@ def first_text(document: Document, path: Path | None, within: Node) -> str:
 
 def date_of(text: str) -> date | None:
     """The day that a text begins with (`2030-01-31T12:00`), or None."""
+    if not text:
+        return None
     try:
         return date.fromisoformat(text[:10])
     except ValueError:

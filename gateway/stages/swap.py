@@ -40,7 +40,7 @@ from gateway.vault.answer import Answer
 from gateway.vault.model import Found, NewCard, Wanted
 from gateway.vault.service import Vault
 
-# So many cards are let go of in a thread.
+# More cards are counted, and let go of, in a thread.
 _MANY = 16
 # So many failures stand in an answer's header; `exchanges show` has more.
 _FAILURES_TOLD = 20
@@ -98,7 +98,8 @@ class Swap:
             return keeping.answer(self._rewrite(exchange, batch))
 
         await self._opening.timed(exchange, "keep", self._writer.write(exchange, batch, answer))
-        size = IN_THREAD + 1 if len(batch.cards) > _MANY else 0
+        many = len(batch.cards) + len(batch.failed) > _MANY
+        size = IN_THREAD + 1 if many else 0
         await run(size, self._close, exchange, route, batch)
 
     def _find(

@@ -31,6 +31,19 @@ def test_changing(headers):
     assert list(headers) == [(b"x-TWO", b"2"), (b"New", b"\xe9")]
 
 
+def test_what_is_found_is_what_stands_there(headers):
+    headers.set("x-two", "3")
+    assert list(headers) == [(b"Host", b"a"), (b"x-two", b"3"), (b"Last", b"z")]
+    headers.fields = [*headers, (b"X-TWO", b"4"), (b"Added", b"5")]
+    assert headers.get_all("x-two") == ["3", "4"]
+    assert headers.get("added") == "5"
+    headers.remove("x-two")
+    assert "X-Two" not in headers
+    assert headers.get("added") == "5"
+    with pytest.raises(AttributeError):  # and not: it stands there, and is never found
+        headers.fields.append((b"X-Two", b"6"))
+
+
 @pytest.mark.parametrize("value", ["4111\r\nX: 1", "4111\n", "4111\0", "4111\u20ac"])
 def test_p34_a_value_can_not_end_its_field(headers, value):
     with pytest.raises(ValueError, match="can not be sent") as caught:

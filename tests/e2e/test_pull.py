@@ -7,11 +7,13 @@ Every answer is compared with what SiteMinder sends when nobody stands between, 
 from __future__ import annotations
 
 import re
+import threading
 import time
 import xml.etree.ElementTree as ET
 
 import pytest
 
+from gateway.stages.swap import Swap
 from tests.e2e.ota import (
     CARD,
     OTA,
@@ -305,3 +307,19 @@ def test_p11_a_card_in_a_header_is_masked(gateway):
     assert answer.status_code == 200
     # The same card stands in the body, so its alias is known.
     assert answer.headers["X-Debug"].startswith("card tok_test_")
+
+
+def test_many_cards_are_counted_beside_the_event_loop(own_gateway, monkeypatch):
+    """Ten thousand of them would hold it for longer than anything else does."""
+    seen, original = [], Swap._count
+
+    def count(*arguments):
+        seen.append(threading.current_thread())
+        original(*arguments)
+
+    monkeypatch.setattr(Swap, "_count", count)
+    gateway = own_gateway()
+    _, answer = pulled(gateway, "BULK-20")
+    assert answer.headers["X-Gateway-Cards"] == "found=20 tokenized=20 failed=0"
+    assert seen
+    assert gateway.loop.thread not in seen
