@@ -190,9 +190,11 @@ class Engine:
 
     @property
     def idle(self) -> bool:
-        """Whether no exchange is in hand."""
-        handlers = self._master.handlers if self._master else ()
-        return all(handler.session.exchange is None for handler in handlers)
+        """Whether no exchange is in hand, nor one whose end is still being written down."""
+        if self._master is None:
+            return True
+        handlers, ending = self._master.handlers, self._master.asides
+        return not ending and all(handler.session.exchange is None for handler in handlers)
 
     async def stop(self, grace: float) -> None:
         """Stops listening, lets running exchanges finish for up to `grace` seconds, closes (P40)."""

@@ -150,3 +150,25 @@ def test_a_certificate_that_is_missing_fails_the_start(confdir, tmp_path):
     )
     with pytest.raises(ValueError):
         asyncio.run(engine.start())
+
+
+def test_an_exchange_that_is_being_ended_is_in_hand(world, monkeypatch):
+    """Garbage is collected while nothing is: what a big message leaves is freed at its end."""
+    world.upstream("a.test")
+    world.start()
+    ending, over = threading.Event(), threading.Event()
+
+    async def end(_exchange, _error):
+        ending.set()
+        await asyncio.to_thread(over.wait, 30)
+
+    monkeypatch.setattr(world.plan, "end", end)
+    with world.tunnel("a.test") as wire:
+        assert wire.ask(world.get("a.test")).status == 200
+    try:
+        assert ending.wait(10)
+        assert until(10, lambda: world.engine.connections == 0)
+        assert not world.engine.idle
+    finally:
+        over.set()
+    assert until(10, lambda: world.engine.idle)
