@@ -12,7 +12,7 @@ import pytest
 
 from gateway.audit import Action, Outcome
 from gateway.errors import BackupRefused, VaultClosed, VaultUnavailable
-from gateway.vault import backup
+from gateway.vault import backup, drilling
 from gateway.vault.backup import LEFT_OUT
 from gateway.vault.copying import sums
 from gateway.vault.kek.file import KekFile
@@ -208,3 +208,23 @@ def test_a_vault_that_was_there_before_is_read_and_not_changed(tmp_path) -> None
     changed = {name for name in before if before[name] != after[name]}
     assert changed <= {"audit", "audit_head"}
     assert place(tmp_path)
+
+
+# --- a large vault ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("portion", [1, 2, 3, 100])
+def test_p28_a_drill_looks_at_cards_a_portion_at_a_time_and_misses_none(
+    tmp_path, monkeypatch, portion
+):
+    """Of a million cards it holds a portion; one that is back is found at either end of it."""
+    monkeypatch.setattr(drilling, "_PORTION", portion)
+    other = tmp_path / "other"
+    other.mkdir()
+    with opened(tmp_path) as vault, opened(other) as restored:
+        idusers = [one.token.iduser for one in keep(restored, *many(7))]
+        assert vault.drills._back(restored._database, 0) == sorted(idusers)
+        assert vault.drills._back(vault._database, 0) == []
+        sizes = [len(one) for one in drilling._idusers(restored._database)]
+        assert sum(sizes) == len(idusers)
+        assert max(sizes) <= portion
