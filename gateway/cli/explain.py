@@ -14,13 +14,15 @@ from gateway.cli.hiding import context, cross_out, hide, hide_all, printable
 from gateway.cli.outside import Outside, find_outside
 from gateway.cli.reasons import holds, no_token, reasons, why_failed
 from gateway.cli.spans import Piece, Sides
-from gateway.cli.trial import Trial, TriedCard
+from gateway.cli.trial import Trial, TriedCard, edits_of
 from gateway.cli.trying import Action, try_message
 from gateway.codecs.document import Known
+from gateway.codecs.edits import Edit
 from gateway.codecs.envelope import open_layout, opened
 from gateway.rules.model import Direction, Pair, Route, Shape, Tokenize
 from gateway.stages.messages import layout_of
 from gateway.stages.reading import read_bookings
+from gateway.stages.select import bookings_of
 
 _AROUND: Final = 50  # bytes that are shown on each side of a change
 
@@ -93,7 +95,8 @@ def explain(route: Route, direction: str, body: bytes) -> Explanation:
     known = Known(doctype=route.doctype)
     said = tuple(_reasons(rule, body, trial, known))
     more = tuple(_more(rule.tokenize, route, body, known)) if rule.tokenize is not None else ()
-    outside = tuple(find_outside(body, trial.edits))
+    places = [*trial.edits, *_numbers(rule, body, known)]
+    outside = tuple(find_outside(body, places))
     return Explanation(action, trial, tuple(_changes(trial)), said, more, outside)
 
 
@@ -112,6 +115,18 @@ def _reasons(rule: Direction, body: bytes, trial: Trial, known: Known) -> Iterat
             said = list(no_token(document, shape))
         for reason in said:
             yield f"{kind} {shape.name}: {reason}"
+
+
+def _numbers(rule: Direction, body: bytes, known: Known) -> Iterator[Edit]:
+    """The places of a charge's numbers: a card that stands there is where the shape has one."""
+    if not rule.detokenize:
+        return
+    document = open_layout(layout_of(rule.detokenize), body, known)
+    for shape in rule.detokenize:
+        for booking in bookings_of(document, shape):
+            for card in document.select(shape.card, booking):
+                for node in document.select(shape.number.at, card):
+                    yield from edits_of(document, node)
 
 
 def _more(rule: Tokenize, route: Route, body: bytes, known: Known) -> Iterator[str]:

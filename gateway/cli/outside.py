@@ -14,7 +14,7 @@ from gateway.codecs.edits import Edit
 
 # The last name before a place: `<Remark>…`, `note="…`, `"note": "…`, `note=…`.
 _BEFORE: Final = re.compile(
-    rb"""(?:<([\w:.-]{1,60})(?:\s[^<>]*)?>|([\w:.-]{1,60})["']?\s*[=:]\s*["']?)[^<>"'&]*\Z"""
+    rb"""(?:<([\w:.-]{1,60})(?:\s[^<>]*)?>|([\w:.\[\]-]{1,60})["']?\s*[=:]\s*["']?)[^<>"'&]*\Z"""
 )
 _LOOK_BACK: Final = 400
 

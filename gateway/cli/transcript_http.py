@@ -2,6 +2,7 @@
 
     as on the line     request, response, request, …: with Content-Length or chunked bodies, gzip too
     HTTP client files  requests between lines that begin with `###`; a URL may stand in the first line
+    Net::HTTP          what Ruby's debug output tells, see `ruby_debug.py`
     curl -v            heads behind `> ` and `< `; of what was sent only the head is told
 
 A transcript that was edited has lengths that no longer fit. Where a Content-Length leads to no next
@@ -21,6 +22,7 @@ from typing import Final
 from gateway.authority import parse_authority
 from gateway.cli.curl import looks_like_curl, uncurl
 from gateway.cli.recorded import NOT_RECORDED, Recorded, as_it_was, wrong
+from gateway.cli.ruby_debug import looks_like_ruby, unruby
 from gateway.errors import HttpInvalid, TargetAmbiguous
 from gateway.exchange import Authority
 from gateway.headers import Headers
@@ -66,7 +68,12 @@ def looks_like_http(raw: bytes) -> bool:
     """Whether a file is a transcript, by its first line that says something."""
     begins = _BEFORE.match(raw)
     separated = begins is not None and any(map(_SEPARATOR.match, begins[0].splitlines()))
-    return separated or bool(_FIRST_LINE.match(raw, _start(raw, 0))) or looks_like_curl(raw)
+    return (
+        separated
+        or bool(_FIRST_LINE.match(raw, _start(raw, 0)))
+        or looks_like_curl(raw)
+        or looks_like_ruby(raw)
+    )
 
 
 def read_http(raw: bytes, file: Path) -> Iterator[Recorded]:
@@ -89,6 +96,10 @@ def _messages(raw: bytes, file: Path) -> Iterator[Recorded]:
     if looks_like_curl(raw):
         for line, text in uncurl(raw):
             yield from _segment(text, file, line, told_by_curl=True)
+        return
+    if looks_like_ruby(raw):
+        for line, text in unruby(raw):
+            yield from _segment(text, file, line)
         return
     yield from _segment(raw, file, 1)
 

@@ -144,18 +144,23 @@ def _readable(layout: Layout | None, body: bytes) -> str:
 
 
 def offset_of(document: Document, node: Node) -> int:
-    """Where a place's text starts: the codec tells it with the edit that would replace it.
+    """Where a place's text starts; where it is the whole message, the beginning."""
+    edits = edits_of(document, node)
+    return edits[0].start if edits else 0
 
-    An empty list or object can not be replaced by a text: for it, where its removal would start;
-    where it is the whole message, the beginning.
+
+def edits_of(document: Document, node: Node) -> Sequence[Edit]:
+    """A place's bytes: the codec tells them with the edit that would replace its text.
+
+    An empty list or object can not be replaced by a text: for it, those of its removal; where it is the
+    whole message, none.
     """
     for change in (Set(node, "-"), Remove(node)):
         try:
-            edits = document.splice([change]).edits
+            return document.splice([change]).edits
         except MessageUnfit:
             continue
-        return edits[0].start if edits else 0
-    return 0
+    return ()
 
 
 def _node(spot: TokenSpot) -> Node:

@@ -218,6 +218,7 @@ def test_why_a_charge_finds_no_token(explained):
     ):
         _, out, _ = explained(asked(json.dumps({"payment": {"pan": text}})))
         assert reason in out
+        assert "outside of every shape" not in out
         assert NUMBER not in out
 
 

@@ -90,6 +90,34 @@ def test_what_curl_told(name):
     assert (answer.body, answer.complete) == (CARDS, True)
 
 
+@pytest.mark.parametrize("name", ["net_http.txt", "net_http_unescaped.txt"])
+def test_what_ruby_told(name):
+    asked, answer = read_all(RECORDINGS / name)
+    assert heads([asked, answer]) == [
+        (1, "request", "POST", "https://api.acme.example:8443", "/x", 0),
+        (1, "response", "POST", "https://api.acme.example:8443", "/x", 200),
+    ]
+    assert (asked.body, answer.body) == (CHARGE, CARDS)
+    assert asked.notes == answer.notes == ()
+    assert asked.complete
+
+
+def test_ruby_writes_bytes_as_it_writes_strings(tmp_path):
+    file = tmp_path / "zipped.txt"
+    body = gzip.compress("ë\n\x1b{".encode())
+    written = "".join(f"\\x{byte:02X}" for byte in body)
+    file.write_text(
+        'opening connection to a.example:80...\n<- "GET /a HTTP/1.1\\r\\nHost: a.example\\r\\n\\r\\n"\n'
+        f'-> "HTTP/1.1 200 OK\\r\\nContent-Encoding: gzip\\r\\nContent-Length: {len(body)}\\r\\n\\r\\n"\n'
+        f'-> "{written}"\nread 2 bytes\n<- "PUT /b HTTP/1.1\\r\\n\\r\\n\\u00eb\\u{{1F600}}\\e\\\\"\n'
+    )  # fmt: skip
+    first, answer, second = read_all(file)
+    assert str(first.authority) == "http://a.example"
+    assert gzip.decompress(answer.body) == "ë\n\x1b{".encode()
+    assert second.body == "ë\U0001f600\x1b\\".encode()
+    assert (second.exchange, second.line) == (2, 5)
+
+
 def test_a_body_alone_is_no_transcript(tmp_path):
     for text in (b"<a/>", b"a=b", b"POST something", b"", b'{"log": 1}'):
         file = tmp_path / "message"

@@ -1,0 +1,74 @@
+"""What Ruby's Net::HTTP writes of its traffic (`set_debug_output`), brought into the form of a transcript.
+
+Payment libraries record in it: what was sent stands behind `<- `, what was received behind `-> `, as Ruby
+writes strings, between words of its own (`opening connection to …`, `reading 2 bytes...`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+# A string ends where the next line is another one's: in some recordings the quotes within it have lost their
+# backslashes.
+_STRING: Final = re.compile(
+    rb'^[ \t]*(<-|->) "(.*?)"[ \t]*\r?(?:\n|\Z)'
+    rb"(?=[ \t]*(?:<- |-> |reading |read |Conn |opening |opened|starting |SSL |I, |\r?\n)|[ \t]*\Z|[^\n\"]*\Z)",
+    re.MULTILINE | re.DOTALL,
+)
+_SENT: Final = re.compile(rb'^[ \t]*<- "[A-Z]{3,20} \S+ HTTP/1', re.MULTILINE)
+_TO: Final = re.compile(rb"^[ \t]*opening connection to ([^\s:]+:\d+)", re.MULTILINE)
+_SECURE: Final = re.compile(rb"^[ \t]*(?:starting SSL|SSL established)", re.MULTILINE)
+_ESCAPE: Final = re.compile(
+    rb"\\(?:x([0-9A-Fa-f]{1,2})|u([0-9A-Fa-f]{4})|u\{([0-9A-Fa-f]{1,6})\}|(.))", re.DOTALL
+)
+_SIGNS: Final = {
+    b"n": b"\n", b"r": b"\r", b"t": b"\t", b"a": b"\a", b"b": b"\b", b"v": b"\v", b"f": b"\f",
+    b"e": b"\x1b", b"0": b"\0",
+}  # fmt: skip
+_FIRST: Final = re.compile(rb"\A([A-Z]{3,20} )(/\S*)( HTTP/1)")
+_LARGEST_SIGN: Final = 0x10FFFF
+
+
+def looks_like_ruby(raw: bytes) -> bool:
+    """Whether `raw` is what Net::HTTP wrote."""
+    return _SENT.search(raw) is not None
+
+
+def unruby(raw: bytes) -> Iterator[tuple[int, bytes]]:
+    """Each message as it was on the line, and the line of the recording that it begins in."""
+    way, held, begins, counted, line = b"", bytearray(), 0, 0, 1
+    for found in _STRING.finditer(raw):
+        line += raw.count(b"\n", counted, found.start())
+        counted = found.start()
+        if found[1] != way or (way == b"<-" and _FIRST.match(found[2]) and held):
+            if held:
+                yield begins, _message(raw, way, held, counted)
+            way, held, begins = found[1], bytearray(), line
+        held += _ESCAPE.sub(_sign, found[2])
+    if held:
+        yield begins, _message(raw, way, held, len(raw))
+
+
+def _message(raw: bytes, way: bytes, held: bytearray, until: int) -> bytes:
+    """With the host that was connected to: the `Host` that stands there lacks the scheme."""
+    message = bytes(held)
+    opened = [one for one in _TO.finditer(raw) if one.start() < until]
+    first = _FIRST.match(message)
+    if way != b"<-" or not opened or first is None:
+        return message
+    plain = opened[-1][1].endswith(b":80") and _SECURE.search(raw) is None
+    target = (b"http://" if plain else b"https://") + opened[-1][1] + first[2]
+    return first[1] + target + first[3] + message[first.end() :]
+
+
+def _sign(found: re.Match[bytes]) -> bytes:
+    byte, short, long, other = found.groups()
+    if byte is not None:
+        return bytes([int(byte, 16)])
+    number = short or long
+    if number is not None:
+        sign = int(number, 16)
+        return chr(sign).encode("utf-8", "surrogatepass") if sign <= _LARGEST_SIGN else found[0]
+    return _SIGNS.get(other, other)
