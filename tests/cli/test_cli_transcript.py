@@ -115,7 +115,7 @@ def test_ruby_writes_bytes_as_it_writes_strings(tmp_path):
     assert str(first.authority) == "http://a.example"
     assert gzip.decompress(answer.body) == "ë\n\x1b{".encode()
     assert second.body == "ë\U0001f600\x1b\\".encode()
-    assert (second.exchange, second.line) == (2, 5)
+    assert (second.exchange, second.line) == (2, 6)
 
 
 def test_a_body_alone_is_no_transcript(tmp_path):
