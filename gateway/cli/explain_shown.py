@@ -11,7 +11,7 @@ from gateway.cli.recorded import Recorded, Way
 from gateway.cli.rehearsal import looks_at
 from gateway.cli.rules_shown import explanation_of, looked_for
 from gateway.cli.spans import coloured
-from gateway.errors import GatewayError, RouteUnknown
+from gateway.errors import CardDisguised, GatewayError, RouteUnknown
 from gateway.rules.model import Route
 
 
@@ -80,6 +80,8 @@ def _fate(one: Told) -> str:
     """What becomes of a card outside of every shape."""
     if one.route is None or not looks_at(one.route, one.way):
         return "The guard does not look at this message: it goes on in clear."
+    if isinstance(one.refused, CardDisguised):
+        return "The guard can not mask it where it stands, so the message is refused."
     guards = one.route.guards_response if one.way == "response" else one.route.guards_request
     if not guards:
         return "It is for the partner, who may see cards: it goes on in clear."

@@ -31,12 +31,9 @@ from gateway.rules.watch import Rules
 
 _HELP = """Put a day of recorded traffic through the rules, on this machine: nothing is sent.
 
-Says per route what would change, what would be refused and why, which cards would fail, and prints the
-YAML for what no route takes. The pipeline is the real one, with invented tokens; keys, networks, the map of
-hotels and products are not rehearsed, for no recording has them.
+Says per route what would change, what would be refused and why, which cards would fail, and prints the YAML for what no route takes. The pipeline is the real one, with invented tokens; keys, networks, the map of hotels and products are not rehearsed, for no recording has them.
 
-FILE is a HAR, a transcript (.http, curl -v), or a folder with such files. Exit code 0 only if nothing would be
-refused, no card would fail, and every message that the gateway would look into was recorded whole.
+FILE is a HAR, a transcript (.http, curl -v), or a folder with such files. Exit code 0 only if nothing would be refused, no card would fail, and every message that the gateway would look into was recorded whole.
 
 Examples: card-gateway rules rehearse day.har
 

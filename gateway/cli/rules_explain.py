@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -28,18 +29,18 @@ from gateway.cli.rules_found import (
     wrong_use,
 )
 from gateway.cli.transcript import read
+from gateway.codecs.document import Format
 from gateway.codecs.encoding import decode_body
 from gateway.config import LimitSettings
 from gateway.errors import GatewayError, MessageMalformed
+from gateway.headers import Headers
 from gateway.rules.load import load_every_pack
 from gateway.rules.model import Route
 from gateway.rules.watch import Rules
 
 _HELP = """Says which cards a route finds in FILE, where, and which bytes would change.
 
-FILE is one message's body, a transcript (.http, curl -v), or a HAR. Of a transcript and a HAR the route is
-found by what was asked for, in both directions. Card numbers are shown masked; nothing is sent. Exit code 1
-when a message would be refused or a card fails.
+FILE is one message's body, a transcript (.http, curl -v), or a HAR. Of a transcript and a HAR the route is found by what was asked for, in both directions. Card numbers are shown masked; nothing is sent. Exit code 1 when a message would be refused or a card fails.
 
 Examples: card-gateway rules explain --route siteminder/pull message.xml
 
@@ -101,6 +102,13 @@ def explain_file(
         print_json(told[0] if len(told) == 1 else {"messages": told})
     if bad:
         raise typer.Exit(1)
+
+
+_LABELS: Final[Mapping[Format, bytes]] = {
+    "xml": b"application/xml",
+    "json": b"application/json",
+    "form": b"application/x-www-form-urlencoded",
+}
 
 
 class _Explaining:
@@ -184,14 +192,22 @@ class _Explaining:
                 told = explain(route, way, body)
         except GatewayError as error:
             refused = error
-        if message.way is not None and refused is None:
-            asked, answer = (message, None) if message is request else (request, message)
+        if refused is None:
+            played = message if message.way is not None else _labelled(message, route, way)
+            asked, answer = (played, None) if way == "request" else (request, played)
             outcome = self._rehearsal.play(route, asked, answer)
             refused = outcome.refused if outcome.phase == way else None
         if isinstance(refused, MessageMalformed) and (shapes := shapes_of(route, way)):
             look = other_format(body, shapes[0].format)
             notes = (*notes, *([look] if look else []))
         return Told(message, way, route, told, refused, notes)
+
+
+def _labelled(message: Recorded, route: Route, way: Way) -> Recorded:
+    """A body alone, as if it had come with the right label: nothing is known of the one it had."""
+    shapes = shapes_of(route, way)
+    label = _LABELS[shapes[0].format] if shapes else b"application/octet-stream"
+    return replace(message, way=way, status=200, headers=Headers([(b"Content-Type", label)]))
 
 
 def _direction(route: Route, asked: str) -> Way:

@@ -260,6 +260,15 @@ def test_p16_a_card_outside_of_every_shape_is_told_masked(explained):
     code, out, err = explained(asked() + answered('{"cards": [], "a": "NDQ0NDMzMzMyMjIyMTExMQ=="}'))
     assert (code, "Refused (card_disguised)" in err) == (1, True)
     assert "444433******1111, base64 in `a`" in out
+    assert "so the message is refused" in out
+
+
+def test_a_body_alone_meets_the_guard_too(rules, tmp_path):
+    (tmp_path / "body.json").write_text('{"cards": [], "a": "NDQ0NDMzMzMyMjIyMTExMQ=="}')
+    for way in ("response", "request"):
+        name = "acme/both" if way == "response" else "acme/push"
+        code, _, err = rules("explain", "--route", name, "--as", way, "body.json")
+        assert (code, "Refused (card_disguised)" in err) == (1, True)
 
 
 def test_who_sees_a_card_that_is_not_guarded_is_told(explained):
