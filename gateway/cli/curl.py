@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
+_HEAD: Final = 64 << 10  # as far as a recording may begin with other words
 _SENT: Final = re.compile(rb"^> [A-Z]{3,20} \S+ HTTP/[0-9]", re.MULTILINE)
 _MARKED: Final = re.compile(rb"([<>])(?: |(?=\r?\n))")
 _LINE: Final = re.compile(rb"[^\n]*\n|[^\n]+")
@@ -24,7 +25,7 @@ _LAST_WORDS: Final = re.compile(_WORDS.pattern + rb"\Z")
 
 def looks_like_curl(raw: bytes) -> bool:
     """Whether `raw` is what `curl -v` wrote."""
-    return _SENT.search(raw) is not None
+    return _SENT.search(raw, 0, _HEAD) is not None
 
 
 def uncurl(raw: bytes) -> Iterator[tuple[int, bytes]]:

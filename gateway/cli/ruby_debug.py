@@ -17,6 +17,7 @@ _STRING: Final = re.compile(
     rb"(?=[ \t]*(?:<- |-> |reading |read |Conn |opening |opened|starting |SSL |I, |\r?\n)|[ \t]*\Z|[^\n\"]*\Z)",
     re.MULTILINE | re.DOTALL,
 )
+_HEAD: Final = 64 << 10  # as far as a recording may begin with other words
 _SENT: Final = re.compile(rb'^[ \t]*<- "[A-Z]{3,20} \S+ HTTP/1', re.MULTILINE)
 _TO: Final = re.compile(rb"^[ \t]*opening connection to ([^\s:]+:\d+)", re.MULTILINE)
 _SECURE: Final = re.compile(rb"^[ \t]*(?:starting SSL|SSL established)", re.MULTILINE)
@@ -33,7 +34,7 @@ _LARGEST_SIGN: Final = 0x10FFFF
 
 def looks_like_ruby(raw: bytes) -> bool:
     """Whether `raw` is what Net::HTTP wrote."""
-    return _SENT.search(raw) is not None
+    return _SENT.search(raw, 0, _HEAD) is not None
 
 
 def unruby(raw: bytes) -> Iterator[tuple[int, bytes]]:

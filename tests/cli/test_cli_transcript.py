@@ -194,6 +194,31 @@ def test_what_was_on_the_line_comes_back_byte_for_byte(tmp_path_factory, message
     assert [one.body for one in read_all(file)] == [body for _, body in messages]
 
 
+WORDS = [
+    b"POST https://a.example/x HTTP/1.1", b"HTTP/1.1 200 OK", b"Content-Length: 5", b"a: b", b"\r\n",
+    b"\n\n", b"Transfer-Encoding: chunked", b"5\r\n", b"0\r\n\r\n", b"###", b"> ", b"< ", b'<- "', b'-> "',
+    b'"\n', b"\\x1F", b'{"log": {"entries": [', b'{"request": {"method": "GET", "url": "https://a/"}', b"}]",
+    b"* Connection #0 to host a left intact", b"opening connection to a:1...", b"\xff\x00", b"4444333322221111",
+]  # fmt: skip
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    st.lists(st.one_of(st.sampled_from(WORDS), st.binary(max_size=6)), max_size=14),
+    st.sampled_from([".http", ".har", ".txt", ".xml"]),
+)
+def test_p16_whatever_a_file_holds_it_is_read_or_told(tmp_path_factory, words, suffix):
+    file = tmp_path_factory.mktemp("any") / f"some{suffix}"
+    file.write_bytes(b"".join(words))
+    told, messages = None, []
+    try:
+        messages = read_all(file)
+    except ConfigurationError as error:
+        told = error
+    assert told is None or told.problems[0].line > 0
+    assert all("4444333322221111" not in str(one) for one in (told, *messages))
+
+
 # --- HAR --------------------------------------------------------------------------------------------
 
 
