@@ -86,9 +86,11 @@ class Remove(NamedTuple):
 class Add(NamedTuple):
     """A field that `path` names and `within` does not have is added, right after `beside`.
 
-    The path's last step is the new name. Its other steps must lead to an existing place, else
-    `MessageUnfit` is raised. `beside` is the number's node; where its parent is another one, the
-    field becomes the last child (XML), the last member (JSON), the last pair (form).
+    The path's last step is the new name. Of its other steps the elements or objects that are not
+    there are made, one for all the fields that go into it; where a step says more than a name
+    (`[1]`, `[@a='v']`), `MessageUnfit` is raised. `beside` is the number's node; where its parent is
+    another one, the field becomes the last child (XML), the last member (JSON), the last pair (form).
+    A new element has its sibling's prefix, or its parent's.
     """
 
     within: Node

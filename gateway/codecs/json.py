@@ -19,7 +19,7 @@ from typing import Final, NamedTuple
 from gateway.codecs.document import Add, Change, Insert, Members, Node, Remove, Set
 from gateway.codecs.edits import Edit, Spliced, apply_edits
 from gateway.codecs.embedded import Embedded
-from gateway.codecs.json_edits import Member, Plan, carry_out, number_or_string, string
+from gateway.codecs.json_edits import MadeObject, Member, Plan, carry_out, number_or_string, string
 from gateway.codecs.json_scan import Entry, Names, Repeated, Scan, unescape
 from gateway.codecs.json_string import written_in
 from gateway.codecs.paths import Path
@@ -115,6 +115,7 @@ class JsonDocument:
     def splice(self, changes: Iterable[Change]) -> Spliced:
         edits: list[Edit] = []
         plans: dict[int, Plan] = {}
+        made: dict[tuple[int, str], MadeObject] = {}
         for change in changes:
             match change:
                 case Set():
@@ -123,9 +124,14 @@ class JsonDocument:
                     place = _place(change.node)
                     plans.setdefault(place.parent, Plan()).removed.append(place.entry)
                 case Add():
-                    self._plan_add(change, plans)
+                    self._plan_add(change, plans, made)
                 case _:
                     edits += self._plan_insert(change, plans)
+        for (container, name), new in made.items():
+            if new.there is None:
+                plans[container].added.append(Member(string(name), new.written(), new.after))
+            else:
+                edits.append(Edit(new.there.value, new.there.end, new.written()))
         for container, plan in plans.items():
             edits += carry_out(self._scan, container, plan)
         return apply_edits(self._scan.body, edits)
@@ -238,23 +244,45 @@ class JsonDocument:
         found = names.starts.get(name)
         return None if found is None else self._scan.entry_at(*found, is_object=True)
 
-    def _plan_add(self, change: Add, plans: dict[int, Plan]) -> None:
-        steps = change.path.steps
-        if not steps or steps[-1].axis != "member" or steps[-1].name is None:
-            raise MessageUnfit
-        name = steps[-1].name
-        way = replace(change.path, steps=steps[:-1])
-        parents = self.select(way, change.within)
-        if len(parents) != 1:
-            raise MessageUnfit
-        container = self._object(parents[0])
+    def _plan_add(
+        self, change: Add, plans: dict[int, Plan], made: dict[tuple[int, str], MadeObject]
+    ) -> None:
+        parent, names = self._way(change)
+        container = self._object(parent)
         plan = plans.setdefault(container, Plan())
-        if self._member(container, plan.names.take(name).encode()) is not None:
-            raise MessageUnfit
         beside = _place(change.beside)
         after = beside.entry if beside.parent == container else None
         value = number_or_string(change.text) if change.number else string(change.text)
-        plan.added.append(Member(string(name), value, after))
+        first, *others = names
+        there = self._member(container, first.encode())
+        if others:
+            if (container, first) not in made:
+                if there is None:
+                    plan.names.take(first)
+                made[container, first] = MadeObject(after, there)
+            made[container, first].put(others, value)
+            return
+        if there is not None:
+            raise MessageUnfit
+        plan.added.append(Member(string(plan.names.take(first)), value, after))
+
+    def _way(self, change: Add) -> tuple[Node, list[str]]:
+        """The last place on an addition's way that is there, and the names from there on. A `null` is
+        not: whoever has nothing to say of a card's part may write it so."""
+        steps = change.path.steps
+        for there in range(len(steps) - 1, -1, -1):
+            found = self.select(replace(change.path, steps=steps[:there]), change.within)
+            if not found or (there and self._is_null(found[0])):
+                continue
+            names = [step.name for step in steps[there:] if step.axis == "member" and step.name]
+            if len(found) != 1 or len(names) != len(steps) - there:
+                break
+            return found[0], names
+        raise MessageUnfit
+
+    def _is_null(self, node: Node) -> bool:
+        entry = _place(node).entry
+        return self._scan.body[entry.value : entry.end] == b"null"
 
     def _plan_insert(self, change: Insert, plans: dict[int, Plan]) -> Iterator[Edit]:
         """Plans the new members; answers the edits of those that exist and are overwritten."""

@@ -40,6 +40,37 @@ class Plan:
     names: NewNames = field(default_factory=NewNames)
 
 
+@dataclass(slots=True, repr=False)
+class MadeObject:
+    """An object that an addition's way lacks, to stand after `after`, or for the `null` that is
+    `there`; what goes into it is collected, for others may go there too."""
+
+    after: Entry | None
+    there: Entry | None
+    members: dict[str, bytes | MadeObject] = field(default_factory=dict)
+
+    def put(self, names: Sequence[str], value: bytes) -> None:
+        """A value, below objects of all names but the last. Raises `MessageUnfit` where one is there."""
+        *above, last = names
+        inner = self
+        for name in above:
+            found = inner.members.setdefault(name, MadeObject(None, None))
+            if isinstance(found, bytes):
+                raise MessageUnfit
+            inner = found
+        if last in inner.members:
+            raise MessageUnfit
+        inner.members[last] = value
+
+    def written(self) -> bytes:
+        """The object, on one line."""
+        members = [
+            string(name) + b": " + (value if isinstance(value, bytes) else value.written())
+            for name, value in self.members.items()
+        ]
+        return b"{" + b", ".join(members) + b"}"
+
+
 def carry_out(scan: Scan, container: int, plan: Plan) -> Iterator[Edit]:
     """The edits of one container (its number in the `scan`; -1: the document stands in none)."""
     if container < 0:  # the whole document can not be removed

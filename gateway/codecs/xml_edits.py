@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Final
 
 from gateway.codecs.edits import Edit
 from gateway.codecs.xml_scan import Tag
 from gateway.codecs.xml_write import Writer
 from gateway.heap import discard
+
+_OPEN: Final = b"<![CDATA["
+_CLOSE: Final = b"]]>"
 
 
 @dataclass(slots=True)
@@ -59,7 +63,14 @@ class Edits:
         self._edits.append(Edit(tag.start, tag.after, b""))
 
     def set_text(self, tag: Tag, value: str) -> None:
-        """Everything between an element's tags becomes `value`."""
+        """Everything between an element's tags becomes `value`. Where that is one CDATA section it
+        stays one, if it can hold the value: whoever writes them may look for them."""
+        inside = (tag.end + len(_OPEN), tag.close - len(_CLOSE))
+        if self._text.startswith(_OPEN, tag.end) and self._text.find(_CLOSE, *inside) < 0:
+            written = self._write.cdata(value)
+            if written is not None and self._text.startswith(_CLOSE, inside[1]):
+                self._edits.append(Edit(*inside, written))
+                return
         self._content(tag).text = self._write.text(value)
 
     def add_after(self, tag: Tag, new: bytes) -> None:

@@ -52,6 +52,17 @@ class Writer:
             return value.encode("ascii")
         return self._encode(value.translate(_TEXT))
 
+    def cdata(self, value: str) -> bytes | None:
+        """What stands in a CDATA section; None where it can not hold the value."""
+        if _NOT_XML.search(value):
+            raise MessageUnfit
+        if "]]>" in value or "\r" in value:  # it would end, or be read as a line feed
+            return None
+        try:
+            return value.encode(self._codec)
+        except UnicodeEncodeError:
+            return None
+
     def value(self, value: str, quote: bytes) -> bytes:
         """What stands between an attribute's quotes, which are `quote`."""
         if _PLAIN.fullmatch(value):

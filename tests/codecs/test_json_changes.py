@@ -135,7 +135,20 @@ def test_add_elsewhere_becomes_the_last_member() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["missing.x", "n.x", "list.x", "list[0]", "n", "list[*].x", "o", "$"]
+    "text",
+    [
+        "missing[0].x",
+        "missing[a='b'].x",
+        "..missing.x",
+        "n.x",
+        "n.x.y",
+        "list.x",
+        "list[0]",
+        "n",
+        "list[*].x",
+        "o",
+        "$",
+    ],
 )
 def test_add_to_an_unfit_place(text: str) -> None:
     body = b'{"n":1,"list":[{},{}],"o":{}}'
@@ -216,3 +229,28 @@ def test_an_odd_layout_is_not_copied_without_bound() -> None:
     out = change(body, (Add, "$.n", "x", "y"))
     assert len(out) - len(body) < 300
     assert json.loads(out) == {"n": 1, "x": "y", "m": 2}
+
+
+def test_objects_that_are_missing_are_made_one_for_all_that_goes_into_them() -> None:
+    body = b'{"card":{"n":1,"z":0},"e":{},"u":null}'
+    assert change(
+        body,
+        (Add, "$.card.n", "card.exp.month", "12"),
+        (Add, "$.card.n", "card.w", "W"),
+        (Add, "$.card.n", "card.exp.of.year", "2030"),
+        (Add, "$.card.n", "e.a.b", "B"),
+        (Add, "$.card.n", "u.a.b", "N"),
+        (Add, "$.card.n", "u.c", "C"),
+    ) == (
+        b'{"card":{"n":1,"w":"W","exp":{"month": "12", "of": {"year": "2030"}},"z":0},'
+        b'"e":{"a": {"b": "B"}},"u":{"a": {"b": "N"}, "c": "C"}}'
+    )
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("x.y", "x.y"), ("x.y", "x.y.z"), ("x", "x.y"), ("n", "n.y")]
+)
+def test_what_is_made_is_not_made_twice(one: str, other: str) -> None:
+    for paths in ((one, other), (other, one)):
+        with pytest.raises(MessageUnfit):
+            change(b'{"n":1}', *((Add, "$.n", text, "y") for text in paths))

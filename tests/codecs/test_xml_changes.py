@@ -37,6 +37,10 @@ def test_set_keeps_the_quotes_and_escapes_for_them() -> None:
         ("<a><b n='1' /></a>", "<a><b n='1' >x</b></a>"),
         ("<a><b></b ></a>", "<a><b>x</b ></a>"),
         ("<a><b><![CDATA[1]]>2</b></a>", "<a><b>x</b></a>"),
+        ("<a><b><![CDATA[1]]></b></a>", "<a><b><![CDATA[x]]></b></a>"),
+        ("<a><b><![CDATA[<&]]></b></a>", "<a><b><![CDATA[x]]></b></a>"),
+        ("<a><b><![CDATA[]]></b></a>", "<a><b><![CDATA[x]]></b></a>"),
+        ("<a><b><![CDATA[1]]><![CDATA[2]]></b></a>", "<a><b>x</b></a>"),
         ("<a><b>\n <![CDATA[1]]>\n</b></a>", "<a><b>x</b></a>"),
         ("<a><b> <![CDATA[1]]> <![CDATA[2]]></b></a>", "<a><b>x</b></a>"),
         ("<a><b> </b></a>", "<a><b>x</b></a>"),
@@ -138,7 +142,25 @@ def test_a_removed_attribute_may_be_added_again() -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["@n", ".", "x/y", "/second", "@p:m", "p:m", "m[1]", "m[@a='b']", "m/@n/x", "there"]
+    "path",
+    [
+        "@n",
+        ".",
+        "x[1]/y",
+        "x[@a='b']/y",
+        "x[a='b']/y",
+        ".//x/y",
+        "p:x/y",
+        "x/p:y",
+        "/x/y",
+        "/second",
+        "@p:m",
+        "p:m",
+        "m[1]",
+        "m[@a='b']",
+        "m/@n/x",
+        "there",
+    ],
 )
 def test_what_can_not_be_added_is_refused(path: str) -> None:
     message = Message("<c n='1'><there/></c>")
@@ -257,3 +279,68 @@ def test_p12_a_text_that_is_split_is_neither_read_nor_set(inside: str) -> None:
         with pytest.raises(MessageForbidden):
             use(message.place("//c"))
     assert message.splice(Remove(message.place("//c"))) == "<a></a>"
+
+
+def test_parents_that_are_missing_are_made_one_for_all_that_goes_into_them() -> None:
+    message = Message("<p:c xmlns:p='u'><p:n>1</p:n><p:x/><p:x><p:e/></p:x></p:c>")
+    card, number = message.place("/c"), message.place("/c/n")
+    assert message.splice(
+        Add(card, xml("exp/month"), number, "<1>"),
+        Add(card, xml("@w"), number, "W"),
+        Add(card, xml("exp/@at"), number, "A"),
+        Add(card, xml("exp/of/year"), number, "2"),
+        Add(card, xml("last"), number, "L"),
+        Add(card, xml("x/y/z"), number, "Z"),
+        Add(card, xml("/c/top/t"), number, "T"),
+    ) == (
+        "<p:c xmlns:p='u' w=\"W\"><p:n>1</p:n><p:last>L</p:last>"
+        '<p:exp at="A"><p:month>&lt;1&gt;</p:month><p:of><p:year>2</p:year></p:of></p:exp><p:top><p:t>T</p:t></p:top>'
+        "<p:x><p:y><p:z>Z</p:z></p:y></p:x><p:x><p:e/></p:x></p:c>"
+    )
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ("<c xmlns='u'><n>1</n></c>", "<c xmlns='u'><n>1</n><a><b>2</b></a></c>"),
+        ("<c xmlns:p='u'><p:n>1</p:n></c>", "<c xmlns:p='u'><p:n>1</p:n><p:a><p:b>2</p:b></p:a></c>"),
+        # declared on the sibling itself: there the parent's
+        ("<c><p:n xmlns:p='u'>1</p:n></c>", "<c><p:n xmlns:p='u'>1</p:n><a><b>2</b></a></c>"),
+        ("<o:c xmlns:o='v' xmlns='u'><n>1</n></o:c>", "<o:c xmlns:o='v' xmlns='u'><n>1</n><a><b>2</b></a></o:c>"),
+    ],
+)  # fmt: skip
+def test_what_is_made_has_the_namespace_of_its_sibling(body: str, expected: str) -> None:
+    message = Message(body)
+    card, number = message.place("/c"), message.place("/c/n")
+    assert message.splice(Add(card, xml("a/b"), number, "2")) == expected
+
+
+@pytest.mark.parametrize("pair", [("x/y", "x/y"), ("x/@y", "x/@y"), ("x", "x/y"), ("x/y", "x/y/z")])
+def test_what_is_made_is_not_made_twice(pair: tuple[str, str]) -> None:
+    message = Message("<c><n>1</n></c>")
+    card, number = message.place("/c"), message.place("/c/n")
+    for paths in (pair, pair[::-1]):
+        with pytest.raises(MessageUnfit):
+            message.splice(*(Add(card, xml(path), number, "2") for path in paths))
+
+
+@pytest.mark.parametrize(
+    ("value", "inside"),
+    [
+        ("4<&>", "<![CDATA[4<&>]]>"), ("]]", "<![CDATA[]]]]>"), ("a]]>b", "a]]&gt;b"), ("a\rb", "a&#13;b"),
+        ("", "<![CDATA[]]>"),
+    ],
+)  # fmt: skip
+def test_a_cdata_section_stays_one_where_it_can(value: str, inside: str) -> None:
+    message = Message("<a><b><![CDATA[1]]></b></a>")
+    changed = message.splice(Set(message.place("/a/b"), value))
+    assert changed == f"<a><b>{inside}</b></a>"
+    again = Message(changed)
+    assert again.document.text(again.place("/a/b")) == value
+
+
+def test_a_cdata_section_that_the_encoding_can_not_write_in_becomes_text() -> None:
+    body = b"<?xml version='1.0' encoding='iso-8859-1'?><a><![CDATA[1]]></a>"
+    document = Message(body).document
+    changed = document.splice([Set(document.root, "\u20ac")]).body
+    assert changed.endswith(b"<a>&#8364;</a>")
