@@ -95,7 +95,7 @@ def _read_cvcs(document: Document, shapes: Sequence[Shape], node: Node) -> tuple
             if len([code for code in said if any(map(str.isnumeric, code))]) > 1:
                 raise MessageForbidden
         found += places
-    return tuple(dict.fromkeys(found))
+    return tuple(dict.fromkeys(found) if len(found) > 1 else found)
 
 
 def _read_number(
@@ -163,7 +163,9 @@ def _read_card(
     if expiry is None and rule is not None and (said or not rule.optional):
         return None, Failure.EXPIRY_INVALID
     codes = [text for one in place.cvcs if (text := document.text(one).strip())]
-    cvc = next((code for code in codes if any(map(str.isnumeric, code))), "".join(codes[:1]))
+    cvc = codes[0] if codes else ""
+    if len(codes) > 1:  # a mask may stand in the first of its places
+        cvc = next((code for code in codes if any(map(str.isnumeric, code))), cvc)
     if shape.cvc_required and not cvc:
         return None, Failure.CVC_MISSING
     holder = text_of(document, shape.holder, place.node)
@@ -178,6 +180,8 @@ def _read_expiry(document: Document, shape: Shape, card: Node) -> tuple[Expiry |
     read: set[Expiry | None]
     if shape.expiry:
         texts = texts_of(document, shape.expiry, card)
+        if len(texts) == 1 and not shape.expiry.also_read:
+            return expiries.parse(texts[0], shape.expiry.spelling), True
         read = {expiries.parse_any(text, shape.expiry.spellings) for text in texts}
         said = bool(texts)
     else:

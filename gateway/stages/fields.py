@@ -30,6 +30,10 @@ def places_of(document: Document, field: Field | None, card: Node) -> Sequence[N
 
 def texts_of(document: Document, field: Field | None, card: Node) -> list[str]:
     """What stands in a field's places, where something does."""
+    if field is not None and not field.others:
+        node = only(document, field.at, card)
+        text = "" if node is None else document.text(node)
+        return [text] if text.strip() else []
     texts = [document.text(node) for node in places_of(document, field, card)]
     return [text for text in texts if text.strip()]
 
