@@ -90,7 +90,9 @@ class HolderEntry(Entry):
     not_yet = FieldEntry.not_yet
 
     at: Texts | None = None
-    join: Annotated[Texts | None, Field(min_length=2)] = None
+    join: Annotated[tuple[Text, ...], Field(min_length=2), BeforeValidator(one_or_many)] | None = (
+        None
+    )
     type: Literal["string", "number"] = "string"
 
     @model_validator(mode="after")

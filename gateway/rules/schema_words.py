@@ -100,7 +100,8 @@ def short(model: type[Entry]) -> WithJsonSchema:
     """The JSON Schema of a field that may be its path alone, or where it takes several, a list."""
     schema: dict[str, Any] = model.model_json_schema(by_alias=True)
     at = schema["properties"]["at"]
-    alone = at.get("anyOf", [{"type": "string", "minLength": 1}])
+    ways = at.get("anyOf", [{"type": "string", "minLength": 1}])
+    alone = [way for way in ways if way != {"type": "null"}]  # no path is no field
     return WithJsonSchema({"anyOf": [*alone, schema]})
 
 

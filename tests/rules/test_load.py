@@ -192,3 +192,19 @@ def test_every_way_to_fail_can_be_named():
     from typing import get_args
 
     assert set(get_args(FailureName)) == {failure.value for failure in Failure}
+
+
+def test_the_json_schema_takes_a_path_a_list_of_them_or_more():
+    fields = json_schema()["$defs"]["ShapeEntry"]["properties"]
+    kinds = {
+        name: [way["type"] for way in fields[name]["anyOf"]]
+        for name in ("card", "number", "holder", "cvc")
+    }
+    assert kinds == {
+        "card": ["string", "array"],
+        "number": ["string", "array", "object"],
+        "holder": ["string", "array", "object", "null"],
+        "cvc": ["string", "array", "object", "null"],
+    }
+    (holder,) = [way for way in fields["holder"]["anyOf"] if way["type"] == "object"]
+    assert holder["properties"]["join"]["anyOf"][0]["minItems"] == 2
