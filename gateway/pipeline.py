@@ -287,7 +287,8 @@ def _names(shape: Shape) -> set[str]:
     """The names whose presence means "a card could be in here"."""
     ends = [path.steps[-1] for path in (*shape.cards, *shape.number.places) if path.steps]
     names = {step.name for step in ends if step.name is not None}
+    # A form's row is told by what stands before its index: `cards`, and `number` of `[number]`.
     return {
-        name.replace("[*]", "").strip("[]") if name[0] == "[" or "[*]" in name else name
+        name.partition("[*]")[0].strip("[]") if name[0] == "[" or "[*]" in name else name
         for name in names
     }
