@@ -11,8 +11,8 @@ import shutil
 from pathlib import Path
 
 _MEMORY = Path("/dev/shm")
-# Four workers with a PostgreSQL each use a third of it.
-_ROOM = 1 << 30
+# A PostgreSQL writes up to a gigabyte ahead of its tables, and each of four workers has one.
+_ROOM = 8 << 30
 
 
 def in_memory() -> Path | None:
@@ -21,4 +21,18 @@ def in_memory() -> Path | None:
         return None
     if os.statvfs(_MEMORY).f_flag & os.ST_NOEXEC:
         return None
-    return _MEMORY if shutil.disk_usage(_MEMORY).free >= _ROOM else None
+    room = min(shutil.disk_usage(_MEMORY).free, _available(), _allowed())
+    return _MEMORY if room >= _ROOM else None
+
+
+def _available() -> int:
+    """Bytes of memory that the machine could give; files in memory take it."""
+    lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+    return next(int(line.split()[1]) << 10 for line in lines if line.startswith("MemAvailable:"))
+
+
+def _allowed() -> int:
+    """Bytes that a container may have; without a limit more than any machine has."""
+    limit = Path("/sys/fs/cgroup/memory.max")
+    text = limit.read_text(encoding="ascii").strip() if limit.exists() else "max"
+    return int(text) if text.isdecimal() else 1 << 60
