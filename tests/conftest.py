@@ -47,12 +47,19 @@ def pytest_collection_modifyitems(items):
     """Files that take longest come first, so that no worker is left with one at the end.
 
     A file stays together, in its own order. xdist would put files with many tests first, and those
-    are the quick ones: `--no-loadscope-reorder` leaves the order to this.
+    are the quick ones: `--no-loadscope-reorder` leaves the order to this. Those with a browser are
+    spread among the others: four browsers at once have too little of two cores.
     """
     longest = Counter()
     for item in items:
         longest[item.path] += _seconds(item)
-    items.sort(key=lambda item: (-longest[item.path], str(item.path)))
+    with_browser = {item.path for item in items if "browser" in item.fixturenames}
+    ranked = sorted(longest, key=lambda path: (-longest[path], str(path)))
+    place = {}
+    for kind, apart in ((with_browser, 4), (longest.keys() - with_browser, 4 / 3)):
+        of_kind = (path for path in ranked if path in kind)
+        place |= {path: apart * number for number, path in enumerate(of_kind)}
+    items.sort(key=lambda item: (place[item.path], str(item.path)))
 
 
 def _seconds(item):
