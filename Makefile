@@ -51,7 +51,7 @@ suite: setup ## the tests alone; TESTS=tests/e2e for some of them
 bench: setup ## CPU per request beside stock mitmdump, cost per card, the vault beside raw drivers, event loop
 	@$(BIN)/python -m bench
 
-sabotage: setup ## breaks the product in over three hundred places; each must turn the suite red
+sabotage: setup ## breaks the product in over five hundred places; each must turn the suite red
 	@$(BIN)/python -m tests.sabotage
 
 torture: setup ## 1,000 rounds on each store: what writes to a vault is killed at random

@@ -184,13 +184,13 @@ class _Here:
 def run_here(work: Coroutine[Any, Any, T]) -> T:
     """Runs a coroutine that waits for nothing to its end. Raises what it raises."""
     before = events._get_running_loop()  # noqa: SLF001 - documented, for loops
-    events._set_running_loop(cast(asyncio.AbstractEventLoop, _Here()))  # noqa: SLF001
+    events._set_running_loop(cast(asyncio.AbstractEventLoop, _Here()))  # noqa: SLF001 - the same
     try:
         work.send(None)
     except StopIteration as end:
         value: T = end.value
         return value
     finally:
-        events._set_running_loop(before)  # noqa: SLF001
+        events._set_running_loop(before)  # noqa: SLF001 - the same
     work.close()
     raise RuntimeError("a stage waits for something that a rehearsal does not have")

@@ -86,7 +86,7 @@ def read_http(raw: bytes, file: Path) -> Iterator[Recorded]:
             count += 1
         else:
             method, authority, path = request.method, request.authority, request.path
-            message = replace(message, method=method, authority=authority, path=path)  # noqa: PLW2901
+            message = replace(message, method=method, authority=authority, path=path)  # noqa: PLW2901 - told of once
         yield replace(message, exchange=count)
         if message.way == "response":
             request = None

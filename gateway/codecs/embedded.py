@@ -22,8 +22,8 @@ _CDATA_END: Final = b"]]>"
 class Stretch:
     """`source[start:end]`, written in one way: what `spelled` matches stands for other bytes.
 
-    `read` says which bytes one match stands for, `write` how new bytes are written here. A CDATA
-    section (`literal`) has neither: it holds the bytes themselves, all but its own end.
+    `read` says which bytes one match stands for, `write` how new bytes are written here. In a CDATA
+    section (`literal`) nothing can be escaped: what would end it is refused.
     """
 
     start: int

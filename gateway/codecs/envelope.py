@@ -68,6 +68,9 @@ class Content(NamedTuple):
     style: base64.Style | None  # None: the text is the document
     is_text: bool
 
+    def __repr__(self) -> str:
+        return f"Content({len(self.body)} bytes)"
+
     def edits(self, spliced: Spliced) -> list[Edit]:
         """The envelope's edits that make `spliced` of the body."""
         if spliced.body == self.body:

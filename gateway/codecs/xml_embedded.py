@@ -17,7 +17,8 @@ from gateway.codecs.xml_tree import Tree
 from gateway.codecs.xml_write import Writer
 from gateway.errors import MessageUnfit
 
-_CDATA: Final = re.compile(rb"<!\[CDATA\[(.*?)\]\]>", re.DOTALL)
+_CDATA: Final = b"<![CDATA["
+_CDATA_END: Final = b"]]>"
 _REFERENCE: Final = rb"&(?:#x[0-9A-Fa-f]+|#[0-9]+|lt|gt|amp|quot|apos);"
 _LINE_END: Final = rb"\r\n?"
 _ATTRIBUTE_SPACE: Final = rb"\r\n?|[\n\t]"  # XML 1.0 section 3.3.3: read as one space
@@ -76,10 +77,12 @@ class _Written:
 
     def text(self, source: bytes, start: int, end: int) -> Iterator[Stretch]:
         """What stands between an element's tags: CDATA sections, and what is around them."""
-        for section in _CDATA.finditer(source, start, end):
-            yield self._outside(start, section.start())
-            yield self._inside(*section.span(1))
-            start = section.end()
+        while (opening := source.find(_CDATA, start, end)) >= 0:
+            inside = opening + len(_CDATA)
+            closing = source.index(_CDATA_END, inside, end)  # the parser has found it well-formed
+            yield self._outside(start, opening)
+            yield self._inside(inside, closing)
+            start = closing + len(_CDATA_END)
         yield self._outside(start, end)
 
     def _outside(self, start: int, end: int) -> Stretch:

@@ -23,7 +23,10 @@ def guard_message(
     *,
     doctype: bool = False,
 ) -> Guarded:
-    """Takes every card out of a decoded body, as `guard_body` does; `doctype` as the route says. Raises `CardDisguised`."""
+    """Takes every card out of a decoded body, as `guard_body` does; `doctype` as the route says.
+
+    Raises `CardDisguised`.
+    """
     known = Known(doctype=doctype)
     if layout is None or not layout.envelopes:
         return guard_body(

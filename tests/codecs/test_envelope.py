@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gateway.codecs import open_document
 from gateway.codecs.document import Add, Element, Insert, Members, Remove, Set
 from gateway.codecs.edits import Spliced, apply_edits
 from gateway.codecs.embedded import difference
-from gateway.codecs.envelope import Envelope, Layout, open_layout
+from gateway.codecs.envelope import Envelope, Layout, contents_of, open_layout
 from gateway.codecs.paths import parse_path
 from gateway.errors import MessageForbidden, MessageMalformed, MessageUnfit
 from tests.codecs.test_json_properties import check_edits
@@ -217,6 +218,18 @@ def test_p15_a_cdata_section_can_not_be_ended():
     with pytest.raises(MessageUnfit):
         document.splice([Set(number, "]]>")])
     assert document.splice([Set(other, "tok")]).body == body.replace(b'"2"', b'"tok"')
+
+
+def test_p16_nothing_that_holds_a_card_shows_it():
+    body = b'{"x": "<c n=\'4111111111111111\'/>"}'
+    outer = open_document("json", body)
+    [content] = contents_of(outer, LAYOUT_JSON.envelopes[0])
+    document = open_layout(LAYOUT_JSON, body)
+    nodes = document.select(path("/c/@n"))
+    shown = repr(
+        [content, content.embedded, document, nodes, document.splice([Set(nodes[0], "x")])]
+    )
+    assert "4111" not in shown
 
 
 def test_several_messages_in_one_envelope_are_bookings_of_their_own():
