@@ -64,7 +64,7 @@ class Sealed:
             for name, port in self._ports.items():
                 host, number = (await port.open()).getsockname()[:2]
                 listening[name] = f"{host}:{number}"
-        except BaseException:  # a cancellation too
+        except BaseException:  # a cancellation too: what is open is closed, and it is raised again
             await self.close()
             raise
         event("listening_sealed", listening=listening)
