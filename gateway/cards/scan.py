@@ -98,7 +98,8 @@ def _find(data: bytes, known: Known, depth: int) -> list[Finding]:
         found += _encoded(data, known, depth)
     if len(found) < 2:
         return found
-    found.sort(key=lambda one: (not one.known, not one.in_place, one.start))
+    # Of two that begin at one place the longer: its first digits alone may pass for a card as well.
+    found.sort(key=lambda one: (not one.known, not one.in_place, one.start, -len(one.spans)))
     return _without_overlaps(found)
 
 
