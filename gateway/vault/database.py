@@ -100,6 +100,12 @@ class Connection(Protocol):
 class Database(Protocol):
     """One thread that writes, as many readers as ask at a time. Several processes may share it."""
 
+    @property
+    def few(self) -> int:
+        """How many cards may be decided upon within a transaction, which reads at less cost than one that
+        only reads, and keeps others waiting, or meets them, meanwhile.
+        """
+
     def use(self, journal: Journal) -> None:
         """Has `journal` append the audit's entries from now on; without one none can be written."""
 

@@ -154,6 +154,11 @@ class WatchedDatabase:
     def __init__(self, database: Database, watch: KeyringWatch) -> None:
         self._database, self._watch = database, watch
 
+    @property
+    def few(self) -> int:
+        """As the database."""
+        return self._database.few
+
     def use(self, journal: Journal) -> None:
         """As `Database.use`."""
         self._database.use(journal)

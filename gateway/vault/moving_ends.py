@@ -186,6 +186,11 @@ class Filling:
         self._database, self.place, self._mover = database, place, mover
         self._by = ""
 
+    @property
+    def few(self) -> int:
+        """As the database."""
+        return self._database.few
+
     def claim(self, source: Traits) -> None:
         """Closes it, so that nobody takes it for a vault. Raises ConfigurationError where it is one, or has
         rows of another one; then nothing is changed.

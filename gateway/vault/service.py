@@ -82,9 +82,8 @@ from gateway.vault.verification import Verification
 from gateway.vault.viewer_codes import ViewerCodeTable
 from gateway.vault.viewers import ViewerTable
 
-# Few cards are planned on the writer's thread, and a small answer is rewritten there: waking another
-# one costs more than they do. The rest is done beside it, so that others are written meanwhile.
-_FEW: Final = 16
+# More cards are let go of in a thread.
+_MANY: Final = 16
 # When another writer was first with the same card, it is there when we look again. More than a few
 # rounds means that something else is wrong.
 _ATTEMPTS: Final = 8
@@ -400,7 +399,9 @@ class Vault:
             plan = self._plan(cards, entries)
             return plan if answer is None else self._with_answer(plan, answer(plan.kept))
 
-        if size > IN_THREAD or len(cards) > _FEW:
+        # Few cards are planned on the writer's thread, and a small answer is rewritten there: waking
+        # another one costs more than they do. The rest is done beside it: others are written meanwhile.
+        if size > IN_THREAD or len(cards) > self._database.few:
             aside = self._aside if answer is None else self._rewriting
             version = self.watch.version  # before anything is sealed
 
@@ -410,10 +411,11 @@ class Vault:
                 return self._store.keep(lambda: whole)
 
             plan = await aside.follow(planned)
-            if len(cards) > _FEW:
-                self._aside.begin(plan.changes.forget)
-            return plan
-        return await asyncio.wrap_future(self._store.keep(decide, entries=len(entries)))
+        else:
+            plan = await asyncio.wrap_future(self._store.keep(decide, entries=len(entries)))
+        if len(cards) > _MANY:
+            self._aside.begin(plan.changes.forget)
+        return plan
 
     async def _intend(
         self, wanted: Sequence[Wanted], entries: Sequence[Entry]

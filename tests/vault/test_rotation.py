@@ -78,7 +78,7 @@ def test_p23_whoever_slept_all_the_time_goes_on_under_the_new_keys(tmp_path):
         assert renew(awake) == {Purpose.AUDIT}
         assert keep(asleep, new())[0] == replace(kept, created=False)
         assert find(asleep, kept.token).card.pan.reveal() == new().card.pan.reveal()
-        keep(asleep, new(pan(1)), *many(40))
+        keep(asleep, new(pan(1)), *many(240))
         now = used(tmp_path)
         assert {one for one in Purpose if now[one] != before[one]} == set(ROTATED)
         assert under(tmp_path, "card") == {now[Purpose.DATA]}
@@ -109,7 +109,7 @@ def test_p23_what_was_planned_before_the_keys_changed_is_planned_again(tmp_path)
             calls.append(1)
             return answer()
 
-        cards = many(40)
+        cards = many(240)
         kept = keep(vault, *cards, answer=slow)
         assert len(calls) == 2
         assert under(tmp_path, "card") == {used(tmp_path)[Purpose.DATA]}

@@ -14,6 +14,7 @@ from tests.vault.makers import Clock, find, keep, many, new, opened, pan
 from tests.vault.rotating import BY, opened_all
 
 CARDS = 4
+FEW = 16  # more are planned beside the writer; both stores as PostgreSQL has it
 who = st.integers(0, 1)
 acts = st.one_of(
     st.tuples(st.just("keep"), who, st.integers(0, CARDS - 1)),
@@ -46,7 +47,7 @@ class Two:
 
     def keep_many(self, vault, *_):
         """So many that they are planned beside the writer."""
-        for number, kept in enumerate(keep(vault, *many(17)), start=CARDS):
+        for number, kept in enumerate(keep(vault, *many(FEW + 1)), start=CARDS):
             assert self.tokens.setdefault(number, kept.token) == kept.token
 
     def find(self, vault, _, number):
@@ -76,7 +77,9 @@ class Two:
         self.vaults[which] = self._open()
 
     def _open(self):
-        return self.stack.enter_context(opened(self.directory, clock=self.clock))
+        vault = self.stack.enter_context(opened(self.directory, clock=self.clock))
+        vault._database.few = FEW
+        return vault
 
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])

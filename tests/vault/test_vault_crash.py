@@ -133,7 +133,7 @@ def test_p24_p22_killed_at_its_first_start_a_vault_starts_again(tmp_path: Path, 
         assert not keep(vault, new())[0].created
 
 
-@pytest.mark.parametrize("count", [2, 40])  # decided on the writer's thread, and beside it
+@pytest.mark.parametrize("count", [2, 240])  # decided on the writer's thread, and beside it
 def test_p24_answered_only_after_the_commit(tmp_path: Path, count: int) -> None:
     order: list[str] = []
 

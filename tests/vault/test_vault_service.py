@@ -177,7 +177,7 @@ def test_what_a_message_does_not_say_stays(vault: Vault) -> None:
     assert found.booking == booking(virtual=Virtual(date(2026, 3, 30), None, "60.00 EUR"))
 
 
-@pytest.mark.parametrize("others", [0, 40])  # decided on the writer's thread, and beside it
+@pytest.mark.parametrize("others", [0, 240])  # decided on the writer's thread, and beside it
 def test_p25_a_card_is_found_with_those_of_its_bookings_that_a_message_names(
     tmp_path: Path, others: int
 ) -> None:

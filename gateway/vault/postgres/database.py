@@ -89,6 +89,9 @@ _DURABLE: Final = (
 class PostgresDatabase:
     """Fulfils `Database`. `step` is called at each step of a write; a test stops the process there."""
 
+    # What a transaction reads is what another one may not change beside it.
+    few: Final = 16
+
     def __init__(
         self, place: PostgresPlace, *, now: str, busy_seconds: float = 5.0, step: Step = no_step
     ) -> None:

@@ -77,7 +77,7 @@ class Client:
             await asyncio.gather(*sent)
 
     async def _keep(self) -> None:
-        numbers = [self._dice.randrange(CARDS) for _ in range(self._dice.choice((1, 1, 2, 5, 40)))]
+        numbers = [self._dice.randrange(CARDS) for _ in range(self._dice.choice((1, 1, 2, 5, 240)))]
         exchange = self._next(len(numbers))
         cards = [new(pan(n), at=booking(f"RES-{self._dice.randrange(50)}")) for n in numbers]
         rewrite = partial(rewritten, exchange) if is_spooled(exchange) else None
