@@ -31,7 +31,7 @@ def of_file(config: Config, located: Located, python: tuple[int, int]) -> list[P
         *_test_hosts(config, located),
         *_recaptures(config, located),
     ]
-    return sorted(found, key=lambda problem: problem.line)
+    return sorted(found, key=lambda problem: problem.order)
 
 
 def secrets(config: Config, located: Located) -> list[Problem]:

@@ -1,7 +1,7 @@
-"""YAML that means what it says: a small subset, every mistake with its file and line.
+"""YAML that means what it says: a small subset, every mistake with its file, line and column.
 
 What goes in: a UTF-8 file. What comes out: dicts, lists, str, int, float, true and false, together
-with the line of each. Refused, because a reader and a parser would understand it differently or
+with the place of each. Refused, because a reader and a parser would understand it differently or
 because it serves no purpose here: duplicate keys, `no`/`on`/`off` and their like, octals, numbers
 with a colon, dates, `.inf`, `1e3`, nulls and empty values, merge keys, tags, anchors and aliases,
 directives, several documents, tabs, depth beyond 32, more than 1 MiB.
@@ -23,7 +23,7 @@ from pydantic import BaseModel, ValidationError
 
 from gateway import yaml_model
 from gateway.errors import ConfigurationError, Problem
-from gateway.yaml_place import Key, Located
+from gateway.yaml_place import Key, Located, Mark
 
 __all__ = [
     "Located",
@@ -90,7 +90,7 @@ def load_text(text: str, file: str) -> Located:
 def load_model(path: Path, model: type[M], *, context: Mapping[str, object] | None = None) -> M:
     """Reads `path` into a pydantic model, strictly: text is not taken for a number, nor 1 for true.
 
-    Every entry of a `ValidationError` becomes a problem with the line of the node it is about, and
+    Every entry of a `ValidationError` becomes a problem with the place of the node it is about, and
     a misspelt key or choice a suggestion. `context` is handed to the model's validators.
     """
     return load_model_text(read_text(path), str(path), model, context=context)
@@ -109,7 +109,7 @@ def check_model(
     """As `load_model`, for data that was read already."""
     if not isinstance(located.data, dict):
         message = "the file must be a mapping of keys to values"
-        raise ConfigurationError([Problem(located.file, 1, message)])
+        raise ConfigurationError([located.problem((), message)])
     try:
         return model.model_validate_json(located.json(), strict=True, context=dict(context or {}))
     except ValidationError as error:
@@ -130,9 +130,10 @@ def read_text(path: Path) -> str:
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        line = raw.count(b"\n", 0, error.start) + 1
+        good = error.object[: error.start].decode()  # without the byte order mark
+        line, column = _mark(good, len(good))
         raise ConfigurationError(
-            [Problem(str(path), line, "the file is not UTF-8", "Save it as UTF-8.")]
+            [Problem(str(path), line, "the file is not UTF-8", "Save it as UTF-8.", column)]
         ) from None
 
 
@@ -142,7 +143,7 @@ def digest(text: str) -> str:
 
 
 class _Reader:
-    """Walks PyYAML's events once, building data and lines, gathering problems."""
+    """Walks PyYAML's events once, building data and places, gathering problems."""
 
     def __init__(self, text: str, file: str) -> None:
         self._text = text
@@ -157,9 +158,9 @@ class _Reader:
             self._loader = yaml.SafeLoader(self._text)
             self._document()
         except yaml.reader.ReaderError as error:
-            line = self._text.count("\n", 0, error.position) + 1
             message = f"the character U+{int(error.character):04X} is not allowed in YAML"
-            self._note(line, message, 'Write it as an escape in double quotes, like "\\u0001".')
+            at = _mark(self._text, error.position)
+            self._note(at, message, 'Write it as an escape in double quotes, like "\\u0001".')
         except yaml.MarkedYAMLError as error:
             self._syntax(error)
         if self._problems:
@@ -180,8 +181,7 @@ class _Reader:
             self._stop(after, "a second document starts here", "Keep one document per file.")
 
     def _value(self, event: yaml.Event, place: tuple[Key, ...]) -> object:
-        line = _line(event)
-        self._located.values[place] = line
+        self._located.values[place] = _start(event)
         self._refuse_extras(event)
         if isinstance(event, yaml.ScalarEvent):
             return self._scalar(event)
@@ -199,14 +199,14 @@ class _Reader:
             key = self._key(event)
             inner = (*place, key)
             if key in result:
-                first = self._located.keys[inner]
+                first = self._located.keys[inner].line
                 self._at(
                     event,
                     f"the key `{key}` stands here again; it was first on line {first}",
                     "Only one of them would count. Remove one.",
                 )
                 inner = (*place, f"{key} (again)", len(self._problems))
-            self._located.keys[inner] = _line(event)
+            self._located.keys[inner] = _start(event)
             value = self._value(self._next(), inner)
             result.setdefault(key, value)
         return result
@@ -290,25 +290,32 @@ class _Reader:
             hint = "A text that contains a colon and a space wants quotes; else check the indent."
         elif what.startswith("could not find expected"):
             hint = "Check the indent, and that the key is followed by a colon."
-        self._note(mark.line + 1 if mark else 0, f"this is not YAML: {what}", hint)
+        at = Mark(mark.line + 1, mark.column + 1) if mark else Mark(0, 0)
+        self._note(at, f"this is not YAML: {what}", hint)
 
     def _next(self) -> yaml.Event:
         event: yaml.Event = self._loader.get_event()  # type: ignore[no-untyped-call]  # untyped there
         return event
 
     def _at(self, event: yaml.Event, message: str, hint: str = "") -> None:
-        self._note(_line(event), message, hint)
+        self._note(_start(event), message, hint)
 
-    def _note(self, line: int, message: str, hint: str = "") -> None:
-        self._problems.append(Problem(self._file, line, message, hint))
+    def _note(self, at: Mark, message: str, hint: str = "") -> None:
+        self._problems.append(Problem(self._file, at.line, message, hint, at.column))
 
     def _stop(self, event: yaml.Event, message: str, hint: str = "") -> NoReturn:
         self._at(event, message, hint)
         raise ConfigurationError(self._problems)
 
 
-def _line(event: yaml.Event) -> int:
-    return event.start_mark.line + 1 if event.start_mark else 0
+def _start(event: yaml.Event) -> Mark:
+    mark = event.start_mark
+    return Mark(mark.line + 1, mark.column + 1) if mark else Mark(0, 0)
+
+
+def _mark(text: str, offset: int) -> Mark:
+    """The place of the character at an offset of a text."""
+    return Mark(text.count("\n", 0, offset) + 1, offset - text.rfind("\n", 0, offset))
 
 
 _HINTS: Final = {

@@ -1,4 +1,4 @@
-"""Pydantic's complaints, told as `file:line: message` to someone who edits YAML."""
+"""Pydantic's complaints, told as `file:line:column: message` to someone who edits YAML."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _KINDS: Final = {
 
 
 def problems(error: ValidationError, located: Located, model: type[BaseModel]) -> list[Problem]:
-    """Every complaint of `error` about `located`, with its line, in the order of the file."""
+    """Every complaint of `error` about `located`, with its place, in the order of the file."""
     entries = [(located.known(entry["loc"]), entry) for entry in error.errors(include_url=False)]
     kinds: dict[tuple[Key, ...], list[str]] = {}
     found: list[Problem] = []
@@ -49,8 +49,7 @@ def problems(error: ValidationError, located: Located, model: type[BaseModel]) -
     for place, wanted in kinds.items():
         choice = " or ".join(dict.fromkeys(wanted))
         found.append(located.problem(place, f"{_name(place)} must be {choice}"))
-    unique = {(problem.line, problem.message): problem for problem in found}
-    return sorted(unique.values(), key=lambda problem: problem.line)
+    return sorted(dict.fromkeys(found), key=lambda problem: problem.order)
 
 
 def suggest(word: str, known: Iterable[str]) -> str:
@@ -64,6 +63,8 @@ def _problem(
 ) -> Problem:
     if entry["type"] == "extra_forbidden":
         return _unknown(place, entry, located, model)
+    if entry["loc"][-1:] == ("[key]",):  # pydantic's word for a mapping's key that is no such key
+        return located.problem_of_key(place, _message(place, entry))
     return located.problem(place, _message(place, entry))
 
 
@@ -74,10 +75,10 @@ def _unknown(
     known = [info.alias or name for found in models for name, info in found.model_fields.items()]
     key = str(entry["loc"][-1])
     if any(key in getattr(found, "not_yet", ()) for found in models):
-        return located.problem(place, f"`{key}` is not available yet", "Remove it.")
+        return located.problem_of_key(place, f"`{key}` is not available yet", "Remove it.")
     guess = suggest(key, known)
     hint = "" if guess or not known else f"Known keys here: {', '.join(known)}."
-    return located.problem(place, f"unknown key `{key}`{guess}", hint)
+    return located.problem_of_key(place, f"unknown key `{key}`{guess}", hint)
 
 
 def _message(place: tuple[Key, ...], entry: ErrorDetails) -> str:

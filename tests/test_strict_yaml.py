@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -197,7 +198,7 @@ def test_files_that_can_not_be_read(tmp_path):
         strict_yaml.load(tmp_path)
     latin = tmp_path / "latin.yaml"
     latin.write_bytes("a: b\nc: Müller\n".encode("latin-1"))
-    with pytest.raises(ConfigurationError, match=r"latin.yaml:2: the file is not UTF-8"):
+    with pytest.raises(ConfigurationError, match=r"latin.yaml:2:5: the file is not UTF-8"):
         strict_yaml.load(latin)
 
 
@@ -207,6 +208,82 @@ def test_a_byte_order_mark_and_cr_line_ends_are_fine(tmp_path):
     assert strict_yaml.load(file).data == {"a": "ü", "b": ["x"]}
 
 
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("é: x\nüü: no", "f.yaml:2:5"),  # counted in characters
+        ("a: { b: 1, b: 2 }", "f.yaml:1:12"),
+        ("a:\n  - x\n  - &y z", "f.yaml:3:5"),
+        ("a: !!str 12", "f.yaml:1:4"),
+        ("a: x\n\tb: x", "f.yaml:2:1"),
+        ("a: x\nb: c: d", "f.yaml:2:5"),
+        ("a: x\nb: \x01", "f.yaml:2:4"),
+        ("a: ü\x01", "f.yaml:1:5"),
+        ("a: b\n---\nc: d", "f.yaml:2:1"),
+        ("a: [b", "f.yaml:1:6"),
+        ('a: "\\ud800"', "f.yaml:1:4"),
+    ],
+)
+def test_p37_a_mistake_has_its_column(text, place):
+    with pytest.raises(ConfigurationError) as caught:
+        strict_yaml.load_text(text, "f.yaml")
+    assert caught.value.problems[0].place == place
+    assert str(caught.value).startswith(place + ": ")
+
+
+def test_p37_the_column_of_a_byte_that_is_no_text(tmp_path):
+    file = tmp_path / "f.yaml"
+    file.write_bytes("\ufeffä: öö".encode() + b"\xff\n")
+    with pytest.raises(ConfigurationError) as caught:
+        strict_yaml.load(file)
+    assert (caught.value.problems[0].line, caught.value.problems[0].column) == (1, 6)
+
+
+def test_the_place_of_a_key_and_of_its_value():
+    text = 'a: { b: 1, c: "x" }\nd:\n  e\nlist: [x, { k: z }]\nblock: |\n  text\n'
+    located = strict_yaml.load_text(text, "f")
+    assert located.mark(("a", "b")) == (1, 9)
+    assert located.mark_of_key(("a", "b")) == (1, 6)
+    assert located.mark(("a",)) == (1, 1)  # more than one value: the key
+    assert located.mark(("a", "absent")) == (1, 1)
+    assert located.mark(("d",)) == (2, 1)  # the value stands on another line
+    assert located.mark(("list", 0)) == (4, 8)
+    assert located.mark(("list", 1)) == (4, 11)
+    assert located.mark(("list", 1, "k")) == (4, 16)
+    assert located.mark(("block",)) == (5, 8)
+    assert located.mark(("a", "b", 0)) == (1, 9)  # one text that is read as a list of one
+    assert located.problem_of_key(("a", "c"), "odd").place == "f:1:12"
+
+
+@given(
+    st.recursive(
+        st.text("äb漢", min_size=1, max_size=3).map("v{}".format),
+        lambda inner: (
+            st.lists(inner, min_size=1, max_size=3)
+            | st.dictionaries(
+                st.text("kü漢", min_size=1, max_size=3).map("k{}".format),
+                inner,
+                min_size=1,
+                max_size=3,
+            )
+        ),
+        max_leaves=12,
+    ),
+    st.sampled_from([True, False, None]),
+)
+def test_p37_every_key_and_text_stands_where_its_mark_says(value, flow):
+    text = yaml.safe_dump({"root": value}, allow_unicode=True, default_flow_style=flow, width=30)
+    located = strict_yaml.load_text(text, "f")
+    lines = text.splitlines()
+    assert located.keys
+    for place, mark in located.keys.items():
+        assert lines[mark.line - 1][mark.column - 1 :].startswith(place[-1])
+    for place, mark in located.values.items():
+        part = located.at(place)
+        if isinstance(part, str):
+            assert lines[mark.line - 1][mark.column - 1 :].startswith(part)
+
+
 def test_lines_of_keys_values_and_what_is_missing():
     located = strict_yaml.load_text("a:\n  b:\n    - x\n    - k: z\n  c: |\n    text\n", "f")
     assert located.line(("a", "b")) == 2
@@ -214,7 +291,7 @@ def test_lines_of_keys_values_and_what_is_missing():
     assert located.line(("a", "b", 1, "absent")) == 4
     assert located.line(("absent",)) == 1
     assert located.at(("a", "b", 1, "k")) == "z"
-    assert str(located.problem(("a", "c"), "wrong", "do this")) == "f:5: wrong\n    do this"
+    assert str(located.problem(("a", "c"), "wrong", "do this")) == "f:5:6: wrong\n    do this"
 
 
 @given(

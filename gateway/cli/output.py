@@ -61,8 +61,7 @@ def complain_of(error: ConfigurationError | GatewayError) -> None:
         complain(error.text, error.action)
         return
     for problem in [error.problem] if isinstance(error, VaultSealed) else error.problems:
-        place = f"{problem.file}:{problem.line}" if problem.line else problem.file
-        complain(f"{place}: {problem.message}", problem.hint)
+        complain(f"{problem.place}: {problem.message}", problem.hint)
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:

@@ -169,7 +169,7 @@ class ProcessorCompiler:
             needs=frozenset(entry.needs),
             known_as=None if known_as is None else self._template(known_as, (*place, "known_as")),
             answer=self._answers.of(entry.answer, operation, (*place, "answer")),
-            source=Source(self._located.file, self._located.line(place)),
+            source=Source(self._located.file, *self._located.mark(place)),
             uses_customer=operation is not Operation.CUSTOMER
             and any(name.startswith("kept.") for name in used),
         )

@@ -3,7 +3,7 @@
 1. Whatever changes, all packs and all processors are read anew, and the processors that products use are
    held against the packs that were read: a pack alone can take a processor's route away.
 2. With one mistake anywhere, both stay as they were; whoever runs the gateway is told of every mistake,
-   with file and line.
+   with file, line and column.
 3. It stands in the audit before: where it can not, both stay as they were.
 4. Both are swapped in one turn of the event loop, so that no request sees the one without the other.
 """

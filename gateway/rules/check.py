@@ -40,6 +40,7 @@ def _ties(routes: Sequence[Route]) -> Iterator[Problem]:
                     f"route `{other.id}` ties with `{one.id}` at {one.source}: "
                     "one request would fit both, and neither says more",
                     "Give one of them a longer literal path, another host, or other methods.",
+                    other.source.column,
                 )
 
 

@@ -117,7 +117,7 @@ class PackCompiler:
         route = Route(
             system=self._entry.system,
             name=entry.name,
-            source=Source(self._located.file, self._located.line(place)),
+            source=Source(self._located.file, *self._located.mark(place)),
             methods=frozenset(entry.methods),
             to=target,
             at=at,
@@ -171,7 +171,7 @@ class PackCompiler:
             self._check_caller(route, place)
         if route.doctype and "xml" not in {shape.format for shape in route.shapes}:
             message = "`doctype` is about XML: this route has no shape of format xml; remove it"
-            self._notes.add((*place, "doctype"), message)
+            self._notes.add_key((*place, "doctype"), message)
         if route.recaptures:
             self._check_recaptures(route, (*place, "recaptures"))
         if route.protocol is not None and route.response.tokenize is None:
@@ -191,10 +191,10 @@ class PackCompiler:
         """`auth:` names a caller of gateway.yaml, who has no gateway key."""
         if route.at is None:
             message = "`auth` goes with `at`; through the proxy it is always a gateway key"
-            self._notes.add((*place, "auth"), message)
+            self._notes.add_key((*place, "auth"), message)
         elif route.protocol is not None:
             message = "a route with a `protocol` is always called with a gateway key: remove it"
-            self._notes.add((*place, "auth"), message)
+            self._notes.add_key((*place, "auth"), message)
         for key in ("detokenize", "exchange"):
             if getattr(route.request, key):
                 message = "cards are put in only for a caller with a gateway key (`auth: key`)"
@@ -205,15 +205,15 @@ class PackCompiler:
         """A link is kept for the client that a key names, and is read from JSON."""
         if route.auth != "key" or route.protocol is not None:
             message = "`recaptures` keeps links for a caller with a gateway key: remove it here"
-            self._notes.add(place, message)
+            self._notes.add_key(place, message)
         for form in {shape.format for shape in route.shapes} - {"json"}:
             message = (
                 f"`recaptures` reads links from JSON; this route's shapes are {form}: remove it"
             )
-            self._notes.add(place, message)
+            self._notes.add_key(place, message)
         if any(shape.envelopes for shape in route.shapes):
             message = "`recaptures` reads links from the answer itself, not from an envelope"
-            self._notes.add(place, message + ": remove it")
+            self._notes.add_key(place, message + ": remove it")
 
     def _in_request(self, text: str, shapes: Sequence[Shape], place: Place) -> Path | None:
         """A place in a message of the route, in the format that its shapes have."""
@@ -222,7 +222,7 @@ class PackCompiler:
                 f"`{place[-1]}` needs a shape on this route, which says the message's format: "
                 "add `tokenize` or `detokenize`"
             )
-            self._notes.add(place, message)
+            self._notes.add_key(place, message)
             return None
         try:
             return parse_path(text, shapes[0].format)
@@ -280,11 +280,11 @@ class PackCompiler:
             self._notes.add((*place, "route"), f"unknown route `{entry.route}`{guess}")
         elif getattr(route, way).idle:
             message = f"route `{route.name}` does nothing with a {way}"
-            self._notes.add((*place, way), message)
+            self._notes.add_key((*place, way), message)
         return Example(
             route=entry.route,
             direction=way,
             message=entry.request or entry.response or "",
             expect=MappingProxyType(entry.expect.model_dump(exclude_unset=True)),
-            source=Source(self._located.file, self._located.line(place)),
+            source=Source(self._located.file, *self._located.mark(place)),
         )

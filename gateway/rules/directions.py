@@ -43,7 +43,7 @@ class DirectionCompiler:
             return self._same(entry.like, way, (*place, "like"))
         if entry.detokenize and way == "response":
             message = "putting cards into an answer is not available yet"
-            self._notes.add((*place, "detokenize"), message)
+            self._notes.add_key((*place, "detokenize"), message)
         if entry.tokenize and entry.detokenize:
             self._notes.add(place, "a message is either tokenized or detokenized")
         detokenize = self._named_shapes(entry.detokenize, (*place, "detokenize"))
@@ -52,7 +52,7 @@ class DirectionCompiler:
         if not entry.tokenize:
             for key in ("insert", "on_failure", "errors", "header"):
                 if key in entry.model_fields_set:
-                    self._notes.add((*place, key), f"`{key}` goes with `tokenize`")
+                    self._notes.add_key((*place, key), f"`{key}` goes with `tokenize`")
             harmless = self._harmless(entry, way, place)
             opaque = self._opaque(entry, detokenize, place)
             return Direction(None, detokenize, exchange, harmless, opaque)
@@ -108,14 +108,14 @@ class DirectionCompiler:
                 message = "every body would be refused: name the places that tell, `refuse: [...]`"
                 self._notes.add(place, message)
             if told.format is not None:
-                self._notes.add((*place, "format"), "`format` goes with paths under `refuse`")
+                self._notes.add_key((*place, "format"), "`format` goes with paths under `refuse`")
             return Opaque(because=told.because)
         if format is None:
             self._notes.add(place, "say which format the paths are of: `format: json`")
             return None
         if shapes and format != shapes[0].format:
             message = f"this message's shapes are {shapes[0].format}; remove `format`"
-            self._notes.add((*place, "format"), message)
+            self._notes.add_key((*place, "format"), message)
         paths = [
             path_of(text, format, (*place, "refuse", n), self._notes)
             for n, text in enumerate(told.refuse)

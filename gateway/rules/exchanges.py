@@ -102,7 +102,7 @@ class ExchangeCompiler:
         found: set[str] = set()
         for name, template in entry.json_.items():
             if name in entry.copy_:
-                self._notes.add((*place, name), f"`{name}` is under `copy` already")
+                self._notes.add_key((*place, name), f"`{name}` is under `copy` already")
             for match in _BRACES.finditer(template):
                 if match[1] is None:
                     message = f"`{match[0]}` stands alone; a place is written {{number}}"
@@ -127,12 +127,14 @@ class ExchangeCompiler:
         """What `exchange:` of one direction says; None where it says nothing."""
         for key, belongs in (("issuer", "request"), ("issue", "request"), ("forget", "response")):
             if key in entry.model_fields_set and (not entry.exchange or way != belongs):
-                self._notes.add((*place, key), f"`{key}` goes with `exchange` of a {belongs}")
+                self._notes.add_key((*place, key), f"`{key}` goes with `exchange` of a {belongs}")
         if not entry.exchange:
             return None
         for key in ("tokenize", "detokenize"):
             if getattr(entry, key):
-                self._notes.add((*place, "exchange"), f"`exchange` and `{key}` exclude each other")
+                self._notes.add_key(
+                    (*place, "exchange"), f"`exchange` and `{key}` exclude each other"
+                )
         pairs = self._named(entry.exchange, (*place, "exchange"))
         form: Format = pairs[0].format if pairs else "json"
         forget = entry.forget

@@ -44,7 +44,7 @@ def _insertion(
         {_TEMPLATES.get(shape.format, shape.format) for shape in shapes} - {form}
     ):
         message = f"`{form}:` can not be inserted into a message of format {expected}"
-        notes.add((*place, form), message, f"Write `{expected}: …`.")
+        notes.add_key((*place, form), message, f"Write `{expected}: …`.")
     into = path_of(entry.into, form, (*place, "into"), notes) or NOWHERE
     mistake = _misplaced(entry, into, shapes)
     if mistake:

@@ -75,7 +75,7 @@ class _Compiler:
         if entry.booking is not None and entry.booking.startswith("../"):
             self._notes.add((*place, "booking"), "nothing stands above the document; remove `../`")
         if entry.booking is not None and self._form in {"form", "multipart"}:
-            self._notes.add((*place, "booking"), "a form is one booking; remove `booking`")
+            self._notes.add_key((*place, "booking"), "a form is one booking; remove `booking`")
         self._rows = self._form == "form" and any("[*]" in text for text in entry.card)
         card, *more_cards = self._cards(entry, (*place, "card")) or [NOWHERE]
         if entry.booking is not None:

@@ -30,7 +30,7 @@ def test_the_configuration_comes_first(ready):
     (ready.directory / "rules/partner.yaml").write_text("system: [")
     code, out, err = ready("check")
     assert code == 1
-    assert err == f"{ready.config}:12: unknown key `limit`; did you mean `limits`?\n"
+    assert err == f"{ready.config}:12:1: unknown key `limit`; did you mean `limits`?\n"
     assert out == f"1 problem in {ready.config}; the rules were not looked at.\n"
 
 
@@ -49,8 +49,8 @@ def test_all_problems_are_told_at_once(ready):
     code, out, err = ready("check")
     assert code == 1
     for said in (
-        f"{ready.directory / 'rules/partner.yaml'}:3: unknown key `route`",
-        f"{ready.config}:10: others may read push-key; run: chmod 600 {ready.state / 'push-key'}",
+        f"{ready.directory / 'rules/partner.yaml'}:3:1: unknown key `route`",
+        f"{ready.config}:10:22: others may read push-key; run: chmod 600 {ready.state / 'push-key'}",
         f"{ca / 'mitmproxy-ca.pem'}: others may read this key\n    Run: chmod 600",
         f"{ca / 'endpoints-key.pem'}: others may read this key",
         f"{ca / 'endpoints-cert.pem'}: this is not a certificate in PEM form",
@@ -67,7 +67,7 @@ def test_before_certs_init(run):
     ca = run.state / "ca"
     assert f"{ca / 'mitmproxy-ca.pem'}: the CA that signs for intercepted hosts is missing" in err
     assert f"{ca / 'endpoints-key.pem'}: the endpoints listener's key is missing" in err
-    assert f"{run.config}:10: the file push-key does not exist" in err
+    assert f"{run.config}:10:22: the file push-key does not exist" in err
     assert err.count("card-gateway certs init") == 4
     assert out == "4 problems.\n"
     assert not run.state.exists()

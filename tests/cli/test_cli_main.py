@@ -52,7 +52,7 @@ def test_a_mistake_in_the_configuration_is_told_with_its_line(run):
     code, out, err = run("keys", "list")
     assert (code, out) == (2, "")
     assert err == (
-        f"{run.config}:6: `hilltop` and `seaside` have the same merchant_code and terminal\n"
+        f"{run.config}:6:3: `hilltop` and `seaside` have the same merchant_code and terminal\n"
         "    A token belongs to one product: remove one of them.\n"
     )
 

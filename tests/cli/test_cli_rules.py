@@ -95,5 +95,5 @@ def test_where_the_packs_are(rules, tmp_path):
 
 def test_a_mistake_in_a_pack_is_told_not_shown_around(rules, tmp_path):
     (tmp_path / "rules" / "acme.yaml").write_text(PACK.replace("methods", "method"))
-    with pytest.raises(ConfigurationError, match=r"rules/acme.yaml:29: unknown key `method`"):
+    with pytest.raises(ConfigurationError, match=r"rules/acme.yaml:29:5: unknown key `method`"):
         rules("list")

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from gateway.config import InboxSettings, load_config, read_config
 from gateway.config_values import Bind, HostAndPort, parse_bind, parse_host_and_port, parse_size
+from gateway.errors import ConfigurationError
 from tests.config.files import BASE, PYTHON, SHIPPED, messages, problems
 
 # --- what comes out -------------------------------------------------------------------------------
@@ -171,6 +172,23 @@ def test_p37_a_mistake_is_told_with_its_line(write, yaml, line, message):
 
 
 @pytest.mark.parametrize(
+    ("yaml", "place"),
+    [
+        ("listen:\n  proxy:\n    ssl_insecure: true", "7:5"),  # a key that is none: the key
+        ("limits: { body: 48 MB }", "5:17"),  # a value that is none: the value
+        ("trusted_proxies: [10.0.0.1, lb.internal]", "5:29"),
+        ("callers: { a: {} }", "5:12"),  # what is missing: what it is missing in
+        ("listen: { proxy: 127.0.0.1:1, control: 127.0.0.1:1 }", "5:40"),  # between two parts
+    ],
+)
+def test_p37_a_mistake_is_told_with_its_column(write, yaml, place):
+    file = write(yaml)
+    with pytest.raises(ConfigurationError) as caught:
+        read_config(file, python=PYTHON)
+    assert f"{file}:{place}" in [problem.place for problem in caught.value.problems]
+
+
+@pytest.mark.parametrize(
     ("products", "clients", "line", "message"),
     [
         ("seaside: { merchant_code: 123, terminal: 1, mode: test }", "pms: { networks: [127.0.0.1] }", 2, "`merchant_code` must be text (quote it)"),
@@ -232,12 +250,12 @@ def test_a_network_that_is_enough_must_say_one_client(write):
     text = BASE + "  a: { networks: [10.0.0.0/8], network_is_enough: {} }\n"
     text += "  b: { networks: [10.1.0.0/16], network_is_enough: { products: [seasides] } }\n"
     assert problems(write("", base=text)) == [
-        (6, "there is no product `seasides`; did you mean `seaside`?", "Products stand under `products:`."),
         (
             6,
             "the networks of `b` and `a` overlap, and both are `network_is_enough`",
             "Nobody could tell who calls: narrow one of them.",
         ),
+        (6, "there is no product `seasides`; did you mean `seaside`?", "Products stand under `products:`."),
     ]  # fmt: skip
 
 

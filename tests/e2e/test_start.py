@@ -29,7 +29,7 @@ def misspell(site):
     text = site.config_file.read_text(encoding="utf-8")
     site.config_file.write_text(text.replace("products:", "prodcuts:"), encoding="utf-8")
     line = text[: text.index("products:")].count("\n") + 1
-    return f"gateway.yaml:{line}: ", "products"
+    return f"gateway.yaml:{line}:1: ", "products"
 
 
 def open_the_kek(site):
@@ -64,7 +64,7 @@ def break_a_rule(site):
     text = site.config_file.read_text(encoding="utf-8")
     site.config_file.write_text(re.sub("(?m)^rules: .*$", "rules: rules", text), encoding="utf-8")
     line = pack.read_text(encoding="utf-8").split("method:")[0].count("\n") + 1
-    return f"stripe.yaml:{line}: ", "methods"
+    return f"stripe.yaml:{line}:5: ", "methods"
 
 
 @pytest.mark.parametrize(

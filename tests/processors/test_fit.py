@@ -55,7 +55,7 @@ def test_a_misfit_is_told_with_its_line(was, now, says):
     problems = told(FILE.replace(was, now, 1))
     assert len(problems) == 1
     assert says in problems[0]
-    assert problems[0].startswith("sandbox.yaml:10: ")
+    assert problems[0].startswith("sandbox.yaml:10:7: ")
 
 
 def files(tmp_path, used, matcher=MATCHER):

@@ -69,16 +69,16 @@ def test_it_is_read():
 @pytest.mark.parametrize(
     ("was", "now", "says"),
     [
-        ("    answer: paid", "    anwser: paid", "simple.yaml:10: unknown key `anwser`; did you mean `answer`?"),
-        ("answer: paid", "answer: payed", "simple.yaml:10: unknown answer `payed`; did you mean `paid`?"),
-        ("{reference}", "{referense}", "simple.yaml:8: unknown place `{referense}`; did you mean `reference`?"),
-        ("credential.key}", "credential.kye}", "simple.yaml:5: unknown place `{credential.kye}`"),
-        ('"{booking}"', '"{kept.card}"', "simple.yaml:9: unknown place `{kept.card}`"),
-        ('"{booking}"', '"{booking"', "simple.yaml:9: `{booking`: a place is written"),
+        ("    answer: paid", "    anwser: paid", "simple.yaml:10:5: unknown key `anwser`; did you mean `answer`?"),
+        ("answer: paid", "answer: payed", "simple.yaml:10:13: unknown answer `payed`; did you mean `paid`?"),
+        ("{reference}", "{referense}", "simple.yaml:8:11: unknown place `{referense}`; did you mean `reference`?"),
+        ("credential.key}", "credential.kye}", "simple.yaml:5:27: unknown place `{credential.kye}`"),
+        ('"{booking}"', '"{kept.card}"', "simple.yaml:9:63: unknown place `{kept.card}`"),
+        ('"{booking}"', '"{booking"', "simple.yaml:9:63: `{booking`: a place is written"),
         ('"{booking}"', '"no {amount:number}"', "a number is the whole value"),
-        ("as: succeeded", "as: success", "simple.yaml:15: `as` must be"),
-        ("as: succeeded", "as: refunded", "simple.yaml:10: `debit` can not end as `refunded`"),
-        ("as: succeeded }", "as: absent }", "simple.yaml:10: `debit` can not end as `absent`"),
+        ("as: succeeded", "as: success", "simple.yaml:15:49: `as` must be"),
+        ("as: succeeded", "as: refunded", "simple.yaml:10:13: `debit` can not end as `refunded`"),
+        ("as: succeeded }", "as: absent }", "simple.yaml:10:13: `debit` can not end as `absent`"),
         ("as: succeeded", "as: declined", "nothing in `paid` says that `debit` went well"),
         ("http: 200, where: { status: ok }, ", "", "say when it is so"),
         ("status: ok", "'status[': ok", "is not a path in json"),
@@ -96,13 +96,13 @@ def test_it_is_read():
         ("    id: id", "    id: id\n    challenge: [{ kind: form, url: a }]", "a challenge of kind `form` has fields and url"),
         ("    id: id", "    id: id\n    challenge: [{ kind: redirect, url: a, back: TermUrl }]", "`back` goes with `form`"),
         ("    id: id", "    id: id\n    challenge: [{ kind: form, url: a, fields: { T: b }, back: T }]", "`back` goes with `form`"),
-        ("    id: id", "    id: id\n    amount: 'sum['", "simple.yaml:14: `sum[` is not a path in json"),
-        ("    id: id", "    id: id\n    amount: { succeeded: 'sum[' }", "simple.yaml:14: `sum[` is not a path in json"),
-        ("    id: id", "    id: id\n    amount: { refunded: sum }", "simple.yaml:14: the answer never ends as `refunded`"),
-        ("    id: id", "    id: id\n    amount: { declined: sum }", "simple.yaml:14: unknown key `declined`"),
+        ("    id: id", "    id: id\n    amount: 'sum['", "simple.yaml:14:13: `sum[` is not a path in json"),
+        ("    id: id", "    id: id\n    amount: { succeeded: 'sum[' }", "simple.yaml:14:26: `sum[` is not a path in json"),
+        ("    id: id", "    id: id\n    amount: { refunded: sum }", "simple.yaml:14:25: the answer never ends as `refunded`"),
+        ("    id: id", "    id: id\n    amount: { declined: sum }", "simple.yaml:14:15: unknown key `declined`"),
         ("    id: id", "    id: id\n    amount: {}", "say where it stands: `authorized:`"),
-        ("    id: id", "    id: id\n    currency: 'sum['", "simple.yaml:14: `sum[` is not a path in json"),
-        ("as: succeeded }", "as: declined }\n    amount: sum", "simple.yaml:16: an answer that moves nothing"),
+        ("    id: id", "    id: id\n    currency: 'sum['", "simple.yaml:14:15: `sum[` is not a path in json"),
+        ("as: succeeded }", "as: declined }\n    amount: sum", "simple.yaml:16:13: an answer that moves nothing"),
         ("    id: id", "    like: paid", "`paid` is like itself"),
         ("    id: id", "    like: piad", "unknown answer `piad`; did you mean `paid`?"),
         ("operations:\n", "operations: {}\nother:\n", "unknown key `other`"),
@@ -112,7 +112,7 @@ def test_it_is_read():
         ("credentials: [key]", "credentials: [key]\nbasic: { user: a, password: b }", "`basic` writes Authorization"),
     ],
 )  # fmt: skip
-def test_a_mistake_is_told_with_its_line(was, now, says):
+def test_a_mistake_is_told_with_its_place(was, now, says):
     assert was in FILE
     problems = told(FILE.replace(was, now, 1))
     assert any(says in problem for problem in problems), problems

@@ -17,7 +17,7 @@ from tests.running import ROOT
 
 HOST = "processor.card-gateway.invalid"
 ELSEWHERE = "elsewhere.card-gateway.invalid"
-NO_ROUTE = rf"processors/sandbox\.yaml:10: no route of a pack takes POST https://{HOST}/v1/cards"
+NO_ROUTE = rf"processors/sandbox\.yaml:10:7: no route of a pack takes POST https://{HOST}/v1/cards"
 
 
 async def admitted(_):

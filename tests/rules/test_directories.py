@@ -31,9 +31,9 @@ def test_a_pack_that_is_not_in_force_needs_nothing_of_gateway_yaml(tmp_path):
     assert [pack.system for pack in loaded.packs] == ["siteminder"]
     assert [pack.system for pack in load_every_pack(tmp_path).packs] == ["push", "siteminder"]
     assert errors(tmp_path) == [
-        f"{tmp_path}/push.yaml:8: `{{pms}}` is not among the variables of gateway.yaml (there: none)",
-        f"{tmp_path}/push.yaml:9: `channel` is no caller of gateway.yaml\n    There: none.",
-        f"{tmp_path}/push.yaml:10: `seaside` is no product of gateway.yaml\n    There: none.",
+        f"{tmp_path}/push.yaml:8:14: `{{pms}}` is not among the variables of gateway.yaml (there: none)",
+        f"{tmp_path}/push.yaml:9:11: `channel` is no caller of gateway.yaml\n    There: none.",
+        f"{tmp_path}/push.yaml:10:14: `seaside` is no product of gateway.yaml\n    There: none.",
     ]
 
 
@@ -75,10 +75,10 @@ def test_p37_the_mistakes_of_all_files_are_told(tmp_path):
     (tmp_path / "b.yaml").write_text(SITEMINDER.replace("format: xml", "format: xlm"))
     assert errors(tmp_path) == [
         (
-            f"{tmp_path}/a.yaml:1: some readers take `no` for true or false\n"
+            f"{tmp_path}/a.yaml:1:9: some readers take `no` for true or false\n"
             '    Quote it: "no", or write true or false'
         ),
-        f"{tmp_path}/b.yaml:6: `format` must be `xml`, `json`, `form` or `multipart`; did you mean `xml`?",
+        f"{tmp_path}/b.yaml:6:13: `format` must be `xml`, `json`, `form` or `multipart`; did you mean `xml`?",
     ]
     with pytest.raises(ConfigurationError):
         load_every_pack(tmp_path)
@@ -129,7 +129,7 @@ def test_ties_across_packs_name_both_lines(tmp_path, one, other, tie):
         return
     (told,) = errors(tmp_path)
     assert told.startswith(
-        f"{tmp_path}/b.yaml:4: route `b/r` ties with `a/r` at {tmp_path}/a.yaml:4"
+        f"{tmp_path}/b.yaml:4:5: route `b/r` ties with `a/r` at {tmp_path}/a.yaml:4"
     )
 
 

@@ -165,7 +165,7 @@ def test_p32_a_rules_host_that_is_none(host):
     text = (
         f"system: x\nabout: x\nroutes:\n  - {{ name: r, to: 'https://{host}/x', methods: [GET] }}\n"
     )
-    with pytest.raises(ConfigurationError, match=r"^x.yaml:4: "):
+    with pytest.raises(ConfigurationError, match=r"^x.yaml:4:20: "):
         load_pack_text(text, "x.yaml")
 
 
