@@ -24,7 +24,7 @@ from gateway.cli.output import (
 )
 from gateway.cli.rules_found import Directory, load_packs, pack_named
 from gateway.cli.rules_shown import outcome_of, places_of, row_of
-from gateway.rules.schema import json_schema
+from gateway.rules.json_schema import json_schema
 
 app = typer.Typer(no_args_is_help=True, help="Look at the packs, try them on messages.")
 

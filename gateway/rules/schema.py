@@ -1,16 +1,16 @@
 """What a pack's YAML may hold, key by key. `rules/compile.py` turns it into `rules/model.py`.
 
 The models check kinds and choices; what needs more than one value (paths against formats, places in
-templates, targets) is checked when a pack is compiled. `card-gateway rules schema` prints them as
-JSON Schema. `not_yet` lists keys of the language that no code stands behind yet: they are refused
+templates, targets) is checked when a pack is compiled. `json_schema.py` turns them into JSON Schema
+for editors. `not_yet` lists keys of the language that no code stands behind yet: they are refused
 as such, never ignored.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
 from gateway.rules.schema_pairs import IssuerEntry, PairEntry, SaidEntry
 from gateway.rules.schema_words import (
@@ -87,6 +87,10 @@ class CvcEntry(FieldEntry):
 class HolderEntry(Entry):
     """The holder's name: in one place, or joined from several."""
 
+    model_config = ConfigDict(
+        json_schema_extra={"oneOf": [{"required": ["at"]}, {"required": ["join"]}]}
+    )
+
     not_yet = FieldEntry.not_yet
 
     at: Texts | None = None
@@ -144,7 +148,7 @@ class EnvelopeEntry(Entry):
     as_: Literal["text", "base64", "base64url"] = Field(default="text", alias="as")
 
 
-def _one_envelope(value: object) -> object:
+def one_envelope(value: object) -> object:
     """One envelope is a list of one."""
     if isinstance(value, dict):
         return (value,)
@@ -152,7 +156,7 @@ def _one_envelope(value: object) -> object:
 
 
 Envelopes = Annotated[
-    tuple[EnvelopeEntry, ...], Field(min_length=1, max_length=8), BeforeValidator(_one_envelope)
+    tuple[EnvelopeEntry, ...], Field(min_length=1, max_length=8), BeforeValidator(one_envelope)
 ]
 
 
@@ -221,7 +225,8 @@ class NotCardsEntry(Entry):
     at: Annotated[tuple[Text, ...], Field(min_length=1), BeforeValidator(one_or_many)]
 
 
-def _whole_body(value: object) -> object:
+def whole_body(value: object) -> object:
+    """`refuse` alone is every body."""
     if value == "refuse":
         return {}
     if isinstance(value, dict):
@@ -237,13 +242,7 @@ class OpaqueEntry(Entry):
     format: Literal["xml", "json", "form"] | None = None  # of the paths, without a shape
 
 
-OpaquePlace = Annotated[
-    OpaqueEntry,
-    BeforeValidator(_whole_body),
-    WithJsonSchema(
-        {"anyOf": [{"const": "refuse"}, OpaqueEntry.model_json_schema(by_alias=True)]},
-    ),
-]
+OpaquePlace = Annotated[OpaqueEntry, BeforeValidator(whole_body)]
 
 
 class DirectionEntry(Entry):
@@ -385,13 +384,3 @@ class PackEntry(Entry):
     issuers: dict[Name, IssuerEntry] = Field(default_factory=dict)
     routes: tuple[RouteEntry, ...] = Field(min_length=1)
     examples: tuple[ExampleEntry, ...] = ()
-
-
-def json_schema() -> dict[str, Any]:
-    """The JSON Schema (draft 2020-12) of a pack, for editors."""
-    schema = PackEntry.model_json_schema(by_alias=True)
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        **schema,
-        "title": "card-gateway pack",
-    }

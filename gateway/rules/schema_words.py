@@ -111,5 +111,4 @@ ShapeNames = Annotated[
     tuple[ShapeName, ...],
     Field(min_length=1),
     BeforeValidator(one_or_many),
-    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}),
 ]
