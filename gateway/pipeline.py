@@ -44,7 +44,15 @@ from gateway.stages.guard import may_pass_unparsed
 from gateway.stages.inbox import Inbox
 from gateway.stages.keeping import Keeping
 from gateway.stages.last_look import LastLook
-from gateway.stages.messages import Messages, close_all, layout_of, open_in, parses, put_body
+from gateway.stages.messages import (
+    Messages,
+    close_all,
+    holds_nothing,
+    layout_of,
+    open_in,
+    parses,
+    put_body,
+)
 from gateway.stages.poll import poll_of
 from gateway.stages.quarantine import UNREADABLE, Quarantine
 from gateway.stages.reading import read_harmless
@@ -131,7 +139,7 @@ class Pipeline:
             if rule.opaque.format is not None:
                 labels.check(request.headers, rule.opaque.format)
             await self._refuse_opaque(exchange, rule.opaque, body)
-        if rule.tokenize:
+        if rule.tokenize and not await holds_nothing(route, rule, body):
             layout = layout_of(rule.tokenize.shapes)
             labels.check_boundary(request.headers, layout.outer, body)
             document = await open_in(exchange, layout, body)
@@ -189,7 +197,9 @@ class Pipeline:
         if route.response.harmless is not None and body:
             await self._note_harmless(exchange, route.response.harmless, body)
         rule = route.response.tokenize
-        document = await self._parsed(exchange, rule, body) if rule and body else None
+        document = None
+        if rule and body and not await holds_nothing(route, route.response, body):
+            document = await self._parsed(exchange, rule, body)
         if rule and document is not None:
             labels.check_boundary(response.headers, layout_of(rule.shapes).outer, body)
             batch = await self._s.swap.find(exchange, route, document, rule, len(body))

@@ -102,8 +102,10 @@ def scan_tags(text: bytes, start: int, names: Collection[bytes]) -> Iterator[Tag
 
 def may_include(text: bytes, start: int) -> bool:
     """Whether a namespace declaration could be XInclude's, spelt out or with references."""
-    if not any(_occurs(sign, text, start) for sign in (b"XInclude", b"&#")):
-        return False  # of the references, only those by number stand for a letter
+    # Of the references, only those by number stand for a letter; one sign is found much sooner.
+    by_number = _occurs(b"&", text, start) and _occurs(b"&#", text, start)
+    if not by_number and not _occurs(b"XInclude", text, start):
+        return False
     position = start
     while position < len(text):
         found = text.find(b"xmlns", position, position + _WINDOW)

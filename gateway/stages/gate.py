@@ -1,0 +1,218 @@
+"""Which messages hold no card of a rule, told without looking for one. Pure.
+
+A rule finds a card by names: an element's, a member's, a field's. Where a message is in order and none
+of these names stands in it, nothing would be found, and nothing is looked for. The gate only ever says
+"nothing here"; whatever it does not say that of goes the ordinary way, which alone refuses.
+
+So that it says so only where the ordinary way would have come to the same:
+
+1. What the rule needs is understood: a shape that says anything which is not known here has no gate.
+   Nor has one with envelopes (the name may stand in base64), with `not_cards`, or with a condition on a
+   child (`[name='v']`), whose text could refuse the message.
+2. A name can not be spelled in another way than the one that is searched for: no UTF-16 in XML, no
+   escaped letters in JSON's strings, no `%` and `+` in the names of a form's fields.
+3. The message is one that the codec reads: XML is parsed by the same parser; JSON by one in C that takes
+   nothing more than ours; a form's names say it themselves.
+4. No name on the way to the card stands twice in a JSON object: that refuses the message.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import MISSING, Field, dataclass, fields
+from functools import lru_cache
+from typing import Any, Final
+
+from pydantic_core import from_json
+
+from gateway.codecs import open_document
+from gateway.codecs.document import Format, Known
+from gateway.codecs.form import MAX_PAIRS
+from gateway.codecs.json_scan import MAX_DEPTH
+from gateway.codecs.paths import Path, Step
+from gateway.errors import MessageForbidden, MessageMalformed
+from gateway.rules.model import Direction, Shape, Tokenize
+
+MOST: Final = 1 << 20  # bytes: what is larger is freed, and walked, in short steps elsewhere
+_KEPT: Final = 256  # rules
+
+# What a rule says of a card that is there; without one it is nothing to the message.
+_OF_A_CARD: Final = frozenset({
+    "name", "format", "card", "more_cards", "booking", "number", "cvc",
+    "expiry", "expiry_month", "expiry_year", "cvc_required", "holder", "brand", "token", "hotel",
+    "booking_id", "departure", "virtual", "foreign", "show", "keep", "sentinels",
+})  # fmt: skip
+_OF_TOKENS: Final = frozenset({"shapes", "insert", "on_failure", "errors", "header"})
+# What else happens to a message, and has been done or is done later whatever is found.
+_BESIDE: Final = frozenset({"tokenize", "detokenize", "exchange", "harmless", "opaque"})
+
+
+def _others(entry: type, understood: frozenset[str]) -> tuple[Field[Any], ...]:
+    return tuple(one for one in fields(entry) if one.name not in understood)
+
+
+_MORE_OF_A_CARD: Final = _others(Shape, _OF_A_CARD)
+_MORE_OF_TOKENS: Final = _others(Tokenize, _OF_TOKENS)
+_MORE_BESIDE: Final = _others(Direction, _BESIDE)
+
+_WIDE: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+# ASCII by number, and surrogates, which a parser may take where ours does not.
+_ESCAPED: Final = re.compile(rb"\\u(?:00[0-7]|[dD])")
+_VALUES: Final = re.compile(rb"=[^&]*")
+_FEW: Final = 100_000  # as many entries as ours takes in one list
+_ROOM: Final = 201 - MAX_DEPTH  # the parser takes 201 levels: so many are filled up
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """What has to be absent from a message of `format` (`names`). For JSON also the steps that lead to
+    where these would be (`ways`); `whole`: the message itself is the card, and so must be an object."""
+
+    format: Format
+    names: tuple[bytes, ...]
+    ways: tuple[tuple[Step, ...], ...] = ()
+    whole: bool = False
+
+
+def holds_nothing(direction: Direction, body: bytes, known: Known) -> bool:
+    """Whether a message is in order and its rule's shapes find nothing in it. Refuses nothing."""
+    gate = gate_of(direction)
+    if gate is None or len(body) > MOST:
+        return False
+    if gate.format == "xml":
+        return _nothing_in_xml(gate, body, known)
+    return _nothing_in_json(gate, body) if gate.format == "json" else _nothing_in_form(gate, body)
+
+
+def _nothing_in_xml(gate: Gate, body: bytes, known: Known) -> bool:
+    if body.startswith(_WIDE) or any(name in body for name in gate.names):
+        return False
+    try:
+        open_document("xml", body, known)
+    except (MessageMalformed, MessageForbidden):
+        return False
+    return True
+
+
+def _nothing_in_json(gate: Gate, body: bytes) -> bool:
+    if any(name in body for name in gate.names):
+        return False
+    if b"\\" in body and _ESCAPED.search(body):
+        return False
+    if gate.whole and body[:1] != b"{":
+        return False
+    if len(body) > _FEW and body.count(b",") >= _FEW:
+        return False
+    try:
+        value = _read(body)
+    except ValueError:
+        return False
+    return all(_stands_once(way, value, body) for way in gate.ways)
+
+
+def _read(body: bytes) -> Any:
+    """The value of a JSON body with no more levels than ours takes. Raises ValueError."""
+    if body.count(b"{") + body.count(b"[") <= MAX_DEPTH:
+        return _parse(body)
+    value = _parse(b"[" * _ROOM + body + b"]" * _ROOM)
+    for _ in range(_ROOM):
+        (value,) = value  # more than one value, where the body has brackets that were ours
+    return value
+
+
+def _parse(body: bytes) -> Any:
+    # Kept for no other message: a remark may hold a card.
+    return from_json(body, allow_inf_nan=False, cache_strings="none")
+
+
+def _stands_once(way: Sequence[Step], value: Any, body: bytes) -> bool:
+    """Whether each name on a way stands as often in `body` as the way leads over it: then it stands in
+    no object twice."""
+    level = [value]
+    for step in way:
+        if step.name is None:
+            lists = [one for one in level if type(one) is list]
+            some = slice(step.index, None if step.index is None else step.index + 1)
+            level = [item for one in lists for item in one[some]]
+            continue
+        level = [one[step.name] for one in level if type(one) is dict and step.name in one]
+        count = body.count(b'"%b"' % step.name.encode())
+        if count > 1 and count != len(level):
+            return False
+    return True
+
+
+def _nothing_in_form(gate: Gate, body: bytes) -> bool:
+    names = _VALUES.sub(b"", body)
+    if not body.isascii() or b"%" in names or b"+" in names or names.count(b"&") >= MAX_PAIRS - 1:
+        return False
+    return not any(name in names for name in gate.names)
+
+
+# --- what a rule needs ------------------------------------------------------------------------------
+
+
+def gate_of(direction: Direction) -> Gate | None:
+    """The gate of what happens to a message; None where there is none."""
+    rule = direction.tokenize
+    if rule is None or _says_more(direction, _MORE_BESIDE) or _says_more(rule, _MORE_OF_TOKENS):
+        return None
+    return _made(rule.shapes)
+
+
+@lru_cache(_KEPT)
+def _made(shapes: tuple[Shape, ...]) -> Gate | None:
+    """Made once for each rule: shapes are told apart by their identity."""
+    format = shapes[0].format
+    if format == "multipart" or any(_says_more(shape, _MORE_OF_A_CARD) for shape in shapes):
+        return None
+    absent: dict[str, None] = {}
+    ways: dict[tuple[Step, ...], None] = {}
+    whole = False
+    for shape in shapes:
+        for card in shape.cards:
+            steps = (*(shape.booking.steps if shape.booking else ()), *card.steps)
+            places: Sequence[tuple[Step, ...]] = (steps,)
+            if not steps:
+                whole, places = True, tuple(path.steps for path in _inside(shape))
+            for place in places:
+                named = [at for at, step in enumerate(place) if step.name is not None]
+                if not named or not _only_names(place):
+                    return None
+                absent[_plain(place[named[-1]].name or "", format)] = None
+                ways[place[: named[-1]]] = None
+    if not all(map(str.isascii, absent)):
+        return None  # it depends on the encoding how they stand there
+    needles = tuple((f'"{name}"' if format == "json" else name).encode() for name in absent)
+    return Gate(format, needles, tuple(ways) if format == "json" else (), whole)
+
+
+def _says_more(entry: object, others: Sequence[Field[Any]]) -> bool:
+    """Whether an entry says anything in these fields, which are not known here."""
+    return any(getattr(entry, one.name) != _default(one) for one in others)
+
+
+def _default(one: Field[Any]) -> object:
+    return one.default if one.default_factory is MISSING else one.default_factory()
+
+
+def _inside(shape: Shape) -> Iterator[Path]:
+    """Where the number and the code of a card stand that is the message itself."""
+    yield from shape.number.places
+    yield from shape.cvc.places if shape.cvc is not None else ()
+
+
+def _only_names(steps: Sequence[Step]) -> bool:
+    """Whether a message can be refused on a way for nothing but a name that stands twice in an object
+    on it: a condition's text may do so, and whatever stands on the way that `..name` goes."""
+    below = any(step.axis == "below" for step in steps[:-1])
+    return not below and not any(step.named for step in steps)
+
+
+def _plain(name: str, format: Format) -> str:
+    """A name as it stands in a message: without a prefix, and before the index of a row."""
+    if format == "xml":
+        return name.rpartition(":")[2]
+    return name.partition("[*]")[0] if format == "form" else name
