@@ -11,6 +11,7 @@ class Action(StrEnum):
     """What was done, or about to be done, with a card, a kept answer or a key."""
 
     TOKENIZE = "tokenize"
+    CARRY = "carry"  # a booking that came without its card gets the token that it had last
     DETOKENIZE = "detokenize"
     EXCHANGE = "exchange"  # our token, for the processor's own
     ISSUE = "issue"  # the card goes to a processor, which issues a token of its own for it

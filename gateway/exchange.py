@@ -109,6 +109,8 @@ class Counts:
         0  # all zeros: left alone, and the partner wants to be asked for the card again
     )
     failures: tuple[FailedCard, ...] = ()  # the first of those that failed
+    carried: int = 0  # tokens that bookings without a card got again
+    not_carried: int = 0  # such bookings that got none
     guarded: int = 0  # masked by the guard outside of every shape
     echoed: int = 0  # cards that this exchange put in, turned back into their alias
 
@@ -116,7 +118,8 @@ class Counts:
         """Another one, with the same numbers."""
         return Counts(
             self.found, self.tokenized, self.detokenized, self.exchanged, self.failed,
-            self.left, self.ask_again, self.failures, self.guarded, self.echoed,
+            self.left, self.ask_again, self.failures, self.carried, self.not_carried,
+            self.guarded, self.echoed,
         )  # fmt: skip
 
 

@@ -203,7 +203,7 @@ class Pipeline:
         if rule and document is not None:
             labels.check_boundary(response.headers, layout_of(rule.shapes).outer, body)
             batch = await self._s.swap.find(exchange, route, document, rule, len(body))
-            if route.inbox is not None and (batch.cards or batch.failed):
+            if route.inbox is not None and not batch.is_empty:
                 finish = partial(self._s.last_look.response, exchange, route, response, decoded)
                 keeping = Keeping(self._s.inbox, exchange, route, batch, finish)
                 await self._s.swap.tokenize_and_keep(exchange, route, batch, keeping)

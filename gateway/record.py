@@ -120,6 +120,7 @@ class Recorder:
             failed=counts.failed,
             left=counts.left,
             ask_again=counts.ask_again,
+            carried=counts.carried,
             guarded=counts.guarded,
             echoed=counts.echoed,
             ms={part: round(seconds * 1000, 2) for part, seconds in exchange.seconds.items()},

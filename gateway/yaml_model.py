@@ -76,6 +76,9 @@ def _unknown(
     key = str(entry["loc"][-1])
     if any(key in getattr(found, "not_yet", ()) for found in models):
         return located.problem_of_key(place, f"`{key}` is not available yet", "Remove it.")
+    there = [getattr(found, "elsewhere", {}).get(key) for found in models]
+    if place_of_it := next(filter(None, there), None):
+        return located.problem_of_key(place, f"`{key}` stands {place_of_it}", "Move it there.")
     guess = suggest(key, known)
     hint = "" if guess or not known else f"Known keys here: {', '.join(known)}."
     return located.problem_of_key(place, f"unknown key `{key}`{guess}", hint)

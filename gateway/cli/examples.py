@@ -54,6 +54,7 @@ def _measures(trial: Trial) -> dict[str, object]:
         "cards": len(clear),
         "left_alone": len(trial.cards) - len(clear),
         "ask_again": sum(card.asks_again for card in trial.cards),
+        "carried": sum(one.carried for one in trial.asking),
         "virtual": sum(card.virtual for card in trial.cards),
         "bookings": trial.bookings,
         "hotels": _hotels(trial.cards),

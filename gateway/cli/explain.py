@@ -14,7 +14,7 @@ from gateway.cli.hiding import context, cross_out, hide, hide_all, printable
 from gateway.cli.outside import Outside, find_outside
 from gateway.cli.reasons import holds, no_token, reasons, why_failed
 from gateway.cli.spans import Piece, Sides
-from gateway.cli.trial import Trial, TriedCard, edits_of
+from gateway.cli.trial import Trial, TriedBooking, TriedCard, edits_of
 from gateway.cli.trying import Action, try_message
 from gateway.codecs.document import Known
 from gateway.codecs.edits import Edit
@@ -57,12 +57,14 @@ class Explanation:
         if self.action == "refuse":
             yield "Nothing stands where the route looks for what it refuses: the message passes."
             return
-        if not cards:
+        if not cards and not self.trial.asking:
             noun = "card" if self.action == "tokenize" else "token"
             yield f"No {noun} was found where the route's shapes look: the message passes as it is."
         for number, card in enumerate(cards, 1):
             more = self.more[number - 1] if self.more else ""
             yield f"{number}. {self.describe(card, more)}"
+        for booking in self.trial.asking:
+            yield asks_for(booking)
         for reason in self.reasons:
             yield f"  {reason}"
         if cards and not self.changes:
@@ -88,6 +90,15 @@ class Explanation:
         return f"{where} becomes {card.shown} and gets a token{kind}"
 
 
+def asks_for(booking: TriedBooking) -> str:
+    """What becomes of a booking without a card, in one sentence."""
+    where = f"Booking {printable(hide(booking.booking_id))}"
+    said = f"{where} has no card: the gateway would ask the vault for the booking's last card"
+    if booking.carried:
+        return f"{said}. Shown as if that were 411111******1111, 12/2030."
+    return f"{said}, and hand it out if what stands in its place fits."
+
+
 def explain(route: Route, direction: str, body: bytes) -> Explanation:
     """Runs `body` through one direction of a route. Raises the codecs' and stages' refusals."""
     rule: Direction = getattr(route, direction)
@@ -103,7 +114,7 @@ def explain(route: Route, direction: str, body: bytes) -> Explanation:
 def _reasons(rule: Direction, body: bytes, trial: Trial, known: Known) -> Iterator[str]:
     """Where each shape's way ends, when no shape has found a card."""
     shapes = _shapes(rule)
-    if trial.cards or not shapes:
+    if trial.cards or trial.asking or not shapes:
         return
     layout = layout_of(shapes)
     document = open_layout(layout, body, known)

@@ -12,7 +12,7 @@ from typing import Final
 
 from gateway.cards.bins import Bins
 from gateway.cards.card import Failure
-from gateway.cli.trial import example_card, example_token
+from gateway.cli.trial import example_card, example_token, give_examples
 from gateway.cli.trial_pairs import foreign_pair
 from gateway.codecs.document import Change, Document
 from gateway.errors import GatewayError
@@ -86,6 +86,8 @@ class InventedTokens(Swap):
             elif place.card is not None:
                 self._issued += 1
                 place.token = example_token(self._issued % 1_000_000)
+        if batch.rule.carry_forward:
+            give_examples(batch.document, batch.bookings, self._issued % 1_000_000)
 
 
 class InventedPairs(TokenExchange):

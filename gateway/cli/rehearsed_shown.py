@@ -34,6 +34,8 @@ def verdict(one: Exchanged) -> str:
     parts = []
     if outcome.counts.tokenized:
         parts.append(_many(outcome.counts.tokenized, "card gets a token", "cards get tokens"))
+    if asking := outcome.counts.carried + outcome.counts.not_carried:
+        parts.append(_many(asking, "booking asks", "bookings ask") + " for the card it had last")
     if outcome.counts.detokenized or outcome.counts.exchanged:
         count = outcome.counts.detokenized + outcome.counts.exchanged
         parts.append(_many(count, "token is replaced", "tokens are replaced"))

@@ -7,6 +7,7 @@ from typing import Any
 
 from gateway.cli.examples import Outcome
 from gateway.cli.explain import Explanation, path_of, place_of, shapes_of
+from gateway.cli.hiding import hide
 from gateway.exchange import Authority
 from gateway.rules.compile import UNKNOWN_HOST
 from gateway.rules.model import Direction, Field, Opaque, Pack, Pair, Route, Shape
@@ -149,10 +150,15 @@ def explanation_of(route: Route, told: Explanation) -> dict[str, Any]:
     for one in told.outside:
         line, column = place_of(told.trial.before, one.offset)
         outside.append({"line": line, "column": column, "number": one.masked, "name": one.name})
+    carry = [
+        {"booking_id": hide(one.booking_id), "hotel": one.hotel, "carried": one.carried}
+        for one in told.trial.asking
+    ]
     return {
         "route": route.id,
         "action": told.action,
         "cards": cards,
+        "carry": carry,
         "changes": changes,
         "reasons": list(told.reasons),
         "outside": outside,

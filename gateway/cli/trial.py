@@ -20,11 +20,13 @@ from gateway.codecs.envelope import Layout, open_layout, opened
 from gateway.errors import MessageUnfit
 from gateway.rules.model import Pair, Shape, Tokenize
 from gateway.secret import Secret
+from gateway.stages.carrying import give, hints_of, mark_asking
 from gateway.stages.detokenize import TokenSpot, put_in, read_tokens
 from gateway.stages.messages import layout_of
-from gateway.stages.reading import read_bookings
+from gateway.stages.reading import BookingPlace, read_bookings
 from gateway.stages.tokenize import shown, take_out
 from gateway.stages.virtual import read_virtual
+from gateway.vault.carried import fitting
 from gateway.vault.model import Found
 
 EXAMPLE_NUMBER: Final = "4111111111111111"
@@ -49,6 +51,15 @@ class TriedCard:
 
 
 @dataclass(frozen=True, slots=True)
+class TriedBooking:
+    """A booking that came without a card and asks for the tokens that it had last."""
+
+    booking_id: str
+    hotel: str | None
+    carried: int  # of what the vault would have, were that the example card
+
+
+@dataclass(frozen=True, slots=True)
 class Trial:
     """What came of a message."""
 
@@ -59,6 +70,7 @@ class Trial:
     bookings: int = 0  # with card data
     issues: tuple[str, ...] = ()  # what an issuer would be sent
     layout: Layout | None = None
+    asking: tuple[TriedBooking, ...] = ()
 
     @property
     def is_coded(self) -> bool:
@@ -80,13 +92,16 @@ def try_tokenize(body: bytes, rule: Tokenize, system: str, *, doctype: bool = Fa
     """Takes the cards out of `body`. Raises the codecs' and stages' refusals."""
     layout = layout_of(rule.shapes)
     document = open_layout(layout, body, Known(doctype=doctype))
-    bookings = read_bookings(document, rule.shapes, system)
+    every = rule.carry_forward
+    bookings = read_bookings(document, rule.shapes, system, without_cards=every)
     number = 0
     for booking in bookings:
         for place in booking.cards:
             if place.card is not None:
                 number += 1
                 place.token = example_token(number)
+    if rule.carry_forward:
+        give_examples(document, bookings, number)
     cards = tuple(
         TriedCard(
             shape=place.shape,
@@ -100,12 +115,18 @@ def try_tokenize(body: bytes, rule: Tokenize, system: str, *, doctype: bool = Fa
             virtual=not place.left_alone and read_virtual(document, place) is not None,
             hotel=booking.booking.hotel,
         )
-        for n, booking in enumerate(bookings, 1)
+        for n, booking in enumerate((one for one in bookings if one.cards), 1)
         for place in booking.cards
+    )
+    asking = tuple(
+        TriedBooking(one.booking.booking_id or "", one.booking.hotel, len(one.carried))
+        for one in bookings
+        if one.asks
     )
     changes = take_out(document, bookings, rule, Bins())
     with_cards = sum(booking.has_card_data for booking in bookings)
-    return replace(trial_of(document, body, changes, cards, with_cards), layout=layout)
+    trial = trial_of(document, body, changes, cards, with_cards)
+    return replace(trial, layout=layout, asking=asking)
 
 
 def try_detokenize(body: bytes, shapes: Sequence[Shape], *, doctype: bool = False) -> Trial:
@@ -171,6 +192,18 @@ def _node(spot: TokenSpot) -> Node:
 def example_token(number: int) -> Token:
     """The invented token of the message's n-th card."""
     return Token(number, f"Example{number:06d}", test=False)
+
+
+def give_examples(document: Document, bookings: Sequence[BookingPlace], number: int) -> None:
+    """What the vault would give back, were the example card every booking's last; tokens count on from
+    `number`."""
+    mark_asking(bookings)
+    for booking in bookings:
+        if booking.asks:
+            number += 1
+            card = example_card(example_token(number))
+            hints = hints_of(document, booking)
+            give(document, booking, fitting([(card.token, card.card)], hints))
 
 
 def example_card(token: Token) -> Found:

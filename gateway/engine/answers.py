@@ -97,10 +97,12 @@ def sign(exchange: Exchange, headers: Headers) -> None:
 
 def _cards(counts: Counts) -> str:
     """`found=2 tokenized=2 failed=0`; where there is more to say, it stands behind:
-    `found=2 tokenized=1 failed=1 left=1 ask_again=1; 1.2=expiry_invalid`."""
+    `found=2 tokenized=1 failed=1 left=1 ask_again=1 carried=1; 1.2=expiry_invalid`."""
     text = f"found={counts.found} tokenized={counts.tokenized} failed={counts.failed}"
     if counts.left or counts.ask_again or counts.failures:
         text += f" left={counts.left} ask_again={counts.ask_again}"
+    if counts.carried or counts.not_carried:
+        text += f" carried={counts.carried}"
     return text + "".join(f"; {one.booking}.{one.card}={one.code}" for one in counts.failures)
 
 

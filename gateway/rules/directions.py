@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from gateway.codecs.paths import PathError, parse_path
+from gateway.rules.carrying import check_carrying
 from gateway.rules.exchanges import ExchangeCompiler
 from gateway.rules.insertions import compile_insertions
 from gateway.rules.model import Direction, Harmless, Opaque, Route, Shape, Tokenize
@@ -50,7 +51,7 @@ class DirectionCompiler:
         self._check_numbers(entry.detokenize, (*place, "detokenize"))
         exchange = self._exchanges.direction(entry, way, place)
         if not entry.tokenize:
-            for key in ("insert", "on_failure", "errors", "header"):
+            for key in ("insert", "on_failure", "errors", "header", "carry_forward"):
                 if key in entry.model_fields_set:
                     self._notes.add_key((*place, key), f"`{key}` goes with `tokenize`")
             harmless = self._harmless(entry, way, place)
@@ -65,6 +66,8 @@ class DirectionCompiler:
                 (*place, "header"), "headers that start with X-Gateway- are the gateway's own"
             )
         shapes = self._named_shapes(entry.tokenize, (*place, "tokenize"))
+        if entry.carry_forward:
+            check_carrying(entry, shapes, (*place, "carry_forward"), self._notes)
         tokenize = Tokenize(
             shapes=shapes,
             insert=compile_insertions(
@@ -75,6 +78,7 @@ class DirectionCompiler:
             ),
             errors=MappingProxyType({str(key): text for key, text in entry.errors.items()}),
             header=entry.header,
+            carry_forward=entry.carry_forward,
         )
         harmless = self._harmless(entry, way, place)
         return Direction(tokenize, detokenize, None, harmless, self._opaque(entry, shapes, place))

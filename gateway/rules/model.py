@@ -152,6 +152,7 @@ class Tokenize:
     on_failure: tuple[Inserted, ...] = ()  # for each card that got none
     errors: Mapping[str, str] = field(default_factory=dict)  # Failure → the text of `{error}`
     header: str | None = None  # response header that carries the aliases, comma-separated
+    carry_forward: bool = False  # a booking without a card gets the tokens that it had last
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,7 @@ from gateway.rules.schema_words import (
     short,
 )
 
+_BESIDE_TOKENIZE = {"carry_forward": "beside `tokenize`, under `request` or `response`"}
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
 FailureName = Literal[
     "number_invalid",
@@ -163,7 +164,8 @@ Envelopes = Annotated[
 class ShapeEntry(Entry):
     """Where a card's fields stand in a message."""
 
-    not_yet = frozenset({"pattern", "text", "retention", "retain", "carry_forward"})
+    not_yet = frozenset({"pattern", "text", "retention", "retain"})
+    elsewhere = _BESIDE_TOKENIZE
 
     format: Annotated[Literal["xml", "json", "form", "multipart"], _later("text")]
     envelope: Envelopes | None = None
@@ -248,7 +250,7 @@ OpaquePlace = Annotated[OpaqueEntry, BeforeValidator(whole_body)]
 class DirectionEntry(Entry):
     """What happens to a request, or to a response."""
 
-    not_yet = frozenset({"carry_forward", "retention", "sign"})
+    not_yet = frozenset({"retention", "sign"})
 
     like: Name | None = None  # a route above: the same happens as to its request, or response
     tokenize: ShapeNames = ()
@@ -261,6 +263,7 @@ class DirectionEntry(Entry):
     on_failure: tuple[InsertEntry, ...] = ()
     errors: dict[FailureName, Text] = Field(default_factory=dict)
     header: HeaderName | None = None
+    carry_forward: bool = False
     not_cards: NotCardsEntry | None = None
     opaque: OpaquePlace | None = None
 
@@ -284,7 +287,8 @@ class InboxEntry(Entry):
 class RouteEntry(Entry):
     """One kind of exchange: where it goes, and what happens to it."""
 
-    not_yet = frozenset({"carry_forward", "retention", "signed"})
+    not_yet = frozenset({"retention", "signed"})
+    elsewhere = _BESIDE_TOKENIZE
 
     name: Name
     to: Text | None = None
@@ -326,6 +330,7 @@ class ExpectEntry(Entry):
     cards: int | None = Field(default=None, ge=0)  # clear cards, or tokens where cards are put in
     left_alone: int | None = Field(default=None, ge=0)  # masks, sentinels, tokens of others
     ask_again: int | None = Field(default=None, ge=0)  # those of them that are all zeros
+    carried: int | None = Field(default=None, ge=0)  # tokens that bookings without a card get again
     virtual: int | None = Field(default=None, ge=0)
     bookings: int | None = Field(default=None, ge=0)  # bookings with card data
     hotels: tuple[Text, ...] | None = None
@@ -370,7 +375,8 @@ Draft = Annotated[bool | Text, BeforeValidator(_true_or_a_reason)]
 class PackEntry(Entry):
     """One system's file."""
 
-    not_yet = frozenset({"retention", "processor", "processors", "carry_forward"})
+    not_yet = frozenset({"retention", "processor", "processors"})
+    elsewhere = _BESIDE_TOKENIZE
 
     system: Name
     about: Text

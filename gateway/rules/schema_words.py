@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
@@ -71,11 +72,13 @@ Texts = Annotated[
 
 
 class Entry(BaseModel):
-    """A mapping of the pack. `not_yet`: keys that are refused as not available yet."""
+    """A mapping of the pack. `not_yet`: keys that are refused as not available yet; `elsewhere`: keys that
+    belong to another place, and to which."""
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
     not_yet: ClassVar[frozenset[str]] = frozenset()
+    elsewhere: ClassVar[Mapping[str, str]] = {}
 
 
 class PlaceEntry(Entry):

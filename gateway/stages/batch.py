@@ -12,13 +12,16 @@ from gateway.heap import discard
 from gateway.rules.model import Tokenize
 from gateway.stages.card_place import CardPlace
 from gateway.stages.reading import BookingPlace
-from gateway.vault.model import NewCard
+from gateway.vault.model import Carry, NewCard
 
 
 class Batch:
     """What one message brings to the vault: cards, their places, and what the audit says of each."""
 
-    __slots__ = ("bookings", "cards", "document", "done", "failed", "places", "rule", "size")
+    __slots__ = (
+        "asking", "bookings", "cards", "carries", "document", "done", "failed", "places", "rule",
+        "size",
+    )  # fmt: skip
 
     def __init__(
         self, document: Document, rule: Tokenize, bookings: list[BookingPlace], size: int
@@ -30,15 +33,31 @@ class Batch:
         self.places: list[CardPlace] = []
         self.done: list[Entry] = []
         self.failed: list[Entry] = []
+        self.carries: list[Carry] = []  # of the bookings that ask for their last tokens,
+        self.asking: list[BookingPlace] = []  # in the same order
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to ask the vault for, or to write there."""
+        return not (self.cards or self.failed or self.carries)
+
+    @property
+    def has_tokens(self) -> bool:
+        """Whether cards came, or tokens went out again; once the vault has answered."""
+        return bool(self.cards or self.failed or any(one.carried for one in self.asking))
 
     def forget(self) -> None:
         """Frees all of it. To be called in a thread, for a big message."""
         discard(self.bookings, self.cards, self.places, self.done, self.failed)
+        discard(self.carries, self.asking)
 
     def rename(self, exchange: str) -> None:
         """The exchange has got another id."""
         self.done = [replace(entry, exchange=exchange) for entry in self.done]
         self.failed = [replace(entry, exchange=exchange) for entry in self.failed]
+        self.carries = [
+            replace(one, entry=replace(one.entry, exchange=exchange)) for one in self.carries
+        ]
 
     def without(self, damaged: Collection[int]) -> None:
         """Cards whose stored record does not open fail; the others are kept."""

@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 from gateway.errors import RecordDamaged
 from gateway.exchange import Exchange
 from gateway.stages.batch import Batch
+from gateway.stages.carrying import give
 from gateway.vault.answer import Answer
-from gateway.vault.model import ExchangeKnown, Kept, NewCard
+from gateway.vault.model import ExchangeKnown, Kept, NewCard, Plan
 from gateway.vault.service import Vault
 
 
@@ -26,7 +27,7 @@ class BatchWriter:
         self,
         exchange: Exchange,
         batch: Batch,
-        answer: Callable[[], Answer] | None = None,
+        answer: Callable[[], Answer | None] | None = None,
     ) -> None:
         """Keeps the batch, with its audit entries and the answer, and gives its places their tokens.
 
@@ -36,8 +37,8 @@ class BatchWriter:
         `answer` raises; nothing was committed then.
         """
 
-        def with_tokens(kept: Sequence[Kept]) -> Answer | None:
-            _give(batch, kept)
+        def with_tokens(plan: Plan) -> Answer | None:
+            _give(batch, plan)
             return None if answer is None else answer()
 
         searched = False
@@ -45,7 +46,10 @@ class BatchWriter:
             entries = [*batch.done, *batch.failed]
             call = with_tokens if answer is not None else None
             try:
-                _give(batch, await self._vault.keep(batch.cards, entries, call, size=batch.size))
+                plan = await self._vault.keep_message(
+                    batch.cards, batch.carries, entries, call, size=batch.size
+                )
+                _give(batch, plan)
             except ExchangeKnown:
                 exchange.rename()
                 batch.rename(exchange.id)
@@ -84,6 +88,8 @@ class BatchWriter:
         return True
 
 
-def _give(batch: Batch, kept: Sequence[Kept]) -> None:
-    for place, one in zip(batch.places, kept, strict=True):
+def _give(batch: Batch, plan: Plan) -> None:
+    for place, one in zip(batch.places, plan.kept, strict=True):
         place.token = one.token
+    for booking, carried in zip(batch.asking, plan.carried, strict=True):
+        give(batch.document, booking, carried)

@@ -158,7 +158,7 @@ def _read_card(
     shape = place.shape
     if digits is None:
         return None, Failure.NUMBER_INVALID
-    expiry, said = _read_expiry(document, shape, place.node)
+    expiry, said = read_expiry(document, shape, place.node)
     rule = shape.expiry or shape.expiry_year
     if expiry is None and rule is not None and (said or not rule.optional):
         return None, Failure.EXPIRY_INVALID
@@ -175,7 +175,7 @@ def _read_card(
     )  # fmt: skip
 
 
-def _read_expiry(document: Document, shape: Shape, card: Node) -> tuple[Expiry | None, bool]:
+def read_expiry(document: Document, shape: Shape, card: Node) -> tuple[Expiry | None, bool]:
     """The card's expiry, and whether the message says one, read or not."""
     read: set[Expiry | None]
     if shape.expiry:

@@ -29,11 +29,11 @@ class FoundBy:
 
 def found_by(batch: Batch, rule: Rule | None) -> FoundBy:
     """To be called once the vault has answered: a card without a token has failed."""
-    hotels = {booking.booking.hotel for booking in batch.bookings if booking.booking.hotel}
+    hotels = {one.booking.hotel for one in batch.bookings if one.cards or one.carried}
     failed = tuple(failed_cards(batch.bookings))
     return FoundBy(
         products=tuple(sorted(_products(batch))),
-        hotels=tuple(sorted({_plain(hotel) for hotel in hotels})),
+        hotels=tuple(sorted({_plain(hotel) for hotel in hotels if hotel})),
         echo=_echo(batch, rule),
         failed=len(failed),
         failures=failed[:_FAILED_SHOWN],
@@ -42,7 +42,9 @@ def found_by(batch: Batch, rule: Rule | None) -> FoundBy:
 
 def _products(batch: Batch) -> set[str]:
     failed = {entry.product for entry in batch.failed if entry.product}
-    return failed | {card.product for card in batch.cards}
+    asked = zip(batch.carries, batch.asking, strict=True)
+    carried = {carry.product for carry, booking in asked if booking.carried}
+    return failed | carried | {card.product for card in batch.cards}
 
 
 def _echo(batch: Batch, rule: Rule | None) -> str | None:

@@ -38,8 +38,10 @@ class Keeping:
         self._response.headers.fields = fields
         self._exchange.counts = self._counts.copy()
 
-    def answer(self, body: bytes) -> Answer:
-        """The answer, guarded, as it will be sent."""
+    def answer(self, body: bytes) -> Answer | None:
+        """The answer, guarded, as it will be sent; None where it has no token, and is not kept."""
         self._finish(body)
+        if not self._batch.has_tokens:
+            return None
         found = found_by(self._batch, self._route.inbox)
         return self._inbox.answer(self._exchange, self._route, found)

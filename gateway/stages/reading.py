@@ -37,6 +37,9 @@ class BookingPlace:
     booking: Booking
     cards: list[CardPlace] = field(default_factory=list)
     stray: bool = False
+    shape: Shape | None = None  # which says where it stands; None: of a stray
+    asks: bool = False  # for the tokens that it had last
+    carried: list[CardPlace] = field(default_factory=list)  # what it got of them
 
     @property
     def has_card_data(self) -> bool:
@@ -44,8 +47,11 @@ class BookingPlace:
         return any(not place.left_alone for place in self.cards)
 
 
-def read_bookings(document: Document, shapes: Sequence[Shape], system: str) -> list[BookingPlace]:
-    """Every booking that holds a card node, with all its cards, for all shapes of a rule.
+def read_bookings(
+    document: Document, shapes: Sequence[Shape], system: str, *, without_cards: bool = False
+) -> list[BookingPlace]:
+    """Every booking that holds a card node, with all its cards, for all shapes of a rule; and
+    `without_cards` also those that hold none.
 
     Raises `MessageForbidden` where a card's field stands there twice, or could hide something.
     """
@@ -63,11 +69,11 @@ def read_bookings(document: Document, shapes: Sequence[Shape], system: str) -> l
             for group, found in selected:
                 if found:
                     cards += read_malformed(document, group, found, seen, not_cards)
-            if cards:
+            if cards or without_cards:
                 _number(cards)
                 booking = _read_booking(document, first, node, system)
                 stray = len(document.instead(node)) > 0
-                places.append(BookingPlace(node, booking, cards, stray))
+                places.append(BookingPlace(node, booking, cards, stray, first))
     strays = read_outside(document, order.groups, seen, not_cards)
     if order.shares:
         _refuse_shared(document, [card for place in places for card in place.cards])

@@ -28,6 +28,7 @@ from gateway.rules.model import Route, Shape, Tokenize
 from gateway.stages.batch import Batch
 from gateway.stages.batch_writer import BatchWriter
 from gateway.stages.card_place import CardPlace
+from gateway.stages.carrying import hints_of, mark_asking
 from gateway.stages.detokenize import TokenSpot, put_in, read_tokens
 from gateway.stages.failed_cards import failed_cards
 from gateway.stages.keeping import Keeping
@@ -37,7 +38,7 @@ from gateway.stages.tokenize import take_out
 from gateway.stages.virtual import read_virtual
 from gateway.threads import IN_THREAD, run
 from gateway.vault.answer import Answer
-from gateway.vault.model import Found, NewCard, Wanted
+from gateway.vault.model import Carry, Found, NewCard, Wanted
 from gateway.vault.service import Vault
 
 # More cards are counted, and let go of, in a thread.
@@ -84,7 +85,7 @@ class Swap:
         """
         if not batch.bookings:
             return body
-        if batch.cards or batch.failed:
+        if not batch.is_empty:
             await self._opening.timed(exchange, "keep", self._writer.write(exchange, batch))
         return await run(len(body), self._rewrite_once, exchange, route, batch)
 
@@ -93,12 +94,12 @@ class Swap:
     ) -> None:
         """As `tokenize`; the answer that `keeping` makes of the new body is committed with its tokens."""
 
-        def answer() -> Answer:
+        def answer() -> Answer | None:
             keeping.restart()
             return keeping.answer(self._rewrite(exchange, batch))
 
         await self._opening.timed(exchange, "keep", self._writer.write(exchange, batch, answer))
-        many = len(batch.cards) + len(batch.failed) > _MANY
+        many = len(batch.cards) + len(batch.failed) + len(batch.carries) > _MANY
         size = IN_THREAD + 1 if many else 0
         await run(size, self._close, exchange, route, batch)
 
@@ -107,7 +108,10 @@ class Swap:
     ) -> Batch:
         for shape in rule.shapes:
             exchange.not_cards |= read_not_cards(document, shape)
-        bookings = read_bookings(document, rule.shapes, route.system)
+        every = rule.carry_forward
+        bookings = read_bookings(document, rule.shapes, route.system, without_cards=every)
+        if rule.carry_forward:
+            mark_asking(bookings)
         batch = Batch(document, rule, bookings, size)
         self._fill(exchange, route, batch)
         return batch
@@ -160,6 +164,25 @@ class Swap:
                 batch.cards.append(NewCard(name, product.test, card, link, cvc, until))
                 batch.places.append(place)
                 batch.done.append(done[name])
+            if booking.asks:
+                self._ask(exchange, route, admission, batch, booking)
+
+    def _ask(
+        self,
+        exchange: Exchange,
+        route: Route,
+        admission: Admission,
+        batch: Batch,
+        booking: BookingPlace,
+    ) -> None:
+        """A booking without a card: what it had last, in the product that its card would go to."""
+        product = self._product_of(exchange, route, admission, booking)
+        if isinstance(product, Failure):
+            return
+        entry = self._opening.entry(exchange, route, Action.CARRY, product=product.name)
+        hints = hints_of(batch.document, booking)
+        batch.carries.append(Carry(product.name, product.test, booking.booking, hints, entry))
+        batch.asking.append(booking)
 
     def _product(
         self,
@@ -170,6 +193,18 @@ class Swap:
         place: CardPlace,
     ) -> Product | None:
         """The product that a card goes to; sets the place's failure where it can go to none."""
+        product = self._product_of(exchange, route, admission, booking)
+        if isinstance(product, Failure):
+            place.failure = product
+            return None
+        if place.card is not None:
+            place.failure = product.refuses(place.card)
+        return product
+
+    def _product_of(
+        self, exchange: Exchange, route: Route, admission: Admission, booking: BookingPlace
+    ) -> Product | Failure:
+        """The product that a booking's cards go to, or why there is none."""
         try:
             product = self._access.product(
                 admission=admission,
@@ -179,16 +214,11 @@ class Swap:
                 hotel=booking.booking.hotel,
             )
         except ProductNotPermitted:
-            place.failure = Failure.PRODUCT_NOT_PERMITTED
-            return None
+            return Failure.PRODUCT_NOT_PERMITTED
         except ProductUnknown:
-            place.failure = Failure.HOTEL_UNKNOWN
-            return None
+            return Failure.HOTEL_UNKNOWN
         if exchange.product_fixed and product.name != exchange.product_named:
-            place.failure = Failure.PRODUCT_NOT_PERMITTED  # the map of hotels says another one
-            return None
-        if place.card is not None:
-            place.failure = product.refuses(place.card)
+            return Failure.PRODUCT_NOT_PERMITTED  # the map of hotels says another one
         return product
 
     def _note(self, exchange: Exchange, rule: Tokenize, bookings: Sequence[BookingPlace]) -> None:
@@ -198,7 +228,12 @@ class Swap:
             if place.card is not None and pan.brand_of(place.card.pan.reveal()) != "unknown":
                 digits = place.card.pan.reveal()
                 exchange.known[digits] = place.token.alias if place.token else pan.mask(digits)
-        tokens = [place.token for place in clear if place.token is not None]
+        tokens = [
+            place.token
+            for one in bookings
+            for place in (*one.cards, *one.carried)
+            if place.token is not None
+        ]
         if rule.header and tokens and exchange.response is not None:
             aliases = ", ".join(token.alias for token in tokens)
             exchange.response.headers.set(rule.header, aliases)
@@ -222,8 +257,13 @@ class Swap:
         counts.tokenized += len(tokens)
         counts.failed += len(failed)
         counts.failures += failed[:_FAILURES_TOLD]
+        carried = sum(len(booking.carried) for booking in bookings)
+        not_carried = sum(booking.asks and not booking.carried for booking in bookings)
+        counts.carried += carried
+        counts.not_carried += not_carried
         ended = Counter(one.code for one in failed)
         ended.update(done=len(tokens), left_alone=left, ask_again=ask_again)
+        ended.update(carried=carried, not_carried=not_carried)
         for outcome, count in ended.items():
             if count:
                 self._metrics.cards_of[route.id, "tokenize", outcome].inc(count)

@@ -25,8 +25,23 @@ def take_out(
         for place in booking.cards:
             changes += _hide(document, place)
         if booking.has_card_data and not booking.stray:
-            changes += _insert(document, booking, rule, bins)
+            clear = [place for place in booking.cards if not place.left_alone]
+            several = len(booking.cards) > 1
+            changes += _insert(document, booking, clear, rule, bins, several=several)
+        elif booking.carried:
+            changes += _hand_out(document, booking, rule, bins)
     return changes
+
+
+def _hand_out(
+    document: Document, booking: BookingPlace, rule: Tokenize, bins: Bins
+) -> Iterator[Change]:
+    """The tokens that a booking gets again, as if their cards had come."""
+    for place in booking.carried:
+        if place.number is not None:
+            yield Set(place.number, shown(place))
+    several = len(booking.carried) > 1
+    yield from _insert(document, booking, booking.carried, rule, bins, several=several)
 
 
 def _hide(document: Document, place: CardPlace) -> Iterator[Change]:
@@ -56,10 +71,14 @@ def shown(place: CardPlace) -> str:
 
 
 def _insert(
-    document: Document, booking: BookingPlace, rule: Tokenize, bins: Bins
+    document: Document,
+    booking: BookingPlace,
+    clear: Sequence[CardPlace],
+    rule: Tokenize,
+    bins: Bins,
+    *,
+    several: bool,
 ) -> Iterator[Change]:
-    clear = [place for place in booking.cards if not place.left_alone]
-    several = len(booking.cards) > 1
     values = [_values(place, rule, bins) for place in clear]
     for place, said in zip(clear, values, strict=True):
         position = place.position if several else None
@@ -92,6 +111,8 @@ def _values(place: CardPlace, rule: Tokenize, bins: Bins) -> dict[str, str]:
 
 
 def _parent(document: Document, item: Inserted, booking: BookingPlace, place: CardPlace) -> Node:
+    if item.of == "card" and place.node == booking.node and place.shape.card.steps:
+        return booking.node  # the card's node is missing
     base = place.node if item.of == "card" else booking.node
     found = document.select(item.into, base)
     fits = found and not document.instead(found[0])

@@ -10,6 +10,7 @@ from typing import NamedTuple, Protocol
 
 from gateway.audit import Entry
 from gateway.cards.card import Booking, Card
+from gateway.cards.hint import Hint
 from gateway.cards.token import Token
 from gateway.heap import discard
 from gateway.secret import Secret
@@ -36,6 +37,28 @@ class Kept:
 
     token: Token
     created: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Carry:
+    """A booking that came without its card, which shall get its last tokens again. `hints`: what the masks
+    say that stand in the card's place. `entry` is written for each token; product and iduser are added.
+    """
+
+    product: str
+    test: bool
+    booking: Booking
+    hints: tuple[Hint, ...]
+    entry: Entry
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """A token that a booking gets again, with what templates show of its card; `hint`: the mask that fits it."""
+
+    token: Token
+    card: Card
+    hint: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +164,13 @@ class Filed(NamedTuple):
     seen: str
 
 
+class Linked(NamedTuple):
+    """A card of a booking."""
+
+    card: CardRow
+    link: LinkRow
+
+
 class LinkChange(NamedTuple):
     """A link that is there, as it shall be: only if it still holds `before`."""
 
@@ -176,6 +206,7 @@ class Plan:
 
     kept: list[Kept]
     changes: Changes
+    carried: Sequence[Sequence[Carried]] = ()  # one for each booking that asked
 
 
 class Taken(Exception):
@@ -248,6 +279,9 @@ class Store(Protocol):
 
     def is_filed(self, look_ups: Sequence[bytes]) -> bool:
         """Whether there is a card with one of these look-up hashes."""
+
+    def linked(self, bookings: Sequence[bytes]) -> list[Linked]:
+        """The cards of the bookings with these hashes, the first linked first."""
 
     def taken(self, idusers: Sequence[int]) -> set[int]:
         """Those of `idusers` that are in use, by a card or by what is left of one."""

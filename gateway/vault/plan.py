@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from gateway.audit import Entry
+from gateway.cards.card import Card
 from gateway.cards.token import Token
 from gateway.vault import cvcs, records
+from gateway.vault.carried import Carrier, Place
 from gateway.vault.draw import draw
 from gateway.vault.entries import stamp
 from gateway.vault.keyring import Keyring
 from gateway.vault.model import (
     CardRow,
+    Carry,
     Changes,
     CvcRow,
     Filed,
@@ -48,8 +51,10 @@ class Planner:
         self._keyring = keyring
         self._now = now
 
-    def plan(self, cards: Sequence[NewCard], entries: Sequence[Entry]) -> Plan:
-        """Raises VaultUnavailable, and RecordDamaged when a card's record does not open."""
+    def plan(
+        self, cards: Sequence[NewCard], entries: Sequence[Entry], carries: Sequence[Carry] = ()
+    ) -> Plan:
+        """Raises VaultUnavailable, and RecordDamaged when a record of one of `cards` does not open."""
         look_ups, *older = self._keyring.look_up.digests_all(
             [records.look_up_parts(new.product, new.card, test=new.test) for new in cards]
         )
@@ -80,7 +85,15 @@ class Planner:
         said = self._said(cards, zip(idusers, bookings, strict=True))
         links, changed = self._links(said, filed)
         held = self._cvcs(cards, kept)
-        return Plan(kept, Changes(rows, links, changed, entries, idusers if entries else [], held))
+        about = idusers if entries else []
+        if not carries:
+            return Plan(kept, Changes(rows, links, changed, entries, about, held))
+        carrying = Carrier(self._store, self._keyring, self._now).plan(
+            carries, _brought(cards, kept, bookings)
+        )
+        changed += carrying.changes.values()
+        entries = [*entries, *carrying.entries]
+        return Plan(kept, Changes(rows, links, changed, entries, about, held), carrying.carried)
 
     # --- cards ------------------------------------------------------------------------------------
 
@@ -156,15 +169,20 @@ class Planner:
             for row in filed
             if row.booking_hash and (key := (row.iduser, row.booking_hash)) in said
         }
+        # Cards of a booking that came together are seen together: `carried.py` tells the last ones by it.
+        joined = {_place(key, link) for key, link in said.items() if key not in stand}
         changed = [
             change
             for key, row in stand.items()
-            if (change := self._changed(key, said[key], row)) is not None
+            if (change := self._changed(key, said[key], row, joined)) is not None
         ]
         return self._link_rows({k: link for k, link in said.items() if k not in stand}), changed
 
-    def _changed(self, key: _Key, link: _Link, row: Filed) -> LinkChange | None:
-        """The link with what the message adds to it; what it does not say stays as it was."""
+    def _changed(
+        self, key: _Key, link: _Link, row: Filed, joined: Collection[Place]
+    ) -> LinkChange | None:
+        """The link with what the message adds to it; what it does not say stays as it was. `joined`: the
+        bookings that get a new card."""
         place = self._link_place(key, link)
         stood = self._keyring.sealer.open(row.link, place)
         written = records.write_link(link.content)
@@ -175,7 +193,7 @@ class Planner:
         if written != stood or link.departure != row.departure:
             sealed = self._keyring.sealer.seal(written, place)
             return LinkChange(sealed, link.departure, self._now, *key, row.link)
-        if row.seen[:_HOUR] == self._now[:_HOUR]:
+        if row.seen[:_HOUR] == self._now[:_HOUR] and _place(key, link) not in joined:
             return None
         return LinkChange(row.link, row.departure, self._now, *key, row.link)
 
@@ -194,3 +212,17 @@ class Planner:
 
     def _link_place(self, key: _Key, link: _Link) -> bytes:
         return records.link_place(link.new.product, key[0], key[1], test=link.new.test)
+
+
+def _place(key: _Key, link: _Link) -> Place:
+    return link.new.product, link.new.test, key[1]
+
+
+def _brought(
+    cards: Sequence[NewCard], kept: Sequence[Kept], bookings: Sequence[bytes]
+) -> dict[Place, list[tuple[Token, Card]]]:
+    """The message's cards, by product, mode and booking."""
+    brought: dict[Place, list[tuple[Token, Card]]] = {}
+    for new, one, booking in zip(cards, kept, bookings, strict=True):
+        brought.setdefault((new.product, new.test, booking), []).append((one.token, new.card))
+    return brought

@@ -55,6 +55,7 @@ from gateway.vault.keyring_watch import KeyringWatch, WatchedDatabase
 from gateway.vault.keys import KeyTable
 from gateway.vault.links import LinkTable
 from gateway.vault.model import (
+    Carry,
     CvcRow,
     Found,
     Kept,
@@ -249,11 +250,27 @@ class Vault:
         last call counts. Raises ExchangeKnown when the answer's client has an answer under its exchange
         id already, AnswerCameOut when it replays one that is refused no more; nothing was committed.
         """
+        whole = None if answer is None else lambda plan: answer(plan.kept)
+        return (await self.keep_message(cards, (), entries, whole, size=size)).kept
+
+    async def keep_message(
+        self,
+        cards: Sequence[NewCard],
+        carries: Sequence[Carry],
+        entries: Sequence[Entry] = (),
+        answer: Callable[[Plan], Answer | None] | None = None,
+        *,
+        size: int = 0,
+    ) -> Plan:
+        """As `keep`, for a message some of whose bookings came without their card: what they get again is
+        `carried`, in the order of `carries`, and audited in the same transaction. A card that is forgotten
+        is none, and so is one whose record does not open.
+        """
         if entries and len(entries) < len(cards):
             raise ValueError("entries: none, or one for each card")
         for _ in range(_ATTEMPTS):
             try:
-                return (await self._attempt(cards, entries, answer, size)).kept
+                return await self._attempt(cards, carries, entries, answer, size)
             except Taken:
                 continue
         raise VaultUnavailable
@@ -391,29 +408,31 @@ class Vault:
     async def _attempt(
         self,
         cards: Sequence[NewCard],
+        carries: Sequence[Carry],
         entries: Sequence[Entry],
-        answer: Callable[[Sequence[Kept]], Answer | None] | None,
+        answer: Callable[[Plan], Answer | None] | None,
         size: int,
     ) -> Plan:
         def decide() -> Plan:
-            plan = self._plan(cards, entries)
-            return plan if answer is None else self._with_answer(plan, answer(plan.kept))
+            plan = self._plan(cards, entries, carries)
+            return plan if answer is None else self._with_answer(plan, answer(plan))
 
+        entered, looked_up = len(entries) + len(carries), len(cards) + len(carries)
         # Few cards are planned on the writer's thread, and a small answer is rewritten there: waking
         # another one costs more than they do. The rest is done beside it: others are written meanwhile.
-        if size > IN_THREAD or len(cards) > self._database.few:
+        if size > IN_THREAD or looked_up > self._database.few:
             aside = self._aside if answer is None else self._rewriting
             version = self.watch.version  # before anything is sealed
 
             def planned() -> Future[Plan]:
                 plan = decide()
-                whole = Plan(plan.kept, replace(plan.changes, version=version))
+                whole = replace(plan, changes=replace(plan.changes, version=version))
                 return self._store.keep(lambda: whole)
 
             plan = await aside.follow(planned)
         else:
-            plan = await asyncio.wrap_future(self._store.keep(decide, entries=len(entries)))
-        if len(cards) > _MANY:
+            plan = await asyncio.wrap_future(self._store.keep(decide, entries=entered))
+        if looked_up > _MANY:
             self._aside.begin(plan.changes.forget)
         return plan
 
@@ -428,11 +447,15 @@ class Vault:
 
     # --- on a thread ------------------------------------------------------------------------------
 
-    def _plan(self, cards: Sequence[NewCard], entries: Sequence[Entry]) -> Plan:
-        return Planner(self._store, self._keyring, stamp(self._clock())).plan(cards, entries)
+    def _plan(
+        self, cards: Sequence[NewCard], entries: Sequence[Entry], carries: Sequence[Carry] = ()
+    ) -> Plan:
+        planner = Planner(self._store, self._keyring, stamp(self._clock()))
+        return planner.plan(cards, entries, carries)
 
     def _with_answer(self, plan: Plan, answer: Answer | None) -> Plan:
         if answer is None:
             return plan
-        changes = replace(plan.changes, answer=seal(self._keyring.spool, answer))
-        return Plan(plan.kept, changes)
+        return replace(
+            plan, changes=replace(plan.changes, answer=seal(self._keyring.spool, answer))
+        )

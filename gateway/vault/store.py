@@ -19,6 +19,7 @@ from gateway.vault.model import (
     Changes,
     CvcRow,
     Filed,
+    Linked,
     LinkRow,
     Plan,
     Recorded,
@@ -49,6 +50,10 @@ _FOUND: Final = (
     f"SELECT {_CARD}, {_LINK} FROM card LEFT JOIN link"
     " ON link.id = (SELECT max(id) FROM link AS any_link WHERE any_link.iduser = card.iduser)"
     " WHERE card.iduser IN (%s)"
+)
+_LINKED: Final = (
+    f"SELECT {_CARD}, {_LINK} FROM link JOIN card USING (iduser) WHERE booking_hash IN (%s)"
+    " ORDER BY link.id"
 )
 _ADD_CARD: Final = (
     "INSERT INTO card (product, test, look_up, iduser, tokenuser_hash, sealed, created)"
@@ -81,6 +86,13 @@ class DatabaseStore:
 
     def is_filed(self, look_ups: Sequence[bytes]) -> bool:
         return self._database.read(lambda c: list(c.among(_IS_FILED, look_ups)) != [])
+
+    def linked(self, bookings: Sequence[bytes]) -> list[Linked]:
+        def work(connection: Connection) -> list[Linked]:
+            rows = connection.among(_LINKED, bookings)
+            return [Linked(CardRow(*row[:7]), LinkRow(*row[7:])) for row in rows]
+
+        return self._database.read(work)
 
     def taken(self, idusers: Sequence[int]) -> set[int]:
         return self._database.read(lambda c: {iduser for (iduser,) in c.among(_TAKEN, idusers)})

@@ -34,7 +34,7 @@ LEAVES = (30, 0.5)  # seconds: once it has sent its request, however long a hand
 @contextmanager
 def slow_vault(gateway):
     """The commit of tokens takes so long that the client has left before it: it sets what it gets."""
-    vault, original = gateway.worker._vault, gateway.worker._vault.keep
+    vault, original = gateway.worker._vault, gateway.worker._vault.keep_message
     left = threading.Event()
 
     async def keep(*args, **more):
@@ -43,12 +43,12 @@ def slow_vault(gateway):
         await asyncio.sleep(0.2)  # the gateway hears of it
         return await original(*args, **more)
 
-    vault.keep = keep
+    vault.keep_message = keep
     try:
         yield left
     finally:
         left.set()
-        del vault.keep
+        del vault.keep_message
 
 
 def wait_for(gateway, **filters):

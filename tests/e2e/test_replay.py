@@ -57,16 +57,16 @@ def test_p24_two_processes_let_it_come_out_once(refused):
     """The command beside the gateway is done while the gateway has opened the same answer."""
     gateway, row = refused
     vault, done = gateway.worker._vault, []
-    keep = vault.keep
+    keep = vault.keep_message
 
     async def after_the_command(*args, **how):
         done.append(await asyncio.to_thread(command, gateway, row))
         return await keep(*args, **how)
 
-    vault.keep = after_the_command
+    vault.keep_message = after_the_command
     with pytest.raises(ExchangeUnknown):
         gateway.loop.call(gateway.worker.replay(row.client, row.exchange))
-    del vault.keep
+    del vault.keep_message
     (beside,) = done
     assert beside.returncode == 0, beside.stderr
     by_name = {one.exchange: one.state for one in listed(gateway)}
@@ -78,16 +78,16 @@ def test_p24_two_processes_let_it_come_out_once(refused):
 def test_p24_one_that_ends_right_after_the_commit_leaves_nothing_to_replay(refused):
     gateway, row = refused
     vault = gateway.worker._vault
-    keep = vault.keep
+    keep = vault.keep_message
 
     async def ends_then(*args, **how):
         await keep(*args, **how)
         raise Ended
 
-    vault.keep = ends_then
+    vault.keep_message = ends_then
     with pytest.raises(Ended):
         gateway.loop.call(gateway.worker.replay(row.client, row.exchange))
-    del vault.keep
+    del vault.keep_message
     assert states(gateway) == ["replayed", "undelivered"]
     with pytest.raises(ExchangeUnknown):
         gateway.loop.call(gateway.worker.replay(row.client, row.exchange))

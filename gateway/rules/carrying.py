@@ -1,0 +1,23 @@
+"""`carry_forward:` of a message: what its shapes must say, or it could do nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from gateway.rules.model import Shape
+from gateway.rules.notes import Notes, Place
+from gateway.rules.schema import DirectionEntry
+
+
+def check_carrying(
+    entry: DirectionEntry, shapes: Sequence[Shape], place: Place, notes: Notes
+) -> None:
+    """A booking is found again by its number, and its token must have a place to go to."""
+    for shape in shapes:
+        if shape.booking_id is None:
+            message = f"`carry_forward` finds a booking by its number: shape `{shape.name}` has no `booking_id`"
+            notes.add(place, message, "Say there where it stands, and `hotel`, if numbers repeat.")
+    shown = any(shape.show == "alias" for shape in shapes)
+    if not (entry.insert or entry.header or shown):
+        message = "`carry_forward` hands a token out where `insert` says, and nothing is inserted"
+        notes.add(place, message, "Add `insert:`, or remove it.")

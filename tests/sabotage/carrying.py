@@ -1,0 +1,52 @@
+"""Carry-forward: P06, P18, P36."""
+
+from __future__ import annotations
+
+from tests.sabotage.breakage import Breakage
+
+VAULT = "tests/vault/test_vault_carried.py"
+STAGES = "tests/stages/test_carrying.py"
+CARRIED = "gateway/vault/carried.py"
+
+BREAKAGES = (
+    Breakage(
+        "hand another product's token to a booking",
+        "P06",
+        CARRIED,
+        "            place = (row.card.product, bool(row.card.test), row.link.booking_hash)",
+        '            place = ("seaside", bool(row.card.test), row.link.booking_hash)',
+        (f"{VAULT}::test_two_products_with_one_booking_number_get_each_its_own",),
+    ),
+    Breakage(
+        "hand a token out by a row alone",
+        "P18",
+        CARRIED,
+        "        records.read_link(sealer.open(row.link.sealed, at))\n",
+        "",
+        (f"{VAULT}::test_p18_a_row_that_was_given_another_booking_is_not_handed_out",),
+    ),
+    Breakage(
+        "hand a token out again without a word in the audit",
+        "P36",
+        CARRIED,
+        "                done.entries.append(replace(one.entry, product=one.product, iduser=iduser))",
+        "                del iduser",
+        (f"{VAULT}::test_p36_each_token_that_goes_out_is_audited_with_it",),
+    ),
+    Breakage(
+        "hand a replaced card out again",
+        "P06",
+        CARRIED,
+        "            if row.link.seen != newest:",
+        "            if row.link.seen > newest:",
+        (f"{VAULT}::test_a_card_that_was_replaced_does_not_come_back",),
+    ),
+    Breakage(
+        "take the mask of another card for this one's",
+        "P06",
+        "gateway/cards/hint.py",
+        "digits.endswith(self.last)",
+        "bool(digits)",
+        (f"{STAGES}::test_what_stands_there_of_another_card_gets_nothing",),
+    ),
+)
