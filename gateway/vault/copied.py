@@ -101,6 +101,7 @@ TABLES: Final = (
     _table("foreign_token", "iduser processor", "sealed created"),
     _table("issuing", "iduser processor", "claim until"),
     _table("old_token", "hash", "iduser bound provider created"),
+    _table("digit_token", "iduser", "hash sealed"),
     _table("stub", "iduser", "product test tokenuser_hash erased sealed"),
     _table("stub_booking", "iduser booking_hash", "product test erased sealed"),
     _table("answer", "id", "client exchange quarantined state code at route expires products hotels echo"

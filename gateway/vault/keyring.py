@@ -37,6 +37,7 @@ class Purpose(StrEnum):
     AUDIT = "audit"  # hashes audit entries, each with the one before it
     OLD_TOKEN = "old_token"  # hashes tokens that other vaults issued  # noqa: S105
     IMPORT_KEY = "import_key"  # seals the private keys of files to import
+    DIGITS = "digits"  # hashes tokens of digits
 
 
 _NAMED: Final = {Purpose.DATA: "sealer"}  # the others are named as their purpose is
@@ -84,6 +85,7 @@ class Keyring:
     audit: KeyedHash
     old_token: KeyedHash
     import_key: Sealer
+    digits: KeyedHash
 
     def take_over(self, other: Keyring) -> None:
         """Has the keys of `other` from now on, in the sealers and hashes that there are."""
@@ -191,6 +193,7 @@ def keyring_of(rows: Sequence[WrappedKey], opened: Mapping[int, Secret[bytes]]) 
         audit=KeyedHash(*keys(Purpose.AUDIT)),
         old_token=KeyedHash(*keys(Purpose.OLD_TOKEN)),
         import_key=Sealer(*keys(Purpose.IMPORT_KEY)),
+        digits=KeyedHash(*keys(Purpose.DIGITS)),
     )
 
 

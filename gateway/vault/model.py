@@ -10,6 +10,7 @@ from typing import NamedTuple, Protocol
 
 from gateway.audit import Entry
 from gateway.cards.card import Booking, Card
+from gateway.cards.digits import DigitsToken
 from gateway.cards.hint import Hint
 from gateway.cards.token import Token
 from gateway.heap import discard
@@ -29,14 +30,18 @@ class NewCard:
     booking: Booking | None = None
     cvc: Secret[str] | None = None
     cvc_until: datetime | None = None
+    digits: bool = False  # it needs a token of digits as well
 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """The token of a card that is now durable. `created`: the product had not seen it before."""
+    """The token of a card that is now durable. `created`: the product had not seen it before. `digits`:
+    its token of digits, where one was wanted.
+    """
 
     token: Token
     created: bool
+    digits: DigitsToken | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +124,14 @@ class LinkRow(NamedTuple):
     seen: str  # ISO 8601, UTC; exact to the hour
 
 
+class DigitsRow(NamedTuple):
+    """A card's token of digits."""
+
+    iduser: int
+    hash: bytes  # HMAC(product, mode, digits)
+    sealed: bytes
+
+
 class CvcRow(NamedTuple):
     """A security code that is held."""
 
@@ -192,6 +205,7 @@ class Changes:
     entries: Sequence[Entry]
     idusers: Sequence[int | None]
     cvcs: Sequence[CvcRow] = ()
+    digits: Sequence[DigitsRow] = ()
     answer: AnswerRecord | None = None
     version: str | None = None  # the keyring that it was sealed under; None: within its transaction
 
@@ -285,6 +299,12 @@ class Store(Protocol):
 
     def taken(self, idusers: Sequence[int]) -> set[int]:
         """Those of `idusers` that are in use, by a card or by what is left of one."""
+
+    def digits(self, idusers: Sequence[int]) -> dict[int, bytes]:
+        """The tokens of digits of these idusers, sealed, those that there are."""
+
+    def digits_taken(self, hashes: Sequence[bytes]) -> set[bytes]:
+        """Those of `hashes` that a card's token of digits has."""
 
     def found(self, idusers: Sequence[int]) -> dict[int, tuple[CardRow, LinkRow | None]]:
         """The cards with these idusers, each with the link that was made last."""

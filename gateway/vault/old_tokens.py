@@ -18,7 +18,6 @@ from itertools import chain
 from typing import Final, NamedTuple
 
 from gateway.audit import Entry, Outcome
-from gateway.cards.card import Card
 from gateway.cards.token import OldToken, Token
 from gateway.errors import RecordDamaged, VaultUnavailable
 from gateway.vault import records
@@ -28,6 +27,7 @@ from gateway.vault.entries import stamp
 from gateway.vault.keyring import Keyring
 from gateway.vault.model import CardRow, NewCard, Taken
 from gateway.vault.plan import Planner
+from gateway.vault.resolve import token_of
 from gateway.vault.store import DatabaseStore
 
 _AT_ONCE: Final = 100  # as `store.py`
@@ -183,13 +183,9 @@ class OldTokenTable:
         if len({row.card.iduser for row, _ in found}) != 1:
             return None
         row, who = found[0]
-        card, test = row.card, bool(row.card.test)
-        if (card.product, test) != (who.product, who.test):
+        if (row.card.product, bool(row.card.test)) != (who.product, who.test):
             raise RecordDamaged  # the hash names another product
-        where = records.card_place(card.product, card.iduser, test=test)
-        plaintext = self._keyring.sealer.open(card.sealed, where)
-        tokenuser = records.tokenuser_of(plaintext, Card(*records.read_card(plaintext)))
-        return Token(card.iduser, tokenuser, test)
+        return token_of(row.card, self._keyring.sealer)
 
     def _hash(self, old: OldToken, who: Accepted) -> bytes:
         mode = b"test" if who.test else b"live"

@@ -9,7 +9,7 @@ from typing import Final, TypeAlias
 from gateway.audit import Entry
 from gateway.cards.card import Card
 from gateway.cards.token import Token
-from gateway.vault import cvcs, records
+from gateway.vault import cvcs, digits, records
 from gateway.vault.carried import Carrier, Place
 from gateway.vault.draw import draw
 from gateway.vault.entries import stamp
@@ -81,19 +81,21 @@ class Planner:
         for look_up in look_ups:
             kept.append(Kept(tokens[look_up], look_up in created))
             created.discard(look_up)
+        kept, shown = digits.plan(self._store, self._keyring, cards, kept)
         idusers = [one.token.iduser for one in kept]
         said = self._said(cards, zip(idusers, bookings, strict=True))
         links, changed = self._links(said, filed)
         held = self._cvcs(cards, kept)
         about = idusers if entries else []
         if not carries:
-            return Plan(kept, Changes(rows, links, changed, entries, about, held))
+            return Plan(kept, Changes(rows, links, changed, entries, about, held, shown))
         carrying = Carrier(self._store, self._keyring, self._now).plan(
             carries, _brought(cards, kept, bookings)
         )
         changed += carrying.changes.values()
         entries = [*entries, *carrying.entries]
-        return Plan(kept, Changes(rows, links, changed, entries, about, held), carrying.carried)
+        changes = Changes(rows, links, changed, entries, about, held, shown)
+        return Plan(kept, changes, carrying.carried)
 
     # --- cards ------------------------------------------------------------------------------------
 

@@ -7,11 +7,22 @@ from dataclasses import replace
 from datetime import datetime
 
 from gateway.cards.card import Card
+from gateway.cards.token import Token
 from gateway.secret import Secret
 from gateway.vault import cvcs, records
 from gateway.vault.entries import unstamp
+from gateway.vault.envelope import Sealer
 from gateway.vault.keyring import Keyring
 from gateway.vault.model import CardRow, CvcRow, Found, LinkRow, Store, Wanted
+
+
+def token_of(row: CardRow, sealer: Sealer) -> Token:
+    """The token of a card's row, which is opened for it. Raises RecordDamaged."""
+    test = bool(row.test)
+    where = records.card_place(row.product, row.iduser, test=test)
+    plaintext = sealer.open(row.sealed, where)
+    tokenuser = records.tokenuser_of(plaintext, Card(*records.read_card(plaintext)))
+    return Token(row.iduser, tokenuser, test)
 
 
 class Resolver:

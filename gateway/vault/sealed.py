@@ -18,6 +18,7 @@ from gateway.vault import (
     collection,
     credentials,
     cvcs,
+    digits,
     foreign,
     idempotency,
     import_keys,
@@ -96,6 +97,14 @@ def _foreign(keyring: Keyring, row: Row) -> None:
     keyring.foreign.open(sealed, foreign.place_of(iduser, product, processor, test=bool(test)))
 
 
+def _digits(keyring: Keyring, row: Row) -> None:
+    """What it is found by fits what is sealed, too."""
+    iduser, hash, sealed, product, test = row
+    token = digits.unseal(keyring.sealer, sealed, product, iduser, test=bool(test))
+    if not keyring.digits.matches(hash, *digits.hash_parts(product, token, test=bool(test))):
+        raise RecordDamaged
+
+
 def _idempotent(keyring: Keyring, row: Row) -> None:
     product, asked, sealed = row
     keyring.repeated.open(sealed, idempotency.place_of(product, asked))
@@ -129,6 +138,11 @@ SEALED: Final = (
         "foreign_token", ("foreign_token.iduser", "processor"),
         "foreign_token.iduser, processor, foreign_token.sealed, product, test", _foreign,
         "foreign_token JOIN card USING (iduser)",
+    ),
+    SealedTable(
+        "digit_token", ("digit_token.iduser",),
+        "digit_token.iduser, hash, digit_token.sealed, product, test", _digits,
+        "digit_token JOIN card USING (iduser)",
     ),
     SealedTable("stub", ("iduser",), ", ".join(stub.StubRow._fields),
                 lambda keys, row: stub.open_card(keys.sealer, stub.StubRow(*row))),

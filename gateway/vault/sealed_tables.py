@@ -18,6 +18,7 @@ from gateway.vault import (
     charge,
     collection,
     credentials,
+    digits,
     foreign,
     import_keys,
     link,
@@ -59,7 +60,10 @@ def _hash(table: str, name: str) -> Column:
 
 # Purpose → where a key of it may be named. A key goes when it is named nowhere.
 USES: Final[Mapping[Purpose, tuple[Column, ...]]] = {
-    Purpose.DATA: (_sealed("card"), _sealed("link"), _sealed("stub"), _sealed("stub_booking")),
+    Purpose.DATA: (
+        _sealed("card"), _sealed("link"), _sealed("digit_token"), _sealed("stub"),
+        _sealed("stub_booking"),
+    ),
     Purpose.LOOK_UP: (_hash("card", "look_up"),),
     # A stub does not know what its hash was made of: the old key stays as long as the stub does.
     Purpose.TOKENUSER: (_hash("card", "tokenuser_hash"), _hash("stub", "tokenuser_hash")),
@@ -77,7 +81,8 @@ USES: Final[Mapping[Purpose, tuple[Column, ...]]] = {
     Purpose.VIEWER: (_sealed("viewer"),),
     Purpose.COLLECTION: (_sealed("collection"),),
     Purpose.IMPORT_KEY: (_sealed("import_key"),),
-}
+    Purpose.DIGITS: (_hash("digit_token", "hash"),),
+}  # fmt: skip
 # New audit entries are under the new key; old ones, and the anchors for good, are checked with the old one.
 CHECKED: Final = frozenset({Purpose.AUDIT})
 # Not rotated: one hashes booking numbers, which are no card data, and its hashes are names by now; the
@@ -177,6 +182,24 @@ _CARD: Final = Table(
     sets=("sealed", "look_up", "tokenuser_hash"),
     hashed=_hashes_of_card,
 )
+
+
+def _hash_of_digits(keyring: Keyring, plaintext: bytes, values: Values) -> Values:
+    product, _, test = values
+    token = digits.read(plaintext)
+    return (keyring.digits.digest(*digits.hash_parts(product, token, test=bool(test))),)
+
+
+_DIGITS: Final = Table(
+    "digit_token",
+    ("digit_token.iduser",),
+    ((Purpose.DATA, _sealed("digit_token")), (Purpose.DIGITS, _hash("digit_token", "hash"))),
+    "digit_token.sealed, card.product, digit_token.iduser, card.test",
+    "digit_token JOIN card ON card.iduser = digit_token.iduser",
+    lambda v: digits.place_of(v[0], v[1], test=bool(v[2])),
+    sets=("sealed", "hash"),
+    hashed=_hash_of_digits,
+)
 _OF_ANSWER: Final = (
     "answer JOIN answer_body ON answer_body.id = answer.id AND answer.quarantined = "
 )
@@ -191,6 +214,7 @@ TABLES: Final[tuple[Table, ...]] = (
         lambda v: records.link_place(v[0], v[1], v[2], test=bool(v[3])),
         source="link JOIN card ON card.iduser = link.iduser",
     ),
+    _DIGITS,
     _plain(
         Purpose.DATA, "stub", ("iduser",), "iduser, product, test, tokenuser_hash, erased",
         lambda v: stub.card_place(stub.StubRow._make((*v, b""))),

@@ -42,6 +42,7 @@ from gateway.vault.collections import CollectionTable
 from gateway.vault.credentials import CredentialTable
 from gateway.vault.cvcs import CvcTable
 from gateway.vault.database import Database, Step, no_step
+from gateway.vault.digits import DigitsTable
 from gateway.vault.drilling import Drills
 from gateway.vault.entries import stamp
 from gateway.vault.erasure import Erasure
@@ -127,6 +128,7 @@ class Vault:
     verification: Verification
     erasure: Erasure
     old_tokens: OldTokenTable
+    digits: DigitsTable
     import_keys: ImportKeyTable
     backups: Backups
     drills: Drills
@@ -165,6 +167,7 @@ class Vault:
         self._rewriting = Aside("vault-keep", _REWRITING)
         self._foreign = ForeignTable(database, keyring.foreign, self._aside, step)
         self.old_tokens = OldTokenTable(database, store, keyring, clock, self._aside, step)
+        self.digits = DigitsTable(database, keyring, self._aside)
         self.import_keys = ImportKeyTable(database, keyring.import_key)
         self.answers = AnswerTable(database, keyring, clock, self._aside, step)
         self.recaptures = RecaptureTable(database, keyring.recapture, self._aside, step)

@@ -63,6 +63,9 @@ _ADD_LINK: Final = (
     "INSERT INTO link (iduser, booking_hash, system, hotel, sealed, departure, seen)"
     " VALUES (?, ?, ?, ?, ?, ?, ?)"
 )
+_DIGITS: Final = "SELECT iduser, sealed FROM digit_token WHERE iduser IN (%s)"
+_DIGITS_TAKEN: Final = "SELECT hash FROM digit_token WHERE hash IN (%s)"
+_ADD_DIGITS: Final = "INSERT INTO digit_token (iduser, hash, sealed) VALUES (?, ?, ?)"
 _PROBE: Final = (
     "INSERT INTO probe (id, at) VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET at = excluded.at"
 )
@@ -97,6 +100,12 @@ class DatabaseStore:
     def taken(self, idusers: Sequence[int]) -> set[int]:
         return self._database.read(lambda c: {iduser for (iduser,) in c.among(_TAKEN, idusers)})
 
+    def digits(self, idusers: Sequence[int]) -> dict[int, bytes]:
+        return self._database.read(lambda c: dict(c.among(_DIGITS, idusers)))
+
+    def digits_taken(self, hashes: Sequence[bytes]) -> set[bytes]:
+        return self._database.read(lambda c: {hash for (hash,) in c.among(_DIGITS_TAKEN, hashes)})
+
     def found(self, idusers: Sequence[int]) -> dict[int, tuple[CardRow, LinkRow | None]]:
         possible = [iduser for iduser in idusers if 0 < iduser <= IDUSER_MAX]
 
@@ -129,6 +138,8 @@ class DatabaseStore:
             if connection.execute(_CHANGE_LINK, change).rowcount != 1:
                 raise Taken
         self._step("keep:links")
+        if changes.digits:
+            connection.add(_ADD_DIGITS, changes.digits)
         cvcs.put(connection, changes.cvcs)
         audit.append(connection, changes.entries, changes.idusers)
         if changes.answer is not None:

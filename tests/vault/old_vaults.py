@@ -29,6 +29,7 @@ BEGUN = {
     12: {"collection"},
     15: {"audit"},
     16: {"old_token", "import_key"},
+    18: {"digits"},
 }
 DUMPED = 4  # the last version of which there is a whole dump
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from contextlib import ExitStack
+from dataclasses import replace
 from itertools import combinations, combinations_with_replacement
 from pathlib import Path
 from typing import NamedTuple
@@ -99,7 +100,7 @@ def fill_again(world):
     makers.keep(world.vault, new(pan(3)))
     purge(world.vault)
     for number in (4, 5):
-        one = held(digits=pan(number), at=booking(f"RES-{number}"))
+        one = replace(held(digits=pan(number), at=booking(f"RES-{number}")), digits=True)
         token = makers.keep(world.vault, one)[0].token
         test_vault_foreign.keep_foreign(world.vault, token.iduser)
     makers.keep(world.vault, answer=lambda _: answer("another", hotels=("2",)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -24,7 +25,7 @@ NOT_SEALED = {
     "keyring.wrapped", "card.look_up", "card.tokenuser_hash", "link.booking_hash", "api_key.hash",
     "answer.poll", "idempotent.asked", "idempotent.request", "charge.booking",
     "charge_consumed.booking", "page_link.secret", "collection.booking", "audit.hash",
-    "old_token.hash", "old_token.bound", "audit_anchor.hash", "stub.tokenuser_hash", "stub_booking.booking_hash", "audit_head.hash",
+    "digit_token.hash", "old_token.hash", "old_token.bound", "audit_anchor.hash", "stub.tokenuser_hash", "stub_booking.booking_hash", "audit_head.hash",
 }  # fmt: skip
 LONG = timedelta(days=1000)
 
@@ -34,6 +35,7 @@ def fill(world):
     makers.keep(world.vault, new(pan(1)))
     purge(world.vault)
     token = makers.keep(world.vault, held())[0].token
+    makers.keep(world.vault, replace(new(pan(2)), digits=True))
     test_vault_foreign.keep_foreign(world.vault, token.iduser)
     makers.keep(world.vault, answer=lambda _: answer())
     makers.quarantine(world.vault, answer("refused"))
