@@ -105,6 +105,7 @@ class Assembly:
     collections: collections.Parts
     pages: pages.Parts | None
     codes: Codes
+    guessing: Guessing
 
     def mount_control(self, app: FastAPI) -> None:
         """Puts the control API into `app`."""
@@ -135,11 +136,7 @@ class Assembly:
         return self.pages.port(*kinds)
 
     def _calls(self) -> list[APIRouter]:
-        limits, clock = self.config.limits, self.clock
-        window = timedelta(minutes=limits.unknown_tokens_minutes)
-        guessing = Guessing(
-            limits.unknown_tokens, window, clock, vault=self.vault, metrics=self.metrics
-        )
+        clock, guessing = self.clock, self.guessing
         naming = Naming(self.access, self.vault)
         cards = CardCalls(self.vault, self.access, guessing, self.metrics, clock)
         calls = [
@@ -202,7 +199,9 @@ def assemble(config: Config, clock: Clock) -> Assembly:
     access = Access(config, vault.keys, clock)
     refusals = Refusals(vault.refusals)
     egress, garbage, limits = _egress(config), Garbage(), config.limits
-    opening = Opening(access=access, vault=vault, metrics=metrics, clock=clock)
+    window = timedelta(minutes=limits.unknown_tokens_minutes)
+    guessing = Guessing(limits.unknown_tokens, window, clock, vault=vault, metrics=metrics)
+    opening = Opening(access=access, vault=vault, metrics=metrics, guessing=guessing, clock=clock)
     swap = Swap(access=access, vault=vault, opening=opening, bins=_bins(config), metrics=metrics)
     issuing = Issuing(
         calls=_outgoing(config, egress, limits.upstream_seconds),
@@ -252,6 +251,7 @@ def assemble(config: Config, clock: Clock) -> Assembly:
         config, vault=vault, processors=made.processors, pages=links, clock=clock, metrics=metrics
     )
     return Assembly(
+        guessing=guessing,
         config=config,
         clock=clock,
         metrics=metrics,

@@ -33,6 +33,7 @@ from gateway.errors import (
 from gateway.exchange import Peer
 from gateway.headers import Headers
 from gateway.networks import Address, Network, holds, parse_networks
+from gateway.vault.digits import Owner
 from gateway.vault.model import KeyRow
 from gateway.vault.old_tokens import Accepted
 
@@ -202,6 +203,10 @@ class Access:
     def accepted(self, products: frozenset[str]) -> list[Accepted]:
         """Whose tokens count for these products besides ours."""
         return self._products.accepted(products)
+
+    def owners(self, products: frozenset[str]) -> list[Owner]:
+        """Whose tokens of digits count for these products."""
+        return self._products.owners(products)
 
     def product_by_terminal(self, admission: Admission, merchant_code: str, terminal: int) -> str:
         """The name of the product that a request names by merchant code and terminal.

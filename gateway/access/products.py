@@ -11,6 +11,7 @@ from gateway.cards.card import Card, Failure
 from gateway.cards.pan import is_test_number
 from gateway.config import Config
 from gateway.errors import ProductNotPermitted, ProductUnknown
+from gateway.vault.digits import Owner
 from gateway.vault.old_tokens import Accepted
 
 
@@ -93,6 +94,11 @@ class Products:
             for one in products
             for provider in one.accepts_tokens_of
         ]
+
+    def owners(self, names: frozenset[str]) -> list[Owner]:
+        """These products, each with its mode: whose tokens of digits count."""
+        products = [self._products[name] for name in sorted(names & self.names)]
+        return [Owner(one.name, one.test) for one in products]
 
     def named(self, name: str) -> Product:
         """The product of a name. Raises ProductUnknown."""

@@ -6,7 +6,7 @@ Digits only, as many as the number has, the last four its own. Two things tell i
    country's code (ISO 3166-1, three digits) that follows; codes from 900 are nobody's.
 2. Its check digit is wrong (Luhn), so that no check of a number takes it for one.
 
-What stands between is drawn: ten digits of sixteen. docs/decisions/0016-digits-tokens.md says why.
+What stands between is drawn: ten digits of sixteen. docs/decisions/0017-digits-tokens.md says why.
 """
 
 from __future__ import annotations

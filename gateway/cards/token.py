@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass, field
 from typing import Final
 
+from gateway.cards.digits import DigitsToken, parse_digits
+
 # 31 bits: it fits a signed 32-bit integer, which PAYCOMET's clients use. Not secret.
 IDUSER_MAX: Final = 2**31 - 1
 # 62 ** 13 > 2 ** 77: a tokenuser can not be guessed even when every iduser is known.
@@ -43,12 +45,18 @@ class OldToken:
 
 @dataclass(frozen=True, slots=True)
 class Presented:
-    """What stands in a token's place: the token of ours that it would be, and the one of another
-    vault's; None where it has not the form of such a one. Whose it is, the vault knows.
+    """What stands in a token's place: the token of ours that it would be, the one of another vault's, and
+    the one of digits; None where it has not the form of such a one. Whose it is, the vault knows.
     """
 
     ours: Token | None
     old: OldToken | None
+    digits: DigitsToken | None = None
+
+    @property
+    def is_token(self) -> bool:
+        """Whether it may be a token of anybody's."""
+        return self.ours is not None or self.old is not None or self.digits is not None
 
 
 def parse_alias(text: str) -> Token | None:
@@ -79,7 +87,11 @@ def parse_old(text: str, second: str | None = None) -> OldToken | None:
 def present(text: str) -> Presented:
     """What a text in a token's place may be. An alias of ours is nobody else's."""
     ours = parse_alias(text)
-    return Presented(ours, parse_old(text) if ours is None else None)
+    return (
+        Presented(None, parse_old(text), parse_digits(text))
+        if ours is None
+        else Presented(ours, None)
+    )
 
 
 def present_pair(iduser: str, tokenuser: str) -> Presented:

@@ -12,7 +12,7 @@ from typing import Final
 
 from gateway.cards.bins import Bins
 from gateway.cards.card import Failure
-from gateway.cli.trial import example_card, example_token, give_examples
+from gateway.cli.trial import example_card, give_example, give_examples, token_meant
 from gateway.cli.trial_pairs import foreign_pair
 from gateway.codecs.document import Change, Document
 from gateway.errors import GatewayError
@@ -22,7 +22,8 @@ from gateway.record import Recorder
 from gateway.rules.model import PairExchange, Route, Shape
 from gateway.stages.admit import Admitting
 from gateway.stages.batch import Batch
-from gateway.stages.detokenize import put_in, read_tokens
+from gateway.stages.detokenize import put_in, read_tokens, shown_again
+from gateway.stages.digits_back import CameBack, leave
 from gateway.stages.exchange_tokens import TokenExchange
 from gateway.stages.inbox import Inbox
 from gateway.stages.keeping import Keeping
@@ -64,15 +65,15 @@ class InventedTokens(Swap):
     ) -> bytes:
         del route
         cards = [
-            (spot, example_card(spot.presented.ours))
+            (spot, example_card(token))
             for shape in shapes
             for spot in read_tokens(document, shape)
-            if spot.presented.ours is not None
+            if (token := token_meant(spot.presented)) is not None
         ]
         if not cards:
             return body
-        for _, found in cards:
-            exchange.known[found.card.pan.reveal()] = found.token.alias
+        for spot, found in cards:
+            exchange.known[found.card.pan.reveal()] = shown_again(spot, found)
         exchange.counts.found += len(cards)
         exchange.counts.detokenized += len(cards)
         return document.splice(put_in(document, cards)).body
@@ -85,9 +86,14 @@ class InventedTokens(Swap):
                 self.failures.append(place.failure)
             elif place.card is not None:
                 self._issued += 1
-                place.token = example_token(self._issued % 1_000_000)
+                give_example(place, self._issued % 1_000_000)
         if batch.rule.carry_forward:
             give_examples(batch.document, batch.bookings, self._issued % 1_000_000)
+
+    async def _leave_ours(self, exchange: Exchange, digits: Sequence[CameBack]) -> None:
+        """No vault knows which are ours: all that have the form."""
+        del exchange
+        leave(digits)
 
 
 class InventedPairs(TokenExchange):

@@ -8,20 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from itertools import count
 from typing import Final
 
 from gateway.cards.bins import Bins
 from gateway.cards.card import Card, Failure
+from gateway.cards.digits import draw_digits
 from gateway.cards.expiry import Expiry
-from gateway.cards.token import Token
+from gateway.cards.token import Presented, Token
 from gateway.codecs.document import Change, Document, Known, Node, Remove, Set
 from gateway.codecs.edits import Edit
 from gateway.codecs.envelope import Layout, open_layout, opened
 from gateway.errors import MessageUnfit
 from gateway.rules.model import Pair, Shape, Tokenize
 from gateway.secret import Secret
+from gateway.stages.card_place import CardPlace
 from gateway.stages.carrying import give, hints_of, mark_asking
 from gateway.stages.detokenize import TokenSpot, put_in, read_tokens
+from gateway.stages.digits_back import came_back, leave
 from gateway.stages.messages import layout_of
 from gateway.stages.reading import BookingPlace, read_bookings
 from gateway.stages.tokenize import shown, take_out
@@ -94,12 +98,13 @@ def try_tokenize(body: bytes, rule: Tokenize, system: str, *, doctype: bool = Fa
     document = open_layout(layout, body, Known(doctype=doctype))
     every = rule.carry_forward
     bookings = read_bookings(document, rule.shapes, system, without_cards=every)
+    leave(came_back(bookings))  # by their form: there is no vault to ask
     number = 0
     for booking in bookings:
         for place in booking.cards:
             if place.card is not None:
                 number += 1
-                place.token = example_token(number)
+                give_example(place, number)
     if rule.carry_forward:
         give_examples(document, bookings, number)
     cards = tuple(
@@ -134,10 +139,10 @@ def try_detokenize(body: bytes, shapes: Sequence[Shape], *, doctype: bool = Fals
     layout = layout_of(shapes)
     document = open_layout(layout, body, Known(doctype=doctype))
     tokens = [
-        (spot, spot.presented.ours)
+        (spot, token)
         for shape in shapes
         for spot in read_tokens(document, shape)
-        if spot.presented.ours is not None
+        if (token := token_meant(spot.presented)) is not None
     ]
     changes = put_in(document, [(spot, example_card(token)) for spot, token in tokens])
     cards = tuple(
@@ -204,6 +209,20 @@ def give_examples(document: Document, bookings: Sequence[BookingPlace], number: 
             card = example_card(example_token(number))
             hints = hints_of(document, booking)
             give(document, booking, fitting([(card.token, card.card)], hints))
+
+
+def give_example(place: CardPlace, number: int) -> None:
+    """The invented token of the message's n-th card, for its place; and one of digits that is shown:
+    `9900000001` and the last four, for a first card of sixteen digits that the check digit allows."""
+    place.token = example_token(number)
+    if place.card is not None and place.shape.show == "digits":
+        drawn = count(number)
+        place.digits = draw_digits(place.card.pan.reveal(), random=lambda _: next(drawn))
+
+
+def token_meant(presented: Presented) -> Token | None:
+    """The token that stands there; of digits one that is invented, for any card's are told by their form."""
+    return example_token(1) if presented.digits is not None else presented.ours
 
 
 def example_card(token: Token) -> Found:

@@ -4,6 +4,7 @@ what goes with them, checked and turned into objects."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Literal
 
@@ -51,12 +52,19 @@ class DirectionCompiler:
         self._check_numbers(entry.detokenize, (*place, "detokenize"))
         exchange = self._exchanges.direction(entry, way, place)
         if not entry.tokenize:
-            for key in ("insert", "on_failure", "errors", "header", "carry_forward"):
+            for key in ("insert", "on_failure", "errors", "header", "show", "carry_forward"):
                 if key in entry.model_fields_set:
                     self._notes.add_key((*place, key), f"`{key}` goes with `tokenize`")
             harmless = self._harmless(entry, way, place)
             opaque = self._opaque(entry, detokenize, place)
             return Direction(None, detokenize, exchange, harmless, opaque)
+        tokenize = self._tokenize(entry, way, place)
+        harmless = self._harmless(entry, way, place)
+        opaque = self._opaque(entry, tokenize.shapes, place)
+        return Direction(tokenize, detokenize, None, harmless, opaque)
+
+    def _tokenize(self, entry: DirectionEntry, way: Way, place: Place) -> Tokenize:
+        """`tokenize:`, and what goes with it."""
         if entry.header is not None and way == "request":
             self._notes.add(
                 (*place, "header"), "`header` is a header of the answer: under `response`"
@@ -68,7 +76,9 @@ class DirectionCompiler:
         shapes = self._named_shapes(entry.tokenize, (*place, "tokenize"))
         if entry.carry_forward:
             check_carrying(entry, shapes, (*place, "carry_forward"), self._notes)
-        tokenize = Tokenize(
+        if entry.show is not None:
+            shapes = tuple(replace(shape, show=entry.show) for shape in shapes)
+        return Tokenize(
             shapes=shapes,
             insert=compile_insertions(
                 entry.insert, shapes, (*place, "insert"), self._notes, failed=False
@@ -80,8 +90,6 @@ class DirectionCompiler:
             header=entry.header,
             carry_forward=entry.carry_forward,
         )
-        harmless = self._harmless(entry, way, place)
-        return Direction(tokenize, detokenize, None, harmless, self._opaque(entry, shapes, place))
 
     def _harmless(self, entry: DirectionEntry, way: Way, place: Place) -> Harmless | None:
         """`not_cards:` of the answer: what the guard leaves as it is."""

@@ -14,7 +14,7 @@ from gateway.codecs.document import Element, Format, Members
 from gateway.codecs.envelope import Envelope, Layout
 from gateway.codecs.paths import Path
 
-Show = Literal["mask", "last4", "alias"]
+Show = Literal["mask", "last4", "alias", "digits"]
 Mode = Literal["test", "live"]
 Because = Literal["signed", "encrypted"]
 
@@ -151,7 +151,7 @@ class Tokenize:
     insert: tuple[Inserted, ...] = ()  # for each card that got a token / booking with card data
     on_failure: tuple[Inserted, ...] = ()  # for each card that got none
     errors: Mapping[str, str] = field(default_factory=dict)  # Failure → the text of `{error}`
-    header: str | None = None  # response header that carries the aliases, comma-separated
+    header: str | None = None  # response header that carries the tokens, each with its place
     carry_forward: bool = False  # a booking without a card gets the tokens that it had last
 
 

@@ -30,6 +30,7 @@ from gateway.rules.schema_words import (
 )
 
 _BESIDE_TOKENIZE = {"carry_forward": "beside `tokenize`, under `request` or `response`"}
+Show = Literal["mask", "last4", "alias", "digits"]
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
 FailureName = Literal[
     "number_invalid",
@@ -184,7 +185,7 @@ class ShapeEntry(Entry):
     departure: Text | None = None
     virtual: VirtualEntry | None = None
     foreign: bool = False
-    show: Annotated[Literal["mask", "last4", "alias"], _later("digits", "token")] = "mask"
+    show: Show = "mask"
     keep: tuple[KeepName, ...] = ()
     sentinels: tuple[Text, ...] = ()
     not_cards: tuple[Text, ...] = ()
@@ -264,6 +265,7 @@ class DirectionEntry(Entry):
     errors: dict[FailureName, Text] = Field(default_factory=dict)
     header: HeaderName | None = None
     carry_forward: bool = False
+    show: Show | None = None  # instead of what the shapes say
     not_cards: NotCardsEntry | None = None
     opaque: OpaquePlace | None = None
 

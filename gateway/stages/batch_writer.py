@@ -90,6 +90,6 @@ class BatchWriter:
 
 def _give(batch: Batch, plan: Plan) -> None:
     for place, one in zip(batch.places, plan.kept, strict=True):
-        place.token = one.token
+        place.token, place.digits = one.token, one.digits
     for booking, carried in zip(batch.asking, plan.carried, strict=True):
         give(batch.document, booking, carried)

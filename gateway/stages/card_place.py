@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from gateway.cards import expiry as expiries
 from gateway.cards import pan
 from gateway.cards.card import Card, Failure, Left
+from gateway.cards.digits import DigitsToken
 from gateway.cards.expiry import Expiry
 from gateway.cards.scan import find_cards
 from gateway.cards.token import Token, parse_alias
@@ -32,8 +33,8 @@ class CardPlace:
     """One card node: where its number and CVCs stand, and what was read.
 
     At most one of `card` and `failure` is set at first; neither where there is no clear card
-    (`left_alone`, and `left` says why). The swap then sets `token`, or a `failure` that it met. `number`
-    is None where a node holds nothing but a CVC. `copies` are the other places that hold the same
+    (`left_alone`, and `left` says why). The swap then sets `token`, with `digits` where the shape shows
+    those, or a `failure` that it met. `number` is None where a node holds nothing but a CVC. `copies` are the other places that hold the same
     clear number.
     """
 
@@ -46,6 +47,7 @@ class CardPlace:
     card: Card | None = None
     failure: Failure | None = None
     token: Token | None = None
+    digits: DigitsToken | None = None
     left: Left | None = None
     copies: tuple[Node, ...] = ()
 

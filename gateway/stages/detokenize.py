@@ -73,7 +73,7 @@ def _read_token(document: Document, shape: Shape, node: Node) -> TokenSpot | Non
     if pair is not None:
         said = present_pair(*map(document.text, pair))
         numbers = to_write(document, shape.number, node)
-    if said is None or (said.ours is None and said.old is None):
+    if said is None or not said.is_token:
         return None
     return TokenSpot(shape, node, said, numbers, pair, _lacks_cvc(document, shape, node))
 
@@ -97,7 +97,7 @@ def _read_text(
     said = {text: present(text) for text in told}
     if len(told) == 1:
         return next(iter(told.values())), next(iter(said.values()))
-    if any(one.ours is not None for one in said.values()):
+    if any(one.ours is not None or one.digits is not None for one in said.values()):
         raise MessageForbidden
     return (), None
 
@@ -139,6 +139,12 @@ def check_use(found: Found, *, test_host: bool, today: date) -> None:
     virtual = found.booking.virtual if found.booking else None
     if virtual and virtual.active_from and today < virtual.active_from:
         raise CardNotYetActive
+
+
+def shown_again(spot: TokenSpot, found: Found) -> str:
+    """What stands for the card's number wherever the partner repeats it: what the caller sent for it."""
+    digits = spot.presented.digits
+    return found.token.alias if digits is None else digits.text
 
 
 def put_in(document: Document, cards: Sequence[tuple[TokenSpot, Found]]) -> list[Change]:

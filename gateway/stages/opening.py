@@ -7,11 +7,12 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from time import perf_counter
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from gateway.access.clients import Access, Admission
 from gateway.access.old_tokens import Naming
 from gateway.audit import Action, Entry, Outcome
+from gateway.cards.digits import DigitsToken
 from gateway.cards.token import Presented, Token
 from gateway.errors import KeyRequired
 from gateway.exchange import Exchange, Use
@@ -28,13 +29,29 @@ _EARLIEST = timedelta(hours=14)
 _REMEMBERED = 10_000  # cards: more are not charged while a request is under way
 
 
+class Guessing(Protocol):
+    """Counts the unknown tokens that a client sends."""
+
+    def check(self, client: str) -> None:
+        """Raises TokensGuessed while the client is blocked."""
+
+    async def unknown(self, entry: Entry) -> None:
+        """Counts one; the audit has it. Raises VaultUnavailable."""
+
+
 class Opening:
     """Opens tokens; what every stage that talks to the vault writes into the audit begins here."""
 
     def __init__(
-        self, *, access: Access, vault: Vault, metrics: Metrics, clock: Callable[[], datetime]
+        self,
+        *,
+        access: Access,
+        vault: Vault,
+        metrics: Metrics,
+        guessing: Guessing,
+        clock: Callable[[], datetime],
     ) -> None:
-        self._access, self._vault = access, vault
+        self._access, self._vault, self._guessing = access, vault, guessing
         self._naming = Naming(access, vault)
         self._metrics, self.clock = metrics, clock
         self._last: OrderedDict[int, str] = (
@@ -44,9 +61,43 @@ class Opening:
     async def named(self, exchange: Exchange, presented: Sequence[Presented]) -> list[Token | None]:
         """Which tokens are meant, in order; None: what stands there is none of ours, nor of a vault
         whose tokens count. No card is given out for it. Raises VaultUnavailable, RecordDamaged.
+
+        Digits are few enough to be tried: a client that sends too many that no card has is refused as
+        everywhere, before any of the message is opened. Raises TokensGuessed.
         """
+        has_digits = any(one.digits is not None for one in presented)
+        if has_digits:
+            self._guessing.check(admission_of(exchange).client)
         naming = self._naming.ours(presented, self._products(exchange))
+        named = await self.timed(exchange, "name", naming)
+        if has_digits:
+            await self._count_unknown(exchange, presented, named)
+        return named
+
+    async def digits_of_ours(
+        self, exchange: Exchange, tokens: Sequence[DigitsToken]
+    ) -> list[Token | None]:
+        """Which of them a card of the caller's products has, in order, where a partner's message has
+        them: nobody guesses. Raises VaultUnavailable, RecordDamaged.
+        """
+        naming = self._naming.of_digits(tokens, self._products(exchange))
         return await self.timed(exchange, "name", naming)
+
+    async def _count_unknown(
+        self, exchange: Exchange, presented: Sequence[Presented], named: Sequence[Token | None]
+    ) -> None:
+        unknown = {
+            one.digits
+            for one, token in zip(presented, named, strict=True)
+            if one.digits is not None and token is None
+        }
+        # Where no card is shown so, they are another issuer's.
+        if not unknown or exchange.route is None or not await self._naming.has_digits():
+            return
+        entry = self.entry(exchange, exchange.route, Action.DETOKENIZE)
+        for _ in unknown:
+            await self._guessing.unknown(entry)
+            self._guessing.check(entry.client)
 
     async def open(
         self,

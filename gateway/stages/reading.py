@@ -46,6 +46,11 @@ class BookingPlace:
         """Whether at least one clear card, good or bad, stands in it."""
         return any(not place.left_alone for place in self.cards)
 
+    @property
+    def is_counted(self) -> bool:
+        """Whether it has a number, by which answers name it: it holds a card node, or got a token again."""
+        return bool(self.cards or self.carried)
+
 
 def read_bookings(
     document: Document, shapes: Sequence[Shape], system: str, *, without_cards: bool = False

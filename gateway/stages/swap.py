@@ -29,12 +29,14 @@ from gateway.stages.batch import Batch
 from gateway.stages.batch_writer import BatchWriter
 from gateway.stages.card_place import CardPlace
 from gateway.stages.carrying import hints_of, mark_asking
-from gateway.stages.detokenize import TokenSpot, put_in, read_tokens
+from gateway.stages.detokenize import TokenSpot, put_in, read_tokens, shown_again
+from gateway.stages.digits_back import CameBack, came_back, leave
 from gateway.stages.failed_cards import failed_cards
 from gateway.stages.keeping import Keeping
 from gateway.stages.opening import Opening, admission_of
 from gateway.stages.reading import BookingPlace, read_bookings, read_not_cards
-from gateway.stages.tokenize import take_out
+from gateway.stages.tokenize import take_out, token_text
+from gateway.stages.tokens_header import tokens_header
 from gateway.stages.virtual import read_virtual
 from gateway.threads import IN_THREAD, run
 from gateway.vault.answer import Answer
@@ -75,7 +77,11 @@ class Swap:
         self, exchange: Exchange, route: Route, document: Document, rule: Tokenize, size: int
     ) -> Batch:
         """The cards of a message of `size` bytes, and what of them the vault is asked for."""
-        return await run(size, self._find, exchange, route, document, rule, size)
+        batch, digits = await run(size, self._find, exchange, route, document, rule, size)
+        if digits:
+            await self._leave_ours(exchange, digits)
+            await run(size, self._fill, exchange, route, batch)
+        return batch
 
     async def tokenize(self, exchange: Exchange, route: Route, batch: Batch, body: bytes) -> bytes:
         """The body with every card of `batch` replaced; committed before it returns.
@@ -105,7 +111,8 @@ class Swap:
 
     def _find(
         self, exchange: Exchange, route: Route, document: Document, rule: Tokenize, size: int
-    ) -> Batch:
+    ) -> tuple[Batch, list[CameBack]]:
+        """The batch; not filled yet where the vault is to say first whose digits stand in it."""
         for shape in rule.shapes:
             exchange.not_cards |= read_not_cards(document, shape)
         every = rule.carry_forward
@@ -113,8 +120,15 @@ class Swap:
         if rule.carry_forward:
             mark_asking(bookings)
         batch = Batch(document, rule, bookings, size)
-        self._fill(exchange, route, batch)
-        return batch
+        digits = came_back(bookings)
+        if not digits:
+            self._fill(exchange, route, batch)
+        return batch, digits
+
+    async def _leave_ours(self, exchange: Exchange, digits: Sequence[CameBack]) -> None:
+        """Of `digits` those that are tokens of ours are no cards."""
+        known = await self._opening.digits_of_ours(exchange, [one.token for one in digits])
+        leave(one for one, token in zip(digits, known, strict=True) if token is not None)
 
     def _rewrite_once(self, exchange: Exchange, route: Route, batch: Batch) -> bytes:
         """The body with the tokens in; then lets go of all that was read from the old one."""
@@ -161,7 +175,8 @@ class Swap:
                 )
                 cvc = None if until is None else card.cvc
                 card = Card(card.pan, card.expiry, card.holder)
-                batch.cards.append(NewCard(name, product.test, card, link, cvc, until))
+                digits = place.shape.show == "digits"
+                batch.cards.append(NewCard(name, product.test, card, link, cvc, until, digits))
                 batch.places.append(place)
                 batch.done.append(done[name])
             if booking.asks:
@@ -227,16 +242,11 @@ class Swap:
         for place in clear:
             if place.card is not None and pan.brand_of(place.card.pan.reveal()) != "unknown":
                 digits = place.card.pan.reveal()
-                exchange.known[digits] = place.token.alias if place.token else pan.mask(digits)
-        tokens = [
-            place.token
-            for one in bookings
-            for place in (*one.cards, *one.carried)
-            if place.token is not None
-        ]
-        if rule.header and tokens and exchange.response is not None:
-            aliases = ", ".join(token.alias for token in tokens)
-            exchange.response.headers.set(rule.header, aliases)
+                exchange.known[digits] = token_text(place) or pan.mask(digits)
+        if rule.header and exchange.response is not None:
+            value = tokens_header(bookings)
+            if value:
+                exchange.response.headers.set(rule.header, value)
 
     def _close(self, exchange: Exchange, route: Route, batch: Batch) -> None:
         """What is left to do of a batch: takes 2 µs for each card, and belongs in a thread."""
@@ -296,8 +306,8 @@ class Swap:
         cards = await self._resolve(exchange, route, tokens)
         changes = await run(size, put_in, document, cards)
         spliced = await run(size, document.splice, changes)
-        for _, found in cards:
-            exchange.known[found.card.pan.reveal()] = found.token.alias
+        for spot, found in cards:
+            exchange.known[found.card.pan.reveal()] = shown_again(spot, found)
         exchange.counts.found += len(tokens)
         exchange.counts.detokenized += len(cards)
         return spliced.body

@@ -47,9 +47,9 @@ def _hand_out(
 def _hide(document: Document, place: CardPlace) -> Iterator[Change]:
     if place.number is not None and not place.left_alone:
         text = shown(place)
-        yield Set(place.number, text)
-        for copy in place.copies:
-            yield Set(copy, text)
+        for node in (place.number, *place.copies):
+            # Digits stay what the number was: in JSON a number, where every reader reads the same.
+            yield Set(node, text, text.isdecimal() and document.is_number(node))
     for node in place.cvcs:
         # A clear CVC beside a masked number, or beside none, is still a CVC.
         cvc = document.text(node).strip()
@@ -61,6 +61,8 @@ def shown(place: CardPlace) -> str:
     """What stands in the number's place afterwards."""
     if place.shape.show == "alias" and place.token is not None:
         return place.token.alias
+    if place.shape.show == "digits" and place.digits is not None:
+        return place.digits.text
     text = place.text.reveal()
     if place.failure is Failure.CARD_MALFORMED and place.number == place.node:
         return pan.mask_every_digit(text)  # a text, of which no field tells number from CVC
@@ -68,6 +70,14 @@ def shown(place: CardPlace) -> str:
     if digits is None:
         return pan.mask_unreadable(text)
     return pan.last4(digits) if place.shape.show == "last4" else pan.mask(digits)
+
+
+def token_text(place: CardPlace) -> str:
+    """The card's token as one text: its digits where the shape shows those, else its alias; empty where
+    it got none."""
+    if place.token is None:
+        return ""
+    return place.digits.text if place.digits is not None else place.token.alias
 
 
 def _insert(

@@ -55,7 +55,7 @@ def test_it_has_the_numbers_length_and_last_four_and_is_none(number):
 
 
 @pytest.mark.parametrize("number", sorted(EVERY_BRAND))
-def test_p05_nothing_of_the_number_but_its_last_four_is_in_it(number):
+def test_nothing_of_the_number_but_its_last_four_is_in_it(number):
     """What stands between is drawn without looking at the number: both lead to the same middle."""
     other = "4" * (len(number) - 4) + number[-4:]
     for drawn in (0, 1, 123, 999, 5 * 10 ** (len(number) - 7)):
@@ -80,7 +80,7 @@ def given(*first):
 
 
 @pytest.mark.parametrize("around", AROUND)
-def test_p07_the_guard_takes_none_for_a_card(around):
+def test_the_guard_takes_none_for_a_card(around):
     for number in NUMBERS.values():
         for _ in range(100):
             text = draw_digits(number).text

@@ -96,8 +96,8 @@ BREAKAGES = (
         "forget the card that was put in",
         "P03",
         "gateway/stages/swap.py",
-        "            exchange.known[found.card.pan.reveal()] = found.token.alias\n",
-        "            del found\n",
+        "            exchange.known[found.card.pan.reveal()] = shown_again(spot, found)\n",
+        "            del spot, found\n",
         (f"{CHARGE}::test_p03_an_echoed_card_becomes_its_token_again",),
     ),
     Breakage(

@@ -1,0 +1,393 @@
+"""One card, shown in four ways by four routes, and charged by what each of them showed."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from urllib.parse import parse_qs
+
+import pytest
+import requests
+
+from gateway.cards.scan import find_cards
+from gateway.sandbox.tls import server_context
+from tests.e2e.inbox import Once, at_booking_com
+from tests.e2e.process import until
+from tests.e2e.test_charge import adyen, intent, payment, stripe
+from tests.running import ROOT, Running
+
+PAN, SECOND, REMARK = "5555555555554444", "378282246310005", "4242424242424242"
+ALIAS, DIGITS = r"tok_test_[0-9]+_[0-9A-Za-z]{13}", r"99[0-9]{10}4444"
+LIMIT = 5  # of unknown tokens
+
+PACK = """
+system: styles
+about: One shape, four ways to show its cards
+shapes:
+  ota:
+    format: xml
+    booking: //Booking
+    card: .//Card
+    number: "@number"
+    expiry: { at: "@expires", as: MMYY }
+    cvc: "@cvc"
+  bare:
+    format: json
+    booking: "$.bookings[*]"
+    card: card
+    number: { at: pan, type: number }
+    expiry: { at: expires, as: MMYY }
+    show: digits
+  form:
+    format: form
+    card: $
+    number: card[number]
+    expiry_month: { at: "card[exp_month]", as: MM }
+    expiry_year: { at: "card[exp_year]", as: YYYY }
+    token: { iduser: iduser, tokenuser: tokenuser }
+  json:
+    format: json
+    card: $.card
+    number: number
+    expiry: { at: expires, as: MM/YYYY }
+    token: { iduser: iduser, tokenuser: tokenuser }
+  xml:
+    format: xml
+    card: //Card
+    number: "@number"
+    expiry: { at: "@expires", as: MMYY }
+    token: { iduser: "@iduser", tokenuser: "@tokenuser" }
+routes:
+  - name: pair
+    to: https://secure-supply-xml.booking.com/styles/pair
+    product: seaside
+    methods: [POST]
+    response:
+      tokenize: ota
+      insert:
+        - { into: ., each: card, xml: "<PaycometResponse><iduser>{iduser}</iduser><tokenuser>{tokenuser}</tokenuser></PaycometResponse>" }
+  - name: alias
+    to: https://secure-supply-xml.booking.com/styles/alias
+    product: seaside
+    methods: [POST]
+    response: { tokenize: ota, show: alias }
+  - name: digits
+    to: https://secure-supply-xml.booking.com/styles/digits
+    product: seaside
+    methods: [POST]
+    response: { tokenize: ota, show: digits, header: X-Card-Tokens }
+  - name: header
+    to: https://secure-supply-xml.booking.com/styles/header
+    product: seaside
+    methods: [POST]
+    response: { tokenize: ota, header: X-Card-Tokens }
+  - name: bare
+    to: https://secure-supply-xml.booking.com/styles/bare
+    product: seaside
+    methods: [POST]
+    response: { tokenize: bare }
+  - name: by-form
+    at: /styles/form
+    forward: "{siteminder}/pmsxchangev2/services/SANDBOX"
+    methods: [POST]
+    request: { detokenize: form }
+  - name: by-json
+    at: /styles/json
+    forward: "{siteminder}/pmsxchangev2/services/SANDBOX"
+    methods: [POST]
+    request: { detokenize: json }
+  - name: by-xml
+    at: /styles/xml
+    forward: "{siteminder}/pmsxchangev2/services/SANDBOX"
+    methods: [POST]
+    request: { detokenize: xml }
+"""
+
+
+@pytest.fixture(scope="module")
+def styles(sandbox, tmp_path_factory):
+    directory = tmp_path_factory.mktemp("styles")
+    rules = directory / "rules"
+    shutil.copytree(ROOT / "rules", rules)
+    (rules / "styles.yaml").write_text(PACK, encoding="utf-8")
+    with Once(server_context(sandbox.directory)) as partner:
+        gateway = Running(
+            directory / "gateway", sandbox, rules=str(rules),
+            test_hosts=at_booking_com(sandbox, partner), limits={"unknown_tokens": LIMIT},
+        )  # fmt: skip
+        gateway.partner = partner
+        yield gateway
+        gateway.stop()
+
+
+@pytest.fixture
+def key(styles):
+    return styles.key(products=("seaside",))
+
+
+def pull(gateway, key, route, answer, content_type="text/xml"):
+    gateway.partner.bodies = [answer]
+    gateway.partner.more = f"Content-Type: {content_type}\r\n".encode()
+    with gateway.session(key) as session:
+        answer = session.post(
+            f"https://booking.sandbox.test:{gateway.partner.port}/styles/{route}",
+            data="{}", headers={"Content-Type": "application/json"}, timeout=20,
+        )  # fmt: skip
+    assert answer.status_code == 200, answer.text
+    return answer
+
+
+def bookings(*cards):
+    inner = "".join(f"<Booking>{one}</Booking>" for one in cards)
+    return f"<Bookings>{inner}</Bookings>".encode()
+
+
+def card(number=PAN):
+    return f'<Card number="{number}" expires="1230" cvc="123"/>'
+
+
+def charge(gateway, key, format, body):
+    """What arrived at the processor."""
+    label = {"form": "application/x-www-form-urlencoded", "json": "application/json"}
+    gateway.sandbox.received.clear()
+    with gateway.endpoint_session(key) as session:
+        answer = session.post(
+            f"{gateway.endpoints}/styles/{format}", data=body,
+            headers={"Content-Type": label.get(format, "text/xml")}, timeout=20,
+        )  # fmt: skip
+    arrived = gateway.sandbox.received.requests("siteminder")
+    return answer, arrived[0].body.decode() if arrived else ""
+
+
+def numbers(format, body):
+    """The card's number and expiry, as a reader of the format has them."""
+    if format == "form":
+        form = parse_qs(body)
+        expiry = form["card[exp_month]"][0] + form["card[exp_year]"][0][2:]
+        return form["card[number]"][0], expiry
+    if format == "json":
+        found = json.loads(body)["card"]
+        return found["number"], found["expires"][:2] + found["expires"][-2:]
+    return re.search('number="(.*?)"', body)[1], re.search('expires="(.*?)"', body)[1]
+
+
+def with_text(format, text):
+    return {
+        "form": {"card[number]": text, "amount": "1099"},
+        "json": json.dumps({"card": {"number": text}, "amount": 1099}),
+        "xml": f'<Pay><Card number="{text}"/><Amount>1099</Amount></Pay>',
+    }[format]
+
+
+def with_pair(format, iduser, tokenuser):
+    return {
+        "form": {"iduser": iduser, "tokenuser": tokenuser, "amount": "1099"},
+        "json": json.dumps({"card": {"iduser": int(iduser), "tokenuser": tokenuser}}),
+        "xml": f'<Pay><Card iduser="{iduser}" tokenuser="{tokenuser}"/></Pay>',
+    }[format]
+
+
+@pytest.mark.parametrize("format", ["form", "json", "xml"])
+def test_p25_one_card_shown_in_four_ways_is_charged_by_each_of_them(styles, key, format):
+    answers = {
+        route: pull(styles, key, route, bookings(card()))
+        for route in ("pair", "alias", "digits", "header")
+    }
+    for answer in answers.values():
+        assert PAN not in answer.text
+        assert "123" not in answer.text.replace("1230", "").partition("iduser")[0]
+        assert answer.headers["X-Gateway-Cards"].startswith("found=1 tokenized=1 failed=0")
+    shown = {route: re.search('number="(.*?)"', one.text)[1] for route, one in answers.items()}
+    assert shown["pair"] == shown["header"] == "555555******4444"
+    assert re.fullmatch(ALIAS, shown["alias"])
+    assert re.fullmatch(DIGITS, shown["digits"])
+    iduser = re.search("<iduser>(.*?)</iduser>", answers["pair"].text)[1]
+    tokenuser = re.search("<tokenuser>(.*?)</tokenuser>", answers["pair"].text)[1]
+    assert shown["alias"] == f"tok_test_{iduser}_{tokenuser}"  # one record
+    assert answers["header"].headers["X-Card-Tokens"] == f"1.1={shown['alias']}"
+    assert answers["digits"].headers["X-Card-Tokens"] == f"1.1={shown['digits']}"
+    bodies = [
+        with_pair(format, iduser, tokenuser),
+        *(with_text(format, shown[style]) for style in ("alias", "digits")),
+        with_text(format, answers["header"].headers["X-Card-Tokens"].partition("=")[2]),
+    ]
+    for body in bodies:
+        answer, arrived = charge(styles, key, format, body)
+        assert numbers(format, arrived) == (PAN, "1230"), answer.text
+        assert answer.headers["X-Gateway-Cards"].startswith("found=1")
+        assert PAN not in answer.text
+    assert styles.rows("select count(*) from card") == [(1,)]
+    assert styles.rows("select count(*) from digit_token") == [(1,)]
+
+
+def shown_digits(styles, key, number=PAN):
+    answer = pull(styles, key, "digits", bookings(card(number)))
+    return re.search('number="(.*?)"', answer.text)[1]
+
+
+def test_digits_are_charged_at_a_processor_whose_pack_knows_nothing_of_them(styles, key):
+    digits = shown_digits(styles, key)
+    answer = stripe(styles, "/v1/payment_intents", intent(digits, description="echo"), key=key)
+    assert answer.status_code == 200, answer.text
+    (paid,) = styles.sandbox.received.cards("stripe")
+    assert (paid.number, paid.month, paid.year) == (PAN, "12", "2030")
+    assert PAN not in answer.text
+    assert digits in answer.text  # what the system sent for it
+    grouped = f"{digits[:4]} {digits[4:8]} {digits[8:12]} {digits[12:]}"
+    assert adyen(styles, payment(grouped), key=key).status_code == 200
+    (paid,) = styles.sandbox.received.cards("adyen")
+    assert paid.number == PAN
+
+
+def test_digits_take_a_numbers_place_in_json(styles, key):
+    """Where every reader takes the same value from it: doubles lose some of sixteen that begin with 99."""
+    pans = (PAN, SECOND)
+    body = {"bookings": [{"card": {"pan": int(one), "expires": "1230"}} for one in pans]}
+    answer = pull(styles, key, "bare", json.dumps(body).encode(), "application/json")
+    long, short = (one["card"]["pan"] for one in answer.json()["bookings"])
+    assert re.fullmatch(DIGITS, long)
+    assert isinstance(short, int)
+    assert [long, str(short)] == [shown_digits(styles, key, one) for one in pans]
+
+
+def test_p07_digits_that_come_back_are_a_token_and_no_card(styles, key):
+    digits = shown_digits(styles, key)
+    body = bookings(card(digits), card(SECOND))
+    answer = pull(styles, key, "digits", body)
+    first, second = re.findall('number="(.*?)"', answer.text)
+    assert first == digits
+    assert re.fullmatch("99[0-9]{9}0005", second)
+    assert "found=1 tokenized=1 failed=0 left=1" in answer.headers["X-Gateway-Cards"]
+    assert "cvc" not in answer.text
+    assert answer.headers["X-Card-Tokens"] == f"2.1={second}"
+
+
+def test_p03_digits_that_nobody_drew_are_a_card(styles, key):
+    """Whatever begins with 99 and fails the check: a number that was typed wrongly is one, too."""
+    answer = pull(styles, key, "header", bookings(card("9900000000010009")))
+    assert "990000******0009" in answer.text
+    assert "found=1 tokenized=1" in answer.headers["X-Gateway-Cards"]
+
+
+def test_p07_digits_elsewhere_stay_as_they_are(styles, key):
+    digits = shown_digits(styles, key)
+    body = with_text("xml", digits).replace(
+        "<Amount>", f"<Note>{digits} and {REMARK}</Note><Amount>"
+    )
+    _, arrived = charge(styles, key, "xml", body)
+    assert f"<Note>{digits} and " in arrived
+    assert numbers("xml", arrived)[0] == PAN
+    assert not find_cards(digits.encode())
+    answer = pull(styles, key, "header", bookings(f"<Note>{digits} {REMARK}</Note>"))
+    assert f"<Note>{digits} 424242******4242</Note>" in answer.text
+
+
+def test_p06_digits_mean_nothing_to_another_product(styles, key):
+    digits = shown_digits(styles, key)
+    other = styles.key(products=("hilltop",))
+    answer, arrived = charge(styles, other, "xml", with_text("xml", digits))
+    assert arrived == with_text("xml", digits), answer.text  # nobody's: as any other text
+    assert PAN not in arrived
+
+
+def test_a_card_is_shown_and_forgotten_by_its_digits(styles, key):
+    digits = shown_digits(styles, key, SECOND)
+    api = "http://{}:{}/v1/cards".format(*styles.addresses.control)
+    own = {"X-Api-Key": styles.key(scopes=("cards",), products=("seaside",))}
+    shown = requests.get(f"{api}/{digits}", headers=own, timeout=30)
+    assert re.fullmatch(ALIAS, shown.json()["token"])
+    assert requests.delete(f"{api}/{digits}", headers=own, timeout=30).status_code == 204
+    assert requests.get(f"{api}/{digits}", headers=own, timeout=30).status_code == 404
+    _, arrived = charge(styles, key, "xml", with_text("xml", digits))
+    assert arrived == with_text("xml", digits)
+    assert shown_digits(styles, key, SECOND) != digits  # another card by now
+
+
+def test_p36_the_audit_has_the_card_and_no_digits(styles, key):
+    digits = shown_digits(styles, key)
+    before = len(styles.worker._vault.entries(limit=10_000))
+    charge(styles, key, "json", with_text("json", digits))
+
+    def entries():
+        return [one.entry for one in styles.worker._vault.entries(limit=10_000)[before:]]
+
+    assert until(5, lambda: len(entries()) == 2) is not None
+    made = entries()
+    assert [(one.action.value, one.outcome.value) for one in made] == [
+        ("detokenize", "intent"), ("detokenize", "done"),
+    ]  # fmt: skip
+    assert digits not in repr(made)
+    assert digits not in styles.logs.getvalue()
+
+
+def guesses(count, start=0):
+    """Of this form, and nobody's."""
+    tried = (f"99111{n:07d}4444" for n in range(start, start + 2 * count))
+    return [text for text in tried if not luhn(text)][:count]
+
+
+def luhn(digits):
+    doubled = [int(one) * (2 if n % 2 else 1) for n, one in enumerate(digits[::-1])]
+    return sum(sum(map(int, str(one))) for one in doubled) % 10 == 0
+
+
+def test_p26_who_tries_digits_is_stopped(tmp_path, sandbox):
+    """In one message as in many; on the control API, too; and the card opens to nobody meanwhile."""
+    rules = tmp_path / "rules"
+    shutil.copytree(ROOT / "rules", rules)
+    (rules / "styles.yaml").write_text(PACK, encoding="utf-8")
+    with Once(server_context(sandbox.directory)) as partner:
+        gateway = Running(
+            tmp_path / "gateway", sandbox, rules=str(rules),
+            test_hosts=at_booking_com(sandbox, partner), limits={"unknown_tokens": LIMIT},
+        )  # fmt: skip
+        gateway.partner = partner
+        try:
+            key = gateway.key(products=("seaside",))
+            tried = guesses(3 * LIMIT)
+            for text in tried[:LIMIT]:  # no card is shown so: they are another issuer's
+                assert charge(gateway, key, "xml", with_text("xml", text))[1]
+            digits = shown_digits(gateway, key)
+            for text in tried[: LIMIT - 1]:
+                assert charge(gateway, key, "xml", with_text("xml", text))[1]
+            assert PAN in charge(gateway, key, "xml", with_text("xml", digits))[1]
+            last, _ = charge(gateway, key, "json", with_text("json", tried[LIMIT]))
+            assert (last.status_code, last.json()["code"]) == (429, "tokens_guessed")
+            assert int(last.headers["Retry-After"]) > 0
+            answer, arrived = charge(gateway, key, "form", with_text("form", digits))
+            assert (answer.json()["code"], arrived) == ("tokens_guessed", "")
+            api = "http://{}:{}/v1/cards".format(*gateway.addresses.control)
+            own = {"X-Api-Key": gateway.key(scopes=("cards",), products=("seaside",))}
+            shown = requests.get(f"{api}/{digits}", headers=own, timeout=30)
+            assert shown.json()["code"] == "tokens_guessed"
+            blocked = "select count(*) from audit where action = 'block'"
+            assert gateway.rows(blocked) == [(1,)]
+            # An alias can not be guessed, and goes on.
+            alias = pull(gateway, key, "header", bookings(card())).headers["X-Card-Tokens"]
+            _, arrived = charge(gateway, key, "xml", with_text("xml", alias.partition("=")[2]))
+            assert PAN in arrived
+        finally:
+            gateway.stop()
+
+
+def test_p26_of_a_message_full_of_tries_none_is_opened(tmp_path, sandbox):
+    rules = tmp_path / "rules"
+    shutil.copytree(ROOT / "rules", rules)
+    (rules / "styles.yaml").write_text(PACK, encoding="utf-8")
+    with Once(server_context(sandbox.directory)) as partner:
+        gateway = Running(
+            tmp_path / "gateway", sandbox, rules=str(rules),
+            test_hosts=at_booking_com(sandbox, partner), limits={"unknown_tokens": LIMIT},
+        )  # fmt: skip
+        gateway.partner = partner
+        try:
+            key = gateway.key(products=("seaside",))
+            digits = shown_digits(gateway, key)
+            cards = "".join(f'<Card number="{one}"/>' for one in [digits, *guesses(LIMIT)])
+            answer, arrived = charge(gateway, key, "xml", f"<Pay>{cards}</Pay>")
+            assert (answer.json()["code"], arrived) == ("tokens_guessed", "")
+            intents = "select count(*) from audit where outcome = 'intent'"
+            assert gateway.rows(intents) == [(0,)]
+        finally:
+            gateway.stop()
