@@ -262,6 +262,9 @@ class Config(Section):
     _digest: str = PrivateAttr("")
     pages: PagesSettings = PagesSettings()
     b2b_bins: FilePath | None = None
+    virtual_bins: dict[Name, FilePath] = Field(
+        default_factory=dict
+    )  # for `virtual: { bins: name }`
     audit: AuditSettings = AuditSettings()
     log: LogSettings = LogSettings()
     allow_python_3_11: bool = False  # beyond loopback

@@ -73,6 +73,7 @@ def _rules(config: Config) -> tuple[RuleSet | None, list[Problem]]:
             variables=config.variables,
             callers=config.callers,
             products=config.products,
+            bins=config.virtual_bins,
         )
     except ConfigurationError as error:
         return None, error.problems

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Final
 
+from gateway.cards.bin_ranges import Range
 from gateway.codecs.paths import Path, PathError, parse_path
 from gateway.errors import Problem
 from gateway.rules.directions import DirectionCompiler, Way
@@ -43,6 +44,7 @@ class Surroundings:
     variables: Mapping[str, str] | None = None
     callers: Collection[str] | None = None
     products: Collection[str] | None = None
+    bins: Mapping[str, Sequence[Range]] | None = None  # tables of numbers
 
 
 class _Anything(dict[str, str]):
@@ -77,7 +79,9 @@ class PackCompiler:
         """The pack, of use only when there are no problems."""
         entry = self._entry
         for name, shape in entry.shapes.items():
-            self._shapes[name] = compile_shape(name, shape, ("shapes", name), self._notes)
+            self._shapes[name] = compile_shape(
+                name, shape, ("shapes", name), self._notes, self._around.bins
+            )
         for n, route in enumerate(entry.routes):
             self._routes.append(self._route(route, ("routes", n)))
         self._unique(self._routes)

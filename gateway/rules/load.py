@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from gateway import strict_yaml, yaml_model
+from gateway.cards.bin_ranges import Range, load_ranges
 from gateway.errors import ConfigurationError, Problem
 from gateway.rules.check import check_together
 from gateway.rules.compile import PackCompiler, Surroundings
@@ -28,15 +29,19 @@ def load_rules(
     callers: Collection[str],
     products: Collection[str],
     drafts: Collection[str] = (),
+    bins: Mapping[str, Path] | None = None,
 ) -> RuleSet:
-    """The packs that are in force. Raises `ConfigurationError` with every problem found."""
+    """The packs that are in force. `bins`: files with ranges of numbers, by the name that packs have for
+    them; they are read anew each time. Raises `ConfigurationError` with every problem found."""
     texts = read_texts(directory)
     entries, problems = _read_packs(texts)
     if problems:
         raise ConfigurationError(problems)
     problems += _check_names(directory, [entry for entry, _ in entries], enabled, drafts)
     packs = []
-    around = Surroundings(variables, callers, products)
+    tables, found = _read_tables(bins or {})
+    problems += found
+    around = Surroundings(variables, callers, products, tables)
     for entry, located in entries:
         forced = _in_force(entry, enabled, drafts)
         pack, found = _compile(entry, located, around if forced else Surroundings())
@@ -94,6 +99,20 @@ def read_texts(directory: Path) -> dict[str, str]:
     if problems:
         raise ConfigurationError(problems)
     return texts
+
+
+def _read_tables(
+    bins: Mapping[str, Path],
+) -> tuple[dict[str, Sequence[Range]], list[Problem]]:
+    tables: dict[str, Sequence[Range]] = {}
+    problems: list[Problem] = []
+    for name, path in bins.items():
+        try:
+            tables[name] = load_ranges(path)
+        except ConfigurationError as error:
+            tables[name] = ()
+            problems += error.problems
+    return tables, problems
 
 
 def _read_packs(

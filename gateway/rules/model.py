@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Final, Literal
 
+from gateway.cards.bin_ranges import Ranges
 from gateway.codecs.document import Element, Format, Members
 from gateway.codecs.envelope import Envelope, Layout
 from gateway.codecs.paths import Path
@@ -17,6 +18,7 @@ from gateway.codecs.paths import Path
 Show = Literal["mask", "last4", "alias", "digits"]
 Mode = Literal["test", "live"]
 Because = Literal["signed", "encrypted"]
+_NO_BINS: Final = Ranges()
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,7 @@ class VirtualPlace:
     currency: Path | None = None
     decimals: Path | None = None  # of a balance that is written without its point
     holders: tuple[str, ...] = ()  # holder names that mean "virtual": `Bookingcom Agent`
+    bins: Ranges = _NO_BINS  # numbers that mean it
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -140,6 +140,7 @@ class VirtualEntry(Entry):
     currency: Text | None = None
     decimals: Text | None = None
     holders: tuple[Text, ...] = ()
+    bins: Texts = ()  # ranges, or tables that gateway.yaml names
 
 
 class EnvelopeEntry(Entry):

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
 from gateway.cards import expiry as expiries
+from gateway.cards.bin_ranges import Range
 from gateway.codecs.document import Format
 from gateway.codecs.envelope import Envelope
 from gateway.codecs.paths import Path, PathError, Step, parse_cards, parse_path
+from gateway.rules.bins import compile_bins
 from gateway.rules.model import Field, Shape, TokenPlace, VirtualPlace
 from gateway.rules.notes import Notes, Place
 from gateway.rules.schema import (
@@ -42,9 +44,15 @@ def _parsed(
         return None
 
 
-def compile_shape(name: str, entry: ShapeEntry, place: Place, notes: Notes) -> Shape:
-    """The shape; problems go to `notes`."""
-    return _Compiler(entry.format, notes).shape(name, entry, place)
+def compile_shape(
+    name: str,
+    entry: ShapeEntry,
+    place: Place,
+    notes: Notes,
+    tables: Mapping[str, Sequence[Range]] | None = None,
+) -> Shape:
+    """The shape; problems go to `notes`. `tables`: ranges of numbers by name; None: not known."""
+    return _Compiler(entry.format, notes, tables).shape(name, entry, place)
 
 
 def number_places(shape: Shape) -> Iterator[tuple[bool, tuple[Step, ...]]]:
@@ -66,8 +74,10 @@ def _levels(card: Path) -> int:
 
 
 class _Compiler:
-    def __init__(self, form: Format, notes: Notes) -> None:
-        self._form, self._notes = form, notes
+    def __init__(
+        self, form: Format, notes: Notes, tables: Mapping[str, Sequence[Range]] | None
+    ) -> None:
+        self._form, self._notes, self._tables = form, notes, tables
         self._rows = False  # the cards of a form stand in a row
         self._levels: int | None = None  # from the cards up to the booking; None: there is none
 
@@ -167,6 +177,7 @@ class _Compiler:
             currency=self._card_path(entry.currency, (*place, "currency"), shared=True),
             decimals=self._card_path(entry.decimals, (*place, "decimals"), shared=True),
             holders=entry.holders,
+            bins=compile_bins(entry.bins, self._tables, (*place, "bins"), self._notes),
         )
 
     def _holder(self, entry: HolderEntry | None, place: Place) -> Field | None:

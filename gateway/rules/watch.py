@@ -43,6 +43,7 @@ class Rules:
             variables=config.variables,
             callers=config.callers,
             products=config.products,
+            bins=config.virtual_bins,
         )
         return cls(config.rules, load)
 

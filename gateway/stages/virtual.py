@@ -29,7 +29,8 @@ def read_virtual(document: Document, place: CardPlace) -> Virtual | None:
     flag = first_text(document, rule.flag, place.node).strip().casefold()
     active_from = _day(document, rule.active_from, place.node, first_day)
     active_until = _day(document, rule.active_until, place.node, last_day)
-    if not (flag in _TRUE or active_from or active_until or _is_agent(document, place, rule)):
+    by_date = active_from or active_until
+    if not (flag in _TRUE or by_date or _is_in(place, rule) or _is_agent(document, place, rule)):
         return None
     balance = first_text(document, rule.balance, place.node) or None
     currency = first_text(document, rule.currency, place.node).strip().upper()
@@ -58,6 +59,11 @@ def _pointed(balance: str, decimals: str) -> str:
     if _DIGITS.fullmatch(balance.strip()) and _DECIMALS.fullmatch(decimals):
         return str(Decimal(balance.strip()).scaleb(-int(decimals)))
     return balance
+
+
+def _is_in(place: CardPlace, rule: VirtualPlace) -> bool:
+    """Whether the number is one of those that only virtual cards have."""
+    return place.card is not None and rule.bins.hold(place.card.pan.reveal())
 
 
 def _is_agent(document: Document, place: CardPlace, rule: VirtualPlace) -> bool:
