@@ -14,12 +14,22 @@ WHOLE_SPELLINGS: Final = (
     "MMYY", "MM/YY", "MM-YY", "MMYYYY", "MM/YYYY", "MM-YYYY", "YYMM", "YY-MM", "YY/MM",
     "YYYYMM", "YYYY-MM", "YYYY/MM", "YYYY-MM-DD",
     "M/YY", "M/YYYY", "MM.YY", "MM.YYYY", "MM YY", "MM YYYY", "DD/MM/YYYY", "MM/DD/YYYY",
-    "DD.MM.YYYY", "YYYYMMDD", "YYYY-MM-DDThh:mm:ss",
+    "DD.MM.YYYY", "YYYYMMDD", "YYYY-MM-DDThh:mm:ss", "YYYY-MM-DD hh:mm:ss",
+    "YYYY.MM", "YYYY MM", "M-YY", "M-YYYY", "YYYY-M", "MM/DD/YY", "DD/MM/YY", "DD-MM-YYYY",
+    "MMM YYYY", "MMM-YYYY", "MMM/YYYY", "MMM YY", "MMM-YY", "MMM/YY", "MMMM YYYY",
 )  # fmt: skip
-MONTH_SPELLINGS: Final = ("MM", "M")
+MONTH_SPELLINGS: Final = ("MM", "M", "MMM", "MMMM")
 YEAR_SPELLINGS: Final = ("YYYY", "YY")
-_PART: Final = "YYYY|YY|MM|M|DD|hh:mm:ss"
+_PART: Final = "YYYY|YY|MMMM|MMM|MM|M|DD|hh:mm:ss"
 _MONTH: Final = re.compile(r"[0-9]{1,2}")
+# English, as `MMMM` and cut to three letters `MMM`; either is read for both.
+_NAMES: Final = (
+    "January", "February", "March", "April", "May", "June",
+    "July", "August", "September", "October", "November", "December",
+)  # fmt: skip
+_NUMBERS: Final = {
+    name.lower()[:length]: number for number, name in enumerate(_NAMES, 1) for length in (3, 9)
+} | {"sept": 9}
 # ISO 8601 of an xs:dateTime: fractions and zone may follow.
 _TIME: Final = r"[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?(?:Z|[+-][0-9]{2}:?[0-9]{2})?"
 _YEAR: Final = re.compile(r"[0-9]{2}|[0-9]{4}")
@@ -79,11 +89,14 @@ def clash(spellings: Sequence[str]) -> tuple[str, str] | None:
 
 
 def from_fields(month: str, year: str) -> Expiry | None:
-    """Reads a month (`8`, `08`) and a year (`29`, `2029`) from two fields; None when it can not."""
+    """Reads a month (`8`, `08`, `Aug`) and a year (`29`, `2029`) from two fields; None when it can not."""
     month, year = month.strip(), year.strip()
-    if not _MONTH.fullmatch(month) or not _YEAR.fullmatch(year):
+    if not _YEAR.fullmatch(year):
         return None
-    number = int(month)
+    if _MONTH.fullmatch(month):
+        number = int(month)
+    else:
+        number = _NUMBERS.get(month.lower().removesuffix("."), 0)
     if not 1 <= number <= 12:
         return None
     return Expiry(int(year) if len(year) == 4 else 2000 + int(year), number)
@@ -95,6 +108,8 @@ def write(expiry: Expiry, spelling: str) -> str:
     parts = {
         "YYYY": f"{year:04d}",
         "YY": f"{year % 100:02d}",
+        "MMMM": _NAMES[month - 1],
+        "MMM": _NAMES[month - 1][:3],
         "MM": f"{month:02d}",
         "M": str(month),
         "DD": str(_last_of(year, month)),
@@ -136,24 +151,33 @@ def _samples(spelling: str) -> Iterator[str]:
         yield "".join(
             "00:00:00" if part == "hh:mm:ss"
             else "1112" if part == "YYYY"
+            else "Nov" if part in {"MMM", "MMMM"}
             else next(numbers) if part in {"YY", "MM", "M", "DD"}
             else part
             for part in parts
         )  # fmt: skip
 
 
+def _between(sign: str) -> str:
+    """What stands between two parts; around a slash, a dash, a point people write blanks."""
+    return f" ?{re.escape(sign)} ?" if sign in "/-." else re.escape(sign)
+
+
 def _pattern(spelling: str) -> re.Pattern[str]:
     separated = not spelling.isalpha()
+    name = "(?P<month>[A-Za-z]{3,9}\\.?)"
     groups = {
         "YYYY": "(?P<year>[0-9]{4})",
         "YY": "(?P<year>[0-9]{2})",
+        "MMMM": name,
+        "MMM": name,
         "MM": "(?P<month>[0-9]{1,2})" if separated else "(?P<month>[0-9]{2})",
         "M": "(?P<month>[0-9]{1,2})",
         "DD": "(?P<day>[0-9]{1,2})" if separated else "(?P<day>[0-9]{2})",
         "hh:mm:ss": _TIME,
     }
     return re.compile(
-        "".join(groups.get(part, re.escape(part)) for part in re.findall(f"{_PART}|.", spelling))
+        "".join(groups.get(part) or _between(part) for part in re.findall(f"{_PART}|.", spelling))
     )
 
 

@@ -142,6 +142,10 @@ class Document(Protocol):
         object, a form. In the place of a JSON array its items, and those of the arrays among them;
         in that of a string, a number, a literal the place itself."""
 
+    def holds(self, outer: Node, inner: Node) -> bool:
+        """Whether `inner` stands below `outer`, and nothing but white space and other places does
+        beside it: `outer` is no text of its own."""
+
     def is_number(self, node: Node) -> bool:
         """Whether a JSON number stands there, without quotes: a text in its place is another type."""
 

@@ -204,6 +204,11 @@ class EnvelopedDocument:
         which, inner = _place(node)
         return [_Place(which, found) for found in self._documents[which].instead(inner)]
 
+    def holds(self, outer: Node, inner: Node) -> bool:
+        around, place = _place(outer), _place(inner)
+        document = self._documents[place.which]
+        return around.which == place.which and document.holds(around.node, place.node)
+
     def is_number(self, node: Node) -> bool:
         place = _place(node)
         return self._documents[place.which].is_number(place.node)

@@ -93,6 +93,10 @@ class JsonDocument:
             return unescape(raw)
         return "" if raw == b"null" else raw.decode("ascii")
 
+    def holds(self, outer: Node, inner: Node) -> bool:
+        around, entry = _place(outer).entry, _place(inner).entry
+        return around.container >= 0 and around.value < entry.value and entry.end <= around.end
+
     def is_number(self, node: Node) -> bool:
         return self._scan.body[_place(node).entry.value] in b"-0123456789"
 

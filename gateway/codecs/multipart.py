@@ -90,6 +90,9 @@ class MultipartDocument:
     def instead(self, node: Node) -> Sequence[Node]:  # noqa: ARG002  # the Protocol names it
         return ()
 
+    def holds(self, outer: Node, inner: Node) -> bool:  # noqa: ARG002  # the Protocol names it
+        return False
+
     def is_number(self, node: Node) -> bool:  # noqa: ARG002  # the Protocol names it
         return False
 

@@ -120,6 +120,15 @@ class XmlDocument:
     def instead(self, node: Node) -> Sequence[Node]:  # noqa: ARG002  # the Protocol names it
         return ()
 
+    def holds(self, outer: Node, inner: Node) -> bool:
+        place, element = place_of(outer), place_of(inner).element
+        if place.key is not None or not any(
+            one is place.element for one in element.iterancestors()
+        ):
+            return False
+        beside = (place.element.text, *(child.tail for child in place.element))
+        return not any(text and text.strip() for text in beside)
+
     def is_number(self, node: Node) -> bool:  # noqa: ARG002  # the Protocol names it
         return False
 

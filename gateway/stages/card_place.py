@@ -25,7 +25,7 @@ from gateway.codecs.document import Document, Node
 from gateway.errors import MessageForbidden
 from gateway.rules.model import Shape
 from gateway.secret import Secret
-from gateway.stages.fields import places_of, text_of, texts_of
+from gateway.stages.fields import expiry_texts_of, places_of, text_of, texts_of
 
 
 @dataclass(slots=True)
@@ -181,7 +181,7 @@ def read_expiry(document: Document, shape: Shape, card: Node) -> tuple[Expiry | 
     """The card's expiry, and whether the message says one, read or not."""
     read: set[Expiry | None]
     if shape.expiry:
-        texts = texts_of(document, shape.expiry, card)
+        texts = expiry_texts_of(document, shape.expiry, card)
         if len(texts) == 1 and not shape.expiry.also_read:
             return expiries.parse(texts[0], shape.expiry.spelling), True
         read = {expiries.parse_any(text, shape.expiry.spellings) for text in texts}

@@ -18,7 +18,7 @@ from gateway.errors import (
     TokenMalformed,
 )
 from gateway.rules.model import Field, Shape
-from gateway.stages.fields import places_of, shared_expiries, texts_of, to_write
+from gateway.stages.fields import around, places_of, shared_expiries, texts_of, to_write
 from gateway.stages.select import bookings_of, cards_of, only
 from gateway.vault.model import Found
 
@@ -183,7 +183,11 @@ def _put_in_one(document: Document, spot: TokenSpot, found: Found) -> list[Chang
         if rule is None or rule.joined or name in shape.keep:
             continue
         nodes = spot.numbers if name == "number" else to_write(document, rule, spot.node)
-        changes += [Set(node, text, rule.number) for node in nodes]
+        # A month that the caller sent as a JSON number stays one.
+        for node in nodes:
+            there = document.text(node)
+            bare = rule.number or (name != "number" and document.is_number(node))
+            changes.append(Set(node, around(there, text), bare))
         if not nodes:
             changes.append(Add(spot.node, rule.at, beside, text, rule.number))
     changes += [Remove(node) for node in spot.pair or ()]

@@ -16,4 +16,4 @@ def failed_cards(bookings: Sequence[BookingPlace]) -> Iterator[FailedCard]:
         for place in booking.cards:
             if not place.left_alone and place.token is None:
                 code = (place.failure or Failure.VAULT).value
-                yield FailedCard(0 if booking.stray else number, place.position, code)
+                yield FailedCard(0 if booking.outside else number, place.position, code)

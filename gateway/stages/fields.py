@@ -25,7 +25,13 @@ def places_of(document: Document, field: Field | None, card: Node) -> Sequence[N
         node = only(document, field.at, card)
         return () if node is None else (node,)
     found = [only(document, path, card) for path in field.places]
-    return tuple(dict.fromkeys(node for node in found if node is not None))
+    nodes = tuple(dict.fromkeys(node for node in found if node is not None))
+    if len(nodes) < 2:
+        return nodes
+    # `value/string` and `value`: where the inner one is there, the outer one is only the way to it.
+    return tuple(
+        node for node in nodes if not any(document.holds(node, one) for one in nodes if one != node)
+    )
 
 
 def texts_of(document: Document, field: Field | None, card: Node) -> list[str]:
@@ -38,12 +44,31 @@ def texts_of(document: Document, field: Field | None, card: Node) -> list[str]:
     return [text for text in texts if text.strip()]
 
 
+def expiry_texts_of(document: Document, field: Field | None, card: Node) -> list[str]:
+    """As `texts_of`, of an expiry in one field: a JSON number lacks the zero in front of `927`."""
+    texts = [(node, document.text(node)) for node in places_of(document, field, card)]
+    return [
+        f"0{text}" if len(text) in {3, 5} and document.is_number(node) else text
+        for node, text in texts
+        if text.strip()
+    ]
+
+
 def text_of(document: Document, field: Field | None, card: Node) -> str:
     """The first text of a card's field, or of a joined one all; empty where there is none."""
     texts = texts_of(document, field, card)
     if field is not None and field.joined:
         return " ".join(text.strip() for text in texts)
     return next(iter(texts), "")
+
+
+def around(before: str, text: str) -> str:
+    """`text` with the white space that stood around what it takes the place of."""
+    bare = before.strip()
+    if len(bare) == len(before) or not bare:
+        return text
+    start = before.index(bare)
+    return before[:start] + text + before[start + len(bare) :]
 
 
 def shared_expiries(document: Document, cards: Iterable[tuple[Shape, Node]]) -> set[Node]:

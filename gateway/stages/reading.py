@@ -29,14 +29,15 @@ from gateway.stages.select import bookings_of, date_of, first_text
 class BookingPlace:
     """One booking: its node, what it says of itself, and its cards in document order.
 
-    `stray`: no booking that anything could be inserted into, but what stands in the place of one,
-    or the card nodes outside of every one.
+    `stray`: no booking that anything could be inserted into, but what stands in the place of one (a
+    list; its cards may still take what is theirs), or with `outside` the card nodes outside of every one.
     """
 
     node: Node
     booking: Booking
     cards: list[CardPlace] = field(default_factory=list)
     stray: bool = False
+    outside: bool = False
     shape: Shape | None = None  # which says where it stands; None: of a stray
     asks: bool = False  # for the tokens that it had last
     carried: list[CardPlace] = field(default_factory=list)  # what it got of them
@@ -78,13 +79,15 @@ def read_bookings(
                 _number(cards)
                 booking = _read_booking(document, first, node, system)
                 stray = len(document.instead(node)) > 0
-                places.append(BookingPlace(node, booking, cards, stray, first))
+                places.append(BookingPlace(node, booking, cards, stray, shape=first))
     strays = read_outside(document, order.groups, seen, not_cards)
     if order.shares:
         _refuse_shared(document, [card for place in places for card in place.cards])
     if strays:
         _number(strays)
-        places.append(BookingPlace(document.root, Booking(system), strays, stray=True))
+        places.append(
+            BookingPlace(document.root, Booking(system), strays, stray=True, outside=True)
+        )
     return places
 
 

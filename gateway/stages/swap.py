@@ -155,7 +155,7 @@ class Swap:
                 if place.left_alone:
                     continue
                 product = None
-                if not booking.stray:
+                if not booking.outside:
                     product = self._product(exchange, route, admission, booking, place)
                 name = product.name if product else ""
                 if product is None or place.failure is not None or place.card is None:

@@ -13,6 +13,7 @@ from gateway.cards.card import Failure
 from gateway.codecs.document import Change, Document, Insert, Node, Remove, Set
 from gateway.rules.model import Inserted, Tokenize
 from gateway.stages.card_place import CardPlace
+from gateway.stages.fields import around
 from gateway.stages.reading import BookingPlace
 
 
@@ -24,7 +25,7 @@ def take_out(
     for booking in bookings:
         for place in booking.cards:
             changes += _hide(document, place)
-        if booking.has_card_data and not booking.stray:
+        if booking.has_card_data and not booking.outside:
             clear = [place for place in booking.cards if not place.left_alone]
             several = len(booking.cards) > 1
             changes += _insert(document, booking, clear, rule, bins, several=several)
@@ -48,8 +49,9 @@ def _hide(document: Document, place: CardPlace) -> Iterator[Change]:
     if place.number is not None and not place.left_alone:
         text = shown(place)
         for node in (place.number, *place.copies):
+            written = around(document.text(node), text)
             # Digits stay what the number was: in JSON a number, where every reader reads the same.
-            yield Set(node, text, text.isdecimal() and document.is_number(node))
+            yield Set(node, written, written.isdecimal() and document.is_number(node))
     for node in place.cvcs:
         # A clear CVC beside a masked number, or beside none, is still a CVC.
         cvc = document.text(node).strip()
@@ -93,8 +95,10 @@ def _insert(
     for place, said in zip(clear, values, strict=True):
         position = place.position if several else None
         for item in rule.insert if place.token is not None else rule.on_failure:
-            if item.each == "card":
+            if item.each == "card" and (not booking.stray or _takes(document, place)):
                 yield Insert(_parent(document, item, booking, place), item.content, said, position)
+    if booking.stray:
+        return
     any_token = any(place.token is not None for place in clear)
     any_b2b = any(said["b2b"] == "1" for said in values)
     whole = {**values[0], "b2b": "1" if any_b2b else "0"}
@@ -120,10 +124,19 @@ def _values(place: CardPlace, rule: Tokenize, bins: Bins) -> dict[str, str]:
     }
 
 
+def _takes(document: Document, place: CardPlace) -> bool:
+    """Whether a card takes what its booking, a list, can not."""
+    malformed = place.failure is Failure.CARD_MALFORMED
+    return not malformed and not document.instead(place.node)
+
+
 def _parent(document: Document, item: Inserted, booking: BookingPlace, place: CardPlace) -> Node:
+    """Where something is inserted: a booking that is a list takes nothing, its cards do."""
     if item.of == "card" and place.node == booking.node and place.shape.card.steps:
         return booking.node  # the card's node is missing
-    base = place.node if item.of == "card" else booking.node
+    base = place.node if item.of == "card" or booking.stray else booking.node
     found = document.select(item.into, base)
     fits = found and not document.instead(found[0])
-    return found[0] if fits else booking.node
+    if fits:
+        return found[0]
+    return place.node if booking.stray else booking.node

@@ -35,7 +35,7 @@ def test_two_fields(one):
         ("2029-12-00", "YYYY-MM-DD"), ("2029-12-32", "YYYY-MM-DD"), ("29-12-31", "YYYY-MM-DD"),
         ("12/029", "MM/YY"), ("30/02", "M/YY"), ("13/12/2030", "MM/DD/YYYY"), ("2030123", "YYYYMMDD"),
         ("2030-12-31T00:00", "YYYY-MM-DDThh:mm:ss"), ("2030-12-31 00:00:00", "YYYY-MM-DDThh:mm:ss"),
-        ("12/30", "MM YY"), ("1230", "MM.YY"),
+        ("12/30", "MM YY"), ("1230", "MM.YY"), ("Foo 2029", "MMM YYYY"), ("08 2029", "MMM YYYY"), ("Augu 2029", "MMM YYYY"),
     ],
 )  # fmt: skip
 def test_unreadable(text, spelling):
@@ -66,6 +66,8 @@ def test_examples():
         ("08 29", "MM YY"), ("08 2029", "MM YYYY"), ("01/08/2029", "DD/MM/YYYY"), ("08/01/2029", "MM/DD/YYYY"),
         ("31.08.2029", "DD.MM.YYYY"), ("20290831", "YYYYMMDD"), ("2029-08-31T00:00:00", "YYYY-MM-DDThh:mm:ss"),
         ("2029-08-31T22:00:00.000+02:00", "YYYY-MM-DDThh:mm:ss"), ("2029-08-31T23:59:59Z", "YYYY-MM-DDThh:mm:ss"),
+        ("2029-08-31 10:00:00", "YYYY-MM-DD hh:mm:ss"), ("2029.08", "YYYY.MM"), ("8-2029", "M-YYYY"), ("08 / 29", "MM/YY"),
+        ("Aug 2029", "MMM YYYY"), ("AUGUST-29", "MMM-YY"), ("aug. 29", "MMM YY"), ("Aug 2029", "MMMM YYYY"),
     ],
 )  # fmt: skip
 def test_every_spelling_is_read(text, spelling):

@@ -259,3 +259,57 @@ def test_p15_only_the_named_fields_change(first, second, code, inner, expires):
         assert [node is None for node in pair] in ([True, True], [False, False])
     left = [edit for edit in trial.edits if edit.new]
     assert {body[edit.start : edit.end].decode() for edit in left} <= {first, second}
+
+
+VALUES = shape(
+    "format: xml, booking: //R, card: c, number: [num/string, num], cvc: [v/string, v], expiry: { at: [e/i, e], as: MMYY }"
+)
+
+
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [
+        (f"<num>{PAN}</num>", "<v>737</v>"),
+        (f"<num><string>{PAN}</string></num>", "<v> <string>737</string> </v>"),
+        (f"<num>\n<string>{PAN}</string>\n</num>", "<v>737</v>"),
+    ],
+)
+def test_p03_a_place_that_holds_another_place_is_only_the_way_to_it(number, code):
+    trial = out(f"<R><c>{number}{code}<e>1230</e></c></R>", VALUES)
+    assert [one.failure for one in trial.cards] == [None]
+    assert b"411111******1111" in trial.after
+    assert b"737" not in trial.after
+
+
+@pytest.mark.parametrize(
+    "number",
+    [
+        f"<num>{OTHER}<string>{PAN}</string></num>",
+        f"<num><string>{PAN}</string>{OTHER}</num>",
+        f"<num><i4>{PAN}</i4></num>",
+    ],
+)
+def test_p12_a_place_that_holds_more_than_the_other_is_refused(number):
+    with pytest.raises(MessageForbidden):
+        out(f"<R><c>{number}<e>1230</e></c></R>", VALUES)
+
+
+def test_p15_the_white_space_around_a_number_stays():
+    body = f"<R><c><num>\n  {PAN}\t</num><e>1230</e></c></R>"
+    assert out(body, VALUES).after.decode() == body.replace(PAN, "411111******1111")
+    body = f"<R><c><num>\n  {ALIAS}\t</num><e/></c></R>"
+    assert f"<num>\n  {EXAMPLE_NUMBER}\t</num>" in into(body, VALUES)
+
+
+def test_p15_a_month_that_came_as_a_json_number_stays_one():
+    body = f'{{"payment": {{"number": "{ALIAS}", "month": 1, "year": "26"}}}}'
+    assert into(body, JSON) == body.replace(ALIAS, EXAMPLE_NUMBER).replace("1,", "12,").replace(
+        '"26"', '"2030"'
+    )
+
+
+@pytest.mark.parametrize(("said", "failure"), [("131", None), ('"131"', Failure.EXPIRY_INVALID)])
+def test_a_json_number_lacks_the_zero_of_its_month_and_a_text_was_cut(said, failure):
+    rule = shape("format: json, card: $, number: pan, expiry: { at: exp, as: MMYY }")
+    (place,) = out(f'{{"pan": "{PAN}", "exp": {said}}}', rule).cards
+    assert place.failure is failure

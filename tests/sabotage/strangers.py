@@ -1,0 +1,27 @@
+"""What packs of strangers' systems showed: breakages of its remedies."""
+
+from __future__ import annotations
+
+from tests.sabotage.breakage import Breakage
+
+BARE = "tests/e2e/test_root_list.py::test_p03_the_cards_of_a_bare_list_become_tokens"
+PLACES = "tests/stages/test_several_places.py"
+
+BREAKAGES = (
+    Breakage(
+        "give the cards of a bare list no product",
+        "P03",
+        "gateway/stages/swap.py",
+        "                if not booking.outside:",
+        "                if not booking.stray:",
+        (BARE,),
+    ),
+    Breakage(
+        "take an element around a number for the way to it, whatever else it holds",
+        "P12",
+        "gateway/codecs/xml.py",
+        "        return not any(text and text.strip() for text in beside)",
+        "        return not any(text and len(text) > 99 for text in beside)",
+        (f"{PLACES}::test_p12_a_place_that_holds_more_than_the_other_is_refused",),
+    ),
+)
