@@ -155,6 +155,7 @@ class Exchange:
     sent: bool = False  # a part of the request was written to upstream, whatever of it arrived
     response: Response | None = None
     admission: Admission | None = None
+    let_in: bool = False  # every credential that its route asks for was shown, in head and body
     route: Route | None = None
     channel: Channel | None = None  # whose protocol the caller speaks, where it is not the target's
     endpoint_path: str = ""  # what the caller asked of the endpoints listener

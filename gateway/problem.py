@@ -10,7 +10,7 @@ from typing import Final, Literal
 from gateway.errors import GatewayError
 
 MEDIA_TYPE: Final = "application/problem+json"
-_TYPE: Final = "https://card-gateway.invalid/errors/"
+TYPE: Final = "https://card-gateway.invalid/errors/"
 _PHRASES: Final = {status.value: status.phrase for status in HTTPStatus}
 
 
@@ -19,22 +19,25 @@ def problem(
     *,
     exchange: str = "",
     phase: Literal["request", "response"],
+    route: str = "",
     errors: Sequence[Mapping[str, str]] = (),
 ) -> tuple[int, str, bytes]:
     """Status, content type and body of the answer to `error`.
 
     `phase` says whose message was at fault: the caller's own (`request`), or what the other side
     answered (`response`). Nothing in it comes from a message but `exchange`, the exchange's id;
-    empty: it was none. `errors` says more, in words of ours.
+    empty: it was none. `route` is the name of the one that it was on, for whoever is admitted to it. `errors` says more, in words of ours.
     """
     status = error.status if phase == "request" else error.upstream_status
     body: dict[str, object] = {
-        "type": _TYPE + error.code,
+        "type": TYPE + error.code,
         "title": error.text,
         "status": status,
         "code": error.code,
         "detail": error.action,
     }
+    if route:
+        body["route"] = route
     if exchange:
         body["exchange"] = exchange
     if errors:

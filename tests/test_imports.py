@@ -17,7 +17,7 @@ LAYERS = {
     "strict_yaml": 1, "yaml_model": 1, "yaml_place": 1, "config_values": 1, "config_section": 1, "config_audit": 1, "config_pages": 1, "config_recapture": 1, "config_retention": 1, "config_webhook": 1, "config_vault": 1, "due": 1, "authority": 1, "clock_guard": 1,
     "config": 2, "config_checks": 2, "certificates": 2,
     "cards": 2, "audit": 2, "metrics": 2, "system_user": 2,
-    "codecs": 2, "vault": 3, "rules": 3, "egress": 3, "access": 3, "channel": 3, "exchange": 3, "problem": 3,
+    "codecs": 2, "vault": 3, "rules": 3, "egress": 3, "access": 3, "channel": 3, "exchange": 3, "problem": 3, "refusing": 3,
     "refused": 4, "record": 4, "reach": 4, "outgoing": 4,
     "stages": 5, "webhooks": 5, "importing": 5,
     "pipeline": 6, "recapture": 6, "viewers": 6, "replay": 6, "own_exchange": 6,

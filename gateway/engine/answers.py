@@ -10,6 +10,8 @@ from gateway.errors import GatewayError, InternalError
 from gateway.exchange import Counts, Exchange, Listener, Request, Response
 from gateway.headers import STALE, Headers
 from gateway.problem import problem, reason
+from gateway.refusing.forms import refuse
+from gateway.refusing.told import Told
 
 # A reference that stays with the host that was asked (RFC 3986, 4.2). Browsers take `\\` for `/`,
 # and do not see a tab.
@@ -115,14 +117,11 @@ def refusal(
     head_only: bool = False,
     code_as_reason: bool = False,
 ) -> bytes:
-    """A problem answer, whole; in a channel's own words where the caller speaks its protocol.
+    """A problem answer, whole; in a channel's own words where the caller speaks its protocol, in the
+    form that the route says where there is one. The code stands in `X-Gateway-Refused`, too.
 
     `code_as_reason` is for CONNECT, where clients show nothing else."""
-    id = exchange.id if exchange else ""
-    if exchange is not None and exchange.channel is not None:
-        status, media_type, body = exchange.channel.refusal(error, phase)
-    else:
-        status, media_type, body = problem(error, exchange=id, phase=phase)
+    status, media_type, body = _written(error, exchange, phase)
     headers = Headers([(b"Content-Type", media_type.encode("ascii"))])
     headers.set("Content-Length", str(len(body)))
     headers.set("Cache-Control", "no-store")
@@ -130,6 +129,7 @@ def refusal(
         headers.set("Retry-After", str(error.retry_after))
     if exchange:
         sign(exchange, headers)
+    headers.set("X-Gateway-Refused", error.code)
     if status in (401, 407):
         headers.remove("Server-Timing")  # a stranger is not told how long a key was looked at
         headers.set("WWW-Authenticate" if status == 401 else "Proxy-Authenticate", _CHALLENGE)
@@ -137,6 +137,21 @@ def refusal(
         headers.set("Connection", "close")
     phrase = error.code if code_as_reason else reason(status)
     return http1.write_response(status, phrase, headers, b"" if head_only else body)
+
+
+def _written(
+    error: GatewayError, exchange: Exchange | None, phase: Literal["request", "response"]
+) -> tuple[int, str, bytes]:
+    if exchange is None:
+        return problem(error, phase=phase)
+    if exchange.channel is not None:
+        return exchange.channel.refusal(error, phase)
+    route, request = exchange.route, exchange.request
+    if route is None:
+        return problem(error, exchange=exchange.id, phase=phase)
+    name = route.id if exchange.let_in else ""  # a stranger is told none
+    told = Told(error, phase, exchange.let_in, name, exchange.id)
+    return refuse(told, route.refusals, request.headers, request.body)
 
 
 # For when making an answer fails as well.

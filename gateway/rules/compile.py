@@ -28,6 +28,7 @@ from gateway.rules.model import (
     Target,
 )
 from gateway.rules.notes import Notes, Place
+from gateway.rules.refusals import compile_refusals
 from gateway.rules.schema import ExampleEntry, PackEntry, RouteEntry
 from gateway.rules.shapes import compile_shape
 from gateway.rules.targets import TargetError, parse_forward, parse_path_pattern, parse_target
@@ -131,6 +132,9 @@ class PackCompiler:
             auth=entry.auth,
             product=entry.product,
             mode=entry.mode,
+            refusals=compile_refusals(
+                entry.refusals, auth=entry.auth, place=(*place, "refusals"), notes=self._notes
+            ),
             doctype=entry.doctype is not None,
             request=request,
             response=response,

@@ -18,6 +18,7 @@ from gateway.codecs.paths import Path
 Show = Literal["mask", "last4", "alias", "digits"]
 Mode = Literal["test", "live"]
 Because = Literal["signed", "encrypted"]
+RefusalStyle = Literal["problem", "problem-xml", "soap", "ota", "json", "text", "auto", "template"]
 _NO_BINS: Final = Ranges()
 
 
@@ -303,6 +304,20 @@ class Inbox:
 
 
 @dataclass(frozen=True, slots=True)
+class RefusalForm:
+    """`refusals:` — how a refusal is told to whoever called, and with which status (None: its own).
+
+    `wrong`: where the caller's message is at fault; `later`: where it may succeed when it is sent again.
+    """
+
+    style: RefusalStyle = "problem"
+    wrong: int | None = None
+    later: int | None = None
+    format: Literal["xml", "json", "text"] = "text"  # of the template
+    template: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Route:
     """One kind of exchange. Exactly one of `to` and `at` is set; `forward` goes with `at`.
 
@@ -324,6 +339,7 @@ class Route:
     auth: str = "key"  # `key`, or an entry under `callers:` in gateway.yaml
     product: str | None = None
     mode: Mode = "live"
+    refusals: RefusalForm = RefusalForm()
     doctype: bool = False  # its XML may name an external DTD, which is never fetched
     request: Direction = Direction()
     response: Direction = Direction()

@@ -13,6 +13,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
 from gateway.rules.schema_pairs import IssuerEntry, PairEntry, SaidEntry
+from gateway.rules.schema_refusals import RefusalsPlace
 from gateway.rules.schema_words import (
     Entry,
     FieldEntry,
@@ -306,6 +307,7 @@ class RouteEntry(Entry):
     product: Text | None = None
     mode: Literal["test", "live"] = "live"
     doctype: Literal["allow"] | None = None
+    refusals: RefusalsPlace | None = None
     request: DirectionEntry = DirectionEntry()
     response: DirectionEntry = DirectionEntry()
 

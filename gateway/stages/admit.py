@@ -89,6 +89,7 @@ class Admitting:
         exchange.test_host = exchange.test_host or route.mode == "test"
         if route.auth == "key" and route.scope not in admission.scopes:
             raise ScopeMissing
+        exchange.let_in = not self.reads_body(route)
         self._check_product(exchange, admission, route)
 
     def _client(self, exchange: Exchange) -> Admission:
@@ -152,6 +153,7 @@ class Admitting:
         self._access.caller(
             route.auth, exchange.peer, exchange.origin, headers, exchange.endpoint_path, body
         )
+        exchange.let_in = True
         self._access.forget(route.auth, headers)
 
     def direct(self, exchange: Exchange, channel: Channel, route: Route, body: bytes) -> None:

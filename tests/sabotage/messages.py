@@ -283,8 +283,8 @@ BREAKAGES = (
         "put input in a problem answer",
         "P16",
         "gateway/engine/answers.py",
-        '    id = exchange.id if exchange else ""\n',
-        '    id = exchange.request.path if exchange else ""\n',
+        "        return problem(error, exchange=exchange.id, phase=phase)\n",
+        "        return problem(error, exchange=exchange.request.path, phase=phase)\n",
         ("tests/leak/test_matrix.py", "tests/e2e/test_bad_input.py"),
     ),
     Breakage(

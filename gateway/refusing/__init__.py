@@ -1,0 +1,1 @@
+"""Refusals in the caller's own format."""

@@ -1,0 +1,62 @@
+"""Breakages of how refusals are told."""
+
+from __future__ import annotations
+
+from tests.sabotage.breakage import Breakage
+
+FORMS = ("tests/refusing/test_forms.py",)
+BOMB = (
+    "tests/refusing/test_forms.py::test_p33_a_compressed_request_is_unpacked_no_further_than_it_is_looked_at",
+)
+WHOLE = ("tests/e2e/test_refusals.py",)
+
+BREAKAGES = (
+    Breakage(
+        "tell a stranger the name of the route that he failed at",
+        "P28",
+        "gateway/engine/answers.py",
+        'name = route.id if exchange.let_in else ""',
+        "name = route.id",
+        WHOLE,
+    ),
+    Breakage(
+        "call whoever has shown half of his credentials admitted",
+        "P28",
+        "gateway/stages/admit.py",
+        "exchange.let_in = not self.reads_body(route)",
+        "exchange.let_in = True",
+        WHOLE,
+    ),
+    Breakage(
+        "answer who is not admitted with the status that the route says",
+        "P28",
+        "gateway/refusing/forms.py",
+        "    if not told.let_in:\n        return told.status\n",
+        "",
+        FORMS,
+    ),
+    Breakage(
+        "answer an OTA message by whatever name the request has",
+        "P16",
+        "gateway/refusing/asked.py",
+        'ANSWERS.get(found[1], "") if found else ""',
+        'found[1] if found else ""',
+        FORMS,
+    ),
+    Breakage(
+        "repeat a request's Version as it is",
+        "P16",
+        "gateway/refusing/asked.py",
+        "([1-9]\\.0{1,3})",
+        "([^\\\"']*)",
+        FORMS,
+    ),
+    Breakage(
+        "unpack all of a compressed request to see what it is",
+        "P33",
+        "gateway/refusing/asked.py",
+        ".decompress(start, _LOOKED_AT)",
+        ".decompress(start)",
+        BOMB,
+    ),
+)
