@@ -1,0 +1,318 @@
+"""Cards in a message that no rule is about yet: a number, and what stands near it.
+
+What is proposed is a guess that a person corrects; so what speaks against it is said (`doubts`). A number
+without a card's name and with nothing of a card near it is none, however well its check digit fits.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from gateway.cards import pan
+from gateway.cards.scan import find_cards
+from gateway.cli.proposal import spelled, words
+from gateway.cli.proposal.leaves import Leaf, Steps, Taken, common
+
+_SHORTEST, _LONGEST = 12, 40  # signs of a number, with what stands between its digits
+_CODE: Final = re.compile(r"[0-9]{3,4}")
+_WORD: Final = re.compile(r"[A-Za-z_][A-Za-z_.-]{0,39}")
+_SAID_BY: Final = frozenset(
+    {"name", "key", "field", "id", "label", "param", "fieldname", "fieldid"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Expiry:
+    """One field, or a month and a year."""
+
+    at: tuple[Leaf, ...]
+    spellings: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FoundCard:
+    """The texts of one card. `scope`: the node that holds them all, but for what stands around."""
+
+    number: Leaf
+    scope: Steps
+    expiry: Expiry | None = None
+    code: Leaf | None = None
+    holder: tuple[Leaf, ...] = ()
+    brand: Leaf | None = None
+    doubts: tuple[str, ...] = ()
+    unsure: tuple[str, ...] = ()  # what of its expiry could be read in another way
+
+    @property
+    def leaves(self) -> Iterator[Leaf]:
+        """All of them."""
+        yield self.number
+        yield from self.expiry.at if self.expiry else ()
+        yield from [self.code] if self.code else []
+        yield from self.holder
+
+
+@dataclass(slots=True)
+class Looked:
+    """What a document holds: cards, and what looks like one and is none, each with the reason."""
+
+    cards: list[FoundCard] = field(default_factory=list)
+    not_cards: list[tuple[Leaf, str]] = field(default_factory=list)
+    scrubbed: list[tuple[Leaf, str]] = field(default_factory=list)
+    in_texts: list[Leaf] = field(default_factory=list)
+
+
+def said_by(taken: Taken, steps: Steps) -> tuple[int, str, str, str] | None:
+    """Where a field beside says what a text is (`<name>cc</name><value>…`): how many steps lead to the node
+    that says it, `@` where an attribute does, its name, and its text."""
+    for length in range(len(steps), max(len(steps) - 4, 0), -1):
+        if steps[length - 1].axis not in {"element", "item"}:
+            continue
+        for leaf in taken.under(steps[:length]):
+            if len(leaf.steps) != length + 1 or leaf.steps == steps:
+                continue
+            if words.squash(leaf.name) in _SAID_BY and _WORD.fullmatch(leaf.text.strip()):
+                at = "@" if leaf.steps[-1].axis == "attribute" else ""
+                return length, at, leaf.name, leaf.text.strip()
+    return None
+
+
+def called(taken: Taken, leaf: Leaf) -> str:
+    """What a text is called: its name, or what stands beside it, or above, where that says nothing."""
+    name = leaf.name
+    if not words.is_generic(name):
+        return name
+    said = said_by(taken, leaf.steps)
+    if said is not None:
+        return said[3]
+    above = [step.name for step in leaf.steps if step.name][:-1]
+    return f"{above[-1]}_{name}" if above else name
+
+
+def look(taken: Taken) -> Looked:
+    """What is in a document."""
+    looked = Looked()
+    numbers = list(_numbers(taken, looked))
+    places = [leaf.steps for leaf, digits, name in numbers if _could_be(digits, name)]
+    for leaf, digits, name in numbers:
+        if not _could_be(digits, name):
+            looked.not_cards.append((leaf, "its name is no card's"))
+            continue
+        card = _around(taken, leaf, places)
+        near = card.expiry is not None or card.code is not None
+        plausible = pan.is_plausible(digits)
+        if words.names_number(name) and (plausible or near or words.is_of_card(name)):
+            looked.cards.append(card if plausible else _doubted(card, digits))
+        elif plausible and (near or any(words.is_of_card(step.name) for step in leaf.steps)):
+            looked.cards.append(card)
+        else:
+            looked.not_cards.append((leaf, "nothing of a card stands near it"))
+    return looked
+
+
+def _numbers(taken: Taken, looked: Looked) -> Iterator[tuple[Leaf, str, str]]:
+    """The texts that could be numbers of cards, with their digits and names; notes what is no such text."""
+    for leaf in taken.leaves:
+        digits = pan.digits_of(leaf.text) if len(leaf.text) <= _LONGEST else None
+        name = called(taken, leaf)
+        if digits is not None:
+            said = pan.is_plausible(digits) or words.names_number(name)
+            if digits.strip("0") and said:
+                yield leaf, digits, name
+        elif words.names_number(name) and words.is_scrubbed(leaf.text):
+            looked.scrubbed.append((leaf, name))
+        elif len(leaf.text) > _SHORTEST and find_cards(leaf.text.encode("utf-8", "replace")):
+            looked.in_texts.append(leaf)
+
+
+def _could_be(digits: str, name: str) -> bool:
+    if words.names_else(name):
+        return False
+    return pan.is_plausible(digits) or words.names_number(name)
+
+
+def _doubted(card: FoundCard, digits: str) -> FoundCard:
+    why = (
+        "its check digit does not fit"
+        if not pan.luhn_ok(digits)
+        else "no scheme's number begins so"
+    )
+    doubt = f"this is called as a card's number is, but {why}: is it one?"
+    return FoundCard(
+        card.number, card.scope, card.expiry, card.code, card.holder, card.brand, (*card.doubts, doubt), card.unsure
+    )  # fmt: skip
+
+
+def _around(taken: Taken, number: Leaf, numbers: Sequence[Steps]) -> FoundCard:
+    """The card of a number: what stands near it, before another number is nearer."""
+    expiry, unsure, code = _nearby(taken, number, numbers)
+    near = [number.steps, *(leaf.steps for leaf in (expiry.at if expiry else ()))]
+    near += [code.steps] if code else []
+    scope = common([_parent(one) for one in near])
+    region = _region(taken, number, numbers, scope)
+    wider = scope[:-1] if not others_at(numbers, number, scope[:-1]) else scope
+    holder = _holder(taken, region, number) or _holder(taken, list(taken.under(wider)), number)
+    if not holder and len(numbers) == 1:
+        whole = [one for one in taken.leaves if "holder" in words.squash(one.name)]
+        holder = _holder(taken, whole, number)
+    brands = (one for one in region if words.names_brand(called(taken, one)))
+    brand = next((one for one in brands if words.is_brand(one.text)), None)
+    return FoundCard(number, scope, expiry, code, holder, brand, (), unsure)
+
+
+def _nearby(
+    taken: Taken, number: Leaf, numbers: Sequence[Steps]
+) -> tuple[Expiry | None, tuple[str, ...], Leaf | None]:
+    """Expiry and code, in the smallest node around the number that has them."""
+    expiry: Expiry | None = None
+    unsure: tuple[str, ...] = ()
+    code: Leaf | None = None
+    for length in range(len(number.steps) - 1, -1, -1):
+        place = number.steps[:length]
+        if others_at(numbers, number, place) and not _is_flat(taken, place):
+            break
+        region = _region(taken, number, numbers, place)
+        if expiry is None:
+            expiry, doubt = _expiry(taken, region)
+            unsure = (doubt,) if doubt else ()
+        code = code or _code(taken, region, number)
+        if expiry is not None and code is not None:
+            break
+    return expiry, unsure, code
+
+
+def _region(taken: Taken, number: Leaf, numbers: Sequence[Steps], place: Steps) -> Sequence[Leaf]:
+    region = list(taken.under(place))
+    return _nearest(region, number, numbers) if others_at(numbers, number, place) else region
+
+
+def others_at(numbers: Sequence[Steps], number: Leaf, place: Steps) -> int:
+    """How many other numbers stand below a place."""
+    return sum(one != number.steps and one[: len(place)] == place for one in numbers)
+
+
+def _is_flat(taken: Taken, place: Steps) -> bool:
+    """Whether all stands side by side, as in a form: there nearness is the order."""
+    return taken.format in {"form", "multipart"} and not place
+
+
+def _nearest(region: Sequence[Leaf], number: Leaf, numbers: Sequence[Steps]) -> list[Leaf]:
+    """Of fields side by side those between the number before and the one behind."""
+    at = region.index(number)
+    before = max((i for i, one in enumerate(region[:at]) if one.steps in numbers), default=-1)
+    behind = next(
+        (i for i, one in enumerate(region) if i > at and one.steps in numbers), len(region)
+    )
+    return list(region[at if before >= 0 else 0 : behind])
+
+
+def _parent(steps: Steps) -> Steps:
+    return steps[:-1]
+
+
+def _is_close(taken: Taken, leaf: Leaf, *, bare: bool) -> bool:
+    """Whether a month or year is an expiry's: by its name, or by one above it."""
+    name = called(taken, leaf)
+    if words.names_expiry(name):
+        return True
+    above = [step.name for step in leaf.steps[:-1] if step.name]
+    return bare or any(words.names_expiry(one) for one in above[-3:])
+
+
+def _expiry(taken: Taken, region: Sequence[Leaf]) -> tuple[Expiry | None, str]:
+    for leaf in region:
+        name = called(taken, leaf)
+        above = any(words.names_expiry(step.name) for step in leaf.steps[-3:-1])
+        if not (words.names_expiry(name) or above) or (leaf.number and len(leaf.text) < 3):
+            continue
+        read = spelled.whole(leaf.text, name)
+        if read is None or (
+            len(leaf.text.strip()) == 4 and words.names_year(name) and spelled.year(leaf.text)
+        ):
+            continue
+        doubt = ""
+        if read.others:
+            doubt = f"or {' or '.join(read.others)}? what was recorded fits both"
+        return Expiry((leaf,), (read.spelling,)), doubt
+    return _two_fields(taken, region), ""
+
+
+def _two_fields(taken: Taken, region: Sequence[Leaf]) -> Expiry | None:
+    for bare in (False, True):  # first those that an expiry's name stands over, then any
+        months = [
+            one for one in region if _is_month(taken, one) and _is_close(taken, one, bare=bare)
+        ]
+        years = [one for one in region if _is_year(taken, one) and _is_close(taken, one, bare=bare)]
+        for month in months:
+            beside = [
+                one
+                for one in years
+                if len(common([one.steps, month.steps])) >= len(month.steps) - 2
+            ]
+            beside.sort(key=lambda one: -len(common([one.steps, month.steps])))
+            if beside:
+                spellings = (
+                    spelled.month(month.text, bare=month.number) or "MM",
+                    spelled.year(beside[0].text) or "YY",
+                )
+                return Expiry((month, beside[0]), spellings)
+    return None
+
+
+def _is_month(taken: Taken, leaf: Leaf) -> bool:
+    return (
+        words.names_month(called(taken, leaf))
+        and spelled.month(leaf.text, bare=leaf.number) is not None
+    )
+
+
+def _is_year(taken: Taken, leaf: Leaf) -> bool:
+    return words.names_year(called(taken, leaf)) and spelled.year(leaf.text) is not None
+
+
+def _code(taken: Taken, region: Sequence[Leaf], number: Leaf) -> Leaf | None:
+    for leaf in region:
+        if (
+            leaf is not number
+            and _CODE.fullmatch(leaf.text.strip())
+            and words.names_code(called(taken, leaf))
+        ):
+            return leaf
+    return None
+
+
+def _holder(taken: Taken, region: Sequence[Leaf], number: Leaf) -> tuple[Leaf, ...]:
+    """The holder's name, in one text or in two."""
+    named = [one for one in region if _is_name(one.text)]
+    for leaf in named:
+        name = called(taken, leaf)
+        if words.names_holder(name) and not (words.names_first(name) or words.names_last(name)):
+            return (leaf,)
+    for leaf in named:
+        above = [step.name for step in leaf.steps if step.name]
+        if words.squash(above[-1]) == "name" and len(above) > 1 and words.names_holder(above[-2]):
+            return (leaf,)
+        beside = taken.format in {"xml", "json"} and leaf.steps[:-1] == number.steps[:-1]
+        if words.squash(above[-1]) == "name" and (
+            beside or (len(above) > 1 and words.is_of_card(above[-2]))
+        ):
+            return (leaf,)
+    first = [one for one in named if words.names_first(called(taken, one))]
+    last = [one for one in named if words.names_last(called(taken, one))]
+    for one in first:
+        for other in last:
+            if _parent(one.steps) == _parent(other.steps):
+                return (one, other)
+    return ()
+
+
+def _is_name(text: str) -> bool:
+    """Whether a text may be somebody's name."""
+    bare = text.strip()
+    return (
+        2 <= len(bare) <= 80
+        and any(sign.isalpha() for sign in bare)
+        and not re.search(r"[0-9@<>{}=/:]", bare)
+    )

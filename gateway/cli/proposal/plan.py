@@ -1,0 +1,338 @@
+"""Which routes a recording asks for, and what each does with its cards."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+from gateway.cards import pan
+from gateway.cli.proposal import ways, words
+from gateway.cli.proposal.found import FoundCard, called
+from gateway.cli.proposal.leaves import Leaf, Taken
+from gateway.cli.proposal.opened import open_all
+from gateway.cli.proposal.shapes import Draft, Layer, merged, shapes_of
+from gateway.cli.recorded import Recorded, Way
+from gateway.codecs.encoding import decode_body
+from gateway.config import LimitSettings
+from gateway.errors import GatewayError
+
+_PUSHED: Final = re.compile(r"notif|webhook|push|callback|deliver", re.IGNORECASE)
+_SIGNATURE: Final = re.compile(
+    r"signature|shasign|sha1hash|md5hash|digest|hmac|fingerprint\Z|hash\Z"
+)
+_TEST: Final = re.compile(
+    r"(?:^|[.-])(?:\w*test|\w*sandbox|uat|stg|staging|demo|cert|qa|pilot|integration)(?:[.-]|\d)",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One document of a message, with the cards in it."""
+
+    taken: Taken
+    layers: tuple[Layer, ...]
+    cards: tuple[FoundCard, ...]
+
+
+@dataclass(slots=True)
+class Message:
+    """One recorded message: what it holds, and what is said of what it does not."""
+
+    way: Way
+    recorded: Recorded
+    body: bytes = field(repr=False)
+    documents: list[Document] = field(default_factory=list)  # all, the outermost first
+    not_cards: list[tuple[str, str, Leaf]] = field(default_factory=list)  # path, reason
+    scrubbed: list[str] = field(default_factory=list)  # paths
+    encrypted: list[tuple[str, str]] = field(default_factory=list)  # path, format
+    signed: list[str] = field(default_factory=list)
+    in_texts: list[str] = field(default_factory=list)
+    unreadable: str = ""
+
+    @property
+    def cards(self) -> int:
+        """How many stand in it."""
+        return sum(len(document.cards) for document in self.documents)
+
+    @property
+    def with_cards(self) -> list[Document]:
+        """Those of one layout; a route's shapes can have no other beside it."""
+        holding = [one for one in self.documents if one.cards]
+        if not holding:
+            return []
+        first = holding[0]
+        return [one for one in holding if _layout(one) == _layout(first)]
+
+    @property
+    def left_out(self) -> int:
+        """Cards that stand in another layout than the first."""
+        return self.cards - sum(len(one.cards) for one in self.with_cards)
+
+
+def _layout(one: Document) -> tuple[object, ...]:
+    return (one.taken.format, tuple((layer.format, layer.at, layer.coding) for layer in one.layers))
+
+
+@dataclass(slots=True)
+class Side:
+    """What a route does with one direction's messages."""
+
+    shapes: list[Draft] = field(default_factory=list)
+    names: list[str] = field(default_factory=list)
+    opaque: tuple[str, tuple[str, ...], str] | None = None  # because, paths, format
+    messages: list[Message] = field(default_factory=list)
+
+    @property
+    def acting(self) -> bool:
+        """Whether cards are taken out, or put in."""
+        return bool(self.shapes)
+
+
+@dataclass(slots=True)
+class Planned:
+    """One route."""
+
+    method: str
+    host: str  # with its port; empty where the recording does not say
+    path: str
+    plain: bool  # it came as http://
+    pushed: bool = False
+    request: Side = field(default_factory=Side)
+    response: Side = field(default_factory=Side)
+    exchanges: int = 0
+
+    @property
+    def looks_like_a_test(self) -> bool:
+        """Whether its host is called as test systems are."""
+        return _TEST.search(self.host) is not None
+
+
+def read_message(recorded: Recorded, way: Way) -> Message:
+    """What a message holds. Raises nothing that is foreseen: what can not be read says so."""
+    body, unreadable = recorded.body, ""
+    try:
+        body = decode_body(body, recorded.headers.get_all("Content-Encoding"), LimitSettings().body)
+    except GatewayError:
+        unreadable = "its content coding can not be undone: record it without"
+    message = Message(way, recorded, body, unreadable=unreadable)
+    if unreadable or not body.strip():
+        return message
+    documents = list(open_all(body))
+    if not documents:
+        message.unreadable = "it is no XML, JSON, form or multipart"
+    for taken, layers, looked in documents:
+        prefix = "".join(f"{layer.at} → " for layer in layers)
+
+        def told(leaf: Leaf, taken: Taken = taken, prefix: str = prefix) -> str:
+            return prefix + shown(taken, leaf)
+
+        cards = [card for card in looked.cards if _writable(taken, card)]
+        message.documents.append(Document(taken, layers, tuple(cards)))
+        message.not_cards += [
+            (told(leaf), why, leaf)
+            for leaf, why in looked.not_cards
+            if pan.is_plausible(pan.digits_of(leaf.text) or "")
+        ]
+        message.not_cards += [
+            (told(card.number), "the rules have no path for its name", card.number)
+            for card in looked.cards
+            if card not in cards
+        ]
+        message.scrubbed += [told(leaf) for leaf, _ in looked.scrubbed]
+        message.in_texts += [
+            told(leaf)
+            for leaf in looked.in_texts
+            if not any(one.steps == leaf.steps for _, ls, _ in documents for one in ls)
+        ]
+        for leaf in taken.leaves:
+            name = called(taken, leaf)
+            if _is_encrypted(name, leaf.text):
+                message.encrypted.append((ways.absolute(taken, leaf.steps), taken.format))
+            elif _SIGNATURE.search(words.squash(name)) and len(leaf.text) >= 16:
+                message.signed.append(told(leaf))
+    return message
+
+
+def shown(taken: Taken, leaf: Leaf) -> str:
+    """The way to a text, for people."""
+    return ways.absolute(taken, leaf.steps)
+
+
+def _writable(taken: Taken, card: FoundCard) -> bool:
+    return all(ways.can_be_written(leaf.steps, taken.format) for leaf in card.leaves)
+
+
+def _is_encrypted(name: str, text: str) -> bool:
+    plain = words.squash(name)
+    said = "encrypted" in plain or plain in {
+        "jwe",
+        "csedata",
+        "cipherdata",
+        "ciphervalue",
+        "adyenencrypteddata",
+        "encdata",
+    }
+    jwe = re.fullmatch(r"eyJ[\w-]+(?:\.[\w-]*){4}", text.strip()) is not None
+    return (said and len(text.strip()) >= 24) or jwe or text.startswith("adyenjs_")
+
+
+def plan(messages: Iterable[Recorded], *, push: bool | None, way: Way | None) -> list[Planned]:
+    """The routes that a recording asks for, those of one method, host and path in one."""
+    routes: dict[tuple[str, str, str], Planned] = {}
+    for recorded in messages:
+        alone = recorded.way is None
+        message = read_message(recorded, recorded.way or way or "response")
+        if alone and way is None:
+            message.way = _guess(message)
+        route = routes.setdefault(_key(recorded), _planned(recorded))
+        side = route.request if message.way == "request" else route.response
+        side.messages.append(message)
+        route.exchanges += message.way == "request" or alone
+    for route in routes.values():
+        route.pushed = (
+            _is_pushed(route)
+            if push is None
+            else push and any(m.cards for m in route.request.messages)
+        )
+        for side, bookings in (
+            (route.request, route.pushed),
+            (route.response, not any(m.cards for m in route.request.messages)),
+        ):
+            _add_shapes(side, bookings=bookings)
+    _name_shapes(list(routes.values()))
+    return list(routes.values())
+
+
+def _guess(message: Message) -> Way:
+    """A body alone: hotels' bookings are pulled, anything else with a card is a charge."""
+    if any(_has_booking(one.taken) for one in message.documents):
+        return "response"
+    return "request"
+
+
+def _has_booking(taken: Taken) -> bool:
+    return any(words.names_booking(step.name) for leaf in taken.leaves for step in leaf.steps)
+
+
+def _is_pushed(route: Planned) -> bool:
+    """Bookings in a request come from a channel manager; a charge has none."""
+    holding = [one for one in route.request.messages if one.cards]
+    return any(
+        _has_booking(document.taken)
+        and (
+            not route.host
+            or _PUSHED.search(route.path)
+            or any(_PUSHED.search(leaf.steps[0].name) for leaf in document.taken.leaves[:1])
+        )
+        for message in holding
+        for document in message.documents
+    )
+
+
+def _key(recorded: Recorded) -> tuple[str, str, str]:
+    return (recorded.method, str(recorded.authority or ""), rule_path(recorded.path))
+
+
+_SEGMENT: Final = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9._~-]+")
+_VARIES: Final = re.compile(
+    r"(?=.*\d)[A-Za-z0-9_-]{12,}|[0-9]{3,}|.*[0-9]{6}.*|[0-9a-f-]{20,}|(?:[a-z]{2,5}_)\w*\d\w*"
+)
+
+
+def rule_path(path: str) -> str:
+    """A path for a rule: without its query, `*` for what looks like an identifier or a secret."""
+    bare = path.partition("?")[0].partition(";")[0] or "/"
+    segments = bare.removeprefix("/").split("/")
+    kept = [
+        one if not one or (_SEGMENT.fullmatch(one) and not _VARIES.fullmatch(one)) else "*"
+        for one in segments
+    ]
+    inner = [one or "*" for one in kept[:-1]]
+    return "/" + "/".join([*inner, kept[-1]])
+
+
+def _planned(recorded: Recorded) -> Planned:
+    authority = recorded.authority
+    host = ""
+    if authority is not None:
+        name = f"[{authority.host}]" if ":" in authority.host else authority.host
+        host = name if authority.port in {443, 80} else f"{name}:{authority.port}"
+    plain = authority is not None and authority.scheme == "http"
+    return Planned(recorded.method or "POST", host, rule_path(recorded.path), plain)
+
+
+def _add_shapes(side: Side, *, bookings: bool) -> None:
+    for message in side.messages:
+        for document in message.with_cards:
+            for draft in shapes_of(
+                document.taken, document.layers, document.cards, bookings=bookings
+            ):
+                _add(side, draft)
+    encrypted = [one for message in side.messages for one in message.encrypted]
+    if side.shapes and encrypted:
+        paths = tuple(
+            dict.fromkeys(path for path, format in encrypted if format == side.shapes[0].format)
+        )
+        if paths and not side.shapes[0].layers:
+            side.opaque = ("encrypted", paths, "")
+    elif encrypted:
+        format = encrypted[0][1]
+        paths = tuple(dict.fromkeys(path for path, one in encrypted if one == format))
+        side.opaque = ("encrypted", paths, format if format != "multipart" else "")
+    signed = any(message.signed for message in side.messages)
+    if signed and side.shapes and any(layer.coding != "text" for layer in side.shapes[0].layers):
+        side.opaque, side.shapes = ("signed", (), ""), []
+
+
+def _add(side: Side, draft: Draft) -> None:
+    if side.shapes and side.shapes[0].layout != draft.layout:
+        return
+    for n, one in enumerate(side.shapes):
+        flat = draft.format in {"form", "multipart"} and draft.card == "$"
+        same_number = set(one.fields["number"].at) & set(draft.fields["number"].at)
+        if (one.booking, one.card) == (draft.booking, draft.card) and (same_number or not flat):
+            side.shapes[n] = merged(one, draft)
+            return
+    side.shapes.append(draft)
+
+
+def _name_shapes(routes: list[Planned]) -> None:
+    """Names, each once; shapes that are alike in all but their cards' count have one."""
+    taken: dict[str, Draft] = {}
+    for route in routes:
+        asked = "booking" if route.pushed else "card"
+        for side, base in ((route.request, asked), (route.response, "answer")):
+            for draft in side.shapes:
+                side.names.append(_name_of(draft, base, taken))
+
+
+def _name_of(draft: Draft, base: str, taken: dict[str, Draft]) -> str:
+    number = 1
+    while True:
+        name = base if number == 1 else f"{base}-{number}"
+        if name not in taken:
+            taken[name] = draft
+            return name
+        if _alike(taken[name], draft):
+            return name
+        number += 1
+
+
+def _alike(one: Draft, other: Draft) -> bool:
+    return (one.layout, one.booking, one.card, one.fields, one.join) == (
+        other.layout, other.booking, other.card, other.fields, other.join,
+    )  # fmt: skip
+
+
+def drafts_of(routes: Iterable[Planned]) -> Iterator[tuple[str, Draft]]:
+    """Each shape once, by its name."""
+    seen: set[str] = set()
+    for route in routes:
+        for side in (route.request, route.response):
+            for name, draft in zip(side.names, side.shapes, strict=True):
+                if name not in seen:
+                    seen.add(name)
+                    yield name, draft

@@ -1,0 +1,207 @@
+"""Shapes for the cards of one message: cards that stand in one place alike share one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from gateway.cli.proposal import ways, words
+from gateway.cli.proposal.found import FoundCard, called
+from gateway.cli.proposal.leaves import Leaf, Steps, Taken
+from gateway.codecs.document import Format
+from gateway.codecs.envelope import Coding
+
+_DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:T.*)?")
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """An envelope: the document outside, the way to the text, and how that is written."""
+
+    format: Format
+    at: str
+    steps: Steps
+    coding: Coding = "text"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A field's paths, with its spellings where it is an expiry; `number`: a JSON number."""
+
+    at: tuple[str, ...]
+    spellings: tuple[str, ...] = ()
+    number: bool = False
+
+    def beside(self, other: Place | None) -> Place:
+        """Beside these places, those of another card."""
+        if other is None:
+            return self
+        return Place(
+            tuple(dict.fromkeys((*self.at, *other.at))),
+            tuple(dict.fromkeys((*self.spellings, *other.spellings))),
+            self.number or other.number,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """One shape. `fields`: key of the language → place, in the order in which they are written."""
+
+    format: Format
+    layers: tuple[Layer, ...]
+    card: str
+    fields: dict[str, Place]
+    booking: str = ""
+    around: dict[str, str] = field(default_factory=dict)  # hotel, booking_id, departure
+    join: tuple[str, ...] = ()  # the holder's name in parts
+    doubts: tuple[str, ...] = ()
+    unsure: tuple[str, ...] = ()
+    cards: int = 0
+
+    @property
+    def layout(self) -> tuple[object, ...]:
+        """What all shapes of one direction share."""
+        return (self.format, tuple((one.format, one.at, one.coding) for one in self.layers))
+
+
+def shapes_of(
+    taken: Taken, layers: tuple[Layer, ...], cards: Sequence[FoundCard], *, bookings: bool
+) -> list[Draft]:
+    """The shapes that find `cards`. `bookings`: what is around them is of interest."""
+    drafts: dict[tuple[str, str], Draft] = {}
+    nodes: dict[tuple[str, str], set[Steps]] = {}
+    for card in cards:
+        draft, node = _draft(taken, layers, card, bookings=bookings)
+        number = draft.fields["number"].at[0]
+        key = (draft.booking, draft.card)
+        if taken.format in {"form", "multipart"} and draft.card == "$":
+            key = (number, draft.card)  # side by side, each is a card of its own
+        elif node in nodes.get(key, set()):
+            key = (number, draft.card)
+        nodes.setdefault(key, set()).add(node)
+        drafts[key] = merged(drafts[key], draft) if key in drafts else draft
+    return list(drafts.values())
+
+
+def merged(one: Draft, other: Draft) -> Draft:
+    """One shape for both."""
+    fields = {name: place.beside(other.fields.get(name)) for name, place in one.fields.items()} | {
+        name: place for name, place in other.fields.items() if name not in one.fields
+    }
+    if "expiry" in fields and "expiry_month" in fields:
+        fields = {name: place for name, place in fields.items() if not name.startswith("expiry_")}
+    return replace(
+        one,
+        fields={name: fields[name] for name in _ORDER if name in fields},
+        around={**other.around, **one.around},
+        join=one.join or other.join,
+        doubts=tuple(dict.fromkeys((*one.doubts, *other.doubts))),
+        unsure=tuple(dict.fromkeys((*one.unsure, *other.unsure))),
+        cards=one.cards + other.cards,
+    )
+
+
+_ORDER: Final = ("number", "expiry", "expiry_month", "expiry_year", "cvc", "holder", "brand")
+
+
+def _draft(
+    taken: Taken, layers: tuple[Layer, ...], card: FoundCard, *, bookings: bool
+) -> tuple[Draft, Steps]:
+    path, scope = ways.to_card(taken, card.scope, card.number)
+    booking = _booking(taken, scope) if bookings else ()
+    deep = scope != card.scope
+
+    def place(leaf: Leaf, *spellings: str) -> Place:
+        way = ways.relative(taken, scope, leaf.steps, any_depth=deep)
+        return Place((way,), spellings, leaf.number)
+
+    fields = {"number": place(card.number)}
+    if card.expiry is not None and len(card.expiry.at) == 1:
+        fields["expiry"] = place(card.expiry.at[0], *card.expiry.spellings)
+    elif card.expiry is not None:
+        fields["expiry_month"] = place(card.expiry.at[0], card.expiry.spellings[0])
+        fields["expiry_year"] = place(card.expiry.at[1], card.expiry.spellings[1])
+    if card.code is not None:
+        fields["cvc"] = Place(place(card.code).at)
+    join: tuple[str, ...] = ()
+    if len(card.holder) == 1 and _reachable(booking, scope, card.holder[0].steps):
+        fields["holder"] = Place(place(card.holder[0]).at)
+    elif len(card.holder) > 1 and all(_reachable(booking, scope, one.steps) for one in card.holder):
+        join = tuple(place(one).at[0] for one in card.holder)
+    if bookings and card.brand is not None:
+        fields["brand"] = Place(place(card.brand).at)
+    draft = Draft(
+        taken.format,
+        layers,
+        path,
+        fields,
+        join=join,
+        doubts=card.doubts,
+        unsure=card.unsure,
+        cards=1,
+    )
+    if booking:
+        draft = _with_booking(taken, booking, scope, draft)
+    return draft, scope
+
+
+def _reachable(booking: Steps, scope: Steps, steps: Steps) -> bool:
+    """Whether a field around the card stays within its booking."""
+    return not booking or steps[: len(booking)] == booking or steps[: len(scope)] == scope
+
+
+def _booking(taken: Taken, scope: Steps) -> Steps:
+    """The outermost node above a card that is called as a booking is; in JSON the item of such a list."""
+    if taken.format not in {"xml", "json"}:
+        return ()
+    for n, step in enumerate(scope[:-1]):
+        if not words.names_booking(step.name):
+            continue
+        if taken.format == "json" and n + 1 < len(scope) and scope[n + 1].axis == "item":
+            return scope[: n + 2]
+        below = scope[n + 1] if n + 1 < len(scope) else None
+        if below is not None and words.names_booking(below.name):
+            continue  # `HotelReservations/HotelReservation`
+        return scope[: n + 1]
+    return ()
+
+
+def _with_booking(taken: Taken, booking: Steps, scope: Steps, draft: Draft) -> Draft:
+    if taken.format == "xml":
+        path, card = f"//{booking[-1].name}", f".//{scope[-1].name}"
+    else:
+        path = ways.absolute(taken, booking)
+        card = draft.card.removeprefix(path).removeprefix(".")
+    return replace(draft, booking=path, card=card or ".", around=dict(_around(taken, booking)))
+
+
+def _around(taken: Taken, booking: Steps) -> Iterator[tuple[str, str]]:
+    """What the booking says of itself, nearest to its node."""
+    near = sorted(taken.under(booking), key=lambda leaf: len(leaf.steps))
+    for key, named in (
+        ("hotel", words.names_hotel),
+        ("booking_id", words.names_booking_id),
+        ("departure", words.names_departure),
+    ):
+        for leaf in near:
+            name = called(taken, leaf)
+            if not named(leaf.name) and not (key == "booking_id" and named(name)):
+                continue
+            if not leaf.text.strip() or not ways.can_be_written(leaf.steps, taken.format):
+                continue
+            if key == "departure" and not _DAY.fullmatch(leaf.text.strip()):
+                continue
+            if key == "booking_id" and not _is_booking_id(leaf, booking):
+                continue
+            yield key, ways.relative(taken, booking, leaf.steps)
+            break
+
+
+def _is_booking_id(leaf: Leaf, booking: Steps) -> bool:
+    above = leaf.steps[-2].name if len(leaf.steps) > 1 else ""
+    plain = words.squash(leaf.name)
+    if plain in {"id", "code"}:
+        return len(leaf.steps) == len(booking) + 1 or words.names_booking_id(above)
+    return True

@@ -1,0 +1,106 @@
+"""The paths, in the language of the rules, that lead to what was found."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from gateway.cli.proposal.found import said_by
+from gateway.cli.proposal.leaves import Leaf, Step, Steps, Taken
+
+_JSON_NAME: Final = re.compile(r"[^\W\d][\w-]*")
+_XML_NAME: Final = re.compile(r"[A-Za-z_][\w.-]*")
+_ROW: Final = re.compile(
+    r"(?P<list>[^\[\]]+(?:\[[^\[\]]*[^\[\]0-9][^\[\]]*\])*)\[[0-9]+\](?P<below>\[.+\])"
+)
+_SCHEME: Final = re.compile(
+    r"visa|mastercard|master|amex|ecmc|maestro|discover|jcb|-ssl", re.IGNORECASE
+)
+
+
+def can_be_written(steps: Steps, format: str) -> bool:
+    """Whether the language has a path for a way."""
+    if format == "xml":
+        return all(_XML_NAME.fullmatch(step.name) for step in steps)
+    return all("'" not in step.name and (step.name.isprintable()) for step in steps)
+
+
+def to_card(taken: Taken, scope: Steps, number: Leaf) -> tuple[str, Steps]:
+    """The path to a card's node, and the node that the other paths start from."""
+    if taken.format in {"form", "multipart"}:
+        row = _ROW.fullmatch(number.name) if taken.format == "form" else None
+        return (f"{row['list']}[*]" if row else "$"), ()
+    if taken.format == "json":
+        return absolute(taken, scope), scope
+    if len(scope) > 1 and _SCHEME.search(
+        scope[-1].name
+    ):  # `VISA-SSL`: other schemes have other names
+        scope = scope[:-1]
+    return f"//{scope[-1].name}" if scope else "/", scope
+
+
+def absolute(taken: Taken, steps: Steps) -> str:
+    """From the document's root."""
+    if taken.format in {"form", "multipart"}:
+        return steps[0].name if steps else "$"
+    if taken.format == "xml":
+        return "".join(_xml_step(step) for step in steps)
+    return "$" + "".join(_json_step(taken, steps, n, every=True) for n in range(len(steps)))
+
+
+def relative(taken: Taken, scope: Steps, steps: Steps, *, any_depth: bool = False) -> str:
+    """From a card's node, or a booking's, to a text."""
+    if taken.format == "form":
+        row = _ROW.fullmatch(steps[0].name)
+        return row["below"] if row else steps[0].name
+    if taken.format == "multipart":
+        return steps[0].name
+    shared = 0
+    while shared < min(len(scope), len(steps)) and scope[shared] == steps[shared]:
+        shared += 1
+    up = "../" * sum(1 for step in scope[shared:] if step.axis != "item")
+    if taken.format == "xml":
+        below = "".join(_said_step(taken, steps, n) for n in range(shared, len(steps)))
+        path = up + below.removeprefix("/")
+        if any_depth and not up and len(steps) - shared > 1:
+            return ".//" + _shorter(taken, steps, shared)
+        return path or "."
+    below = "".join(_json_step(taken, steps, n, every=False) for n in range(shared, len(steps)))
+    return up + below.removeprefix(".") or "."
+
+
+def _shorter(taken: Taken, steps: Steps, shared: int) -> str:
+    """Without the first of the steps, whose name is another one for each scheme."""
+    return "".join(_said_step(taken, steps, n) for n in range(shared + 1, len(steps))).removeprefix(
+        "/"
+    )
+
+
+def _xml_step(step: Step) -> str:
+    return f"/@{step.name}" if step.axis == "attribute" else f"/{step.name}"
+
+
+def _said_step(taken: Taken, steps: Steps, n: int) -> str:
+    """With what a field beside says, where several have one name."""
+    step = steps[n]
+    plain = _xml_step(step)
+    if step.axis == "attribute":
+        return plain
+    alike = {leaf.steps[n].index for leaf in taken.under(steps[:n]) if len(leaf.steps) > n and leaf.steps[n].name == step.name
+             and leaf.steps[n].axis == "element"}  # fmt: skip
+    if len(alike) < 2:
+        return plain
+    said = said_by(taken, steps[: n + 1])
+    if said is not None and said[0] == n + 1:
+        return f"{plain}[{said[1]}{said[2]}='{said[3]}']"
+    return plain if not step.index else f"{plain}[{step.index + 1}]"
+
+
+def _json_step(taken: Taken, steps: Steps, n: int, *, every: bool) -> str:
+    step = steps[n]
+    if step.axis == "item":
+        said = said_by(taken, steps[: n + 1])
+        if said is not None and said[0] == n + 1 and n + 1 < len(steps):
+            return f"[{said[2]}='{said[3]}']"
+        return "[*]" if every else f"[{step.index}]"
+    return f".{step.name}" if _JSON_NAME.fullmatch(step.name) else f"['{step.name}']"

@@ -1,0 +1,75 @@
+"""Why nothing is proposed: the nearest reason, and what to record instead."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from gateway.cards.scan import find_cards
+from gateway.cli.proposal.plan import Message, Planned
+from gateway.cli.recorded import Recorded
+
+
+def why_nothing(routes: Sequence[Planned]) -> Iterator[tuple[str, str]]:
+    """Reasons, each with what to do; never empty."""
+    messages = [
+        m for route in routes for side in (route.request, route.response) for m in side.messages
+    ]
+    yield "No card was found in the recording.", ""
+    told = False
+    for message in messages:
+        for reason in _reasons(message):
+            told = True
+            yield reason
+    if not told:
+        yield (
+            "Nothing in it looks like a card's number, nor is anything called so.",
+            "Record a message with a test card, whole, with its body.",
+        )
+
+
+def _reasons(message: Message) -> Iterator[tuple[str, str]]:
+    place = f"{message.recorded.place} ({message.way})"
+    if any(side for side in message.encrypted):
+        paths = ", ".join(dict.fromkeys(path for path, _ in message.encrypted))
+        yield (
+            f"{place}: {paths} is encrypted: nobody between can look into it.",
+            "The proposal refuses such bodies. Have the PMS send the card's fields to the gateway instead.",
+        )
+    if message.signed and any(one.cards for one in message.documents):
+        yield (
+            f"{place}: the card stands in a text that is signed: {message.signed[0]}.",
+            "The proposal refuses such bodies: who signs the token signs no card. Ask for an interface without.",
+        )
+    if message.scrubbed:
+        yield (
+            f"{place}: {', '.join(dict.fromkeys(message.scrubbed))} holds a mask, or a word in its place.",
+            "Record it with a published test card, and before it is masked.",
+        )
+    for path, why, _ in message.not_cards:
+        yield (
+            f"{place}: {path} could pass for a card's number, but {why}.",
+            "Where it is one: write the rule by hand, docs/rules.md.",
+        )
+    for path in dict.fromkeys(message.in_texts):
+        yield (
+            f"{place}: a card's number stands within a longer text: {path}.",
+            "No rule takes it out: the guard masks it on its way to the PMS.",
+        )
+    if message.unreadable and find_cards(message.body):
+        yield (
+            f"{place}: a card is in it, but {message.unreadable}.",
+            "The gateway has no rule for such a message.",
+        )
+    elif message.unreadable:
+        yield f"{place}: {message.unreadable}.", ""
+    if _in_url(message.recorded):
+        yield (
+            f"{place}: a card's number stands in the URL.",
+            "No rule takes it out there, and the gateway refuses it: have it sent in a body.",
+        )
+    if not message.recorded.complete:
+        yield f"{place}: its body was not recorded.", "Record it with a proxy, or as a HAR."
+
+
+def _in_url(recorded: Recorded) -> bool:
+    return recorded.way == "request" and bool(find_cards(recorded.path.encode("utf-8", "replace")))
