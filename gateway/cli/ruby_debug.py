@@ -11,14 +11,15 @@ from collections.abc import Iterator
 from typing import Final
 
 # A string ends where the next line is another one's: in some recordings the quotes within it have lost their
-# backslashes.
+# backslashes. In others what was scrubbed took the string's end along.
 _STRING: Final = re.compile(
-    rb'^[ \t]*(<-|->) "(.*?)"[ \t]*\r?(?:\n|\Z)'
-    rb"(?=[ \t]*(?:<- |-> |reading |read |Conn |opening |opened|starting |SSL |I, |\r?\n)|[ \t]*\Z|[^\n\"]*\Z)",
+    rb'^[ \t]*(<-|->) "(.*?)(?:(")[ \t]*\r?(?:\n|\Z)'
+    rb"(?=[ \t]*(?:<- |-> |reading |read |Conn |opening |opened|starting |SSL |I, |\r?\n)|[ \t]*\Z|[^\n\"]*\Z)"
+    rb'|(?=\r?\n[ \t]*(?:<- "|-> "|reading [0-9]|read [0-9]|Conn close|opening connection)))',
     re.MULTILINE | re.DOTALL,
 )
 _HEAD: Final = 64 << 10  # as far as a recording may begin with other words
-_SENT: Final = re.compile(rb'^[ \t]*<- "[A-Z]{3,20} \S+ HTTP/1', re.MULTILINE)
+_TOLD: Final = re.compile(rb'^[ \t]*(?:<-|->) "', re.MULTILINE)
 _TO: Final = re.compile(rb"^[ \t]*opening connection to ([^\s:]+:\d+)", re.MULTILINE)
 _SECURE: Final = re.compile(rb"^[ \t]*(?:starting SSL|SSL established)", re.MULTILINE)
 _ESCAPE: Final = re.compile(
@@ -29,12 +30,14 @@ _SIGNS: Final = {
     b"e": b"\x1b", b"0": b"\0",
 }  # fmt: skip
 _FIRST: Final = re.compile(rb"\A([A-Z]{3,20} )(/\S*)( HTTP/1)")
+_REQUEST: Final = re.compile(rb"[A-Z]{3,20} \S+ HTTP/1")
+_BEGINS: Final = re.compile(rb"[A-Z]{3,20} \S+ HTTP/1|HTTP/[0-9]")
 _LARGEST_SIGN: Final = 0x10FFFF
 
 
 def looks_like_ruby(raw: bytes) -> bool:
     """Whether `raw` is what Net::HTTP wrote."""
-    return _SENT.search(raw, 0, _HEAD) is not None
+    return _TOLD.search(raw, 0, _HEAD) is not None
 
 
 def unruby(raw: bytes) -> Iterator[tuple[int, bytes]]:
@@ -43,18 +46,29 @@ def unruby(raw: bytes) -> Iterator[tuple[int, bytes]]:
     for found in _STRING.finditer(raw):
         line += raw.count(b"\n", counted, found.start())
         counted = found.start()
-        if found[1] != way or (way == b"<-" and _FIRST.match(found[2]) and held):
+        if found[1] != way or (way == b"<-" and _REQUEST.match(found[2]) and held):
             if held:
                 yield begins, _message(raw, way, held, counted)
             way, held, begins = found[1], bytearray(), line
-        held += _ESCAPE.sub(_sign, found[2])
+        held += unruby_string(found[2])
+        if found[3] is None and b"\r\n\r\n" not in held and _BEGINS.match(held):
+            held += b"\r\n\r\n" if way == b"<-" else b"\r\n"
     if held:
         yield begins, _message(raw, way, held, len(raw))
+
+
+def unruby_string(text: bytes) -> bytes:
+    """What a string says that is written as Ruby, or JSON, writes it."""
+    return _ESCAPE.sub(_sign, text)
 
 
 def _message(raw: bytes, way: bytes, held: bytearray, until: int) -> bytes:
     """With the host that was connected to: the `Host` that stands there lacks the scheme."""
     message = bytes(held)
+    if not _BEGINS.match(message):  # of some libraries' logs the heads were cut
+        message = (
+            b"POST / HTTP/1.1\r\n\r\n" if way == b"<-" else b"HTTP/1.1 200 OK\r\n\r\n"
+        ) + message
     opened = [one for one in _TO.finditer(raw) if one.start() < until]
     first = _FIRST.match(message)
     if way != b"<-" or not opened or first is None:

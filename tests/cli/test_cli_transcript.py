@@ -416,3 +416,35 @@ def test_the_recordings_of_a_folder(tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(ConfigurationError, match="no recording in this folder"):
         files_of([tmp_path / "empty"])
+
+
+def test_a_string_whose_end_was_scrubbed_away_ends_before_the_next(tmp_path):
+    """Payment libraries scrub with expressions that take the closing quotes along."""
+    file = tmp_path / "scrubbed.txt"
+    file.write_text(
+        '<- "POST /pay HTTP/1.1\\r\\nHost: a.example\\r\\nAuthorization: Bearer [FILTERED]\n'
+        '<- "{\\"card\\":{\\"number\\":\\"[FILTERED]\n'
+        '-> "HTTP/1.1 200 OK\\r\\n"\n'
+        '-> "Set-Cookie: [FILTERED]\n'
+        '-> "\\r\\n"\n'
+        "reading 2 bytes...\n"
+        '-> "{}"\n'
+    )
+    request, response = read_all(file)
+    assert (request.path, request.body) == ("/pay", b'{"card":{"number":"[FILTERED]')
+    assert request.headers.get("Authorization") == "Bearer [FILTERED]"
+    assert (response.status, response.body) == (200, b"{}")
+    assert response.headers.get("Set-Cookie") == "[FILTERED]"
+
+
+def test_bodies_of_a_log_whose_heads_were_cut(tmp_path):
+    file = tmp_path / "cut.txt"
+    file.write_text(
+        '<- "<a/>"\n<- "POST /b HTTP/1.1\\r\\nHost: b.example\\r\\n\\r\\n"\n<- "<b/>"\n-> "<c/>"\n'
+    )
+    bodies = [(one.way, one.path, one.body) for one in read_all(file)]
+    assert bodies == [
+        ("request", "/", b"<a/>"),
+        ("request", "/b", b"<b/>"),
+        ("response", "/b", b"<c/>"),
+    ]

@@ -32,7 +32,7 @@ _TESTS: Final = (
     "4222222222222",
 )  # fmt: skip
 _WIDE: Final = 140  # signs of one line
-_ROOM: Final = 1600  # signs, before an example is shortened
+_ROOM, _LINES = 1600, 40  # signs and lines, before an example is shortened
 _KEPT_IN_FORMS: Final = "[]/:,.-_$*"
 
 Texts = Mapping[Steps, str]  # what stands at a place; everything else is blanked
@@ -51,7 +51,7 @@ def test_number(length: int, recorded: Collection[str]) -> str:
 def blanked(taken: Taken, texts: Texts) -> tuple[str, bool]:
     """The document with `texts` where they belong and nothing else that it said; whether it was shortened."""
     whole = _written(taken, texts, lambda _: True)
-    if len(whole) <= _ROOM:
+    if len(whole) <= _ROOM and whole.count("\n") <= _LINES:
         return whole, False
     ways = {steps[:n] for steps in texts for n in range(len(steps) + 1)}
     return _written(taken, texts, lambda steps: steps in ways), True

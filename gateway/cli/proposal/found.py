@@ -273,11 +273,18 @@ def _is_year(taken: Taken, leaf: Leaf) -> bool:
 
 
 def _code(taken: Taken, region: Sequence[Leaf], number: Leaf) -> Leaf | None:
-    for leaf in region:
+    digits = [one for one in region if one is not number and _CODE.fullmatch(one.text.strip())]
+    for leaf in digits:
+        if words.names_code(called(taken, leaf)):
+            return leaf
+    for leaf in digits:  # `{"card": {"number": …, "code": …}}`
+        above = [step.name for step in leaf.steps if step.name]
+        beside = _parent(leaf.steps) == _parent(number.steps)
         if (
-            leaf is not number
-            and _CODE.fullmatch(leaf.text.strip())
-            and words.names_code(called(taken, leaf))
+            words.squash(above[-1]) == "code"
+            and beside
+            and len(above) > 1
+            and words.is_of_card(above[-2])
         ):
             return leaf
     return None

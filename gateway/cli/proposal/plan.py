@@ -4,76 +4,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
-from gateway.cards import pan
-from gateway.cli.proposal import ways, words
-from gateway.cli.proposal.found import FoundCard, called
-from gateway.cli.proposal.leaves import Leaf, Taken
-from gateway.cli.proposal.opened import open_all
-from gateway.cli.proposal.shapes import Draft, Layer, merged, shapes_of
+from gateway.cli.proposal import words
+from gateway.cli.proposal.leaves import Taken, take_apart
+from gateway.cli.proposal.messages import Message, read_message
+from gateway.cli.proposal.shapes import Draft, merged, shapes_of
 from gateway.cli.recorded import Recorded, Way
-from gateway.codecs.encoding import decode_body
-from gateway.config import LimitSettings
-from gateway.errors import GatewayError
 
 _PUSHED: Final = re.compile(r"notif|webhook|push|callback|deliver", re.IGNORECASE)
-_SIGNATURE: Final = re.compile(
-    r"signature|shasign|sha1hash|md5hash|digest|hmac|fingerprint\Z|hash\Z"
-)
+_MOST_LINES: Final = 200
+_NOTICE: Final = re.compile(r"notif|webhook", re.IGNORECASE)
 _TEST: Final = re.compile(
     r"(?:^|[.-])(?:\w*test|\w*sandbox|uat|stg|staging|demo|cert|qa|pilot|integration)(?:[.-]|\d)",
     re.IGNORECASE,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Document:
-    """One document of a message, with the cards in it."""
-
-    taken: Taken
-    layers: tuple[Layer, ...]
-    cards: tuple[FoundCard, ...]
-
-
-@dataclass(slots=True)
-class Message:
-    """One recorded message: what it holds, and what is said of what it does not."""
-
-    way: Way
-    recorded: Recorded
-    body: bytes = field(repr=False)
-    documents: list[Document] = field(default_factory=list)  # all, the outermost first
-    not_cards: list[tuple[str, str, Leaf]] = field(default_factory=list)  # path, reason
-    scrubbed: list[str] = field(default_factory=list)  # paths
-    encrypted: list[tuple[str, str]] = field(default_factory=list)  # path, format
-    signed: list[str] = field(default_factory=list)
-    in_texts: list[str] = field(default_factory=list)
-    unreadable: str = ""
-
-    @property
-    def cards(self) -> int:
-        """How many stand in it."""
-        return sum(len(document.cards) for document in self.documents)
-
-    @property
-    def with_cards(self) -> list[Document]:
-        """Those of one layout; a route's shapes can have no other beside it."""
-        holding = [one for one in self.documents if one.cards]
-        if not holding:
-            return []
-        first = holding[0]
-        return [one for one in holding if _layout(one) == _layout(first)]
-
-    @property
-    def left_out(self) -> int:
-        """Cards that stand in another layout than the first."""
-        return self.cards - sum(len(one.cards) for one in self.with_cards)
-
-
-def _layout(one: Document) -> tuple[object, ...]:
-    return (one.taken.format, tuple((layer.format, layer.at, layer.coding) for layer in one.layers))
 
 
 @dataclass(slots=True)
@@ -110,79 +56,10 @@ class Planned:
         return _TEST.search(self.host) is not None
 
 
-def read_message(recorded: Recorded, way: Way) -> Message:
-    """What a message holds. Raises nothing that is foreseen: what can not be read says so."""
-    body, unreadable = recorded.body, ""
-    try:
-        body = decode_body(body, recorded.headers.get_all("Content-Encoding"), LimitSettings().body)
-    except GatewayError:
-        unreadable = "its content coding can not be undone: record it without"
-    message = Message(way, recorded, body, unreadable=unreadable)
-    if unreadable or not body.strip():
-        return message
-    documents = list(open_all(body))
-    if not documents:
-        message.unreadable = "it is no XML, JSON, form or multipart"
-    for taken, layers, looked in documents:
-        prefix = "".join(f"{layer.at} → " for layer in layers)
-
-        def told(leaf: Leaf, taken: Taken = taken, prefix: str = prefix) -> str:
-            return prefix + shown(taken, leaf)
-
-        cards = [card for card in looked.cards if _writable(taken, card)]
-        message.documents.append(Document(taken, layers, tuple(cards)))
-        message.not_cards += [
-            (told(leaf), why, leaf)
-            for leaf, why in looked.not_cards
-            if pan.is_plausible(pan.digits_of(leaf.text) or "")
-        ]
-        message.not_cards += [
-            (told(card.number), "the rules have no path for its name", card.number)
-            for card in looked.cards
-            if card not in cards
-        ]
-        message.scrubbed += [told(leaf) for leaf, _ in looked.scrubbed]
-        message.in_texts += [
-            told(leaf)
-            for leaf in looked.in_texts
-            if not any(one.steps == leaf.steps for _, ls, _ in documents for one in ls)
-        ]
-        for leaf in taken.leaves:
-            name = called(taken, leaf)
-            if _is_encrypted(name, leaf.text):
-                message.encrypted.append((ways.absolute(taken, leaf.steps), taken.format))
-            elif _SIGNATURE.search(words.squash(name)) and len(leaf.text) >= 16:
-                message.signed.append(told(leaf))
-    return message
-
-
-def shown(taken: Taken, leaf: Leaf) -> str:
-    """The way to a text, for people."""
-    return ways.absolute(taken, leaf.steps)
-
-
-def _writable(taken: Taken, card: FoundCard) -> bool:
-    return all(ways.can_be_written(leaf.steps, taken.format) for leaf in card.leaves)
-
-
-def _is_encrypted(name: str, text: str) -> bool:
-    plain = words.squash(name)
-    said = "encrypted" in plain or plain in {
-        "jwe",
-        "csedata",
-        "cipherdata",
-        "ciphervalue",
-        "adyenencrypteddata",
-        "encdata",
-    }
-    jwe = re.fullmatch(r"eyJ[\w-]+(?:\.[\w-]*){4}", text.strip()) is not None
-    return (said and len(text.strip()) >= 24) or jwe or text.startswith("adyenjs_")
-
-
 def plan(messages: Iterable[Recorded], *, push: bool | None, way: Way | None) -> list[Planned]:
     """The routes that a recording asks for, those of one method, host and path in one."""
     routes: dict[tuple[str, str, str], Planned] = {}
-    for recorded in messages:
+    for recorded in _apart(messages):
         alone = recorded.way is None
         message = read_message(recorded, recorded.way or way or "response")
         if alone and way is None:
@@ -206,9 +83,21 @@ def plan(messages: Iterable[Recorded], *, push: bool | None, way: Way | None) ->
     return list(routes.values())
 
 
+def _apart(messages: Iterable[Recorded]) -> Iterator[Recorded]:
+    """A file of bodies, one in a line, is as many messages."""
+    for recorded in messages:
+        lines = [line.strip().strip(b'"') for line in recorded.body.splitlines() if line.strip()]
+        alone = recorded.way is None and 1 < len(lines) <= _MOST_LINES
+        if alone and all(take_apart(line) is not None for line in lines):
+            for n, line in enumerate(lines):
+                yield replace(recorded, body=line, exchange=recorded.exchange + n, line=n + 1)
+        else:
+            yield recorded
+
+
 def _guess(message: Message) -> Way:
     """A body alone: hotels' bookings are pulled, anything else with a card is a charge."""
-    if any(_has_booking(one.taken) for one in message.documents):
+    if any(_has_booking(one.taken) and not _is_notice(one.taken) for one in message.documents):
         return "response"
     return "request"
 
@@ -218,18 +107,18 @@ def _has_booking(taken: Taken) -> bool:
 
 
 def _is_pushed(route: Planned) -> bool:
-    """Bookings in a request come from a channel manager; a charge has none."""
-    holding = [one for one in route.request.messages if one.cards]
+    """Bookings that a request brings come from a channel manager; a charge has none."""
     return any(
-        _has_booking(document.taken)
-        and (
-            not route.host
-            or _PUSHED.search(route.path)
-            or any(_PUSHED.search(leaf.steps[0].name) for leaf in document.taken.leaves[:1])
-        )
-        for message in holding
+        _has_booking(document.taken) and (_PUSHED.search(route.path) or _is_notice(document.taken))
+        for message in route.request.messages
         for document in message.documents
+        if message.cards
     )
+
+
+def _is_notice(taken: Taken) -> bool:
+    """Whether a message says that it tells of something: `OTA_HotelResNotifRQ`."""
+    return any(_NOTICE.search(step.name) for leaf in taken.leaves for step in leaf.steps[:4])
 
 
 def _key(recorded: Recorded) -> tuple[str, str, str]:

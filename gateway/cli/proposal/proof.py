@@ -15,7 +15,8 @@ from gateway.cards import pan
 from gateway.cli.examples import run_examples
 from gateway.cli.outside import find_outside
 from gateway.cli.proposal.leaves import Steps, Taken, take_apart
-from gateway.cli.proposal.plan import Message, Planned
+from gateway.cli.proposal.messages import Message
+from gateway.cli.proposal.plan import Planned
 from gateway.cli.proposal.shapes import Layer
 from gateway.cli.trial import example_token
 from gateway.cli.trying import try_message

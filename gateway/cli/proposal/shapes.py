@@ -165,7 +165,20 @@ def _booking(taken: Taken, scope: Steps) -> Steps:
         if below is not None and words.names_booking(below.name):
             continue  # `HotelReservations/HotelReservation`
         return scope[: n + 1]
+    lists = [n for n, step in enumerate(scope) if step.axis == "item" and n]
+    if (
+        lists
+        and not words.is_of_card(scope[lists[0] - 1].name)
+        and _is_booking(taken, scope[: lists[0] + 1])
+    ):
+        return scope[: lists[0] + 1]
     return ()
+
+
+def _is_booking(taken: Taken, item: Steps) -> bool:
+    """Whether a list's item says where somebody stays, or until when."""
+    names = [leaf.name for leaf in taken.under(item)]
+    return any(words.names_hotel(name) or words.names_departure(name) for name in names)
 
 
 def _with_booking(taken: Taken, booking: Steps, scope: Steps, draft: Draft) -> Draft:

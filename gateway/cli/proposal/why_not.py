@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from gateway.cards.scan import find_cards
-from gateway.cli.proposal.plan import Message, Planned
+from gateway.cli.proposal.messages import Message
+from gateway.cli.proposal.plan import Planned
 from gateway.cli.recorded import Recorded
 
 

@@ -95,7 +95,7 @@ _EXPIRY_WHOLE: Final = frozenset(
     {"ed", "expiry", "exp", "expdate", "edate", "validthru", "gueltigbis"}
 )
 _NOT_EXPIRY: Final = re.compile(
-    r"start|issue|from|birth|dob|session|token|expiresin|created|response|offer|hold|link|auth|cookie|expiresat\Z|order|flag"
+    r"start|issue|from|birth|dob|session|(?<!network)token|expiresin|created|response|offer|hold|link|auth|cookie|expiresat\Z|order|flag"
 )
 _MONTH: Final = re.compile(
     r"month|mnth|mes\Z|monat|mon\Z|mm\Z|(?:exp|expiry|expires|expiration|expire)m\Z|expmo\Z|mois|mese"
@@ -243,5 +243,5 @@ def is_scrubbed(text: str) -> bool:
         _SCRUBBED.fullmatch(bare) is not None
         or "filtered" in bare.casefold()
         or "redacted" in bare.casefold()
-        or re.fullmatch(r"[0-9]{0,6}[xX*#•.]{3,}[0-9]{0,4}", re.sub(r"[ -]", "", bare)) is not None
+        or re.fullmatch(r"[0-9]{0,6}[xX*#•.]{3,}[0-9]{0,6}", re.sub(r"[ -]", "", bare)) is not None
     )

@@ -12,7 +12,8 @@ from gateway.cli.proposal import example
 from gateway.cli.proposal.example import Texts, encoded, test_number
 from gateway.cli.proposal.found import FoundCard
 from gateway.cli.proposal.leaves import Steps
-from gateway.cli.proposal.plan import Document, Message, Planned, Side, drafts_of
+from gateway.cli.proposal.messages import Document, Message
+from gateway.cli.proposal.plan import Planned, Side, drafts_of
 from gateway.cli.proposal.shapes import Draft, Place
 from gateway.cli.trial import example_token
 
@@ -79,7 +80,9 @@ def written(routes: Sequence[Planned], system: str, *, examples: bool = True) ->
             for route, name in zip(acting, (names[routes.index(r)] for r in acting), strict=True)
             for line in _examples(route, name)
         ]
-        if told:
+        if not any(line.startswith("  -") for line in told):
+            lines += told
+        else:
             lines += [
                 "",
                 "examples:                                # the recording, with nothing of what it said",

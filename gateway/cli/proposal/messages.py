@@ -1,0 +1,162 @@
+"""One recorded message: the documents in it, the cards in them, and what is said of what is no card."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from gateway.cards import pan
+from gateway.cli.proposal import ways, words
+from gateway.cli.proposal.found import FoundCard, Looked, called
+from gateway.cli.proposal.leaves import Leaf, Steps, Taken
+from gateway.cli.proposal.opened import open_all
+from gateway.cli.proposal.shapes import Layer
+from gateway.cli.recorded import Recorded, Way
+from gateway.cli.ruby_debug import unruby_string
+from gateway.codecs.encoding import decode_body
+from gateway.config import LimitSettings
+from gateway.errors import GatewayError
+
+_SIGNATURE: Final = re.compile(
+    r"signature|shasign|sha1hash|md5hash|digest|hmac|fingerprint\Z|hash\Z|firma\Z"
+)
+_SIGNED: Final = 16  # signs of a signature, at least
+_ENCRYPTED: Final = frozenset({"jwe", "csedata", "cipherdata", "ciphervalue", "encdata"})
+_JWE: Final = re.compile(r"eyJ[\w-]+(?:\.[\w-]*){4}")
+_CIPHERTEXT: Final = 24
+_NO_PATH: Final = "the rules have no path for its name"
+_ESCAPED: Final = re.compile(rb'\\["nrt]')
+
+Opened = tuple[Taken, tuple[Layer, ...], Looked]
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One document of a message, with the cards in it."""
+
+    taken: Taken
+    layers: tuple[Layer, ...]
+    cards: tuple[FoundCard, ...]
+
+
+@dataclass(slots=True)
+class Message:
+    """One recorded message: what it holds, and what is said of what it does not."""
+
+    way: Way
+    recorded: Recorded
+    body: bytes = field(repr=False)
+    documents: list[Document] = field(default_factory=list)  # all, the outermost first
+    not_cards: list[tuple[str, str, Leaf]] = field(default_factory=list)  # path, reason
+    scrubbed: list[str] = field(default_factory=list)  # paths
+    encrypted: list[tuple[str, str]] = field(default_factory=list)  # path, format
+    signed: list[str] = field(default_factory=list)
+    in_texts: list[str] = field(default_factory=list)
+    unreadable: str = ""
+
+    @property
+    def cards(self) -> int:
+        """How many stand in it."""
+        return sum(len(document.cards) for document in self.documents)
+
+    @property
+    def with_cards(self) -> list[Document]:
+        """Those of one layout; a route's shapes can have no other beside it."""
+        holding = [one for one in self.documents if one.cards]
+        if not holding:
+            return []
+        first = holding[0]
+        return [one for one in holding if _layout(one) == _layout(first)]
+
+    @property
+    def left_out(self) -> int:
+        """Cards that stand in another layout than the first."""
+        return self.cards - sum(len(one.cards) for one in self.with_cards)
+
+
+def _layout(one: Document) -> tuple[object, ...]:
+    return (one.taken.format, tuple((layer.format, layer.at, layer.coding) for layer in one.layers))
+
+
+def read_message(recorded: Recorded, way: Way) -> Message:
+    """What a message holds. Raises nothing that is foreseen: what can not be read says so."""
+    body, unreadable = recorded.body, ""
+    try:
+        body = decode_body(body, recorded.headers.get_all("Content-Encoding"), LimitSettings().body)
+    except GatewayError:
+        unreadable = "its content coding can not be undone: record it without"
+    message = Message(way, recorded, body, unreadable=unreadable)
+    if unreadable or not body.strip():
+        return message
+    documents = _documents(message)
+    if not documents:
+        message.unreadable = "it is no XML, JSON, form or multipart"
+    envelopes = {layers[-1].steps for _, layers, _ in documents if layers}
+    for opened in documents:
+        _note(message, opened, envelopes)
+    return message
+
+
+def _documents(message: Message) -> Sequence[Opened]:
+    """As the body stands there, or as it was before it was logged as a string."""
+    documents = list(open_all(message.body))
+    bare = unescaped(message.body)
+    inside = list(open_all(bare)) if bare is not None else []
+    if bare is None or (documents and _count(inside) <= _count(documents)):
+        return documents
+    message.body = bare
+    return inside
+
+
+def _note(message: Message, opened: Opened, envelopes: Collection[Steps]) -> None:
+    """Adds what is in one document; `envelopes` are texts that were opened themselves."""
+    taken, layers, looked = opened
+    prefix = "".join(f"{layer.at} → " for layer in layers)
+
+    def told(leaf: Leaf) -> str:
+        return prefix + ways.absolute(taken, leaf.steps)
+
+    cards = [card for card in looked.cards if _writable(taken, card)]
+    message.documents.append(Document(taken, layers, tuple(cards)))
+    for leaf, why in looked.not_cards:
+        if pan.is_plausible(pan.digits_of(leaf.text) or ""):
+            message.not_cards.append((told(leaf), why, leaf))
+    for card in looked.cards:
+        if card not in cards:
+            message.not_cards.append((told(card.number), _NO_PATH, card.number))
+    message.scrubbed += [told(leaf) for leaf, _ in looked.scrubbed]
+    message.in_texts += [told(leaf) for leaf in looked.in_texts if leaf.steps not in envelopes]
+    for leaf in taken.leaves:
+        name = called(taken, leaf)
+        if _is_encrypted(name, leaf.text):
+            message.encrypted.append((ways.absolute(taken, leaf.steps), taken.format))
+        elif _SIGNATURE.search(words.squash(name)) and len(leaf.text) >= _SIGNED:
+            message.signed.append(told(leaf))
+
+
+def _count(documents: Sequence[Opened]) -> int:
+    """How much of cards is in a message."""
+    return sum(len(looked.cards) + len(looked.scrubbed) for _, _, looked in documents)
+
+
+def unescaped(body: bytes) -> bytes | None:
+    """A body that was logged as a string is written, with backslashes, as it was; None where it is none."""
+    if not _ESCAPED.search(body):
+        return None
+    return unruby_string(body.strip().removeprefix(b'"').removesuffix(b'"')).strip()
+
+
+def _writable(taken: Taken, card: FoundCard) -> bool:
+    return all(ways.can_be_written(leaf.steps, taken.format) for leaf in card.leaves)
+
+
+def _is_encrypted(name: str, text: str) -> bool:
+    plain, bare = words.squash(name), text.strip()
+    said = "encrypted" in plain or plain in _ENCRYPTED
+    return (
+        (said and len(bare) >= _CIPHERTEXT)
+        or _JWE.fullmatch(bare) is not None
+        or bare.startswith("adyenjs_")
+    )
