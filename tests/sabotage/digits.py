@@ -64,7 +64,7 @@ BREAKAGES = (
         "P17",
         "gateway/vault/digits.py",
         "            if not hmac.compare_digest(stands.text, asked.text):\n",
-        "            if not hmac.compare_digest(stands.text[-4:], asked.text[-4:]):\n",
+        "            if not hmac.compare_digest(stands.text, stands.text or asked.text):\n",
         (f"{VAULT}::test_p17_a_row_that_was_changed_by_hand_leads_to_no_card",),
     ),
     Breakage(
