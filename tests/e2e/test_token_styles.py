@@ -291,6 +291,21 @@ def test_p06_digits_mean_nothing_to_another_product(styles, key):
     assert PAN not in arrived
 
 
+@pytest.mark.parametrize("body", [bookings(), bookings(card("411111******1111")), b"<none/>"])
+def test_p25_a_partner_can_not_say_which_token_a_card_has(styles, key, body):
+    styles.partner.bodies, styles.partner.more = (
+        [body],
+        b"X-Card-Tokens: 1.1=tok_test_7_Example000001\r\n",
+    )
+    with styles.session(key) as session:
+        url = f"https://booking.sandbox.test:{styles.partner.port}/styles/header"
+        answer = session.post(
+            url, data="{}", headers={"Content-Type": "application/json"}, timeout=20
+        )
+    assert answer.status_code == 200
+    assert "X-Card-Tokens" not in answer.headers
+
+
 def test_a_card_is_shown_and_forgotten_by_its_digits(styles, key):
     digits = shown_digits(styles, key, SECOND)
     api = "http://{}:{}/v1/cards".format(*styles.addresses.control)
@@ -302,6 +317,7 @@ def test_a_card_is_shown_and_forgotten_by_its_digits(styles, key):
     _, arrived = charge(styles, key, "xml", with_text("xml", digits))
     assert arrived == with_text("xml", digits)
     assert shown_digits(styles, key, SECOND) != digits  # another card by now
+    assert digits not in styles.logs.getvalue()
 
 
 def test_p36_the_audit_has_the_card_and_no_digits(styles, key):
