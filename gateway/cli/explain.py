@@ -14,14 +14,13 @@ from gateway.cli.hiding import context, cross_out, hide, hide_all, printable
 from gateway.cli.outside import Outside, find_outside
 from gateway.cli.reasons import holds, no_token, reasons, why_failed
 from gateway.cli.spans import Piece, Sides
-from gateway.cli.trial import Trial, TriedBooking, TriedCard, edits_of
+from gateway.cli.trial import Trial, TriedBooking, TriedCard, bookings_in, edits_of
 from gateway.cli.trying import Action, try_message
 from gateway.codecs.document import Known
 from gateway.codecs.edits import Edit
 from gateway.codecs.envelope import open_layout, opened
 from gateway.rules.model import Direction, Pair, Route, Shape, Tokenize
 from gateway.stages.messages import layout_of
-from gateway.stages.reading import read_bookings
 from gateway.stages.select import bookings_of
 
 _AROUND: Final = 50  # bytes that are shown on each side of a change
@@ -143,7 +142,7 @@ def _numbers(rule: Direction, body: bytes, known: Known) -> Iterator[Edit]:
 def _more(rule: Tokenize, route: Route, body: bytes, known: Known) -> Iterator[str]:
     """In the order of a trial's cards."""
     document = open_layout(layout_of(rule.shapes), body, known)
-    for booking in read_bookings(document, rule.shapes, route.system):
+    for booking in bookings_in(document, rule, route.system):
         for place in booking.cards:
             if place.left_alone:
                 yield holds(document, place.shape, place.number)

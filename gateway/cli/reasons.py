@@ -12,6 +12,7 @@ from typing import Final
 
 from gateway.cards import pan
 from gateway.cards.card import Failure
+from gateway.cards.digits import parse_digits
 from gateway.cards.token import parse_alias
 from gateway.cli.hiding import printable
 from gateway.cli.names import count_names, near
@@ -66,6 +67,7 @@ def holds(document: Document, shape: Shape, node: Node | None) -> str:
         (text in shape.sentinels, "a sentinel of the shape"),
         (not bare, "nothing"),
         (parse_alias(text) is not None, "a token of ours already"),
+        (parse_digits(text) is not None, "what has the form of a token of digits"),
         (not bare.strip("0"), "zeros: the partner has no card, or wants to be asked again"),
         (not _DIGIT.search(bare) or _MASK_SIGN.search(bare), "a mask"),
         (_LETTER.search(bare), "another's token"),

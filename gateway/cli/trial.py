@@ -96,9 +96,7 @@ def try_tokenize(body: bytes, rule: Tokenize, system: str, *, doctype: bool = Fa
     """Takes the cards out of `body`. Raises the codecs' and stages' refusals."""
     layout = layout_of(rule.shapes)
     document = open_layout(layout, body, Known(doctype=doctype))
-    every = rule.carry_forward
-    bookings = read_bookings(document, rule.shapes, system, without_cards=every)
-    leave(came_back(bookings))  # by their form: there is no vault to ask
+    bookings = bookings_in(document, rule, system)
     number = 0
     for booking in bookings:
         for place in booking.cards:
@@ -132,6 +130,15 @@ def try_tokenize(body: bytes, rule: Tokenize, system: str, *, doctype: bool = Fa
     with_cards = sum(booking.has_card_data for booking in bookings)
     trial = trial_of(document, body, changes, cards, with_cards)
     return replace(trial, layout=layout, asking=asking)
+
+
+def bookings_in(document: Document, rule: Tokenize, system: str) -> list[BookingPlace]:
+    """The bookings with their cards. What has the form of a token of digits is one: there is no vault to
+    ask."""
+    every = rule.carry_forward
+    bookings = read_bookings(document, rule.shapes, system, without_cards=every)
+    leave(came_back(bookings))
+    return bookings
 
 
 def try_detokenize(body: bytes, shapes: Sequence[Shape], *, doctype: bool = False) -> Trial:
