@@ -83,4 +83,4 @@ def _finds_pair(route: Route, body: bytes) -> bool:
 
 
 def _problem(request: Request, message: str, hint: str) -> Problem:
-    return Problem(request.source.file, request.source.line, message, hint, request.source.column)
+    return request.source.problem(message, hint)

@@ -7,14 +7,17 @@ from itertools import combinations
 
 from gateway.errors import Problem
 from gateway.rules.model import Pack, PathPattern, Route
+from gateway.rules.reach import path_of
 
 
 def check_together(packs: Sequence[Pack]) -> list[Problem]:
     """Systems that stand in two files, and ties: two routes of equal weight for one request."""
-    return [*_doubled(packs), *_ties([route for pack in packs for route in pack.routes])]
+    routes = [route for pack in packs for route in pack.routes]
+    return [*doubled(packs), *(tie_of(one, other) for one, other in ties(routes))]
 
 
-def _doubled(packs: Sequence[Pack]) -> Iterator[Problem]:
+def doubled(packs: Sequence[Pack]) -> Iterator[Problem]:
+    """Systems that stand in two files."""
     first: dict[str, str] = {}
     for pack in packs:
         if pack.system in first:
@@ -23,7 +26,8 @@ def _doubled(packs: Sequence[Pack]) -> Iterator[Problem]:
         first.setdefault(pack.system, pack.file)
 
 
-def _ties(routes: Sequence[Route]) -> Iterator[Problem]:
+def ties(routes: Sequence[Route]) -> Iterator[tuple[Route, Route]]:
+    """Pairs of routes, in the order of the files, that one request would fit equally well."""
     groups: dict[object, list[tuple[Route, PathPattern]]] = {}
     for route in routes:
         if route.at is not None:
@@ -34,14 +38,16 @@ def _ties(routes: Sequence[Route]) -> Iterator[Problem]:
     for group in groups.values():
         for (one, a), (other, b) in combinations(group, 2):
             if one.methods & other.methods and weight(a) == weight(b) and overlap(a, b):
-                yield Problem(
-                    other.source.file,
-                    other.source.line,
-                    f"route `{other.id}` ties with `{one.id}` at {one.source}: "
-                    "one request would fit both, and neither says more",
-                    "Give one of them a longer literal path, another host, or other methods.",
-                    other.source.column,
-                )
+                yield one, other
+
+
+def tie_of(one: Route, other: Route) -> Problem:
+    """What is wrong with two routes that tie, told of the second one."""
+    return other.source.problem(
+        f"route `{other.id}` ties with `{one.id}` at {one.source}: "
+        "one request would fit both, and neither says more",
+        "Give one of them a longer literal path, another host, or other methods.",
+    )
 
 
 def weight(pattern: PathPattern) -> tuple[int, bool]:
@@ -51,11 +57,4 @@ def weight(pattern: PathPattern) -> tuple[int, bool]:
 
 def overlap(a: PathPattern, b: PathPattern) -> bool:
     """Whether some path fits both patterns."""
-    left, right = a.text.split("/"), b.text.split("/")
-    for one, other in zip(left, right, strict=False):
-        if "**" in {one, other}:
-            return True
-        # `*` is a segment that is not empty.
-        if one != other and not ("*" in {one, other} and one and other):
-            return False
-    return len(left) == len(right)
+    return path_of([a, b]) is not None

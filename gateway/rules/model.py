@@ -14,6 +14,7 @@ from gateway.cards.bin_ranges import Ranges
 from gateway.codecs.document import Element, Format, Members
 from gateway.codecs.envelope import Envelope, Layout
 from gateway.codecs.paths import Path
+from gateway.errors import Problem
 
 Show = Literal["mask", "last4", "alias", "digits"]
 Mode = Literal["test", "live"]
@@ -32,6 +33,10 @@ class Source:
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}"
+
+    def problem(self, message: str, hint: str = "") -> Problem:
+        """Something about the rule that stands here."""
+        return Problem(self.file, self.line, message, hint, self.column)
 
 
 @dataclass(frozen=True, slots=True)
