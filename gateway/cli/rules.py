@@ -1,4 +1,4 @@
-"""`card-gateway rules list|show|new|explain|rehearse|test|schema`: packs, looked at and tried without traffic.
+"""`card-gateway rules list|show|new|check|explain|rehearse|test|schema`: packs, looked at and tried without traffic.
 
 Everything here reads the packs alone, drafts too; `card-gateway check` says whether they fit
 gateway.yaml.
@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from gateway.cli import rehearse, rules_explain, rules_new
+from gateway.cli import rehearse, rules_check, rules_explain, rules_new
 from gateway.cli.examples import Outcome, run_examples
 from gateway.cli.output import (
     DEFAULT_CONFIG,
@@ -35,6 +35,7 @@ def register(parent: typer.Typer) -> None:
 
 
 rules_new.register(app)
+rules_check.register(app)
 rules_explain.register(app)
 rehearse.register(app)
 

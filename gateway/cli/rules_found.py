@@ -11,6 +11,7 @@ import typer
 
 from gateway import strict_yaml
 from gateway.cli.output import complain
+from gateway.rules.check import check_together
 from gateway.rules.load import load_every_pack
 from gateway.rules.model import Pack, Route, RuleSet
 from gateway.yaml_model import suggest
@@ -37,8 +38,15 @@ class InForce:
 
 
 def load_packs(config: Path, directory: Path | None) -> RuleSet:
-    """Every pack, drafts too. Raises ConfigurationError."""
-    return load_every_pack(directory or rules_directory(config))
+    """Every pack, drafts too. Ties between those in force, with which the gateway would not start, are
+    told on standard error. Raises ConfigurationError."""
+    rules, force = load_every_pack(directory or rules_directory(config)), in_force(config)
+    for problem in check_together([pack for pack in rules.packs if force.has(pack)]):
+        complain(
+            f"{problem.place}: the gateway does not take these rules: {problem.message}",
+            problem.hint,
+        )
+    return rules
 
 
 def rules_directory(config: Path) -> Path:

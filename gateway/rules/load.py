@@ -8,7 +8,7 @@ force are read and checked all the same, except for what they expect of gateway.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gateway import strict_yaml, yaml_model
@@ -37,7 +37,7 @@ def load_rules(
     entries, problems = _read_packs(texts)
     if problems:
         raise ConfigurationError(problems)
-    problems += _check_names(directory, [entry for entry, _ in entries], enabled, drafts)
+    problems += check_names(directory, [entry for entry, _ in entries], enabled, drafts)
     packs = []
     tables, found = _read_tables(bins or {})
     problems += found
@@ -54,20 +54,34 @@ def load_rules(
     return RuleSet(tuple(packs))
 
 
+@dataclass(frozen=True, slots=True)
+class ReadPack:
+    """A pack, and what it was made of: for looking at the rules themselves."""
+
+    pack: Pack
+    entry: PackEntry
+    located: Located
+
+
 def load_every_pack(directory: Path) -> RuleSet:
     """All packs, drafts too, unchecked against gateway.yaml: for looking at them, not for traffic.
 
-    Raises `ConfigurationError`.
+    Ties between them are not looked for, either. Raises `ConfigurationError`.
     """
+    return RuleSet(tuple(read.pack for read in read_every_pack(directory)))
+
+
+def read_every_pack(directory: Path) -> list[ReadPack]:
+    """As `load_every_pack`, with the YAML. Raises `ConfigurationError`."""
     entries, problems = _read_packs(read_texts(directory))
     packs = []
     for entry, located in entries:
         pack, found = _compile(entry, located, Surroundings())
         problems += found
-        packs.append(pack)
+        packs.append(ReadPack(pack, entry, located))
     if problems:
         raise ConfigurationError(problems)
-    return RuleSet(tuple(packs))
+    return packs
 
 
 def load_pack_text(text: str, file: str, around: Surroundings | None = None) -> Pack:
@@ -145,12 +159,13 @@ def _in_force(entry: PackEntry, enabled: Collection[str] | None, drafts: Collect
     return entry.system in drafts or (named and not entry.draft)
 
 
-def _check_names(
+def check_names(
     directory: Path,
     entries: Sequence[PackEntry],
     enabled: Collection[str] | None,
     drafts: Collection[str],
 ) -> list[Problem]:
+    """What is wrong with `packs:` and `drafts:` in gateway.yaml: names that are none, drafts."""
     known = {entry.system: entry.draft for entry in entries}
     problems = []
     for key, names in (("packs", enabled or ()), ("drafts", drafts)):

@@ -35,7 +35,7 @@ def mistakes(content: Element | Members, each: str, *, failed: bool) -> Iterator
     fitting = {"b2b"} | ({"error"} if failed else set())
     if each == "card":
         fitting |= _CARD | (set() if failed else _TOKEN)
-    for text in _texts(content):
+    for text in texts(content):
         for match in _BRACES.finditer(text):
             place = match[1]
             if place is None:
@@ -54,7 +54,8 @@ def _misfit(place: str, *, failed: bool) -> str:
     return f"`{{{place}}}` is one card's: it goes with `each: card`"
 
 
-def _texts(content: Element | Members) -> Iterator[str]:
+def texts(content: Element | Members) -> Iterator[str]:
+    """Every text of a template, in which a place may stand."""
     if isinstance(content, Members):
         for name, text in content.items:
             yield from (name, text)
@@ -63,4 +64,4 @@ def _texts(content: Element | Members) -> Iterator[str]:
     for _, text in content.attributes:
         yield text
     for child in content.children:
-        yield from _texts(child)
+        yield from texts(child)

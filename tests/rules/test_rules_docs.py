@@ -57,7 +57,7 @@ def test_there_are_snippets():
     assert {language for language, _ in FENCES} == {"yaml", "console"}
     assert len(SNIPPETS) >= 17
     assert len(SETTINGS) == 1
-    assert len(COMMANDS) >= 11
+    assert len(COMMANDS) >= 15
 
 
 @pytest.mark.parametrize("line", [line for line in COMMANDS if line.startswith("rules ")])

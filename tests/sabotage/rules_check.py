@@ -7,6 +7,8 @@ from tests.sabotage.breakage import Breakage
 YAML = "tests/test_strict_yaml.py"
 MISTAKES = "tests/rules/test_mistakes.py"
 SCHEMA = "tests/rules/test_json_schema.py"
+SHADOW = "tests/rules/test_shadow.py"
+CHECK = "tests/cli/test_cli_rules_check.py"
 
 BREAKAGES = (
     Breakage(
@@ -51,5 +53,49 @@ BREAKAGES = (
         '            _never_both("expiry", "expiry_month", "expiry_year"),\n',
         "",
         (f"{SCHEMA}::test_what_the_models_refuse_the_schema_refuses",),
+    ),
+    Breakage(
+        "say that a `*` takes an empty segment",
+        "P32",
+        "gateway/rules/reach.py",
+        'return bool(segment) if said == "*" else said in {"**", segment}',
+        'return said in {"*", "**", segment}',
+        (f"{SHADOW}::test_a_path_is_found_where_there_is_one_and_only_there",),
+    ),
+    Breakage(
+        "call a route never taken that a less literal one stands before",
+        "P32",
+        "gateway/rules/shadow.py",
+        "    order.sort(key=lambda one: weight(pattern_of(one)), reverse=True)",
+        "    order.sort(key=lambda one: weight(pattern_of(one)))",
+        (
+            f"{SHADOW}::test_p32_what_is_never_taken_is_taken_by_no_request_and_all_else_has_a_witness",
+        ),
+    ),
+    Breakage(
+        "overlook what takes a part of another host's routes",
+        "P32",
+        "gateway/rules/shadow.py",
+        "return b.host.any_below and a.port == b.port and b.host.matches(a.host.host)",
+        "return False",
+        (
+            f"{SHADOW}::test_p32_every_request_that_two_routes_name_is_told_with_the_one_that_gets_it",
+        ),
+    ),
+    Breakage(
+        "take a path for shown that leads nowhere",
+        "P03",
+        "gateway/cli/rules_exercised.py",
+        "for place, path in places.items() if document.select(path, within))",
+        "for place, path in places.items() if path)",
+        (f"{CHECK}::test_what_is_found_in_a_pack",),
+    ),
+    Breakage(
+        "tell no tie where rules are listed or tried",
+        "P37",
+        "gateway/cli/rules_found.py",
+        "check_together([pack for pack in rules.packs if force.has(pack)])",
+        "check_together([pack for pack in rules.packs if not force.has(pack)])",
+        (f"{CHECK}::test_ties_are_told_by_the_other_commands_too",),
     ),
 )
