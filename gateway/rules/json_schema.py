@@ -146,6 +146,8 @@ _MORE: Final[Mapping[str, Mapping[str, Any]]] = {
             "on_failure": ["tokenize"],
             "errors": ["tokenize"],
             "header": ["tokenize"],
+            "show": ["tokenize"],
+            "carry_forward": ["tokenize"],
             "issuer": ["exchange"],
             "issue": ["exchange"],
             "forget": ["exchange"],
