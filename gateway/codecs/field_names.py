@@ -8,6 +8,11 @@ def canonical(name: str) -> str:
     return name.partition("\0")[0].strip()
 
 
+def outer_names(name: str) -> list[str]:
+    """The names that `name` is a member of: `card`, of `card[number]`."""
+    return [name[:at] for at, sign in enumerate(name) if sign == "["] if "[" in name else []
+
+
 def nests(other: str, name: str) -> bool:
     """Whether one of two names is a member of the other: `card` and `card[number]`."""
     longer, shorter = (other, name) if len(other) > len(name) else (name, other)

@@ -25,11 +25,12 @@ from gateway.codecs.json_string import written_in
 from gateway.codecs.paths import Path
 from gateway.codecs.template import fill
 from gateway.errors import MessageForbidden, MessageUnfit
+from gateway.heap import discard
 
 # No field of a card is as long; decoding more would hold up everything else.
 _LONGEST_TEXT: Final = 1 << 20
-# A card's fields are asked for one after the other: the object, its booking, and what is around.
-_NAMES_KEPT: Final = 8
+# Objects are asked again for each field, and for what changes in them. So many of their names are kept.
+_NAMES_KEPT: Final = 100_000
 # In one object that a path walks through, or one list of places. Bounds our memory.
 _MOST_ENTRIES: Final = 100_000
 
@@ -49,12 +50,13 @@ def open_json(body: bytes) -> JsonDocument:
 class JsonDocument:
     """One JSON message; fulfils `gateway.codecs.document.Document`."""
 
-    __slots__ = ("_names", "_root", "_scan")
+    __slots__ = ("_kept", "_names", "_root", "_scan")
 
     def __init__(self, scan: Scan) -> None:
         self._scan = scan
         self._root = _Place(scan.root, -1)
         self._names: dict[int, Names] = {}  # of the objects looked into last
+        self._kept = 0  # names in them
 
     @property
     def root(self) -> Node:
@@ -114,7 +116,7 @@ class JsonDocument:
         return found
 
     def close(self) -> None:
-        """Nothing to do: reference counts free it piece by piece."""
+        discard(self._names)
 
     def splice(self, changes: Iterable[Change]) -> Spliced:
         edits: list[Edit] = []
@@ -240,13 +242,18 @@ class JsonDocument:
         if names is None:
             if container < 0 or not self._scan.is_object(container):
                 return None
-            if len(self._names) == _NAMES_KEPT:
-                del self._names[next(iter(self._names))]
-            names = self._names[container] = self._scan.names(container, _MOST_ENTRIES)
+            names = self._scan.names(container, _MOST_ENTRIES)
+            self._keep(container, names)
         if name in names.repeated:
             raise MessageForbidden
-        found = names.starts.get(name)
-        return None if found is None else self._scan.entry_at(*found, is_object=True)
+        found = names.members.get(name)
+        return None if found is None else Entry(*found)
+
+    def _keep(self, container: int, names: Names) -> None:
+        self._kept += len(names.members)
+        while self._names and self._kept > _NAMES_KEPT:
+            self._kept -= len(self._names.pop(next(iter(self._names))).members)
+        self._names[container] = names
 
     def _plan_add(
         self, change: Add, plans: dict[int, Plan], made: dict[tuple[int, str], MadeObject]

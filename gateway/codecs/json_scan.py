@@ -61,11 +61,10 @@ class Entry(NamedTuple):
 class Names:
     """An object's members by name (decoded, in UTF-8), and which names stand in it repeatedly.
 
-    A member is given by its start and the number of the next container, for `Scan.entry_at`: most
-    are never asked for.
+    Members are given as what an `Entry` is made of: most are never asked for.
     """
 
-    starts: dict[bytes, tuple[int, int]]
+    members: dict[bytes, tuple[int, int, int, int, int]]
     repeated: set[bytes]
 
 
@@ -87,18 +86,6 @@ class _Containers:
     starts: array[int]
     ends: array[int]
     following: array[int]
-
-    def open(self, start: int) -> int:
-        if len(self.starts) == MAX_CONTAINERS:
-            raise MessageForbidden
-        self.starts.append(start)
-        self.ends.append(0)
-        self.following.append(0)
-        return len(self.starts) - 1
-
-    def close(self, number: int, end: int) -> None:
-        self.ends[number] = end
-        self.following[number] = len(self.starts)
 
 
 class Scan:
@@ -169,31 +156,42 @@ class Scan:
 
     def names(self, container: int, most: int) -> Names:
         """The object's names. Raises `MessageForbidden` for more than `most`."""
-        body, containers = self.body, self._containers
-        starts: dict[bytes, tuple[int, int]] = {}
+        body, ends = self.body, self._containers.ends
+        members: dict[bytes, tuple[int, int, int, int, int]] = {}
         repeated: set[bytes] = set()
         start, close = self.inside(container)
         position, child = after_space(body, start), container + 1
         while position < close:
-            window = position + WINDOW
-            match = MEMBER.match(body, position, window)
-            if match is None or match.end() >= window:
+            started, limit = position, min(position + WINDOW, close + 1)
+            # One call for all members up to the next that is a container, or too long.
+            for match in MEMBER.finditer(body, position, limit):
+                at, after = match.span()
+                if at != position or after == limit <= close:
+                    break
+                name = match[1]
+                name = unescape(name).encode() if b"\\" in name else name[1:-1]
+                if name in members:
+                    repeated.add(name)
+                if match.lastindex == 2:
+                    members[name] = at, match.end(1), *match.span(2), -1
+                    position = after
+                    continue
+                end = ends[child]
+                members[name] = at, match.end(1), after - 1, end, child
+                position, child = after_entry(body, end), self._containers.following[child]
+                break
+            if position == started:
                 entry = self.entry_at(position, child, is_object=True)
-                name, opens = body[position : entry.name_end], entry.container >= 0
-                following = after_entry(body, entry.end)
-            else:
-                name, opens = match[1], match.lastindex == 1
-                following = after_entry(body, containers.ends[child]) if opens else match.end()
-            name = unescape(name).encode() if b"\\" in name else name[1:-1]
-            if name in starts:
-                repeated.add(name)
-            starts[name] = (position, child)
-            if len(starts) > most:
+                name = unescape(body[position : entry.name_end]).encode()
+                if name in members:
+                    repeated.add(name)
+                members[name] = entry
+                if entry.container >= 0:
+                    child = self._containers.following[child]
+                position = after_entry(body, entry.end)
+            if len(members) > most:
                 raise MessageForbidden
-            if opens:
-                child = containers.following[child]
-            position = following
-        return Names(starts, repeated)
+        return Names(members, repeated)
 
     def repeated(self, container: int, most: int) -> Repeated:
         """What stands repeatedly in an object; nothing does in an array. Raises as `names`."""
@@ -235,24 +233,29 @@ class Scan:
     def _walk(self, position: int) -> int:
         """Reads the container that opens at `position`, and all below. Returns where it ends."""
         body, containers = self.body, self._containers
+        starts, ends, following = containers.starts, containers.ends, containers.following
         stack: list[int] = []
         opens = True
         while True:
             if opens:
-                if len(stack) == MAX_DEPTH:
+                if len(stack) == MAX_DEPTH or len(starts) == MAX_CONTAINERS:
                     raise MessageForbidden
-                is_object = body[position] == _OBJECT
-                stack.append(containers.open(position))
+                stack.append(len(starts))
+                runs = IN_OBJECT if body[position] == _OBJECT else IN_ARRAY
+                starts.append(position)
+                ends.append(0)
+                following.append(0)
                 position += 1
+                match = runs.first.match(body, position, position + WINDOW)
             else:
-                containers.close(stack.pop(), position)
+                number = stack.pop()
+                ends[number], following[number] = position, len(starts)
                 if not stack:
                     return position
-                is_object = body[containers.starts[stack[-1]]] == _OBJECT
-            runs = IN_OBJECT if is_object else IN_ARRAY
-            pattern = runs.first if opens else runs.following
-            match = pattern.match(body, position, position + WINDOW)
+                runs = IN_OBJECT if body[starts[stack[-1]]] == _OBJECT else IN_ARRAY
+                match = runs.following.match(body, position, position + WINDOW)
             if match is None or match.lastgroup is None:
+                is_object = runs is IN_OBJECT
                 position, opens = read_slowly(body, position, is_object=is_object, first=opens)
             else:
                 opens = match.lastgroup == "opens"
