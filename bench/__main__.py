@@ -47,7 +47,10 @@ def measure(counts: Counts, *, as_json: bool = False) -> int:
             close_all()
             signal.signal(signal.SIGALRM, before)
     report.seconds = time.monotonic() - began
-    report.goals = judge(report.costs, report.endpoint, report.bulks, report.loop, report.vault)
+    report.goals = judge(
+        report.costs, report.endpoint, report.bulks, report.loop, report.vault,
+        report.card_route, report.codecs,
+    )  # fmt: skip
     if as_json:
         print(json.dumps(report.plain(), indent=2))
     else:

@@ -63,11 +63,11 @@ def measure(
     for case in CASES:
         request = messages.request(case.body, port, key)
         ways = [
-            _through(proxy, proxy.name, port, request, case.cards * (proxy.name == "gateway"))
+            through(proxy, proxy.name, port, request, case.cards * (proxy.name == "gateway"))
             for proxy in proxies
         ]
         count = connections if case.anew else requests
-        costs.append(_compare(case, ways, rounds, count))
+        costs.append(compare(case, ways, rounds, count))
     return costs
 
 
@@ -80,17 +80,17 @@ def measure_endpoint(
     pulled = messages.request(ENDPOINT.body, port, key)
     ways = (
         Way("endpoint", gateway.pid, connect, asked, ENDPOINT.cards),
-        _through(gateway, "proxy", port, pulled, ENDPOINT.cards),
+        through(gateway, "proxy", port, pulled, ENDPOINT.cards),
     )
-    return _compare(ENDPOINT, ways, rounds, requests)
+    return compare(ENDPOINT, ways, rounds, requests)
 
 
-def _through(proxy: Proxy, name: str, port: int, request: bytes, tokens: int) -> Way:
+def through(proxy: Proxy, name: str, port: int, request: bytes, tokens: int) -> Way:
     connect = partial(Connection, proxy, port, proxy.context())
     return Way(name, proxy.pid, connect, request, tokens)
 
 
-def _compare(case: Case, ways: Sequence[Way], rounds: int, count: int) -> Cost:
+def compare(case: Case, ways: Sequence[Way], rounds: int, count: int) -> Cost:
     """`count` requests a round and way."""
     spend = _spend_anew if case.anew else _spend
     for way in ways:

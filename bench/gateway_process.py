@@ -16,6 +16,7 @@ from gateway.config import load_config, read_config
 from gateway.vault.configured import open_vault
 
 _RULES = Path(__file__).parent.parent / "rules"
+_PACKS = (_RULES / "siteminder.yaml", Path(__file__).with_name("bench.yaml"))
 
 
 def prepare(directory: Path, port: int, upstream_authority: Path) -> tuple[Path, str]:
@@ -25,11 +26,14 @@ def prepare(directory: Path, port: int, upstream_authority: Path) -> tuple[Path,
     """
     directory.mkdir()
     config_file = directory / "gateway.yaml"
+    rules = directory / "rules"
+    rules.mkdir()
+    for pack in _PACKS:
+        (rules / pack.name).write_bytes(pack.read_bytes())
     settings = {
         "listen": dict.fromkeys(("proxy", "endpoints", "control", "metrics"), "127.0.0.1:0"),
         "state": str(directory / "state"),
-        "rules": str(_RULES),
-        "packs": ["siteminder"],
+        "rules": str(rules),
         "products": {
             "seaside": {
                 "merchant_code": messages.MERCHANT,
@@ -38,7 +42,7 @@ def prepare(directory: Path, port: int, upstream_authority: Path) -> tuple[Path,
             }
         },
         "clients": {"pms": {"networks": ["127.0.0.0/8"]}},
-        "hotels": {"siteminder": {messages.HOTEL: "seaside"}},
+        "hotels": {system: {messages.HOTEL: "seaside"} for system in ("siteminder", "bench")},
         "test_hosts": {
             f"{messages.HOST}:{port}": {
                 "stands_for": "ws.siteminder.com",

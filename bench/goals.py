@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from bench import card_route, codec
 from bench.bulk import Bulk
+from bench.codec import Codec
 from bench.exchanges import Cost
 from bench.heartbeat import LIMIT
 from bench.vault import Kind, Versus
@@ -17,6 +19,8 @@ VAULT: dict[Kind, float] = {
     "new": 2.0,
     "known": 3.0,
 }  # wall time of the vault against the raw driver
+IDLE = 1.10  # CPU of an exchange without a card: with a rule against without one
+CODEC = 40.0  # CPU of a known card in its codec, µs
 STORES = ("SQLite", "PostgreSQL")
 KEPT = (1, 100, 10_000)  # cards in one message
 LARGE = 10_000
@@ -43,6 +47,8 @@ def judge(
     bulks: Sequence[Bulk],
     loop: dict | None,
     kept: Sequence[Versus],
+    idle: Sequence[Cost] = (),
+    codecs: Sequence[Codec] = (),
 ) -> list[Goal]:
     """All goals, in the order in which they were measured."""
     booking = next((cost.ratio for cost in costs if cost.case.cards == 1), None)
@@ -54,6 +60,24 @@ def judge(
             None if endpoint is None else endpoint.ratio,
             ENDPOINT,
             "x",
+        ),
+        *(
+            Goal(
+                f"{case.title} without a card: a rule against none",
+                next((cost.ratio for cost in idle if cost.case.title == case.title), None),
+                IDLE,
+                "x",
+            )
+            for case in card_route.CASES
+        ),
+        *(
+            Goal(
+                f"a known card in its codec, {kind.title} in a message",
+                next((one.micros for one in codecs if one.kind == kind), None),
+                CODEC,
+                "µs",
+            )
+            for kind in codec.KINDS
         ),
         Goal(f"{LARGE:,} new cards in one message", _wall(bulks), SECONDS, "s"),
         Goal("the event loop's longest block meanwhile", worst, LIMIT * 1000, "ms"),

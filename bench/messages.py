@@ -5,6 +5,8 @@ A body has a name, and the name says all about it:
     small          2 KB, a booking without a card
     cards-N-S      N bookings with a card each; series S makes the numbers, 0 are the same each time
     bookings-N     N bookings without a card
+
+`written.py` has those in JSON and forms.
 """
 
 from __future__ import annotations
@@ -13,12 +15,13 @@ import re
 from textwrap import dedent
 from urllib.parse import urlencode
 
+from bench import written
 from gateway.sandbox.cards import TestCard, generated
 from gateway.sandbox.ota import Booking, reservation, retrieve_inside
 from gateway.sandbox.pull import read_request
 from gateway.sandbox.soap import answer, envelope
 
-HOTEL = "BENCH"
+HOTEL = written.HOTEL
 HOST = "localhost"
 MERCHANT, TERMINAL = "seaside01", 1
 _PATH = "/pmsxchangev2/services/"
@@ -71,6 +74,8 @@ def body(name: str) -> bytes:
     if kind == "small":
         return _answer(_SMALL)
     count, series = [*map(int, numbers), 0][:2]
+    if kind in written.KINDS:
+        return written.body(kind, count)
     made = (Booking(HOTEL, number + 1) for number in range(count))
     if kind == "cards":
         first = series * _SERIES
@@ -87,11 +92,19 @@ def _answer(inside: str) -> bytes:
     return envelope(answer("OTA_ResRetrieveRS", "echo-abc", inside)).encode()
 
 
-def request(name: str, port: int, key: str) -> bytes:
+def label(name: str) -> str:
+    """The Content-Type of the body called `name`."""
+    if name.startswith("json"):
+        return "application/json"
+    form = "application/x-www-form-urlencoded"
+    return form if name.startswith("form") else "text/xml; charset=utf-8"
+
+
+def request(name: str, port: int, key: str, path: str = _PATH) -> bytes:
     """The whole request that is answered with the body called `name`."""
     content = read_request(HOTEL, "bench", "Bench-Pass1!").encode()
     head = (
-        f"POST {_PATH}{name} HTTP/1.1\r\nHost: {HOST}:{port}\r\nUser-Agent: bench\r\n"
+        f"POST {path}{name} HTTP/1.1\r\nHost: {HOST}:{port}\r\nUser-Agent: bench\r\n"
         f"Accept: */*\r\nX-Api-Key: {key}\r\nContent-Type: text/xml; charset=utf-8\r\n"
         f"Content-Length: {len(content)}\r\n\r\n"
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from importlib.metadata import version
 
 from bench.bulk import Bulk
+from bench.codec import Codec
 from bench.exchanges import Cost
 from bench.goals import Goal
 from bench.vault import Versus
@@ -19,6 +20,8 @@ class Report:
 
     costs: list[Cost] = field(default_factory=list)
     endpoint: Cost | None = None
+    card_route: list[Cost] = field(default_factory=list)
+    codecs: list[Codec] = field(default_factory=list)
     bulks: list[Bulk] = field(default_factory=list)
     windows: list[Window] = field(default_factory=list)
     vault: list[Versus] = field(default_factory=list)
@@ -43,6 +46,12 @@ class Report:
             "versions": self.versions,
             "exchanges": [_plain(one) for one in self.costs],
             "endpoint": None if self.endpoint is None else _plain(self.endpoint),
+            "card_route": [_plain(one) for one in self.card_route],
+            "codec": [
+                {"kind": one.kind.title, "bytes": one.bytes, "cpu_us": one.micros,
+                 "parsing_us": one.parsing}
+                for one in self.codecs
+            ],
             "bulk": [
                 {"kind": one.kind, "bookings": one.count, "bytes": one.bytes,
                  "wall_s": one.wall, "cpu_s": one.cpu}

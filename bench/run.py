@@ -10,6 +10,8 @@ from pathlib import Path
 
 from bench import (
     bulk,
+    card_route,
+    codec,
     cpu,
     exchanges,
     floor,
@@ -105,6 +107,10 @@ def run(counts: Counts, directory: Path, report: Report, say: Callable[[str], No
                 rounds=counts.rounds,
                 requests=counts.requests,
             )
+            say("card routes without a card")
+            report.card_route = card_route.measure(
+                gateway, server.port, key, rounds=counts.rounds, requests=counts.requests
+            )
             report.memory["after small messages"] = cpu.memory(gateway.pid)
             say("the floor of a card")
             report.floor = floor.measure(directory / "floor", tuple(counts.bulks), proxy_core)
@@ -112,6 +118,8 @@ def run(counts: Counts, directory: Path, report: Report, say: Callable[[str], No
             for one in Bulks(gateway, server, key, counts.limit).measure(counts.bulks):
                 report.bulks.append(one)
             report.memory["after the largest messages"] = cpu.memory(gateway.pid)
+        say("cards in their codecs")
+        report.codecs = codec.measure(repeats=counts.rounds * 20)
         say("the vault beside the raw drivers")
         report.vault = _vault(directory, counts, proxy_core)
         say("the window before the commit")

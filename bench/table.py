@@ -14,6 +14,7 @@ def lines(report: Report) -> Iterator[str]:
     versions = ", ".join(f"{name} {text}" for name, text in report.versions.items())
     yield f"{versions}. Only ratios within one run mean anything; the machine is part of the rest."
     yield from _exchanges(report)
+    yield from _codecs(report)
     yield from _bulks(report)
     yield from _vault(report)
     yield from _windows(report)
@@ -29,6 +30,23 @@ def _exchanges(report: Report) -> Iterator[str]:
     if report.endpoint is not None:
         yield "\nCPU per pull at PAYCOMET's endpoint, and through the proxy"
         yield from _costs([report.endpoint])
+    if report.card_route:
+        yield "\nCPU per exchange without a card: on a card route, and on a route without a rule"
+        yield from _costs(report.card_route)
+
+
+def _codecs(report: Report) -> Iterator[str]:
+    yield "\nCPU per known card in its codec: parse, find, read, decide, splice; no HTTP, guard or vault"
+    rows = [
+        (
+            one.kind.title,
+            f"{one.bytes / one.kind.count:,.0f} B",
+            f"{one.micros:,.0f} µs",
+            f"{one.parsing:,.0f} µs",
+        )
+        for one in report.codecs
+    ]
+    yield from _aligned(("", "a card", "CPU", "of it parsing"), rows)
 
 
 def _costs(costs: Sequence[Cost]) -> Iterator[str]:

@@ -63,7 +63,7 @@ class _Answers:
         if made is None:
             body = messages.body(name)
             head = (
-                "HTTP/1.1 200 OK\r\nContent-Type: text/xml; charset=utf-8\r\nServer: bench\r\n"
+                f"HTTP/1.1 200 OK\r\nContent-Type: {messages.label(name)}\r\nServer: bench\r\n"
                 f"Content-Length: {len(body)}\r\n\r\n"
             )
             made = self._made[name] = head.encode() + body

@@ -13,12 +13,16 @@ from pathlib import Path
 
 import pytest
 
-from bench import messages, table
+from bench import card_route, codec, messages, table
 from bench.bulk import Bulk
 from bench.goals import judge
 from bench.report import Report
 from bench.run import Counts
 from bench.window import Window
+from gateway.cards.scan import find_cards
+from gateway.codecs.document import Known
+from gateway.rules.load import load_pack_text
+from gateway.stages.gate import holds_nothing
 
 ROOT = Path(__file__).parent.parent.parent
 TINY = Counts(
@@ -48,6 +52,12 @@ def test_a_run_measures_everything_and_prints_json(capfd):
     assert all(one["ratio"] > 0 and min(one["cpu_us"].values()) > 0 for one in report["exchanges"])
     assert report["endpoint"]["ratio"] > 0
     assert set(report["endpoint"]["cpu_us"]) == {"endpoint", "proxy"}
+    assert [one["case"] for one in report["card_route"]] == [
+        case.title for case in card_route.CASES
+    ]
+    assert all(set(one["cpu_us"]) == {"rule", "none"} for one in report["card_route"])
+    assert [one["kind"] for one in report["codec"]] == [kind.title for kind in codec.KINDS]
+    assert all(0 < one["parsing_us"] < one["cpu_us"] for one in report["codec"])
     assert {(one["kind"], one["bookings"]) for one in report["bulk"]} == {
         (kind, count) for kind in ("new", "known", "none") for count in (1, 2)
     }
@@ -113,12 +123,33 @@ def test_linear_is_cost_a_byte():
         (messages.cards(1), 1, 3_800, 4_400),
         (messages.cards(14, 3), 14, 48_000, 55_000),
         (messages.bookings(2), 0, 6_000, 8_000),
+        ("json-1", 0, 700, 1_300),
+        ("json-18", 0, 15_000, 22_000),
+        ("jsoncards-2", 2, 1_500, 3_000),
+        ("form-8", 0, 500, 1_200),
+        ("formcards-1", 1, 200, 500),
     ],
 )
 def test_bodies_are_as_they_are_called(name, cards, least, most):
     body = messages.body(name)
-    assert body.count(b"<PaymentCard ") == cards
+    assert body.count(b"<PaymentCard ") + body.count(b"card_number") == cards
     assert least <= len(body) <= most
+
+
+@pytest.mark.parametrize("case", card_route.CASES)
+def test_the_gate_knows_the_routes_that_are_measured_without_a_card(case):
+    pack = load_pack_text(codec.PACK.read_text("utf-8"), codec.PACK.name)
+    rule = next(route.response for route in pack.routes if route.name == case.format)
+    assert holds_nothing(rule, messages.body(case.body), Known())
+
+
+@pytest.mark.parametrize("kind", codec.KINDS)
+def test_each_card_that_is_measured_gets_a_token(kind):
+    pack = load_pack_text(codec.PACK.read_text("utf-8"), codec.PACK.name)
+    rule = next(route.response.tokenize for route in pack.routes if route.name == kind.format)
+    body = codec.swapped(messages.body(kind.body), rule)
+    assert body.count(b"tokenuserABCDEFGHIJ") == kind.count
+    assert find_cards(body) == []
 
 
 def test_series_share_no_number():
