@@ -288,6 +288,8 @@ class _Reader:
         hint = _HINTS.get(found, "")
         if "mapping values are not allowed" in what:
             hint = "A text that contains a colon and a space wants quotes; else check the indent."
+        elif "expected `,` or `]`" in what or "expected `,` or `}`" in what:
+            hint = "A text with a bracket, a brace or a comma wants quotes in a list or in braces."
         elif what.startswith("could not find expected"):
             hint = "Check the indent, and that the key is followed by a colon."
         at = Mark(mark.line + 1, mark.column + 1) if mark else Mark(0, 0)

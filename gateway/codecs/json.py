@@ -74,6 +74,8 @@ class JsonDocument:
                 places = self._saying(places, *step.named)
             elif step.axis == "item":
                 places = self._items(places, step.index)
+            elif step.axis == "every":
+                places = self._members(places)
             elif step.axis == "descendant" and step.name is not None:
                 places = self._everywhere(places, step.name)
             elif step.axis == "below" and step.name is not None:
@@ -189,6 +191,21 @@ class JsonDocument:
             items = islice(self._scan.entries(container), first, last)
             room = _MOST_ENTRIES - len(found)
             found += [_Place(item, container) for item in islice(items, room + 1)]
+            if len(found) > _MOST_ENTRIES:
+                raise MessageForbidden
+        return found
+
+    def _members(self, places: Iterable[_Place]) -> list[_Place]:
+        """Every member of those places that are objects. Raises `MessageForbidden` where a name stands
+        twice, or where they are too many."""
+        found: list[_Place] = []
+        for place in places:
+            container = place.entry.container
+            if container < 0 or not self._scan.is_object(container):
+                continue
+            if self._scan.names(container, _MOST_ENTRIES).repeated:
+                raise MessageForbidden
+            found += [_Place(member, container) for member in self._scan.entries(container)]
             if len(found) > _MOST_ENTRIES:
                 raise MessageForbidden
         return found

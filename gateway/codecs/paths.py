@@ -3,10 +3,10 @@
 XML   names, `@name`, `/`, `//`, `.`, `[n]` (1-based), `[@a='v']`; `//` at the start searches the
       whole document, `.//` the node at hand. `a/b` starts at the node at hand, `/a/b` at the root,
       `../a` at the node at hand's parent, `../../a` at that one's.
-      `a[b='v']` is the `a` that has a child `b` with the text `v`.
+      `a[b='v']` is the `a` that has a child `b` with the text `v`; `a/*` is every child of `a`.
       A name without a prefix matches in any namespace; `p:name` matches the prefix as written.
 JSON  `$` (the document, or the node at hand for relative paths), dotted names, `['any name']`,
-      `..name` (at any depth), `[n]` (0-based), `[*]`, `[name='v']` (the item whose member `name` is
+      `..name` (at any depth), `.*` (every member of an object), `[n]` (0-based), `[*]`, `[name='v']` (the item whose member `name` is
       `v`); `.` is the node at hand, `../a` starts at the object that it stands in (a list in between
       is none).
 form  one field's name, letter by letter, `%5B` as what it stands for: `card[number]`; `$` or `.` is
@@ -20,16 +20,19 @@ from dataclasses import dataclass, replace
 from typing import Final, Literal
 from urllib.parse import unquote
 
-Axis = Literal["child", "descendant", "attribute", "member", "below", "item", "field"]
+Axis = Literal["child", "descendant", "attribute", "member", "below", "item", "every", "field"]
 
 _XML_NAME: Final = r"(?:[A-Za-z_][\w.-]*:)?[A-Za-z_][\w.-]*"
 _XML_STEP: Final = re.compile(
     rf"(?P<slashes>//?)?(?P<at>@)?(?P<name>{_XML_NAME})"
-    rf"(?:\[(?P<index>[1-9][0-9]*)\]|\[(?P<of>@?)(?P<key>{_XML_NAME})='(?P<value>[^']*)'\])?"
+    rf"(?:\[(?P<index>[1-9][0-9]*)\]"
+    rf"|\[(?P<of>@?)(?P<key>{_XML_NAME})=(?:'(?P<value>[^']*)'|\"(?P<words>[^\"]*)\")\])?"
+    r"|/(?P<every>\*)"
 )
 _JSON_STEP: Final = re.compile(
     r"\.?(?P<name>[^\W\d][\w-]*)|\.\.(?P<deep>[^\W\d][\w-]*)|\[(?P<index>0|[1-9][0-9]*)\]"
-    r"|(?P<every>\[\*\])|\['(?P<quoted>[^']+)'\]|\[(?P<key>[^\W\d][\w-]*)='(?P<value>[^']*)'\]"
+    r"|(?P<every>\[\*\])|(?P<members>\.\*)|\['(?P<quoted>[^']+)'\]"
+    r"|\[(?P<key>[^\W\d][\w-]*)=(?:'(?P<value>[^']*)'|\"(?P<words>[^\"]*)\")\]"
 )
 _ABOVE: Final = re.compile(r"(?:\.\./)+")
 _STARTS_ELSEWHERE: Final = re.compile(r"[./$]|\Z")
@@ -43,7 +46,7 @@ class PathError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step. `name` is None for `[*]` and `[n]`; `index` counts from 0 for JSON, 1 for XML."""
+    """One step. `name` is None for `[*]`, `[n]`, `/*` and `.*`; `index` counts from 0 for JSON, 1 for XML."""
 
     axis: Axis
     name: str | None = None
@@ -124,9 +127,22 @@ def _parse_form(text: str) -> Path:
 
 def _not_a_path(text: str, position: int, format: str) -> PathError:
     where = f"after `{text[:position]}`" if position else "at its start"
+    remedy = _remedy(text, position, format)
     return PathError(
-        f"`{text}` is not a path in {format}, {where}; write it like `{_LIKE[format]}`"
+        f"`{text}` is not a path in {format}, {where}; {remedy or f'write it like `{_LIKE[format]}`'}"
     )
+
+
+def _remedy(text: str, position: int, format: str) -> str:
+    """What was meant, where what stands there is known from other languages."""
+    rest = text[position:]
+    if "|" in rest:
+        return "several places are a list: `[first, second]`"
+    if format == "xml" and "text()" in text:
+        return "leave `/text()` out: a path to an element means its text"
+    if format == "json" and rest[0] == "@":
+        return f"a name with other signs is written `{text[:position]}['{rest}']`"
+    return ""
 
 
 def _parse_xml(text: str) -> Path:
@@ -136,7 +152,11 @@ def _parse_xml(text: str) -> Path:
     position = 0
     while position < len(rest):
         match = _XML_STEP.match(rest, position)
-        if match is None or (position and match["slashes"] is None):
+        if match is not None and match["every"] and steps:
+            steps.append(Step("every"))
+            position = match.end()
+            continue
+        if match is None or match["every"] or (position and match["slashes"] is None):
             raise _not_a_path(text, len(text) - len(rest) + position, "xml")
         if match["at"] and (match["slashes"] == "//" or match.end() != len(rest)):
             raise PathError(f"`{text}`: an attribute is the last step, after one slash")
@@ -144,7 +164,7 @@ def _parse_xml(text: str) -> Path:
             "attribute" if match["at"] else "descendant" if match["slashes"] == "//" else "child"
         )
         index = int(match["index"]) if match["index"] else None
-        said = (match["key"], match["value"]) if match["key"] else None
+        said = (match["key"], match["value"] or match["words"] or "") if match["key"] else None
         where, named = (said, None) if match["of"] else (None, said)
         if named and match["at"]:
             raise PathError(f"`{text}`: an attribute has no elements")
@@ -169,10 +189,12 @@ def _parse_json(text: str) -> Path:
             raise PathError(f"`{text}`: a relative path starts with a name")
         if match["every"]:
             steps.append(Step("item"))
+        elif match["members"]:
+            steps.append(Step("every"))
         elif match["index"] is not None:
             steps.append(Step("item", index=int(match["index"])))
         elif match["key"]:
-            steps.append(Step("item", named=(match["key"], match["value"])))
+            steps.append(Step("item", named=(match["key"], match["value"] or match["words"] or "")))
         elif match["deep"]:
             steps.append(Step("below", match["deep"]))
         else:

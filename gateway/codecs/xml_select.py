@@ -33,7 +33,8 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Hop:
-    """A `Step` made ready for lxml; `plain`: every element of that name fits."""
+    """A `Step` made ready for lxml; `plain`: every element of that name fits; `every`: whatever its
+    name."""
 
     step: Step
     deep: bool
@@ -41,6 +42,7 @@ class Hop:
     local: str
     prefix: str | None
     plain: bool
+    every: bool
     condition: Hop | None  # for the attribute in `[@a='v']`, the element in `[a='v']`
 
 
@@ -55,7 +57,7 @@ def finder(path: Path) -> Finder:
 
 def _made(hops: tuple[Hop, ...]) -> Finder:
     """The short paths that rules are made of take a short way."""
-    match hops:
+    match () if any(hop.every for hop in hops) else hops:
         case [Hop(is_attribute=True, prefix=None, plain=True, local=key)]:
             return lambda tree, top: [Place(top, name) for name in tree.keys(top, key)]
         case [Hop(is_attribute=False, plain=True) as hop]:
@@ -108,6 +110,7 @@ def _hop(step: Step) -> Hop:
         local=local,
         prefix=prefix if colon else None,
         plain=not colon and step.index is None and not (step.where or step.named),
+        every=step.axis == "every",
         condition=_condition(step),
     )
 
@@ -164,11 +167,14 @@ def _step(tree: Tree, elements: list[Parsed], hop: Hop) -> list[Parsed]:
         return found
     # What an inner element leads to stands before some of what an outer one does, or is the same.
     wanted = set(found)
-    return [one for one in tree.walk(tree.root, hop.local) if one in wanted]
+    every = tree.root.iter("{*}*") if hop.every else tree.walk(tree.root, hop.local)
+    return [one for one in every if one in wanted]
 
 
 def _below(tree: Tree, element: Parsed, hop: Hop) -> list[Parsed]:
     """What a step leads to from one element."""
+    if hop.every:
+        return list(element.iterchildren("{*}*"))
     below = _below_plain(hop)(tree, element, hop.local)
     return list(below if hop.plain else _fitting(tree, below, hop))
 

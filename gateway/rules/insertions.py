@@ -72,7 +72,7 @@ def _misplaced(entry: InsertEntry, into: Path, shapes: Sequence[Shape]) -> str:
         return "`into` is an element; an attribute holds no elements"
     if into.up:
         return f"`{entry.into}` leads out of the {entry.of}"
-    if axes & {"descendant", "below"} or every:
+    if axes & {"descendant", "below", "every"} or every:
         return f"`{entry.into}` may lead to several places: name each step, or give a number"
     if into.absolute and (entry.of == "card" or any(shape.booking for shape in shapes)):
         return f"`{entry.into}` is the same place for all: start at the {entry.of}"

@@ -70,7 +70,10 @@ def number_places(shape: Shape) -> Iterator[tuple[bool, tuple[Step, ...]]]:
 
 def _levels(card: Path) -> int:
     """How many levels a path leads down at least; a list in JSON is none."""
-    return sum(step.name is not None and step.axis != "attribute" for step in card.steps)
+    return sum(
+        step.axis == "every" or (step.name is not None and step.axis != "attribute")
+        for step in card.steps
+    )
 
 
 class _Compiler:

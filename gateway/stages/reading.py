@@ -111,9 +111,12 @@ def _number(cards: Iterable[CardPlace]) -> None:
 
 
 def read_not_cards(document: Document, shape: Shape) -> set[str]:
-    """The digits that stand where the shape says that no card does."""
+    """The digits that stand where the shape says that no card does, alone or in a longer text."""
+    if not shape.not_cards:
+        return set()
     nodes = _not_cards(document, shape)
-    return {digits for node in nodes if (digits := pan.digits_of(document.text(node))) is not None}
+    alone = {digits for node in nodes if (digits := pan.digits_of(document.text(node))) is not None}
+    return alone | read_harmless(document, shape.not_cards)
 
 
 def read_harmless(document: Document, paths: Sequence[Path]) -> set[str]:

@@ -35,6 +35,8 @@ def member(name: str) -> Step:
         ("./a", (child("a"),), False),
         ("/a/b", (child("a"), child("b")), True),
         ("//a", (deep("a"),), True),
+        ("//a/*/@b", (deep("a"), Step("every"), attribute("b")), True),
+        ('a[@b="it\'s"]', (child("a", where=("b", "it's")),), False),
         (".//a/@b", (deep("a"), attribute("b")), False),
         ("a//b", (child("a"), deep("b")), False),
         ("ota:PaymentCard", (child("ota:PaymentCard"),), False),
@@ -58,8 +60,8 @@ def test_xml(text: str, steps: tuple[Step, ...], absolute: bool) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "", " ", "/", "//", "./", "..", "../", "../.", ".././a", "..//a", "a/../b", ".a", "a/", "a//", "a b", "a/.", "///a", "*", "a/*",
-        "text()", "a[0]", "a[-1]", "a[1", "a[]", "a[b=1]", "@a[b='1']", "a[/b='1']", "a[@b=1]", 'a[@b="1"]', "a[1][2]",
+        "", " ", "/", "//", "./", "..", "../", "../.", ".././a", "..//a", "a/../b", ".a", "a/", "a//", "a b", "a/.", "///a", "*", "/*", "//*", "a//*", "a/*b", "@*", "a/@*",
+        "text()", "a[0]", "a[-1]", "a[1", "a[]", "a[b=1]", "@a[b='1']", "a[/b='1']", "a[@b=1]", "a[@b='1\"]", "a[1][2]",
         "@a/b", "//@a", "@", "a@b", "a|b", "1a", "a:b:c", ":a", "a:", "a\n", "$", "a.b[*]",
     ],
 )  # fmt: skip
@@ -87,6 +89,7 @@ def test_xml_refuses(text: str) -> None:
         ("a..b", (member("a"), Step("below", "b")), False),
         ("a[b='x y'].c", (member("a"), Step("item", named=("b", "x y")), member("c")), False),
         ("имя", (member("имя"),), False),
+        ("$.a.*.b", (member("a"), Step("every"), member("b")), True),
     ],
 )
 def test_json(text: str, steps: tuple[Step, ...], absolute: bool) -> None:
@@ -97,7 +100,7 @@ def test_json(text: str, steps: tuple[Step, ...], absolute: bool) -> None:
     "text",
     [
         "", " ", "$.", "$a", ".a", "a.", "a..", "$..", "...a", "a[b=1]", "[b='1'", "[='1']", "a b", "a[", "a[-1]", "a[01]", "a[?(@.b)]",
-        "a[1:2]", "a['b", "a['']", 'a["b"]', "a.[0]", "a.['b']", "$$", "a.*", "*", "1a", "a[*]b",
+        "a[1:2]", "a['b", "a['']", 'a["b"]', "a.[0]", "a.['b']", "$$", "a..*", "a.*b", "*", "1a", "a[*]b",
         "a/b", "@a", "a\ud800", "a\n",
     ],
 )  # fmt: skip
