@@ -134,6 +134,7 @@ class Upkeep:
         try:
             if not held:
                 gone = table.purge(terms, now, entry)
+                self._vault.route_hours.purge(now)
             # Security codes are erased whatever the clock: of them, too, nothing stays in the log.
             if table.scrub() and not held:
                 self._metrics.cards_purged.set(now.timestamp())

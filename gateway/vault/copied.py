@@ -129,6 +129,8 @@ TABLES: Final = (
     _table("notice", "number", "id client kind subject product state created changed due tries code"
            " sealed"),
     _table("refusal", "client listener method scheme host port path code", "count last"),
+    _table("route_hour", "route hour phase", "messages bookings with_card cards left_alone failed refused"
+           " outside"),
     _table("keyring", "id", "purpose state wrapped created"),
     _table("keyring_made", "purpose", ""),
     _table("keyring_version", "id", "version"),

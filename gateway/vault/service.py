@@ -77,6 +77,7 @@ from gateway.vault.resolve import Resolver
 from gateway.vault.retention import RetentionTable
 from gateway.vault.rewrap import Rewrap
 from gateway.vault.rotation import Rotation
+from gateway.vault.route_hours import RouteHourTable
 from gateway.vault.store import DatabaseStore
 from gateway.vault.stubs import StubTable
 from gateway.vault.unsealing import unsealed
@@ -107,6 +108,7 @@ class Vault:
     rewrap: Rewrap
     keys: KeyTable
     refusals: RefusalTable
+    route_hours: RouteHourTable
     cvcs: CvcTable
     key_history: KeyHistory
     answers: AnswerTable
@@ -149,6 +151,7 @@ class Vault:
         self.rewrap = Rewrap(database, watch, clock, step)
         self.keys = KeyTable(database, step=step)
         self.refusals = RefusalTable(database)
+        self.route_hours = RouteHourTable(database)
         self.cvcs = CvcTable(database)
         self.key_history = KeyHistory(database)
         self.audit = AuditTable(database, keyring.audit, clock, step)

@@ -113,6 +113,7 @@ def test_a_full_vault_is_the_same_elsewhere(full, target) -> None:  # noqa: F811
             "charge_consumed",
             "collection_charge",
             "refusal",
+            "route_hour",
             "api_key",
         }
         counted = {}

@@ -22,6 +22,7 @@ from gateway.vault.import_keys import ImportKey
 from gateway.vault.model import RefusalRow, Wanted
 from gateway.vault.notices import Whose
 from gateway.vault.recapture import RecaptureState
+from gateway.vault.route_hours import RouteHour, hour_of
 from tests.charges.test_page import CHALLENGED
 from tests.charges.world import PRODUCTS
 from tests.collections.world import Collecting
@@ -287,6 +288,12 @@ def remember_refusal(world: Collecting, _: str | None = None) -> None:
     world.vault.refusals.remember([row])
 
 
+def add_hours(world: Collecting, _: str | None = None) -> None:
+    world.vault.route_hours.add(
+        [RouteHour("siteminder/pull", hour_of(NOON), "response", messages=1)]
+    )
+
+
 def add_key(world: Collecting, _: str) -> None:
     world.vault.keys.insert(BARE, "test")
 
@@ -350,6 +357,13 @@ WRITES = {
     "audit_probe": Write(nothing, lambda world, _: world.vault.audit.writable(), changes=False),
     "key": Write(nothing, add_key, ("row",)),
     "refusal": Write(nothing, remember_refusal),
+    "route_hours": Write(nothing, add_hours),
+    "purge_route_hours": Write(
+        add_hours, lambda world, _: world.vault.route_hours.purge(NOON + 2400 * HOUR)
+    ),
+    "forget_route": Write(
+        add_hours, lambda world, _: world.vault.route_hours.forget("siteminder/pull")
+    ),
     "keyring_beat": Write(nothing, lambda world, _: world.vault.watch.beat(NOON)),
     "key_add": Write(nothing, lambda world, _: world.vault.rotation.add("test"), ("row",)),
     "key_activate": Write(
