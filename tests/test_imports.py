@@ -18,7 +18,7 @@ LAYERS = {
     "config": 2, "config_checks": 2, "certificates": 2,
     "cards": 2, "audit": 2, "metrics": 2, "system_user": 2,
     "codecs": 2, "vault": 3, "rules": 3, "egress": 3, "access": 3, "channel": 3, "exchange": 3, "problem": 3, "refusing": 3,
-    "refused": 4, "record": 4, "reach": 4, "outgoing": 4,
+    "refused": 4, "drift": 4, "record": 4, "reach": 4, "outgoing": 4,
     "stages": 5, "webhooks": 5, "importing": 5,
     "pipeline": 6, "recapture": 6, "viewers": 6, "replay": 6, "own_exchange": 6,
     "engine": 7, "control": 7, "channels": 7, "pages": 7, "processors": 7, "charges": 7, "collections": 7, "sandbox": 7,
