@@ -35,6 +35,8 @@ from gateway.control.recaptures import RecaptureCalls
 from gateway.control.reveal_links import RevealCalls
 from gateway.control.viewer_links import ViewerLinks
 from gateway.control.viewers import ViewerCalls
+from gateway.drift.tally import Tally
+from gateway.drift.watch import DriftWatch
 from gateway.egress import Egress, HostException, StandIn
 from gateway.engine.master import Engine
 from gateway.engine.settings import EngineSettings, Limits, ListenerSettings
@@ -98,6 +100,7 @@ class Assembly:
     replay: Replay
     engine: Engine
     upkeep: Upkeep
+    drift: DriftWatch
     recaptures: recapture.Parts | None
     webhooks: Jobs | None
     processors: processors.Parts
@@ -198,6 +201,7 @@ def assemble(config: Config, clock: Clock) -> Assembly:
     vault = open_vault(config, clock=clock, told=config.webhooks, sinks=config.audit.sinks)
     access = Access(config, vault.keys, clock)
     refusals = Refusals(vault.refusals)
+    tally = Tally(vault.route_hours, metrics, clock)
     egress, garbage, limits = _egress(config), Garbage(), config.limits
     window = timedelta(minutes=limits.unknown_tokens_minutes)
     guessing = Guessing(limits.unknown_tokens, window, clock, vault=vault, metrics=metrics)
@@ -230,7 +234,9 @@ def assemble(config: Config, clock: Clock) -> Assembly:
             swap=swap,
             tokens=TokenExchange(opening=opening, issuing=issuing, vault=vault),
             last_look=LastLook(metrics),
-            recorder=Recorder(vault=vault, metrics=metrics, refusals=refusals, clock=clock),
+            recorder=Recorder(
+                vault=vault, metrics=metrics, refusals=refusals, tally=tally, clock=clock
+            ),
             recapture=recaptures.recaptures.seen if recaptures else None,
         )
     )
@@ -278,6 +284,9 @@ def assemble(config: Config, clock: Clock) -> Assembly:
             garbage=garbage,
             idle=lambda: engine.idle,
             clock=clock,
+        ),
+        drift=DriftWatch(
+            rules=rules, tally=tally, table=vault.route_hours, metrics=metrics, clock=clock
         ),
         recaptures=recaptures,
         webhooks=webhooks.build(

@@ -123,6 +123,18 @@ class Counts:
         )  # fmt: skip
 
 
+@dataclass(slots=True)
+class Seen:
+    """What one message was found to hold whose cards become tokens. What a partner sends is compared with
+    what it sent before (`drift`): so bookings without a card count, too."""
+
+    bookings: int = 0
+    with_card: int = 0  # of the bookings
+    cards: int = 0
+    left_alone: int = 0
+    failed: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class Use:
     """A token, or a kept answer, that this exchange asked the vault to open; its intent is durable,
@@ -179,6 +191,7 @@ class Exchange:
     # What was parsed, with its size, to be closed at the end.
     documents: list[tuple[int, Document]] = field(default_factory=list, repr=False)
     counts: Counts = field(default_factory=Counts)
+    seen: dict[str, Seen] = field(default_factory=dict)  # phase → what was read
     seconds: dict[str, float] = field(
         default_factory=dict
     )  # Server-Timing: upstream, gateway, vault

@@ -139,6 +139,36 @@ class Metrics:
             ["processor"],
             registry=registry,
         )
+        self.route_messages = Counter(
+            prefix + "route_messages_total",
+            "Messages of a route that its rule looks into, by phase.",
+            ["route", "phase"],
+            registry=registry,
+        )
+        self.route_bookings = Counter(
+            prefix + "route_bookings_total",
+            "Bookings in them; where the shape names none, messages.",
+            ["route", "phase"],
+            registry=registry,
+        )
+        self.cards_expected = Gauge(
+            prefix + "cards_per_booking_expected",
+            "Cards for each booking, as in the weeks before.",
+            ["route", "phase"],
+            registry=registry,
+        )
+        self.cards_recent = Gauge(
+            prefix + "cards_per_booking_recent",
+            "Cards for each booking in the last day, or as long as it took to tell.",
+            ["route", "phase"],
+            registry=registry,
+        )
+        self.drift = Gauge(
+            prefix + "drift",
+            "1 while a route's messages are other than they were, by what changed.",
+            ["route", "phase", "kind"],
+            registry=registry,
+        )
         self.rules_loaded = Gauge(
             prefix + "rules_loaded_timestamp_seconds",
             "When the rules in force were loaded.",
@@ -183,6 +213,8 @@ class Metrics:
         self.exchanges_of = Children(self.exchanges)
         self.cards_of = Children(self.cards)
         self.seconds_of = Children(self.seconds)
+        self.route_messages_of = Children(self.route_messages)
+        self.route_bookings_of = Children(self.route_bookings)
         self.vault_seconds_of = Children(self.vault_seconds)
         self.build_info = Gauge(
             prefix + "build_info",

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Literal
 
 from gateway.audit import Outcome
+from gateway.drift.tally import Tally
 from gateway.errors import GatewayError, VaultUnavailable
 from gateway.exchange import Exchange, Peer
 from gateway.log import event
@@ -28,10 +29,11 @@ class Recorder:
         vault: Vault,
         metrics: Metrics,
         refusals: Refusals,
+        tally: Tally,
         clock: Callable[[], datetime],
     ) -> None:
         self._vault, self._metrics = vault, metrics
-        self._refusals, self._clock = refusals, clock
+        self._refusals, self._tally, self._clock = refusals, tally, clock
 
     async def end(self, exchange: Exchange, error: GatewayError | None) -> None:
         """Called once for each exchange, whatever became of it; `error` is what refused it."""
@@ -54,6 +56,7 @@ class Recorder:
         if error is not None:
             self._metrics.refused.labels(error.code).inc()
             self._refusals.note(exchange, error, self._clock())
+        self._tally.note(exchange, error)
         if exchange.uses:
             await self._close_uses(exchange, error)
         self._log(exchange, route, phase, outcome)

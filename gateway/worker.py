@@ -69,7 +69,7 @@ class Worker:
         self._codes = made.codes
         self._garbage, self._inbox, self._pipeline = made.garbage, made.inbox, made.pipeline
         self._reload, self._replay = made.reload, made.replay
-        self._engine, self._upkeep = made.engine, made.upkeep
+        self._engine, self._upkeep, self._drift = made.engine, made.upkeep, made.drift
         self.recaptures, self._webhooks = made.recaptures, made.webhooks
         self.processors, self.charges = made.processors, made.charges
         self.collections = made.collections
@@ -126,6 +126,7 @@ class Worker:
         self._keep_running("cvcs", self._upkeep.purge_cvcs())
         self._keep_running("answers", self._upkeep.purge_answers())
         self._keep_running("cards", self._upkeep.purge_cards())
+        self._keep_running("drift", self._drift.run())
         self._keep_running("charges", self.charges.jobs.run())
         self._keep_running("collections", self.collections.jobs.run())
         if self._webhooks is not None:
@@ -165,6 +166,8 @@ class Worker:
             if not self.failed.is_set():  # what is broken is not called again
                 with contextlib.suppress(VaultUnavailable):  # the log says so already
                     self._upkeep.flush()
+                with contextlib.suppress(VaultUnavailable):
+                    self._drift.flush()
         finally:
             self._codes.close()
             self._vault.close()

@@ -1,6 +1,6 @@
-"""`card-gateway rules list|show|new|check|explain|rehearse|test|schema`: packs, looked at and tried without traffic.
+"""`card-gateway rules list|show|new|check|explain|rehearse|drift|test|schema`: packs, looked at and tried.
 
-Everything here reads the packs alone, drafts too; `card-gateway check` says whether they fit
+Everything here but `drift` reads the packs alone, drafts too; `card-gateway check` says whether they fit
 gateway.yaml.
 """
 
@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from gateway.cli import rehearse, rules_check, rules_explain, rules_new
+from gateway.cli import rehearse, rules_check, rules_drift, rules_explain, rules_new
 from gateway.cli.examples import Outcome, run_examples
 from gateway.cli.output import (
     DEFAULT_CONFIG,
@@ -38,6 +38,7 @@ rules_new.register(app)
 rules_check.register(app)
 rules_explain.register(app)
 rehearse.register(app)
+rules_drift.register(app)
 
 
 @app.command("list")

@@ -17,11 +17,12 @@ from gateway.cards.scan import find_cards
 from gateway.codecs.document import Document, Node
 from gateway.codecs.paths import Path
 from gateway.errors import MessageForbidden
+from gateway.exchange import Seen
 from gateway.rules.model import Shape
 from gateway.stages.card_place import CardPlace, read_place
 from gateway.stages.fields import shared_expiries, uses
 from gateway.stages.odd_places import read_malformed, read_outside
-from gateway.stages.order import order_of
+from gateway.stages.order import Order, order_of
 from gateway.stages.select import bookings_of, date_of, first_text
 
 
@@ -54,10 +55,15 @@ class BookingPlace:
 
 
 def read_bookings(
-    document: Document, shapes: Sequence[Shape], system: str, *, without_cards: bool = False
+    document: Document,
+    shapes: Sequence[Shape],
+    system: str,
+    told: Seen | None = None,
+    *,
+    without_cards: bool = False,
 ) -> list[BookingPlace]:
     """Every booking that holds a card node, with all its cards, for all shapes of a rule; and
-    `without_cards` also those that hold none.
+    `without_cards` also those that hold none. `told` gets how many there are, with and without one.
 
     Raises `MessageForbidden` where a card's field stands there twice, or could hide something.
     """
@@ -66,7 +72,7 @@ def read_bookings(
     seen: set[Node] = set()
     not_cards = {node for shape in shapes for node in _not_cards(document, shape)}
     for first, groups in order.bookings:
-        for node in bookings_of(document, first):
+        for node in _counted(bookings_of(document, first), first, order, told):
             cards: list[CardPlace] = []
             selected = [(group, document.select(group.card, node)) for group in groups]
             for group, found in selected:
@@ -89,6 +95,15 @@ def read_bookings(
             BookingPlace(document.root, Booking(system), strays, stray=True, outside=True)
         )
     return places
+
+
+def _counted(
+    nodes: Sequence[Node], shape: Shape, order: Order, told: Seen | None
+) -> Sequence[Node]:
+    """The same nodes. Beside a shape that says what a booking is, the whole document is none."""
+    if told is not None and (shape.booking is not None or len(order.bookings) == 1):
+        told.bookings += len(nodes)
+    return nodes
 
 
 def _refuse_shared(document: Document, cards: Sequence[CardPlace]) -> None:

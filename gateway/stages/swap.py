@@ -21,7 +21,7 @@ from gateway.errors import (
     ProductUnknown,
     TokenUnknown,
 )
-from gateway.exchange import Exchange
+from gateway.exchange import Exchange, Seen
 from gateway.heap import discard
 from gateway.metrics import Metrics
 from gateway.rules.model import Route, Shape, Tokenize
@@ -117,8 +117,9 @@ class Swap:
         """The batch; not filled yet where the vault is to say first whose digits stand in it."""
         for shape in rule.shapes:
             exchange.not_cards |= read_not_cards(document, shape)
+        seen = exchange.seen[_phase(exchange)] = Seen()
         every = rule.carry_forward
-        bookings = read_bookings(document, rule.shapes, route.system, without_cards=every)
+        bookings = read_bookings(document, rule.shapes, route.system, seen, without_cards=every)
         if rule.carry_forward:
             mark_asking(bookings)
         batch = Batch(document, rule, bookings, size)
@@ -273,6 +274,9 @@ class Swap:
         not_carried = sum(booking.asks and not booking.carried for booking in bookings)
         counts.carried += carried
         counts.not_carried += not_carried
+        seen = exchange.seen[_phase(exchange)]
+        seen.with_card = sum(one.has_card_data and not one.outside for one in bookings)
+        seen.cards, seen.left_alone, seen.failed = len(clear), left + ask_again, len(failed)
         ended = Counter(one.code for one in failed)
         ended.update(done=len(tokens), left_alone=left, ask_again=ask_again)
         ended.update(carried=carried, not_carried=not_carried)
@@ -348,3 +352,7 @@ class Swap:
             for found in held:
                 if self._opening.was_last(exchange, found):
                     await self._vault.return_cvc(found)
+
+
+def _phase(exchange: Exchange) -> str:
+    return "request" if exchange.response is None else "response"

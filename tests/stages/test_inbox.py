@@ -8,6 +8,7 @@ from ipaddress import ip_address
 import pytest
 
 from gateway.access.admission import Admission
+from gateway.drift.tally import Tally
 from gateway.errors import ClientGone, VaultUnavailable
 from gateway.exchange import Exchange, Peer, Request
 from gateway.headers import Headers
@@ -25,8 +26,13 @@ class Poll:
     def __init__(self, vault):
         self.vault, clock = vault, Clock()
         self.inbox = Inbox(vault=vault, clock=clock, keep=NOON - NOON)
+        metrics = Metrics()
         self.recorder = Recorder(
-            vault=vault, metrics=Metrics(), refusals=Refusals(vault.refusals), clock=clock
+            vault=vault,
+            metrics=metrics,
+            refusals=Refusals(vault.refusals),
+            tally=Tally(vault.route_hours, metrics, clock),
+            clock=clock,
         )
         self.exchange = Exchange(
             Peer(ip_address("10.0.0.5"), "proxy", tls=False), Request("POST", None, "/", Headers())

@@ -1,0 +1,170 @@
+"""`card-gateway rules drift`: whether each route's messages are still as they were, and what to do."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Final
+
+import typer
+
+from gateway.cli.duration import parse
+from gateway.cli.output import (
+    DEFAULT_CONFIG,
+    AsJson,
+    ConfigFile,
+    complain,
+    counted,
+    done,
+    print_json,
+    say,
+    table,
+)
+from gateway.cli.rules_found import load_packs
+from gateway.config import read_config
+from gateway.drift.judge import LEARNS, WINDOWS, Kind, Sums, Verdict
+from gateway.drift.watch import verdicts
+from gateway.vault.configured import open_vault
+from gateway.vault.route_hours import KEPT, begins, hour_of
+
+_COLUMNS: Final = (
+    "route", "phase", "messages", "bookings", "a booking, then", "now", "verdict", "since",
+)  # fmt: skip
+_EXPLAIN: Final = "card-gateway rules explain --route {route} FILE"
+_NEXT: Final = {
+    Kind.OUTSIDE: "The guard masks card numbers where no shape of the rule looks. Record one message, and see"
+    f" which place the shape misses: {_EXPLAIN}",
+    Kind.NO_CARDS: f"Record one message, and see why nothing in it is found: {_EXPLAIN}",
+    Kind.FEWER_CARDS: f"Record messages with and without a card, and compare them: {_EXPLAIN}",
+    Kind.FAILURES: "See which cards fail, and why: card-gateway exchanges list --failed; then try a recorded"
+    f" message: {_EXPLAIN}",
+    Kind.SILENT: "Nobody calls it any more. Was it refused? card-gateway refused. Else ask the partner, or"
+    " whoever runs the PMS.",
+}
+_ACCEPT: Final = "Where this is as it is to be: card-gateway rules drift --accept {route}"
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command to the group."""
+    app.command("drift")(drift)
+
+
+def drift(
+    since: Annotated[
+        str | None,
+        typer.Option(
+            "--since",
+            help="Compare so long with all before it: 12h, 3d. Default: a day, three, seven, and fourteen.",
+        ),
+    ] = None,
+    accept: Annotated[
+        str | None,
+        typer.Option(
+            "--accept", help="Forget a route's history: what it sends from now on is usual."
+        ),
+    ] = None,
+    as_json: AsJson = False,
+    config: ConfigFile = DEFAULT_CONFIG,
+) -> None:
+    """Compare what each route's messages hold with the weeks before. Exit code 1 where one has changed.
+
+    A running gateway writes down what it counted once a minute.
+    """
+    windows = WINDOWS if since is None else (_hours(since),)
+    routes = [route.id for pack in load_packs(config, None).packs for route in pack.routes]
+    vault = open_vault(read_config(config))
+    try:
+        if accept is not None:
+            _accept(accept, vault.route_hours.forget(accept))
+            return
+        now = datetime.now(UTC)
+        hours = vault.route_hours.since(hour_of(now - KEPT))
+    finally:
+        vault.close()
+    ours = [one for one in hours if one.route in routes]
+    found = list(verdicts(ours, hour_of(now), windows))
+    if as_json:
+        print_json([_public(one) for one in found])
+    else:
+        _print(found, len(set(routes) - {one.route for one in found}))
+    raise typer.Exit(1 if any(one.kinds for one in found) else 0)
+
+
+def _hours(text: str) -> int:
+    hours = parse(text, "--since") // timedelta(hours=1)
+    if hours > (KEPT // timedelta(hours=1)) - LEARNS:
+        raise typer.BadParameter(
+            f"`{text}` leaves nothing to compare with: ninety days are kept, and a week is learnt from",
+            param_hint="--since",
+        )
+    return hours
+
+
+def _accept(route: str, hours: int) -> None:
+    if not hours:
+        complain(f"There is no history of `{route}`.", "card-gateway rules drift lists the routes.")
+        raise typer.Exit(2)
+    done(f"{route}: its history begins anew. It is learnt for a week before anything is told.")
+
+
+def _print(found: list[Verdict], others: int) -> None:
+    if found:
+        table(_COLUMNS, [_row(one) for one in found])
+    if others:
+        say(f"{counted(others, 'route')} had no message in ninety days.", style="dim")
+    for one in found:
+        if not one.kinds:
+            continue
+        say("")
+        say(f"{one.route} ({one.phase}): {one.state}", style="bold red")
+        for kind in one.kinds:
+            say(f"  {_figures(kind, one)}")
+            say(f"  {_NEXT[kind].format(route=one.route)}")
+        say(f"  {_ACCEPT.format(route=one.route)}", style="dim")
+
+
+def _row(one: Verdict) -> list[str]:
+    return [
+        one.route, one.phase, str(one.recent.messages), str(one.recent.bookings),
+        _rate(one.before), _rate(one.recent), one.state,
+        "" if one.since is None else _when(one.since),
+    ]  # fmt: skip
+
+
+def _rate(sums: Sums) -> str:
+    return "-" if sums.per_booking is None else f"{sums.per_booking:.2f}"
+
+
+def _when(hour: int) -> str:
+    return f"{begins(hour):%Y-%m-%d %H}h UTC"
+
+
+def _figures(kind: Kind, one: Verdict) -> str:
+    """What was counted, in words: of the newest hours, and of those before."""
+    recent, before = one.recent, one.before
+    match kind:
+        case Kind.OUTSIDE:
+            what = "messages with card numbers outside of every shape: {0.outside} of {0.messages}"
+        case Kind.NO_CARDS | Kind.FEWER_CARDS:
+            what = "bookings with a card: {0.with_card} of {0.bookings}"
+        case Kind.FAILURES:
+            what = "cards that failed: {0.failed} of {0.cards}, messages refused: {0.refused} of {0.messages}"
+        case Kind.SILENT:
+            return f"no message since {_when(one.last + 1)}; {before.messages + recent.messages} before"
+    return f"{what.format(recent)} in {one.window} hours; before, {what.format(before)}"
+
+
+def _public(one: Verdict) -> dict[str, object]:
+    return {
+        "route": one.route,
+        "phase": one.phase,
+        "state": one.state,
+        "kinds": [kind.value for kind in one.kinds],
+        "since": None if one.since is None else begins(one.since).isoformat(),
+        "last": begins(one.last).isoformat(),
+        "hours": one.window,
+        "cards_per_booking_expected": one.before.per_booking,
+        "cards_per_booking_recent": one.recent.per_booking,
+        "recent": one.recent._asdict(),
+        "before": one.before._asdict(),
+        "next": [_NEXT[kind].format(route=one.route) for kind in one.kinds],
+    }

@@ -1,0 +1,42 @@
+"""How many bookings a message has that was not read, for want of anything in it that could be a card.
+
+Counting is enough, and must cost nothing beside the message: a name is counted in the bytes as they are. What
+can not be counted so, as items of a list in JSON, or what is compressed or wrapped, counts as no booking; the
+message itself counts anyhow.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Final
+
+from gateway.codecs.paths import Path
+from gateway.rules.model import Shape
+from gateway.threads import IN_THREAD
+
+_NAME: Final = re.compile(r"[A-Za-z_][\w.-]*", re.ASCII)
+
+
+def bookings_unread(body: bytes, shapes: Sequence[Shape]) -> int:
+    """How many bookings of `shapes` are in `body`, as far as that can be seen; 1 where a message is one."""
+    named = {shape.booking.text: shape for shape in shapes if shape.booking is not None}
+    if not named:
+        return 1
+    if len(body) > IN_THREAD:
+        return 0
+    return sum(_count(body, path, shape) for shape in named.values() if (path := shape.booking))
+
+
+def _count(body: bytes, path: Path, shape: Shape) -> int:
+    if not path.steps:
+        return 1
+    name = path.steps[-1].name
+    plain = shape.format == "xml" and not shape.envelopes
+    if not plain or name is None or not _NAME.fullmatch(name):
+        return 0
+    wanted = name.encode()
+    ends = body.count(b"</" + wanted + b">")
+    if b":" + wanted + b">" in body:
+        ends += len(re.findall(rb"</[^<>:/]+:" + re.escape(wanted) + rb">", body))
+    return ends
