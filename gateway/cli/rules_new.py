@@ -134,6 +134,11 @@ def _report(proven: Proven, routes: Sequence[Planned], out: Path | None, name: s
         _tell(
             f"Left where it is: {one}. It could pass for a card's number, but nothing near it does."
         )
+    for one in proven.labels:
+        complain(
+            f"{one}: its Content-Type is none of its body's format, or not in UTF-8: as it is, it is refused (label_wrong).",
+            "Have the PMS send the right one.",
+        )
     guessed = [route for route in routes if route.request.acting]
     if any(route.pushed for route in guessed):
         _tell("Its request has bookings: taken for a push to the PMS. If it is a charge: --charge.")

@@ -257,6 +257,24 @@ def test_a_card_in_the_url_is_said_to_be_there(new, tmp_path):
     assert NUMBER not in err
 
 
+def test_p16_an_identifier_in_a_path_is_a_star(new, tmp_path):
+    """It may be a secret; and another exchange has another one."""
+    path = "/v1/accounts/sk_live_51Hx/charges/8f14e45fceea167a/4111111111111111/now.json"
+    body = f"ccnumber={NUMBER}&ccexp=0926"
+    (tmp_path / "a.http").write_text(f"POST https://x.example{path} HTTP/1.1\n\n{body}\n")
+    code, out, _ = new("a.http")
+    assert code == 0
+    assert 'to: "https://x.example/v1/accounts/*/charges/*/*/now.json"' in out
+
+
+def test_a_label_of_another_format_is_told(new, tmp_path):
+    head = "POST https://x.example/a HTTP/1.1\nContent-Type: text/namevalue\n\n"
+    (tmp_path / "a.http").write_text(head + f"ACCT={NUMBER}&EXPDATE=0926\n")
+    code, _, err = new("a.http")
+    assert code == 0
+    assert "label_wrong" in err
+
+
 def test_what_is_signed_is_proposed_to_be_refused(new):
     code, out, err = new(FOLDER / "redsys_json.http")
     assert code == 1

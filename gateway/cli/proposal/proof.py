@@ -23,9 +23,10 @@ from gateway.cli.trying import try_message
 from gateway.codecs import base64
 from gateway.codecs.document import Change, Document, Known, Node, Set
 from gateway.codecs.envelope import open_layout
-from gateway.errors import ConfigurationError, GatewayError
+from gateway.errors import ConfigurationError, GatewayError, LabelWrong
 from gateway.rules.load import load_pack_text
 from gateway.rules.model import Route, Shape
+from gateway.stages import labels
 from gateway.stages.messages import layout_of
 from gateway.stages.select import bookings_of
 
@@ -38,6 +39,7 @@ class Proven:
     cards: int = 0
     wrong: tuple[str, ...] = ()
     outside: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()  # requests whose Content-Type says another format
 
     @property
     def good(self) -> bool:
@@ -67,7 +69,21 @@ def prove(text: str, routes: Sequence[Planned]) -> Proven:
                     found += seen
                     wrong += mistakes
                     outside += elsewhere
-    return Proven(found, cards, tuple(wrong), tuple(dict.fromkeys(outside)))
+    return Proven(found, cards, tuple(wrong), tuple(dict.fromkeys(outside)), _labels(routes))
+
+
+def _labels(routes: Sequence[Planned]) -> tuple[str, ...]:
+    """Where the gateway would refuse a charge for its label, which no rule can mend."""
+    wrong = []
+    for route in routes:
+        for message in route.request.messages if route.request.acting and not route.pushed else ():
+            headers = message.recorded.headers
+            try:
+                if message.cards and "Content-Type" in headers:
+                    labels.check(headers, message.documents[0].taken.format)
+            except LabelWrong:
+                wrong.append(message.recorded.place)
+    return tuple(wrong)
 
 
 def examples_fail(text: str) -> bool:

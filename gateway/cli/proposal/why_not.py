@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
+from typing import Final
 
 from gateway.cards.scan import find_cards
 from gateway.cli.proposal.messages import Message
 from gateway.cli.proposal.plan import Planned
 from gateway.cli.recorded import Recorded
+
+_SCRUBBED: Final = re.compile(rb"filtered|redacted|scrubbed|x{4}|\*{4}", re.IGNORECASE)
 
 
 def why_nothing(routes: Sequence[Planned]) -> Iterator[tuple[str, str]]:
@@ -30,22 +34,7 @@ def why_nothing(routes: Sequence[Planned]) -> Iterator[tuple[str, str]]:
 
 def _reasons(message: Message) -> Iterator[tuple[str, str]]:
     place = f"{message.recorded.place} ({message.way})"
-    if any(side for side in message.encrypted):
-        paths = ", ".join(dict.fromkeys(path for path, _ in message.encrypted))
-        yield (
-            f"{place}: {paths} is encrypted: nobody between can look into it.",
-            "The proposal refuses such bodies. Have the PMS send the card's fields to the gateway instead.",
-        )
-    if message.signed and any(one.cards for one in message.documents):
-        yield (
-            f"{place}: the card stands in a text that is signed: {message.signed[0]}.",
-            "The proposal refuses such bodies: who signs the token signs no card. Ask for an interface without.",
-        )
-    if message.scrubbed:
-        yield (
-            f"{place}: {', '.join(dict.fromkeys(message.scrubbed))} holds a mask, or a word in its place.",
-            "Record it with a published test card, and before it is masked.",
-        )
+    yield from _hidden(message, place)
     for path, why, _ in message.not_cards:
         yield (
             f"{place}: {path} could pass for a card's number, but {why}.",
@@ -56,13 +45,8 @@ def _reasons(message: Message) -> Iterator[tuple[str, str]]:
             f"{place}: a card's number stands within a longer text: {path}.",
             "No rule takes it out: the guard masks it on its way to the PMS.",
         )
-    if message.unreadable and find_cards(message.body):
-        yield (
-            f"{place}: a card is in it, but {message.unreadable}.",
-            "The gateway has no rule for such a message.",
-        )
-    elif message.unreadable:
-        yield f"{place}: {message.unreadable}.", ""
+    if message.unreadable:
+        yield _unreadable(message, place)
     if _in_url(message.recorded):
         yield (
             f"{place}: a card's number stands in the URL.",
@@ -70,6 +54,36 @@ def _reasons(message: Message) -> Iterator[tuple[str, str]]:
         )
     if not message.recorded.complete:
         yield f"{place}: its body was not recorded.", "Record it with a proxy, or as a HAR."
+
+
+def _hidden(message: Message, place: str) -> Iterator[tuple[str, str]]:
+    """What stands in a card's place instead of one."""
+    if message.encrypted:
+        paths = ", ".join(dict.fromkeys(path for path, _ in message.encrypted))
+        yield (
+            f"{place}: {paths} is encrypted: nobody between can look into it.",
+            "The proposal refuses such bodies. Have the PMS send the card's fields to the gateway instead.",
+        )
+    if message.signed and message.cards:
+        yield (
+            f"{place}: the card stands in a text that is signed: {message.signed[0]}.",
+            "The proposal refuses such bodies: who signs the token signs no card. Ask for an interface without.",
+        )
+    if message.scrubbed:
+        yield (
+            f"{place}: {', '.join(dict.fromkeys(message.scrubbed))} holds a mask, or a word in its place.",
+            "Record it with a published test card, and before it is masked.",
+        )
+
+
+def _unreadable(message: Message, place: str) -> tuple[str, str]:
+    if find_cards(message.body):
+        why = f"{place}: a card is in it, but {message.unreadable}."
+        return why, "The gateway has no rule for such a message."
+    if _SCRUBBED.search(message.body):
+        why = f"{place}: it was scrubbed so that it can not be read any more."
+        return why, "Record it with a published test card, and before it is scrubbed."
+    return f"{place}: {message.unreadable}.", ""
 
 
 def _in_url(recorded: Recorded) -> bool:

@@ -351,8 +351,8 @@ def example_of(message: Message, side: Side, *, putting_in: bool) -> tuple[str, 
         outermost = text
     if putting_in:
         return outermost, f"{{ cards: {cards}, removed: tok_1_Example000001 }}", shortened
-    expect = f"{{ cards: {cards}, numbers: [{', '.join(map(json.dumps, numbers))}] }}"
-    return outermost, expect, shortened
+    masked = ", ".join(json.dumps(one) for one in dict.fromkeys(numbers))
+    return outermost, f"{{ cards: {cards}, contains: [{masked}] }}", shortened
 
 
 def _card_texts(card: FoundCard, number: str, recorded: Collection[str]) -> dict[Steps, str]:
