@@ -47,7 +47,7 @@ def sides(routes: list[Planned]):
 
 
 def test_there_are_enough_dialects():
-    assert len(FILES) >= 80
+    assert len(FILES) >= 100
     assert set(expected()) == set(FILES)
 
 
@@ -131,7 +131,7 @@ def test_p15_readers_of_others_see_nothing_else_change(name):
                 continue
             card = document.cards[0].number
             token = b'"tok_1_Example000001"' if card.number else b"tok_1_Example000001"
-            body = message.body.replace(card.text.encode(), token, 1)
+            body = message.body.replace(card.text.strip().encode(), token, 1)
             _, trial = try_message(rule, "request", body)
             before, after = plain(body, message), plain(trial.after, message)
             fields = {leaf.name for one in document.cards for leaf in one.leaves}

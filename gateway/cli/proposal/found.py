@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import Final
 
 from gateway.cards import pan
@@ -18,6 +19,8 @@ from gateway.cli.proposal.leaves import Leaf, Steps, Taken, common
 
 _SHORTEST, _LONGEST = 12, 40  # signs of a number, with what stands between its digits
 _CODE: Final = re.compile(r"[0-9]{3,4}")
+_BEHIND: Final = 6  # fields
+_LAST_MONTH: Final = 12
 _WORD: Final = re.compile(r"[A-Za-z_][A-Za-z_.-]{0,39}")
 _SAID_BY: Final = frozenset(
     {"name", "key", "field", "id", "label", "param", "fieldname", "fieldid"}
@@ -107,6 +110,8 @@ def look(taken: Taken) -> Looked:
             looked.cards.append(card if plausible else _doubted(card, digits))
         elif plausible and (near or any(words.is_of_card(step.name) for step in leaf.steps)):
             looked.cards.append(card)
+        elif plausible and words.says_nothing(leaf.name):
+            looked.cards.append(_unnamed(taken, card))
         else:
             looked.not_cards.append((leaf, "nothing of a card stands near it"))
     return looked
@@ -133,6 +138,22 @@ def _could_be(digits: str, name: str) -> bool:
     return pan.is_plausible(digits) or words.names_number(name)
 
 
+def _unnamed(taken: Taken, card: FoundCard) -> FoundCard:
+    """A number whose name is the partner's code; what stands behind it may be the expiry and the code."""
+    at = taken.leaves.index(card.number)
+    behind = [one for one in taken.leaves[at + 1 : at + _BEHIND] if words.says_nothing(one.name)]
+    expiry: Expiry | None = None
+    for first, second in (*pairwise(behind), *pairwise(reversed(behind))):
+        month, year = spelled.month(first.text, bare=first.number), spelled.year(second.text)
+        if month and year and len(first.text) > 1 and int(second.text) > _LAST_MONTH:
+            expiry = Expiry((first, second), (month, year))
+            break
+    used = expiry.at if expiry else ()
+    code = next((one for one in behind if one not in used and _CODE.fullmatch(one.text)), None)
+    doubt = "no name says that this is a card: is it one, and what stands behind it?"
+    return replace(card, expiry=expiry, code=code, doubts=(*card.doubts, doubt))
+
+
 def _doubted(card: FoundCard, digits: str) -> FoundCard:
     why = (
         "its check digit does not fit"
@@ -140,9 +161,7 @@ def _doubted(card: FoundCard, digits: str) -> FoundCard:
         else "no scheme's number begins so"
     )
     doubt = f"this is called as a card's number is, but {why}: is it one?"
-    return FoundCard(
-        card.number, card.scope, card.expiry, card.code, card.holder, card.brand, (*card.doubts, doubt), card.unsure
-    )  # fmt: skip
+    return replace(card, doubts=(*card.doubts, doubt))
 
 
 def _around(taken: Taken, number: Leaf, numbers: Sequence[Steps]) -> FoundCard:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from gateway.cards.scan import find_cards
 from gateway.cli.proposal import words
 from gateway.cli.proposal.leaves import Taken, take_apart
 from gateway.cli.proposal.messages import Message, read_message
@@ -15,6 +16,9 @@ from gateway.cli.recorded import Recorded, Way
 
 _PUSHED: Final = re.compile(r"notif|webhook|push|callback|deliver", re.IGNORECASE)
 _MOST_LINES: Final = 200
+_LONGEST_LOG: Final = 1 << 20
+# From the first bracket to the last one: what a log says before and behind a document.
+_DOCUMENT: Final = re.compile(rb"<.*>|[{\[].*[}\]]|[^\s=&]+=[^\s]*&\S*", re.DOTALL)
 _NOTICE: Final = re.compile(r"notif|webhook", re.IGNORECASE)
 _TEST: Final = re.compile(
     r"(?:^|[.-])(?:\w*test|\w*sandbox|uat|stg|staging|demo|cert|qa|pilot|integration)(?:[.-]|\d)",
@@ -84,15 +88,29 @@ def plan(messages: Iterable[Recorded], *, push: bool | None, way: Way | None) ->
 
 
 def _apart(messages: Iterable[Recorded]) -> Iterator[Recorded]:
-    """A file of bodies, one in a line, is as many messages."""
+    """A log of bodies is as many messages: one in each line, or somewhere between other words."""
     for recorded in messages:
-        lines = [line.strip().strip(b'"') for line in recorded.body.splitlines() if line.strip()]
-        alone = recorded.way is None and 1 < len(lines) <= _MOST_LINES
-        if alone and all(take_apart(line) is not None for line in lines):
-            for n, line in enumerate(lines):
-                yield replace(recorded, body=line, exchange=recorded.exchange + n, line=n + 1)
-        else:
+        bodies = _bodies(recorded.body) if recorded.way is None else []
+        if not bodies:
             yield recorded
+        for n, body in enumerate(bodies):
+            line = recorded.body[: recorded.body.find(body)].count(b"\n") + 1
+            yield replace(recorded, body=body, exchange=recorded.exchange + n, line=line)
+
+
+def _bodies(raw: bytes) -> list[bytes]:
+    """What stands in a log; nothing where it is one body, or where none holds a card."""
+    lines = [line.strip().strip(b'"') for line in raw.splitlines() if line.strip()]
+    if 1 < len(lines) <= _MOST_LINES and all(take_apart(line) is not None for line in lines):
+        return lines
+    if take_apart(raw) is not None or len(raw) > _LONGEST_LOG or not find_cards(raw):
+        return []
+    for pieces in (re.split(rb"\r?\n[ \t]*\r?\n", raw), raw.splitlines()):
+        documents = [found[0] for piece in pieces if (found := _DOCUMENT.search(piece))]
+        held = [one for one in documents if find_cards(one) and take_apart(one) is not None]
+        if held:
+            return held
+    return []
 
 
 def _guess(message: Message) -> Way:

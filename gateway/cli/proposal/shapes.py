@@ -124,7 +124,7 @@ def _draft(
         fields["expiry_month"] = place(card.expiry.at[0], card.expiry.spellings[0])
         fields["expiry_year"] = place(card.expiry.at[1], card.expiry.spellings[1])
     if card.code is not None:
-        fields["cvc"] = Place(place(card.code).at)
+        fields["cvc"] = place(card.code)
     join: tuple[str, ...] = ()
     if len(card.holder) == 1 and _reachable(booking, scope, card.holder[0].steps):
         fields["holder"] = Place(place(card.holder[0]).at)

@@ -37,6 +37,7 @@ _GENERIC: Final = frozenset(
     {"value", "val", "string", "text", "plaintext", "content", "data", "int", "i4", "long", "v", "number", "num",
      "no", "code", "name"}
 )  # fmt: skip
+_CODED: Final = 3
 _CARDISH: Final = re.compile(r"card|credit|tarjeta|cartao|karte|pan\b|\bcc")
 
 
@@ -74,6 +75,11 @@ def names_number(name: str) -> bool:
     )
 
 
+def says_nothing(name: str) -> bool:
+    """Whether a name is a code of the partner's own: `b1`, `cn`."""
+    return len(squash(name)) <= _CODED and not is_generic(name) and not names_else(name)
+
+
 def names_else(name: str) -> bool:
     """Whether a field is called as what is no card: an order, a reference, a telephone."""
     parts = [part for part in words(name) if not part.isdigit()]
@@ -92,7 +98,7 @@ _EXPIRY: Final = re.compile(
     r"exp(?!ress|lan|lic|os|ec|er|edia|ort|end)|valid(?:thru|until|to|ity|till)|goodthru|endvalid|venc|caduc|carddue|ablauf|scadenza|validade"
 )
 _EXPIRY_WHOLE: Final = frozenset(
-    {"ed", "expiry", "exp", "expdate", "edate", "validthru", "gueltigbis"}
+    {"ed", "ex", "dateval", "expiry", "exp", "expdate", "edate", "validthru", "gueltigbis"}
 )
 _NOT_EXPIRY: Final = re.compile(
     r"start|issue|from|birth|dob|session|(?<!network)token|expiresin|created|response|offer|hold|link|auth|cookie|expiresat\Z|order|flag"
@@ -128,11 +134,13 @@ def names_year(name: str) -> bool:
 # --- code, holder, brand ---
 
 _CODE: Final = re.compile(
-    r"cvc|cvv|cvd|csc\Z|cvn|cv2|cvx|ccv|cidnum|cardsecval|securitycode|seccode|verificationvalue|cardcode|seriescode"
+    r"cvc|cvv|cvd|csc\Z|cvn|cvm|cv2|cvx|ccv|cvcode|securenumber|cidnum|cardsecval|securitycode|seccode|verificationvalue|cardcode|seriescode"
     r"|cardverification|cardvalidation|validationnum|verificationstr|verificationcode|verificationnumber|cardidentification|securitynumber|vcode"
     r"|codigoseguridad|codigoseguranca|cvnumber|pruefziffer|cryptogram(?=me\Z)|cardsecurity|cavv2|securitykey\Z"
 )
-_CODE_WHOLE: Final = frozenset({"cid", "csc", "cvnum", "cv", "vv", "cryptogram", "umcvv"})
+_CODE_WHOLE: Final = frozenset(
+    {"cid", "csc", "cvnum", "cv", "vv", "cryptogram", "umcvv", "verification", "verificationcode"}
+)
 _NOT_CODE: Final = re.compile(
     r"result|response|resp|indicator|presence|present|ind\Z|check|match|status|type|cavv(?!2)|flag|desc|message|mode"
 )
@@ -140,7 +148,7 @@ _HOLDER: Final = re.compile(
     r"holder|nameoncard|cardname|ccname|nameoncc|cardowner|ccowner|titular|inhaber|cardusername|accountname|nameoncreditcard|portador"
     r"|custname\Z|umname"
 )
-_HOLDER_WHOLE: Final = frozenset({"cn", "chname", "owner", "cardholder", "embossedname"})
+_HOLDER_WHOLE: Final = frozenset({"cn", "cname", "chname", "owner", "cardholder", "embossedname"})
 _NOT_HOLDER: Final = re.compile(
     r"address|addr|city|zip|postal|country|state|email|mail|phone|id\Z|street|type|verif|present|auth|document|date|dni|ip\Z|line|number|placeholder|birth|doc"
 )

@@ -259,7 +259,8 @@ def _side(key: str, side: Side, lines: Sequence[str]) -> Iterator[str]:
         because, paths, format = side.opaque
         where = f"refuse: [{', '.join(map(scalar, paths))}], " if paths else ""
         form = f", format: {format}" if format and not lines else ""
-        said.append(f"opaque: {{ {where}because: {because}{form} }}")
+        note = "   # who signs our token has signed no card" if because == "signed" else ""
+        said.append(f"opaque: {{ {where}because: {because}{form} }}{note}")
     signed = sorted({path for message in side.messages for path in message.signed})
     if side.acting and key == "request" and signed:
         said.append(
