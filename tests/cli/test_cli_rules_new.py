@@ -301,3 +301,20 @@ def test_help_has_examples(new):
     code, out, _ = new("--help")
     assert code == 0
     assert "card-gateway rules new charge.http" in out
+
+
+@pytest.mark.parametrize(
+    "name", ["cybersource_soap.txt", "booking_com.xml", "worldpay.txt", "luhn_fails.http"]
+)
+def test_what_is_proposed_as_a_comment_can_be_taken_over(new, name):
+    _, out, _ = new(FOLDER / name)
+    taken_over = [
+        line.replace("# ", "", 1)
+        if line.lstrip().startswith(("# not_cards:", "# mode:", "# response:"))
+        else line
+        for line in out.splitlines()
+    ]
+    pack = load_pack_text("\n".join(taken_over) + "\n", "taken over")
+    assert [
+        one.mistakes for one in run_examples(pack) if one.mistakes and pack.routes[0].mode != "test"
+    ] == []

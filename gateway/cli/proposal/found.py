@@ -126,7 +126,7 @@ def _numbers(taken: Taken, looked: Looked) -> Iterator[tuple[Leaf, str, str]]:
             said = pan.is_plausible(digits) or words.names_number(name)
             if digits.strip("0") and said:
                 yield leaf, digits, name
-        elif words.names_number(name) and words.is_scrubbed(leaf.text):
+        elif words.is_scrubbed(leaf.text):
             looked.scrubbed.append((leaf, name))
         elif len(leaf.text) > _SHORTEST and find_cards(leaf.text.encode("utf-8", "replace")):
             looked.in_texts.append(leaf)
@@ -300,9 +300,9 @@ def _code(taken: Taken, region: Sequence[Leaf], number: Leaf) -> Leaf | None:
         above = [step.name for step in leaf.steps if step.name]
         beside = _parent(leaf.steps) == _parent(number.steps)
         if (
-            words.squash(above[-1]) == "code"
+            len(above) > 1
+            and words.squash(above[-1]) == "code"
             and beside
-            and len(above) > 1
             and words.is_of_card(above[-2])
         ):
             return leaf
@@ -317,7 +317,7 @@ def _holder(taken: Taken, region: Sequence[Leaf], number: Leaf) -> tuple[Leaf, .
         if words.names_holder(name) and not (words.names_first(name) or words.names_last(name)):
             return (leaf,)
     for leaf in named:
-        above = [step.name for step in leaf.steps if step.name]
+        above = [step.name for step in leaf.steps if step.name] or [""]
         if words.squash(above[-1]) == "name" and len(above) > 1 and words.names_holder(above[-2]):
             return (leaf,)
         beside = taken.format in {"xml", "json"} and leaf.steps[:-1] == number.steps[:-1]

@@ -126,7 +126,8 @@ def _note(message: Message, opened: Opened, envelopes: Collection[Steps]) -> Non
     for card in looked.cards:
         if card not in cards:
             message.not_cards.append((told(card.number), _NO_PATH, card.number))
-    message.scrubbed += [told(leaf) for leaf, _ in looked.scrubbed]
+    named = [leaf for leaf, name in looked.scrubbed if words.names_number(name)]
+    message.scrubbed += [told(leaf) for leaf in named or [leaf for leaf, _ in looked.scrubbed]]
     message.in_texts += [told(leaf) for leaf in looked.in_texts if leaf.steps not in envelopes]
     for leaf in taken.leaves:
         name = called(taken, leaf)
@@ -138,7 +139,7 @@ def _note(message: Message, opened: Opened, envelopes: Collection[Steps]) -> Non
 
 def _count(documents: Sequence[Opened]) -> int:
     """How much of cards is in a message."""
-    return sum(len(looked.cards) + len(looked.scrubbed) for _, _, looked in documents)
+    return sum(2 * len(looked.cards) + bool(looked.scrubbed) for _, _, looked in documents)
 
 
 def unescaped(body: bytes) -> bytes | None:

@@ -115,6 +115,10 @@ def _prove_message(
     failed = [card.failure.value for card in trial.cards if card.failure is not None]
     if failed:
         wrong.append(f"{place}: {len(failed)} of its cards fail: {', '.join(sorted(set(failed)))}")
+    if message.left_out:
+        wrong.append(
+            f"{place}: cards stand in documents of two kinds; a route has one kind of shapes"
+        )
     if seen != len(expected):
         wrong.append(f"{place}: {len(expected)} cards are there, the rules find {seen}")
     if not _same_but(body, trial.after, message, ours):

@@ -163,15 +163,18 @@ def _word(text: str) -> str:
 
 
 def _not_cards(name: str, routes: Sequence[Planned]) -> Iterator[tuple[str, str]]:
-    seen: set[str] = set()
-    for route in routes:
-        if name not in route.response.names:
-            continue
-        for message in route.response.messages:
-            for path, why, _ in message.not_cards:
-                if path not in seen and "→" not in path:
-                    seen.add(path)
-                    yield path, why
+    answers = [route.response for route in routes if name in route.response.names]
+    found = [(path, why) for side in answers for path, why, _ in _like_cards(side)]
+    return iter(dict.fromkeys(found))
+
+
+def _like_cards(side: Side) -> Iterator[tuple[str, str, str]]:
+    """Numbers in answers that the guard would mask: path, why they are none, format."""
+    for message in side.messages:
+        for path, why, leaf in message.not_cards:
+            outer = message.documents[0].taken
+            if outer.at(leaf.steps) is leaf and outer.format != "multipart":
+                yield path, why, outer.format
 
 
 # --- routes -----------------------------------------------------------------------------------------
@@ -197,6 +200,10 @@ def _route(route: Planned, name: str, system: str) -> Iterator[str]:
         yield "    doctype: allow                      # its XML names a DTD"
     yield from _side("request", route.request, _request(route))
     yield from _side("response", route.response, _response(route))
+    if not route.response.acting:
+        for path, why, format in _like_cards(route.response):
+            at = f"{{ format: {format}, at: {scalar(path)} }}"
+            yield f"    # response: {{ not_cards: {at} }}   # it could pass for a card's number, but {why}"
 
 
 def _url(route: Planned) -> str:
