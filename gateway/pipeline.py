@@ -197,6 +197,8 @@ class Pipeline:
         if route.response.harmless is not None and body:
             await self._note_harmless(exchange, route.response.harmless, body)
         rule = route.response.tokenize
+        if rule and rule.header:
+            response.headers.remove(rule.header)  # what stands there is our word alone
         document = None
         if rule and body and not await holds_nothing(route, route.response, body):
             document = await self._parsed(exchange, rule, body)

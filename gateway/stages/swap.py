@@ -77,8 +77,6 @@ class Swap:
         self, exchange: Exchange, route: Route, document: Document, rule: Tokenize, size: int
     ) -> Batch:
         """The cards of a message of `size` bytes, and what of them the vault is asked for."""
-        if rule.header and exchange.response is not None:
-            exchange.response.headers.remove(rule.header)  # what stands there is our word
         batch, digits = await run(size, self._find, exchange, route, document, rule, size)
         if digits:
             await self._leave_ours(exchange, digits)
