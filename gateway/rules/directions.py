@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from gateway.codecs.paths import PathError, parse_path
-from gateway.rules.carrying import check_carrying
+from gateway.rules.carrying import check_carrying, link_terms
 from gateway.rules.exchanges import ExchangeCompiler
 from gateway.rules.insertions import compile_insertions
 from gateway.rules.model import Direction, Harmless, Opaque, Route, Shape, Tokenize
@@ -52,7 +52,9 @@ class DirectionCompiler:
         self._check_numbers(entry.detokenize, (*place, "detokenize"))
         exchange = self._exchanges.direction(entry, way, place)
         if not entry.tokenize:
-            for key in ("insert", "on_failure", "errors", "header", "show", "carry_forward"):
+            for key in (
+                "insert", "on_failure", "errors", "header", "show", "carry_forward", "retention",
+            ):  # fmt: skip
                 if key in entry.model_fields_set:
                     self._notes.add_key((*place, key), f"`{key}` goes with `tokenize`")
             harmless = self._harmless(entry, way, place)
@@ -89,6 +91,7 @@ class DirectionCompiler:
             errors=MappingProxyType({str(key): text for key, text in entry.errors.items()}),
             header=entry.header,
             carry_forward=entry.carry_forward,
+            retention=link_terms(entry, shapes, (*place, "retention"), self._notes),
         )
 
     def _harmless(self, entry: DirectionEntry, way: Way, place: Place) -> Harmless | None:

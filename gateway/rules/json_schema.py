@@ -181,6 +181,7 @@ _MORE: Final[Mapping[str, Mapping[str, Any]]] = {
     },
     "ExampleEntry": _one_of("request", "response"),
     "ExpectEntry": {"minProperties": 1},
+    "RetentionEntry": {"minProperties": 1},
 }
 
 # What a key takes where its model is used for several: merged into the property. "" is the pack.

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from gateway.cards.bin_ranges import Ranges
+from gateway.cards.kept import LinkTerms
 from gateway.codecs.document import Element, Format, Members
 from gateway.codecs.envelope import Envelope, Layout
 from gateway.codecs.paths import Path
@@ -162,6 +163,7 @@ class Tokenize:
     errors: Mapping[str, str] = field(default_factory=dict)  # Failure → the text of `{error}`
     header: str | None = None  # response header that carries the tokens, each with its place
     carry_forward: bool = False  # a booking without a card gets the tokens that it had last
+    retention: LinkTerms | None = None  # of the cards that come; None: as their product says
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,8 @@ from gateway.rules.schema_words import (
     short,
 )
 
-_BESIDE_TOKENIZE = {"carry_forward": "beside `tokenize`, under `request` or `response`"}
+_BESIDE = "beside `tokenize`, under `request` or `response`"
+_BESIDE_TOKENIZE = dict.fromkeys(("carry_forward", "retention"), _BESIDE)
 Show = Literal["mask", "last4", "alias", "digits"]
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
 FailureName = Literal[
@@ -167,7 +168,7 @@ Envelopes = Annotated[
 class ShapeEntry(Entry):
     """Where a card's fields stand in a message."""
 
-    not_yet = frozenset({"pattern", "text", "retention", "retain"})
+    not_yet = frozenset({"pattern", "text"})
     elsewhere = _BESIDE_TOKENIZE
 
     format: Annotated[Literal["xml", "json", "form", "multipart"], _later("text")]
@@ -250,10 +251,24 @@ class OpaqueEntry(Entry):
 OpaquePlace = Annotated[OpaqueEntry, BeforeValidator(whole_body)]
 
 
+class RetentionEntry(Entry):
+    """How long the cards are kept that a message brings, in days; what gateway.yaml says for their product
+    counts where it is less."""
+
+    after_departure: int | None = Field(default=None, ge=0, le=3650)
+    without_departure: int | None = Field(default=None, ge=1, le=3650)
+
+    @model_validator(mode="after")
+    def _one(self) -> RetentionEntry:
+        if self.after_departure is None and self.without_departure is None:
+            raise ValueError("give `after_departure`, `without_departure`, or both, in days")
+        return self
+
+
 class DirectionEntry(Entry):
     """What happens to a request, or to a response."""
 
-    not_yet = frozenset({"retention", "sign"})
+    not_yet = frozenset({"sign"})
 
     like: Name | None = None  # a route above: the same happens as to its request, or response
     tokenize: ShapeNames = ()
@@ -267,6 +282,7 @@ class DirectionEntry(Entry):
     errors: dict[FailureName, Text] = Field(default_factory=dict)
     header: HeaderName | None = None
     carry_forward: bool = False
+    retention: RetentionEntry | None = None
     show: Show | None = None  # instead of what the shapes say
     not_cards: NotCardsEntry | None = None
     opaque: OpaquePlace | None = None
@@ -291,7 +307,7 @@ class InboxEntry(Entry):
 class RouteEntry(Entry):
     """One kind of exchange: where it goes, and what happens to it."""
 
-    not_yet = frozenset({"retention", "signed"})
+    not_yet = frozenset({"signed"})
     elsewhere = _BESIDE_TOKENIZE
 
     name: Name
@@ -380,7 +396,7 @@ Draft = Annotated[bool | Text, BeforeValidator(_true_or_a_reason)]
 class PackEntry(Entry):
     """One system's file."""
 
-    not_yet = frozenset({"retention", "processor", "processors"})
+    not_yet = frozenset({"processor", "processors"})
     elsewhere = _BESIDE_TOKENIZE
 
     system: Name

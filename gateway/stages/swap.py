@@ -176,8 +176,9 @@ class Swap:
                 )
                 cvc = None if until is None else card.cvc
                 card = Card(card.pan, card.expiry, card.holder)
-                digits = place.shape.show == "digits"
-                batch.cards.append(NewCard(name, product.test, card, link, cvc, until, digits))
+                digits, terms = place.shape.show == "digits", batch.rule.retention
+                new = NewCard(name, product.test, card, link, cvc, until, digits, terms)
+                batch.cards.append(new)
                 batch.places.append(place)
                 batch.done.append(done[name])
             if booking.asks:

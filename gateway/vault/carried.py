@@ -119,7 +119,9 @@ class Carrier:
             seen = self._now
         if (departure, seen) != (row.link.departure, row.link.seen):
             sealed = row.link.sealed
-            done.changes[key] = LinkChange(sealed, departure, seen, *key, sealed)
+            done.changes[key] = LinkChange(
+                sealed, departure, seen, row.link.retention, *key, sealed
+            )
 
 
 def fitting(opened: Sequence[tuple[Token, Card]], hints: Sequence[Hint]) -> list[Carried]:

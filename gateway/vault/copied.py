@@ -96,7 +96,7 @@ TABLES: Final = (
            " changed sealed"),
     _table("processor_credential", "product processor", "names sealed set_at set_by"),
     _table("card", "iduser", "id product test look_up tokenuser_hash sealed created"),
-    _table("link", "iduser booking_hash", "id system hotel sealed departure seen"),
+    _table("link", "iduser booking_hash", "id system hotel sealed departure seen retention"),
     _table("cvc", "iduser", "at sealed until"),
     _table("foreign_token", "iduser processor", "sealed created"),
     _table("issuing", "iduser processor", "claim until"),

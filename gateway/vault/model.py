@@ -12,6 +12,7 @@ from gateway.audit import Entry
 from gateway.cards.card import Booking, Card
 from gateway.cards.digits import DigitsToken
 from gateway.cards.hint import Hint
+from gateway.cards.kept import LinkTerms
 from gateway.cards.token import Token
 from gateway.heap import discard
 from gateway.secret import Secret
@@ -31,6 +32,7 @@ class NewCard:
     cvc: Secret[str] | None = None
     cvc_until: datetime | None = None
     digits: bool = False  # it needs a token of digits as well
+    retention: LinkTerms | None = None  # of its link; None: as its product says
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +124,7 @@ class LinkRow(NamedTuple):
     sealed: bytes  # holder, booking id, virtual dates and balance
     departure: str | None  # ISO date, for retention
     seen: str  # ISO 8601, UTC; exact to the hour
+    retention: str = ""  # a route's own, see `LinkTerms.text`
 
 
 class DigitsRow(NamedTuple):
@@ -175,6 +178,7 @@ class Filed(NamedTuple):
     link: bytes  # what that link has sealed
     departure: str | None
     seen: str
+    retention: str
 
 
 class Linked(NamedTuple):
@@ -190,6 +194,7 @@ class LinkChange(NamedTuple):
     sealed: bytes
     departure: str | None
     seen: str
+    retention: str
     iduser: int
     booking_hash: bytes
     before: bytes  # `sealed`, as it was read

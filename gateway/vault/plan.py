@@ -36,11 +36,14 @@ _Key: TypeAlias = tuple[int, bytes]  # a link's: iduser, the booking's hash
 
 @dataclass(slots=True)
 class _Link:
-    """What a message says about a card in a booking; `new` is the first card that said it."""
+    """What a message says about a card in a booking; `new` is the first card that said it. `retention`:
+    empty where its route says nothing.
+    """
 
     new: NewCard
     content: dict[str, str]
     departure: str | None
+    retention: str
 
 
 class Planner:
@@ -156,7 +159,8 @@ class Planner:
             departure = records.departure_of(new.booking)
             link = said.get(key)
             if link is None:
-                said[key] = _Link(new, content, departure)
+                retention = "" if new.retention is None else new.retention.text
+                said[key] = _Link(new, content, departure, retention)
             else:
                 link.content.update(content)
                 link.departure = departure or link.departure
@@ -192,12 +196,14 @@ class Planner:
             content = records.dated(link.content, records.read_link(stood), self._now)
             written = records.write_link(content)
         link.departure = link.departure or row.departure
-        if written != stood or link.departure != row.departure:
+        link.retention = link.retention or row.retention
+        beside = (link.departure, link.retention)
+        if written != stood or beside != (row.departure, row.retention):
             sealed = self._keyring.sealer.seal(written, place)
-            return LinkChange(sealed, link.departure, self._now, *key, row.link)
+            return LinkChange(sealed, link.departure, self._now, link.retention, *key, row.link)
         if row.seen[:_HOUR] == self._now[:_HOUR] and _place(key, link) not in joined:
             return None
-        return LinkChange(row.link, row.departure, self._now, *key, row.link)
+        return LinkChange(row.link, row.departure, self._now, row.retention, *key, row.link)
 
     def _link_rows(self, links: Mapping[_Key, _Link]) -> list[LinkRow]:
         write, dated, now = records.write_link, records.dated, self._now
@@ -209,7 +215,9 @@ class Planner:
         for ((iduser, hashed), link), record in zip(links.items(), sealed, strict=True):
             booking = link.new.booking
             system, hotel = ("", None) if booking is None else (booking.system, booking.hotel)
-            rows.append(LinkRow(iduser, hashed, system, hotel, record, link.departure, now))
+            rows.append(
+                LinkRow(iduser, hashed, system, hotel, record, link.departure, now, link.retention)
+            )
         return rows
 
     def _link_place(self, key: _Key, link: _Link) -> bytes:

@@ -3,6 +3,7 @@
 1. A link's time counts from its departure, or from when a message brought it last, as they stand when
    the purge looks: a departure that changed, or another rule of the product, counts at once. A departure
    that is further ahead than the rule believes, 9999-12-31, counts as none: else it kept a card for good.
+   Where the route that brought it keeps things for less time than the product, the route's days count.
 2. In one transaction: the link, its card where it was the last (by a trigger; security code, foreign
    tokens and claims go with the card), the stub of both, an audit entry for each. It is looked at anew
    there: a link that was prolonged meanwhile stays, and of two that purge at once one does it.
@@ -24,6 +25,7 @@ from typing import Any, Final, NamedTuple
 
 from gateway.audit import Entry
 from gateway.cards.card import Booking, Card
+from gateway.cards.kept import read_terms
 from gateway.errors import RecordDamaged
 from gateway.vault import entries as audit
 from gateway.vault import records
@@ -51,15 +53,28 @@ _UNDATED: Final = "departure IS NULL AND seen <= ?2"
 _BEYOND: Final = "departure IS NOT NULL AND departure > ?3"
 _UNBELIEVED: Final = f"{_BEYOND} AND seen <= ?2"
 _PARTS: Final = (_DATED, _UNDATED, _UNBELIEVED)
-_OF_PRODUCT: Final = "FROM link JOIN card USING (iduser) WHERE product = ?4"
+_OF_PRODUCT: Final = "FROM link JOIN card USING (iduser) WHERE product = ?5 AND link.retention = ?4"
 _DUE: Final = (
-    " UNION ALL ".join(f"SELECT link.id {_OF_PRODUCT} AND {part}" for part in _PARTS) + " LIMIT ?5"
+    " UNION ALL ".join(f"SELECT link.id {_OF_PRODUCT} AND {part}" for part in _PARTS) + " LIMIT ?6"
+)
+# Of all products and terms at once: a card may have links under several.
+_BY_TERMS: Final = (
+    "SELECT card.product, link.iduser FROM terms CROSS JOIN link JOIN card"
+    " ON card.iduser = link.iduser AND card.product = terms.product"
+    " WHERE link.retention = terms.retention"
+)
+_OVERDUE_PARTS: Final = (
+    "departure IS NOT NULL AND departure <= terms.departed",
+    "departure IS NULL AND link.seen <= terms.seen",
+    "departure IS NOT NULL AND departure > terms.believed AND link.seen <= terms.seen",
 )
 _OVERDUE: Final = (
-    "SELECT count(*), count(DISTINCT iduser) FROM ("
-    + " UNION ALL ".join(f"SELECT link.iduser {_OF_PRODUCT} AND {part}" for part in _PARTS)
-    + ") AS due"
+    "WITH terms (departed, seen, believed, retention, product) AS (%s)"
+    " SELECT product, count(*), count(DISTINCT iduser) FROM ("
+    + " UNION ALL ".join(f"{_BY_TERMS} AND {part}" for part in _OVERDUE_PARTS)
+    + ") AS due GROUP BY product"
 )
+_OWN: Final = "SELECT retention FROM link WHERE retention <> '' GROUP BY retention"
 _FAR: Final = (
     "SELECT count(*) FROM link JOIN card USING (iduser)"
     " WHERE product = ?2 AND departure IS NOT NULL AND departure > ?1"
@@ -69,7 +84,7 @@ _LINK: Final = "link.iduser, booking_hash, system, hotel, link.sealed, departure
 _ROWS: Final = (
     f"SELECT link.id, {_LINK}, {_CARD} {_OF_PRODUCT}"
     f" AND (({_DATED}) OR ({_UNDATED}) OR ({_UNBELIEVED}))"
-    " AND link.id IN (SELECT CAST(value AS bigint) FROM json_each(?5)) ORDER BY link.id"
+    " AND link.id IN (SELECT CAST(value AS bigint) FROM json_each(?6)) ORDER BY link.id"
 )
 _OF_CARD: Final = (
     f"SELECT link.id, {_LINK}, {_CARD} FROM link JOIN card USING (iduser) WHERE link.iduser = ?"
@@ -145,12 +160,14 @@ class Overdue:
 
 class _Bounds(NamedTuple):
     """What is due of a product: links that departed until then, links without a believable departure that
-    were seen last until then; a departure behind `believed` is none.
+    were seen last until then; a departure behind `believed` is none. `retention`: only those beside which
+    this stands, a route's own terms; empty: those without.
     """
 
     departed: str
     seen: str
     believed: str
+    retention: str
 
 
 class _Due(NamedTuple):
@@ -175,8 +192,7 @@ class RetentionTable:
         booking in `subject`.
         """
         gone = Purged()
-        for product in self._database.read(_products):
-            bounds = _bounds(retention.of(product), now)
+        for product, bounds in self._database.read(lambda c: _all_bounds(c, retention, now)):
             while due := self._due(product, bounds):
                 for start in range(0, len(due), _PORTION):
                     portion = json.dumps(due[start : start + _PORTION])
@@ -203,11 +219,10 @@ class RetentionTable:
         """By product, what a purge at `now` would erase; products without are there, too."""
 
         def count(connection: Connection) -> dict[str, Overdue]:
-            return {
-                product: Overdue(*connection.execute(_OVERDUE, (*bounds, product)).fetchone())
-                for product in _products(connection)
-                for bounds in [_bounds(retention.of(product), now)]
-            }
+            terms = _all_bounds(connection, retention, now)
+            found = {product: Overdue(0, 0) for product, _ in terms}
+            rows = connection.matching(_OVERDUE, [(*bounds, product) for product, bounds in terms])
+            return found | {product: Overdue(links, cards) for product, links, cards in rows}
 
         return self._database.read(count)
 
@@ -218,7 +233,7 @@ class RetentionTable:
             return {
                 product: int(connection.execute(_FAR, (believed, product)).fetchone()[0])
                 for product in _products(connection)
-                for believed in [_bounds(retention.of(product), now).believed]
+                for believed in [_bounds(retention.of(product), now, "").believed]
             }
 
         return self._database.read(count)
@@ -332,10 +347,29 @@ def _products(connection: Connection) -> list[str]:
     return [product for (product,) in connection.execute(_PRODUCTS)]
 
 
-def _bounds(terms: Terms, now: datetime) -> _Bounds:
-    departed, believed = now - terms.after_departure, now + terms.farthest_departure
+def _all_bounds(
+    connection: Connection, retention: Retention, now: datetime
+) -> list[tuple[str, _Bounds]]:
+    """Of each product, by its own terms and by each that routes have."""
+    own = [text for (text,) in connection.execute(_OWN)]
+    return [
+        (product, _bounds(retention.of(product), now, text))
+        for product in _products(connection)
+        for text in ("", *own)
+    ]
+
+
+def _bounds(terms: Terms, now: datetime, retention: str) -> _Bounds:
+    said = read_terms(retention)
+    after = _shorter(terms.after_departure, said.after_departure)
+    without = _shorter(terms.without_departure, said.without_departure)
     return _Bounds(
-        departed.date().isoformat(),
-        stamp(now - terms.without_departure),
-        believed.date().isoformat(),
+        (now - after).date().isoformat(),
+        stamp(now - without),
+        (now + terms.farthest_departure).date().isoformat(),
+        retention,
     )
+
+
+def _shorter(kept: timedelta, days: int | None) -> timedelta:
+    return kept if days is None else min(kept, timedelta(days=days))

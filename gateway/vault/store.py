@@ -31,14 +31,14 @@ T = TypeVar("T")
 _CARD: Final = "product, test, look_up, card.iduser, tokenuser_hash, card.sealed, created"
 _LINK: Final = (
     "link.iduser, link.booking_hash, link.system, link.hotel, link.sealed, link.departure,"
-    " link.seen"
+    " link.seen, link.retention"
 )
 _IS_FILED: Final = "SELECT 1 FROM card WHERE look_up IN (%s)"
 # Not `(look_up, booking_hash) IN (VALUES ...)`: SQLite reads the whole table for that.
 _FILED: Final = (
     "WITH wanted (look_up, booking_hash) AS (%s)"
-    " SELECT look_up, card.iduser, card.sealed, link.booking_hash, link.sealed, departure, seen"
-    " FROM wanted CROSS JOIN card USING (look_up) LEFT JOIN link"
+    " SELECT look_up, card.iduser, card.sealed, link.booking_hash, link.sealed, departure, seen,"
+    " retention FROM wanted CROSS JOIN card USING (look_up) LEFT JOIN link"
     " ON link.iduser = card.iduser AND link.booking_hash = wanted.booking_hash"
 )
 # The stub's token is not to be another card's.
@@ -60,8 +60,8 @@ _ADD_CARD: Final = (
     " VALUES (?, ?, ?, ?, ?, ?, ?)"
 )
 _ADD_LINK: Final = (
-    "INSERT INTO link (iduser, booking_hash, system, hotel, sealed, departure, seen)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?)"
+    "INSERT INTO link (iduser, booking_hash, system, hotel, sealed, departure, seen, retention)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 )
 _DIGITS: Final = "SELECT iduser, sealed FROM digit_token WHERE iduser IN (%s)"
 _DIGITS_TAKEN: Final = "SELECT hash FROM digit_token WHERE hash IN (%s)"
@@ -70,7 +70,7 @@ _PROBE: Final = (
     "INSERT INTO probe (id, at) VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET at = excluded.at"
 )
 _CHANGE_LINK: Final = (
-    "UPDATE link SET sealed = ?, departure = ?, seen = ?"
+    "UPDATE link SET sealed = ?, departure = ?, seen = ?, retention = ?"
     " WHERE iduser = ? AND booking_hash = ? AND sealed = ?"
 )
 

@@ -9,9 +9,26 @@ TRACES = ("tests/vault/test_vault_traces.py",)
 VERIFY = ("tests/vault/test_vault_verification.py",)
 ERASURE = ("tests/vault/test_vault_erasure.py",)
 ERASED = ("tests/control/test_control_cards_erased.py",)
+ROUTE = "tests/vault/test_vault_route_retention.py"
 TABLE = "gateway/vault/retention.py"
 
 BREAKAGES = (
+    Breakage(
+        "keep what a route brings as long as its product says",
+        "P17",
+        TABLE,
+        "    return kept if days is None else min(kept, timedelta(days=days))",
+        "    return kept",
+        (f"{ROUTE}::test_the_shorter_of_the_route_s_and_the_product_s_counts",),
+    ),
+    Breakage(
+        "keep a card for longer than its product says, for a route says so",
+        "P17",
+        TABLE,
+        "min(kept, timedelta(days=days))",
+        "timedelta(days=days)",
+        (f"{ROUTE}::test_the_shorter_of_the_route_s_and_the_product_s_counts",),
+    ),
     Breakage(
         "erase a booking that was prolonged meanwhile",
         "P24",

@@ -302,7 +302,7 @@ def test_what_hangs_on_a_card_goes_with_it(tmp_path):
 def test_a_link_that_is_prolonged_meanwhile_stays(tmp_path):
     with opened(tmp_path) as vault:
         token = keep(vault, new())[0].token
-        bounds = ("2026-04-01", "2026-01-01", "2029-01-01")
+        bounds = ("2026-04-01", "2026-01-01", "2029-01-01", "")
         due = vault.retention._due("seaside", bounds)
         keep(vault, new(at=booking(departure=LEFT + 7 * DAY)))
         vault.retention._expire("seaside", bounds, f"{due}", DUE, BY)
