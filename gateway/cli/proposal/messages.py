@@ -27,6 +27,9 @@ _ENCRYPTED: Final = frozenset({"jwe", "csedata", "cipherdata", "ciphervalue", "e
 _JWE: Final = re.compile(r"eyJ[\w-]+(?:\.[\w-]*){4}")
 _CIPHERTEXT: Final = 24
 _NO_PATH: Final = "the rules have no path for its name"
+# A form that somebody has laid out in lines: white space of its own is spelled `+` or `%20`.
+_WRAPPED: Final = re.compile(rb"\s*[^\s=&<{\[]+=[^\n]*&\s+\S")
+_MARGIN: Final = re.compile(rb"\s*\n\s*|(?<=&)\s+")
 _ESCAPED: Final = re.compile(rb'\\["nrt]')
 
 Opened = tuple[Taken, tuple[Layer, ...], Looked]
@@ -101,6 +104,8 @@ def read_message(recorded: Recorded, way: Way) -> Message:
 
 def _documents(message: Message) -> Sequence[Opened]:
     """As the body stands there, or as it was before it was logged as a string."""
+    if _WRAPPED.match(message.body):
+        message.body = _MARGIN.sub(b"", message.body).strip()
     documents = list(open_all(message.body))
     bare = unescaped(message.body)
     inside = list(open_all(bare)) if bare is not None else []
