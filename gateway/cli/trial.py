@@ -13,7 +13,7 @@ from typing import Final
 
 from gateway.cards.bins import Bins
 from gateway.cards.card import Card, Failure
-from gateway.cards.digits import draw_digits
+from gateway.cards.digits import DigitsToken, draw_digits
 from gateway.cards.expiry import Expiry
 from gateway.cards.token import Presented, Token
 from gateway.codecs.document import Change, Document, Known, Node, Remove, Set
@@ -215,7 +215,9 @@ def give_examples(document: Document, bookings: Sequence[BookingPlace], number: 
             number += 1
             card = example_card(example_token(number))
             hints = hints_of(document, booking)
-            give(document, booking, fitting([(card.token, card.card)], hints))
+            found = fitting([(card.token, card.card)], hints)
+            digits = example_digits(EXAMPLE_NUMBER, number)
+            give(document, booking, [replace(one, digits=digits) for one in found])
 
 
 def give_example(place: CardPlace, number: int) -> None:
@@ -223,8 +225,13 @@ def give_example(place: CardPlace, number: int) -> None:
     `9900000001` and the last four, for a first card of sixteen digits that the check digit allows."""
     place.token = example_token(number)
     if place.card is not None and place.shape.show == "digits":
-        drawn = count(number)
-        place.digits = draw_digits(place.card.pan.reveal(), random=lambda _: next(drawn))
+        place.digits = example_digits(place.card.pan.reveal(), number)
+
+
+def example_digits(pan: str, number: int) -> DigitsToken:
+    """The invented token of digits of the message's n-th card."""
+    drawn = count(number)
+    return draw_digits(pan, random=lambda _: next(drawn))
 
 
 def token_meant(presented: Presented) -> Token | None:

@@ -18,7 +18,7 @@ def check_carrying(
         if shape.booking_id is None:
             message = f"`carry_forward` finds a booking by its number: shape `{shape.name}` has no `booking_id`"
             notes.add(place, message, "Say there where it stands, and `hotel`, if numbers repeat.")
-    shown = any(shape.show == "alias" for shape in shapes)
+    shown = any(shape.show in {"alias", "digits"} for shape in shapes)
     if not (entry.insert or entry.header or shown):
         message = "`carry_forward` hands a token out where `insert` says, and nothing is inserted"
         notes.add(place, message, "Add `insert:`, or remove it.")

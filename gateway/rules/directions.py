@@ -76,10 +76,10 @@ class DirectionCompiler:
                 (*place, "header"), "headers that start with X-Gateway- are the gateway's own"
             )
         shapes = self._named_shapes(entry.tokenize, (*place, "tokenize"))
-        if entry.carry_forward:
-            check_carrying(entry, shapes, (*place, "carry_forward"), self._notes)
         if entry.show is not None:
             shapes = tuple(replace(shape, show=entry.show) for shape in shapes)
+        if entry.carry_forward:
+            check_carrying(entry, shapes, (*place, "carry_forward"), self._notes)
         return Tokenize(
             shapes=shapes,
             insert=compile_insertions(

@@ -4,8 +4,8 @@
    shape's sentinels. Zeros are the partner's word for "ask again", which brings the card itself, unless the
    shape names them under `sentinels:`. Where a token stands already there is nothing to ask for.
 2. A booking of which another place of the message has the card data does not ask there.
-3. What stands in the number's place is written over only where the shape shows the alias there, and only where
-   it is empty, or a mask that shows the card's last four digits.
+3. What stands in the number's place is written over only where the shape shows the alias or digits there, and
+   only where it is empty, or a mask that shows the card's last four digits.
 """
 
 from __future__ import annotations
@@ -71,9 +71,10 @@ def give(document: Document, booking: BookingPlace, found: Sequence[Carried]) ->
             node = stood.node
         elif nodes and (alone or len(nodes) == len(found)):
             node = nodes[n]
+        shape = stood.shape if stood is not None else booking.shape
         booking.carried.append(
             CardPlace(
-                stood.shape if stood is not None else booking.shape,
+                shape,
                 node,
                 None if stood is None else _written(stood, one),
                 (),
@@ -81,11 +82,13 @@ def give(document: Document, booking: BookingPlace, found: Sequence[Carried]) ->
                 n + 1,
                 card=one.card,
                 token=one.token,
+                digits=one.digits if shape.show == "digits" else None,
             )
         )
 
 
 def _written(stood: CardPlace, one: Carried) -> Node | None:
-    """The number's place, where the alias takes it."""
+    """The number's place, where the alias, or the digits, take it."""
     takes = stood.left is Left.EMPTY or one.hint is not None
-    return stood.number if stood.shape.show == "alias" and takes else None
+    shows = stood.shape.show == "alias" or (stood.shape.show == "digits" and one.digits is not None)
+    return stood.number if shows and takes else None

@@ -198,7 +198,9 @@ class Swap:
             return
         entry = self._opening.entry(exchange, route, Action.CARRY, product=product.name)
         hints = hints_of(batch.document, booking)
-        batch.carries.append(Carry(product.name, product.test, booking.booking, hints, entry))
+        digits = any(shape.show == "digits" for shape in batch.rule.shapes)
+        carry = Carry(product.name, product.test, booking.booking, hints, entry, digits)
+        batch.carries.append(carry)
         batch.asking.append(booking)
 
     def _product(

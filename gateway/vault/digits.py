@@ -24,7 +24,7 @@ from gateway.vault.aside import Aside
 from gateway.vault.database import Connection, Database
 from gateway.vault.envelope import Sealer, place
 from gateway.vault.keyring import Keyring
-from gateway.vault.model import CardRow, DigitsRow, Kept, NewCard, Store
+from gateway.vault.model import CardRow, Carried, Carry, DigitsRow, Kept, NewCard, Store
 from gateway.vault.resolve import token_of
 
 # Padding hides how long a number is.
@@ -142,6 +142,32 @@ def plan(
         replace(one, digits=tokens[one.token.iduser]) if new.digits else one
         for new, one in zip(cards, kept, strict=True)
     ], rows
+
+
+def plan_again(
+    store: Store,
+    keyring: Keyring,
+    cards: Sequence[NewCard],
+    kept: list[Kept],
+    again: Sequence[tuple[Carry, Sequence[Carried]]],
+) -> tuple[list[Kept], list[Sequence[Carried]], list[DigitsRow]]:
+    """As `plan`, also for the cards of `again` that are handed out once more; those of each, with their
+    tokens of digits where they want some. Where what one of them has does not open, they get none.
+    """
+    wanted = [(carry, one) for carry, group in again if carry.digits for one in group]
+    news = [NewCard(carry.product, carry.test, one.card, digits=True) for carry, one in wanted]
+    stand = [Kept(one.token, created=False) for _, one in wanted]
+    try:
+        both, rows = plan(store, keyring, [*cards, *news], [*kept, *stand])
+    except RecordDamaged:
+        kept, rows = plan(store, keyring, cards, kept)
+        return kept, [group for _, group in again], rows
+    shown = {one.token: one.digits for one in both[len(cards) :]}
+    carried: list[Sequence[Carried]] = [
+        [replace(one, digits=shown[one.token]) for one in group] if carry.digits else group
+        for carry, group in again
+    ]
+    return both[: len(cards)], carried, rows
 
 
 def _free(

@@ -50,6 +50,7 @@ class Kept:
 class Carry:
     """A booking that came without its card, which shall get its last tokens again. `hints`: what the masks
     say that stand in the card's place. `entry` is written for each token; product and iduser are added.
+    `digits`: its cards need tokens of digits as well.
     """
 
     product: str
@@ -57,6 +58,7 @@ class Carry:
     booking: Booking
     hints: tuple[Hint, ...]
     entry: Entry
+    digits: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,7 @@ class Carried:
     token: Token
     card: Card
     hint: int | None = None
+    digits: DigitsToken | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,21 +84,23 @@ class Planner:
         for look_up in look_ups:
             kept.append(Kept(tokens[look_up], look_up in created))
             created.discard(look_up)
-        kept, shown = digits.plan(self._store, self._keyring, cards, kept)
         idusers = [one.token.iduser for one in kept]
         said = self._said(cards, zip(idusers, bookings, strict=True))
         links, changed = self._links(said, filed)
         held = self._cvcs(cards, kept)
         about = idusers if entries else []
         if not carries:
+            kept, shown = digits.plan(self._store, self._keyring, cards, kept)
             return Plan(kept, Changes(rows, links, changed, entries, about, held, shown))
         carrying = Carrier(self._store, self._keyring, self._now).plan(
             carries, _brought(cards, kept, bookings)
         )
         changed += carrying.changes.values()
+        again = list(zip(carries, carrying.carried, strict=True))
+        kept, carried, shown = digits.plan_again(self._store, self._keyring, cards, kept, again)
         entries = [*entries, *carrying.entries]
         changes = Changes(rows, links, changed, entries, about, held, shown)
-        return Plan(kept, changes, carrying.carried)
+        return Plan(kept, changes, carried)
 
     # --- cards ------------------------------------------------------------------------------------
 

@@ -32,6 +32,13 @@ shapes:
     number: "@number"
     expiry: { at: "@expires", as: MMYY }
     cvc: "@cvc"
+  again:
+    format: json
+    booking: "$.bookings[*]"
+    card: card
+    number: pan
+    booking_id: id
+    show: digits
   bare:
     format: json
     booking: "$.bookings[*]"
@@ -87,6 +94,11 @@ routes:
     product: seaside
     methods: [POST]
     response: { tokenize: bare }
+  - name: again
+    to: https://secure-supply-xml.booking.com/styles/again
+    product: seaside
+    methods: [POST]
+    response: { tokenize: again, carry_forward: true, header: X-Card-Tokens }
   - name: by-form
     at: /styles/form
     forward: "{siteminder}/pmsxchangev2/services/SANDBOX"
@@ -249,6 +261,24 @@ def test_digits_take_a_numbers_place_in_json(styles, key):
     assert re.fullmatch(DIGITS, long)
     assert isinstance(short, int)
     assert [long, str(short)] == [shown_digits(styles, key, one) for one in pans]
+
+
+def test_p25_a_modification_without_its_card_gets_the_same_digits(styles, key):
+    def pulled(number):
+        body = json.dumps({"bookings": [{"id": "R-1", "card": {"pan": number}}]}).encode()
+        answer = pull(styles, key, "again", body, "application/json")
+        return answer.json()["bookings"][0]["card"]["pan"], answer.headers
+
+    first, _ = pulled("4012888888881881")
+    assert re.fullmatch("99[0-9]{10}1881", first)
+    for number in ("", "401288******1881"):
+        again, headers = pulled(number)
+        assert again == first
+        assert headers["X-Card-Tokens"] == f"1.1={first}"
+        assert "carried=1" in headers["X-Gateway-Cards"]
+    again, headers = pulled(first)  # it has the card's token: it asks for nothing
+    assert again == first
+    assert "left=1" in headers["X-Gateway-Cards"]
 
 
 def test_p07_digits_that_come_back_are_a_token_and_no_card(styles, key):

@@ -28,8 +28,14 @@ shapes:
     sentinels: ["9999", "0000000000000000"]
   plain: { format: json, booking: "$[*]", card: pay, number: pan, cvc: cvv, booking_id: id }
   shown: { format: json, booking: "$[*]", card: pay, number: pan, booking_id: id, show: alias }
+  digits: { format: json, booking: "$[*]", card: pay, number: pan, booking_id: id, show: digits }
   row: { format: form, card: $, number: pan, booking_id: id }
 routes:
+  - name: digits
+    at: /digits
+    forward: "{pms}/digits"
+    methods: [POST]
+    request: { tokenize: digits, carry_forward: true }
   - name: xml
     at: /xml
     forward: "{pms}/xml"
@@ -214,3 +220,20 @@ def test_what_a_mask_tells(text, tells, fits):
     hint = hint_of(text)
     assert hint.tells is tells
     assert hint.fits(Secret("4111111111111111"), None) is fits
+
+
+@pytest.mark.parametrize(
+    ("number", "after"),
+    [
+        ("", "9900000000011111"),
+        ("411111******1111", "9900000000011111"),
+        ("************1111", "9900000000011111"),
+        ("************", "************"),
+        ("411111******2222", "411111******2222"),
+        ("0000000000000000", "0000000000000000"),
+        ("9912345678904444", "9912345678904444"),
+    ],
+)
+def test_digits_take_the_place_that_an_alias_would(number, after):
+    trial = tried("digits", [{"id": "R1", "pay": {"pan": number}}])
+    assert json.loads(trial.after) == [{"id": "R1", "pay": {"pan": after}}]

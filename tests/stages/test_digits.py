@@ -116,6 +116,17 @@ routes:
 """
 
 
+@pytest.mark.parametrize("show", ["alias", "digits"])
+def test_what_a_route_shows_is_a_place_for_what_it_hands_out_again(show):
+    again = PACK.replace("number: pan, show: last4", "number: pan, booking_id: id, show: last4")
+    again += "  - { name: again, to: https://x.example/again, methods: [POST], "
+    again += f"response: {{ tokenize: a, show: {show}, carry_forward: true }} }}\n"
+    rule = load_pack_text(again, "acme.yaml").routes[-1].response.tokenize
+    trial = try_tokenize(b'{"id": "R-1", "a": {"pan": ""}}', rule, "acme")
+    shown = json.loads(trial.after)["a"]["pan"]
+    assert shown == {"alias": "tok_1_Example000001", "digits": DIGITS}[show]
+
+
 def test_a_route_says_otherwise_for_all_its_shapes_and_for_no_other_route():
     routes = {one.name: one for one in load_pack_text(PACK, "acme.yaml").routes}
     body = json.dumps({"a": {"pan": PAN}, "b": {"pan": PAN}}).encode()

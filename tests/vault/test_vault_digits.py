@@ -17,6 +17,7 @@ from gateway.vault import digits as digits_module
 from gateway.vault.digits import Owner
 from tests.vault.makers import PAN, booking, find, keep, many, new, open_vault, opened, pan, rows
 from tests.vault.rotating import BY, opened_all, renew, rotate
+from tests.vault.test_vault_carried import carry
 
 SEASIDE = Owner("seaside", True)
 
@@ -257,3 +258,39 @@ def test_p26_they_differ_from_one_card_to_the_next(vault):
     assert len(set(texts)) == 1000
     starts = {text[2:6] for text in texts}
     assert len(starts) > 900  # of ten thousand; 951 are expected
+
+
+def carried(vault, digits=True, cards=()):
+    asked = replace(carry(), digits=digits)
+    plan = asyncio.run(vault.keep_message(cards, [asked], []))
+    return plan, [one.digits for one in plan.carried[0]]
+
+
+def test_p25_a_card_that_is_handed_out_again_is_shown_by_the_same_digits(vault):
+    (kept,) = keep(vault, shown())
+    assert carried(vault)[1] == [kept.digits]
+    assert carried(vault, digits=False)[1] == [None]
+
+
+def test_p25_one_that_was_never_shown_so_gets_digits_then(vault):
+    (kept,) = keep(vault, new())
+    (token,) = carried(vault)[1]
+    assert ours(vault, token) == kept.token
+    assert carried(vault)[1] == [token]
+    assert keep(vault, shown())[0].digits == token
+
+
+def test_p25_one_message_may_bring_it_and_hand_it_out_again(vault):
+    plan, (token,) = carried(vault, cards=[shown(), new(pan(3), at=booking("RES-2"))])
+    assert [one.digits for one in plan.kept] == [token, None]
+
+
+def test_p18_what_does_not_open_costs_no_other_card_its_token(tmp_path):
+    with opened(tmp_path) as vault:
+        (kept,) = keep(vault, shown())
+        with rows(tmp_path) as connection:
+            connection.execute("UPDATE digit_token SET sealed = ?", (b"damaged",))
+        plan, digits = carried(vault, cards=[shown(pan(3), at=booking("RES-2"))])
+        assert digits == [None]
+        assert [one.token for one in plan.carried[0]] == [kept.token]
+        assert ours(vault, plan.kept[0].digits) == plan.kept[0].token
