@@ -11,7 +11,7 @@ import typer
 
 from gateway import strict_yaml
 from gateway.cli.output import DEFAULT_CONFIG, AsJson, ConfigFile, console, done, print_json, say
-from gateway.cli.rules_exercised import unexercised
+from gateway.cli.rules_exercised import misplaced, unexercised
 from gateway.cli.rules_found import Directory, in_force, rules_directory
 from gateway.errors import ConfigurationError, Problem
 from gateway.rules.check import doubled
@@ -20,7 +20,7 @@ from gateway.rules.hosts import unreachable
 from gateway.rules.load import ReadPack, check_names, read_every_pack
 from gateway.rules.shadow import shadows, ties_to_come
 from gateway.rules.uncovered import uncovered
-from gateway.rules.unused import unused, unused_variables
+from gateway.rules.unused import unused, unused_names
 from gateway.yaml_place import Located
 
 _ORDER: Final = (Level.MISTAKE, Level.LOOK, Level.TOLD)
@@ -90,6 +90,7 @@ def _of_packs(
     for read in packs:
         yield from unused(read)
         yield from unexercised(read)
+        yield from misplaced(read)
     if settings is not None:
         yield from _beside(packs, working, settings)
 
@@ -100,9 +101,8 @@ def _beside(
     """What shows only beside gateway.yaml, of which a few keys are read."""
     data: Any = settings.data
     said = data if isinstance(data, dict) else {}
-    variables, hosts = said.get("variables"), said.get("test_hosts")
-    if isinstance(variables, dict):
-        yield from unused_variables(settings, variables, packs)
+    yield from unused_names(settings, packs)
+    hosts = said.get("test_hosts")
     stood_for = [
         str(one.get("stands_for", ""))
         for one in _mappings(hosts.values() if isinstance(hosts, dict) else ())

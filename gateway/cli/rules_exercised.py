@@ -6,7 +6,7 @@ An example in which the path leads somewhere is what shows that it is right.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from gateway.codecs.document import Document, Known, Node
@@ -15,7 +15,7 @@ from gateway.codecs.paths import Path
 from gateway.errors import GatewayError
 from gateway.rules.finding import Finding, Level
 from gateway.rules.load import ReadPack
-from gateway.rules.model import Direction, Example, Field, Pack, Shape
+from gateway.rules.model import Direction, Example, Field, Inserted, Pack, Shape, Tokenize
 from gateway.rules.notes import Place
 from gateway.stages.messages import layout_of
 from gateway.stages.select import bookings_of, cards_of
@@ -28,6 +28,7 @@ _OF_VIRTUAL: Final = ("flag", "active_from", "active_until", "balance", "currenc
 # Of a card that is put in the rest is written, whether it was there or not.
 _FOUND_ON_THE_WAY_OUT: Final = frozenset({"card", "number", "token"})
 
+_WAYS: Final = ("request", "response")
 _STEPS: Final = frozenset({"at", "join"})
 
 _Places = dict[Place, Path]
@@ -54,6 +55,42 @@ def unexercised(read: ReadPack) -> Iterator[Finding]:
                 yield _finding(read, shape, place, path)
 
 
+def misplaced(read: ReadPack) -> Iterator[Finding]:
+    """`into:` of what is inserted, where no example has that place: it would go into the booking."""
+    for n, route in enumerate(read.pack.routes):
+        for way in _WAYS:
+            said, direction = getattr(read.entry.routes[n], way), getattr(route, way)
+            rule: Tokenize | None = direction.tokenize
+            if rule is None or said.like is not None:
+                continue
+            examples = [
+                one for one in read.pack.examples if _direction(read.pack, one) == direction
+            ]
+            for key, inserted in (("insert", rule.insert), ("on_failure", rule.on_failure)):
+                for i, one in enumerate(inserted):
+                    shown = [_leads(read.pack, example, rule, one) for example in examples]
+                    if True in shown or False not in shown:
+                        continue
+                    message = (
+                        f"no example has `{one.into.text}` to insert into: where it is missing, "
+                        "the booking itself gets it"
+                    )
+                    hint = "Add a message that has it under `examples:`, correct it, or write `.`."
+                    place = ("routes", n, way, key, i, "into")
+                    problem = read.located.problem(place, message, hint)
+                    yield Finding(Level.LOOK, "inserted-elsewhere", route.id, problem)
+
+
+def _leads(pack: Pack, example: Example, rule: Tokenize, one: Inserted) -> bool | None:
+    """Whether a place to insert into is there, beside a card; None where there is no card."""
+    found: bool | None = None
+    for shape in rule.shapes:
+        for document, booking, cards in _bookings(pack, example, shape, rule.shapes):
+            for node in cards if one.of == "card" else (booking,):
+                found = bool(found) or bool(document.select(one.into, node))
+    return found
+
+
 def _finding(read: ReadPack, shape: Shape, place: Place, path: Path) -> Finding:
     level = Level.LOOK if place[0] in _OF_THE_CARD else Level.TOLD
     key = ".".join(str(step) for step in place if step not in _STEPS and isinstance(step, str))
@@ -69,23 +106,27 @@ def _direction(pack: Pack, example: Example) -> Direction:
     return direction
 
 
-def _shown(pack: Pack, example: Example, shape: Shape, shapes: tuple[Shape, ...]) -> set[Place]:
+def _shown(
+    pack: Pack, example: Example, shape: Shape, shapes: tuple[Shape, ...]
+) -> Iterator[Place]:
+    for document, booking, cards in _bookings(pack, example, shape, shapes):
+        yield from _leading(document, _of_booking(shape), booking)
+        for card in cards:
+            yield from _leading(document, _of_card(shape), card)
+
+
+def _bookings(
+    pack: Pack, example: Example, shape: Shape, shapes: tuple[Shape, ...]
+) -> list[tuple[Document, Node, Sequence[Node]]]:
+    """An example's bookings that have cards, and those; none of a message that is refused."""
     route = next(route for route in pack.routes if route.name == example.route)
     try:
         known = Known(doctype=route.doctype)
         document = open_layout(layout_of(shapes), example.message.encode(), known)
-        return set(_found(document, shape))
+        found = [(one, cards_of(document, shape, one)) for one in bookings_of(document, shape)]
     except GatewayError:
-        return set()  # an example of what is refused shows nothing else
-
-
-def _found(document: Document, shape: Shape) -> Iterator[Place]:
-    for booking in bookings_of(document, shape):
-        cards = cards_of(document, shape, booking)
-        if cards:
-            yield from _leading(document, _of_booking(shape), booking)
-        for card in cards:
-            yield from _leading(document, _of_card(shape), card)
+        return []
+    return [(document, booking, cards) for booking, cards in found if cards]
 
 
 def _leading(document: Document, places: _Places, within: Node) -> Iterator[Place]:

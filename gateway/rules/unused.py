@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from gateway.cards import pan
@@ -34,18 +34,19 @@ def unused(read: ReadPack) -> Iterator[Finding]:
         yield from _route(read, route, ("routes", n))
 
 
-def unused_variables(
-    settings: Located, variables: Mapping[str, object], packs: Sequence[ReadPack]
-) -> Iterator[Finding]:
-    """Variables of gateway.yaml that no pack names. `settings` is that file."""
-    used = {name for read in packs for name in _variables(read)}
-    for name in variables:
-        if name not in used:
-            message = f"no pack uses the variable `{name}`"
-            problem = settings.problem_of_key(
-                ("variables", name), message, "Remove it, or write {…} where it belongs."
-            )
-            yield Finding(Level.LOOK, "variable-unused", name, problem)
+def unused_names(settings: Located, packs: Sequence[ReadPack]) -> Iterator[Finding]:
+    """Variables, and tables of numbers, of gateway.yaml (`settings`) that no pack names."""
+    said = settings.data if isinstance(settings.data, dict) else {}
+    for key, kind, used in (
+        ("variables", "variable", {name for read in packs for name in _variables(read)}),
+        ("virtual_bins", "table", {name for read in packs for name in _tables(read)}),
+    ):
+        names = said.get(key)
+        for name in names if isinstance(names, dict) else ():
+            if name not in used:
+                message = f"no pack uses the {kind} `{name}`"
+                problem = settings.problem_of_key((key, name), message, "Remove it, or name it.")
+                yield Finding(Level.LOOK, f"{kind}-unused", name, problem)
 
 
 def _finding(read: ReadPack, kind: str, place: Place, message: str, hint: str) -> Finding:
@@ -84,6 +85,11 @@ _USE: Final = {
 
 def _variables(read: ReadPack) -> set[str]:
     return {name for route in read.entry.routes for name in _VARIABLE.findall(route.forward or "")}
+
+
+def _tables(read: ReadPack) -> set[str]:
+    shapes = read.entry.shapes.values()
+    return {name for shape in shapes if shape.virtual for name in shape.virtual.bins}
 
 
 # --- keys of shapes ---------------------------------------------------------------------------------

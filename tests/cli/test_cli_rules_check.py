@@ -101,6 +101,8 @@ def test_ties_are_told_by_the_other_commands_too(check):
         assert (
             "rules/b.yaml:4:5: the gateway does not take these rules: route `b/r` ties with" in err
         )
+    code, _, err = check(packs, "--route", "a/r", "gateway.yaml", command="explain")
+    assert "ties with" in err
     assert check({"a": pack("a"), "b": pack("b", "/v2/**")}, command="list")[2] == ""
 
 
@@ -135,11 +137,15 @@ def test_a_host_that_a_stand_in_plays_is_reached(check):
 
 
 def test_variables_that_nobody_uses(check):
-    gateway = "variables:\n  pms: https://pms.acme.travel\n  spare: https://x.acme.travel\n"
+    gateway = (
+        "variables:\n  pms: https://pms.acme.travel\n  spare: https://x.acme.travel\n"
+        "virtual_bins: { cards: cards.csv }\n"
+    )
     push = "system: p\nabout: x\nroutes:\n  - { name: r, at: /p, forward: '{pms}/p', methods: [POST] }\n"
     code, out, _ = check({"p": push}, gateway=gateway)
     assert code == 0
     assert "gateway.yaml:3:3: worth a look: no pack uses the variable `spare`" in out
+    assert "gateway.yaml:4:17: worth a look: no pack uses the table `cards`" in out
     assert "`pms`" not in out
 
 
