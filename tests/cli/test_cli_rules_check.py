@@ -36,7 +36,7 @@ def test_what_is_found_in_a_pack(file, tmp_path):
     assert found == expected
 
 
-def test_a_sentinel_that_could_be_a_card_is_told_masked(check):
+def test_p16_a_sentinel_that_could_be_a_card_is_told_masked(check):
     number = next(text for n in range(10) if luhn_ok(text := "4" + "5" * 14 + str(n)))
     text = (CORPUS / "nothing.yaml").read_text(encoding="utf-8")
     out = check(
