@@ -15,7 +15,7 @@ from gateway.codecs.paths import Path
 from gateway.errors import GatewayError
 from gateway.rules.finding import Finding, Level
 from gateway.rules.load import ReadPack
-from gateway.rules.model import Direction, Example, Field, Inserted, Pack, Shape, Tokenize
+from gateway.rules.model import Direction, Example, Field, Inserted, Pack, Pair, Shape, Tokenize
 from gateway.rules.notes import Place
 from gateway.stages.messages import layout_of
 from gateway.stages.select import bookings_of, cards_of
@@ -28,6 +28,7 @@ _OF_VIRTUAL: Final = ("flag", "active_from", "active_until", "balance", "currenc
 # Of a card that is put in the rest is written, whether it was there or not.
 _FOUND_ON_THE_WAY_OUT: Final = frozenset({"card", "number", "token"})
 
+_SHOW_IT: Final = "Add a message that has it under `examples:`, or correct the path."
 _WAYS: Final = ("request", "response")
 _STEPS: Final = frozenset({"at", "join"})
 
@@ -53,6 +54,35 @@ def unexercised(read: ReadPack) -> Iterator[Finding]:
             looked_for = shape.name in taken_out or place[0] in _FOUND_ON_THE_WAY_OUT
             if looked_for and place not in shown[shape.name]:
                 yield _finding(read, shape, place, path)
+
+
+def unexercised_pairs(read: ReadPack) -> Iterator[Finding]:
+    """The pairs that no example has, of those that an example's route exchanges."""
+    looked_for: set[str] = set()
+    shown: set[str] = set()
+    for example in read.pack.examples:
+        rule = _direction(read.pack, example).exchange
+        for pair in rule.pairs if rule is not None else ():
+            looked_for.add(pair.name)
+            if _has(example, pair):
+                shown.add(pair.name)
+    for name in sorted(looked_for - shown):
+        pair = read.pack.pairs[name]
+        halves = f"`{pair.iduser.at.text}` and `{pair.tokenuser.at.text}`"
+        message = f"no example has {halves} at `{pair.at.text}` (pair `{name}`)"
+        problem = read.located.problem_of_key(("pairs", name), message, _SHOW_IT)
+        yield Finding(Level.LOOK, "not-exercised", read.pack.system, problem)
+
+
+def _has(example: Example, pair: Pair) -> bool:
+    try:
+        document = open_layout(pair.layout, example.message.encode())
+        return any(
+            document.select(pair.iduser.at, node) and document.select(pair.tokenuser.at, node)
+            for node in document.select(pair.at)
+        )
+    except GatewayError:
+        return False  # an example of what is refused shows nothing else
 
 
 def misplaced(read: ReadPack) -> Iterator[Finding]:
@@ -95,8 +125,7 @@ def _finding(read: ReadPack, shape: Shape, place: Place, path: Path) -> Finding:
     level = Level.LOOK if place[0] in _OF_THE_CARD else Level.TOLD
     key = ".".join(str(step) for step in place if step not in _STEPS and isinstance(step, str))
     message = f"no example has something at `{path.text}` (`{key}` of shape `{shape.name}`)"
-    hint = "Add a message that has it under `examples:`, or correct the path."
-    problem = read.located.problem(("shapes", shape.name, *place), message, hint)
+    problem = read.located.problem(("shapes", shape.name, *place), message, _SHOW_IT)
     return Finding(level, "not-exercised", read.pack.system, problem)
 
 
