@@ -1,7 +1,7 @@
 """Which messages hold no card of a rule, told without looking for one. Pure.
 
-A rule finds a card by names: an element's, a member's, a field's. Where a message is in order and none
-of these names stands in it, nothing would be found, and nothing is looked for. The gate only ever says
+A rule finds a card by names: that of its node, and those of its number and its code. Where a message is
+in order and none of either stands in it, nothing would be found, and nothing is looked for. The gate only ever says
 "nothing here"; whatever it does not say that of goes the ordinary way, which alone refuses.
 
 So that it says so only where the ordinary way would have come to the same:
@@ -14,6 +14,8 @@ So that it says so only where the ordinary way would have come to the same:
 3. The message is one that the codec reads: XML is parsed by the same parser; JSON by one in C that takes
    nothing more than ours; a form's names say it themselves.
 4. No name on the way to the card stands twice in a JSON object: that refuses the message.
+5. Where only the number's and the code's names are absent, what stands in the card's place is an object:
+   a text or number could be a card. And no XML booking stands in another: a card of both is refused.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import MISSING, Field, dataclass, fields
+from dataclasses import MISSING, Field, dataclass, fields, replace
 from functools import lru_cache
 from typing import Any, Final
 
@@ -67,27 +69,38 @@ _ROOM: Final = 201 - MAX_DEPTH  # the parser takes 201 levels: so many are fille
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """What has to be absent from a message of `format` (`names`). For JSON also the steps that lead to
-    where these would be (`ways`); `whole`: the message itself is the card, and so must be an object."""
+    """Where `names` are absent from a message of `format`, a rule finds nothing: those of the cards'
+    nodes, or those of their numbers and codes.
+
+    `ways`: the steps that lead to where these would be, for JSON. `cards`: the steps to the nodes that
+    may be there, which in JSON must be objects. `nesting`: the tags of XML's bookings, which then may not
+    stand in one another.
+    """
 
     format: Format
     names: tuple[bytes, ...]
     ways: tuple[tuple[Step, ...], ...] = ()
-    whole: bool = False
+    cards: tuple[Step, ...] | None = None
+    nesting: re.Pattern[bytes] | None = None
 
 
 def holds_nothing(direction: Direction, body: bytes, known: Known) -> bool:
     """Whether a message is in order and its rule's shapes find nothing in it. Refuses nothing."""
-    gate = gate_of(direction)
-    if gate is None or len(body) > MOST:
+    if len(body) > MOST:
         return False
-    if gate.format == "xml":
-        return _nothing_in_xml(gate, body, known)
-    return _nothing_in_json(gate, body) if gate.format == "json" else _nothing_in_form(gate, body)
+    for gate in gates_of(direction):
+        if gate.format == "form":
+            if _nothing_in_form(gate, body):
+                return True
+        elif not any(name in body for name in gate.names):
+            if gate.format == "xml":
+                return _nothing_in_xml(gate, body, known)
+            return _nothing_in_json(gate, body)
+    return False
 
 
 def _nothing_in_xml(gate: Gate, body: bytes, known: Known) -> bool:
-    if body.startswith(_WIDE) or any(name in body for name in gate.names):
+    if body.startswith(_WIDE) or (gate.nesting is not None and _may_nest(gate.nesting, body)):
         return False
     try:
         open_document("xml", body, known)
@@ -96,18 +109,22 @@ def _nothing_in_xml(gate: Gate, body: bytes, known: Known) -> bool:
     return True
 
 
+def _may_nest(tags: re.Pattern[bytes], body: bytes) -> bool:
+    """Whether anything but a start tag and its end tag stands one after the other."""
+    found = tags.findall(body)
+    return b"<!" in body or found != [b"", b"/"] * (len(found) // 2)
+
+
 def _nothing_in_json(gate: Gate, body: bytes) -> bool:
-    if any(name in body for name in gate.names):
-        return False
     if b"\\" in body and _ESCAPED.search(body):
-        return False
-    if gate.whole and body[:1] != b"{":
         return False
     if len(body) > _FEW and body.count(b",") >= _FEW:
         return False
     try:
         value = _read(body)
     except ValueError:
+        return False
+    if gate.cards is not None and not _are_objects(gate.cards, value, body):
         return False
     return all(_stands_once(way, value, body) for way in gate.ways)
 
@@ -144,6 +161,23 @@ def _stands_once(way: Sequence[Step], value: Any, body: bytes) -> bool:
     return True
 
 
+def _are_objects(way: Sequence[Step], value: Any, body: bytes) -> bool:
+    """Whether all that a way leads to are objects, `null` left out, and no name on it stands elsewhere:
+    a text or a number there could be a card."""
+    level = [value]
+    for step in way:
+        if step.name is None:
+            if step.index is not None or any(type(one) is not list for one in level):
+                return False
+            level = [item for one in level for item in one if item is not None]
+            continue
+        level = [one[step.name] for one in level if type(one) is dict and step.name in one]
+        if body.count(b'"%b"' % step.name.encode()) != len(level):
+            return False
+        level = [one for one in level if one is not None]
+    return all(type(one) is dict for one in level)
+
+
 def _nothing_in_form(gate: Gate, body: bytes) -> bool:
     names = _VALUES.sub(b"", body)
     if not body.isascii() or b"%" in names or b"+" in names or names.count(b"&") >= MAX_PAIRS - 1:
@@ -154,39 +188,63 @@ def _nothing_in_form(gate: Gate, body: bytes) -> bool:
 # --- what a rule needs ------------------------------------------------------------------------------
 
 
-def gate_of(direction: Direction) -> Gate | None:
-    """The gate of what happens to a message; None where there is none."""
+def gates_of(direction: Direction) -> Sequence[Gate]:
+    """The gates of what happens to a message; any of them will do."""
     rule = direction.tokenize
     if rule is None or _says_more(direction, _MORE_BESIDE) or _says_more(rule, _MORE_OF_TOKENS):
-        return None
+        return ()
     return _made(rule.shapes)
 
 
 @lru_cache(_KEPT)
-def _made(shapes: tuple[Shape, ...]) -> Gate | None:
+def _made(shapes: tuple[Shape, ...]) -> Sequence[Gate]:
     """Made once for each rule: shapes are told apart by their identity."""
     format = shapes[0].format
     if format == "multipart" or any(_says_more(shape, _MORE_OF_A_CARD) for shape in shapes):
-        return None
+        return ()
+    nodes = {_steps(shape, card): shape for shape in shapes for card in shape.cards}
+    found = [_gate(format, list(nodes))]
+    if len(nodes) == 1 and (format != "form" or () in nodes):
+        ((cards, shape),) = nodes.items()
+        inside = [path.steps for shape in shapes for path in _inside(shape)]
+        by_fields = _gate(format, [(*cards, *steps) for steps in inside if _named(steps)])
+        if by_fields is not None and all(map(_named, inside)) and _only_names((*cards, *_END)):
+            nesting = _nesting(shape) if format == "xml" else None
+            found.append(replace(by_fields, cards=cards, nesting=nesting))
+    return tuple(gate for gate in found if gate is not None)
+
+
+def _gate(format: Format, places: Sequence[tuple[Step, ...]]) -> Gate | None:
+    """The gate of what stands at these places; None where their names do not tell."""
     absent: dict[str, None] = {}
     ways: dict[tuple[Step, ...], None] = {}
-    whole = False
-    for shape in shapes:
-        for card in shape.cards:
-            steps = (*(shape.booking.steps if shape.booking else ()), *card.steps)
-            places: Sequence[tuple[Step, ...]] = (steps,)
-            if not steps:
-                whole, places = True, tuple(path.steps for path in _inside(shape))
-            for place in places:
-                named = [at for at, step in enumerate(place) if step.name is not None]
-                if not named or not _only_names(place):
-                    return None
-                absent[_plain(place[named[-1]].name or "", format)] = None
-                ways[place[: named[-1]]] = None
+    for place in places:
+        named = _named(place)
+        if not named or not _only_names(place):
+            return None
+        absent[_plain(place[named[-1]].name or "", format)] = None
+        ways[place[: named[-1]]] = None
     if not all(map(str.isascii, absent)):
         return None  # it depends on the encoding how they stand there
-    needles = tuple((f'"{name}"' if format == "json" else name).encode() for name in absent)
-    return Gate(format, needles, tuple(ways) if format == "json" else (), whole)
+    names = tuple((f'"{name}"' if format == "json" else name).encode() for name in absent)
+    return Gate(format, names, tuple(ways) if format == "json" else ())
+
+
+def _steps(shape: Shape, card: Path) -> tuple[Step, ...]:
+    return (*(shape.booking.steps if shape.booking else ()), *card.steps)
+
+
+def _named(steps: Sequence[Step]) -> list[int]:
+    return [at for at, step in enumerate(steps) if step.name is not None]
+
+
+def _nesting(shape: Shape) -> re.Pattern[bytes] | None:
+    """The tags of bookings, in a message in which one may stand in another: a card of both is refused."""
+    steps = shape.booking.steps if shape.booking else ()
+    if not any(step.axis == "descendant" for step in steps):
+        return None
+    name = _plain(steps[-1].name or "", "xml").encode()
+    return re.compile(rb"<(/?)(?:[^\s<>/:]+:)?" + re.escape(name) + rb"[\s/>]")
 
 
 def _says_more(entry: object, others: Sequence[Field[Any]]) -> bool:
@@ -202,6 +260,9 @@ def _inside(shape: Shape) -> Iterator[Path]:
     """Where the number and the code of a card stand that is the message itself."""
     yield from shape.number.places
     yield from shape.cvc.places if shape.cvc is not None else ()
+
+
+_END: Final = (Step("member"),)  # whatever stands in a card's node
 
 
 def _only_names(steps: Sequence[Step]) -> bool:

@@ -51,7 +51,22 @@ DEEP = rule("{ format: json, card: $..guarantee, number: card_number }")
 PAYMENT = rule("{ format: json, card: $, number: card.number, cvc: cvc }")
 FIELDS = rule("{ format: form, card: $, number: card_number, cvc: cvc }")
 ROWS = rule("{ format: form, card: 'cards[*]', number: '[number]' }")
-RULES = {"ota": OTA, "feed": FEED, "deep": DEEP, "payment": PAYMENT, "fields": FIELDS, "rows": ROWS}
+GUEST = rule(
+    "{ format: xml, booking: //reservation, card: .//customer, number: cc_number, cvc: cc_cvc }"
+)
+RESULT = rule("{ format: json, card: $.result, number: cc.number, cvc: cvc }")
+LISTED = rule("{ format: json, booking: '$.data[*]', card: 'cards[*]', number: number }")
+RULES = {
+    "guest": GUEST,
+    "result": RESULT,
+    "listed": LISTED,
+    "ota": OTA,
+    "feed": FEED,
+    "deep": DEEP,
+    "payment": PAYMENT,
+    "fields": FIELDS,
+    "rows": ROWS,
+}
 
 
 def holds_nothing(direction, body):
@@ -77,6 +92,11 @@ def ordinary(direction, body):
         ("ota", '<?xml version="1.0" encoding="ISO-8859-1"?><a>' + "<b>x</b>" * 300 + "</a>"),
         ("feed", json.dumps({"data": [{"attributes": {"notes": "caf\u00e9", "n": 1e3}}] * 40})),
         ("feed", json.dumps({"data": []})),
+        ("feed", '{"data": [{"attributes": {"guarantee": null}}, {"attributes": {"guarantee": {}}}]}'),
+        ("guest", "<a><reservation><customer><n>Ana</n></customer></reservation><reservation></reservation></a>"),
+        ("result", '{"result": {"id": 1, "cc": {"id": 2}}}'),
+        ("result", '{"result": null}'),
+        ("listed", '{"data": [{"cards": []}, {"cards": [{"id": 1}, null]}, 7]}'),
         ("feed", '{"data": {"attributes": {"u": "https:\\/\\/example.com"}}}'),
         ("deep", "[1, 2]"),
         ("payment", '{"amount": 10, "card": {"id": "x"}}'),
@@ -114,6 +134,17 @@ OBJECT = '{"data": [{"attributes": {"guarantee": {"card_number": "41111111111111
         ("feed", f'{{"a": "{CARD}"', "message_malformed"),
         ("feed", '{"a": 1}]' + ",[[]]" * 70 + ",[1", "message_malformed"),
         ("feed", "", "message_malformed"),
+        ("guest", f"<reservation><customer><cc_number>{CARD}</cc_number></customer></reservation>", 1),
+        ("guest", "<reservation><customer><cc_cvc>737</cc_cvc></customer></reservation>", 1),
+        ("guest", "<reservation><reservation><customer/></reservation></reservation>", "message_forbidden"),
+        ("result", f'{{"result": "{CARD}"}}', 1),
+        ("result", f'{{"result": {{}}, "a": {{"result": "{CARD}"}}}}', 1),
+        ("result", f'{{"a": {{"result": "{CARD}"}}}}', 1),
+        ("result", f'{{"a": {{"result": {CARD}}}}}', 1),
+        ("result", '{"result": {"cc": 1, "cc": 2}}', "message_forbidden"),
+        ("listed", f'{{"data": [{{"cards": ["{CARD}"]}}]}}', "message_forbidden"),
+        ("listed", f'{{"data": [{{"cards": "{CARD}"}}]}}', 1),
+        ("listed", f'{{"data": [{{"cards": [{{}}]}}], "cards": "{CARD}"}}', 1),
         ("payment", f'["{CARD}"]', "message_forbidden"),
         ("payment", f'"{CARD}"', 1),
         ("payment", '{"cvc": "737"}', 1),
@@ -151,19 +182,19 @@ def test_p12_a_name_in_another_encoding_is_not_missed(encoding):
     ],
 )
 def test_a_rule_that_is_not_all_names_has_no_gate(shape):
-    assert gate.gate_of(rule(shape)) is None
+    assert not gate.gates_of(rule(shape))
 
 
 def test_a_word_that_the_gate_does_not_know_closes_it(monkeypatch):
-    assert gate.gate_of(OTA) is not None
+    assert gate.gates_of(OTA)
     more = tuple(one for one in dataclasses.fields(Tokenize) if one.name == "header")
     monkeypatch.setattr(gate, "_MORE_OF_TOKENS", more)
-    assert gate.gate_of(OTA) is not None
-    assert gate.gate_of(rule_with_header()) is None
+    assert gate.gates_of(OTA)
+    assert not gate.gates_of(rule_with_header())
     beside = tuple(one for one in dataclasses.fields(Direction) if one.name == "harmless")
     monkeypatch.setattr(gate, "_MORE_BESIDE", beside)
     said = dataclasses.replace(OTA, harmless=Harmless("xml", (parse_path("//a", "xml"),)))
-    assert gate.gate_of(said) is None
+    assert not gate.gates_of(said)
 
 
 def rule_with_header():
@@ -223,7 +254,8 @@ PIECES = [
     b"=", b"<", b">", b"/>", b"<!--", b"-->", b"<![CDATA[", b"]]>", b"<!DOCTYPE a>", b"<?a?>", b"[", b"]", b"{", b"}",
     b",", b":", b"\0", b"\xff", b"\xc3\xa9", b"\xef\xbb\xbf", b"NaN", b"-", b"0", b"1e9", b"null", b" ", b"\n",
     b'"data":', b'"attributes":', b'"guarantee":', b'"card_number":', b"PaymentCard", b"HotelReservation",
-    b"card_number=", b"cards[0][number]=", b"cards[", b"xmlns:p=", b"4111111111111111",
+    b"card_number=", b"cards[0][number]=", b"cards[", b"xmlns:p=", b"<reservation>", b"</reservation>", b"cc_number", b'"result":', b'"cards":',
+    b'"number":', b'"cc":', b"4111111111111111",
 ]  # fmt: skip
 
 
@@ -234,6 +266,8 @@ def messages(format):
         pack = load_pack_text(file.read_text("utf-8"), file.name)
         found += [example.message.encode() for example in pack.examples]
     found.append(json.dumps({"data": [{"attributes": {"a": [{}]}}] * 30}).encode())
+    found.append(b"<a><reservation><customer><n>Ana</n></customer></reservation></a>")
+    found.append(b'{"result": {"id": 1, "cc": {"id": 2}}, "data": [{"cards": [{"id": 1}]}]}')
     for body in tuple(found):
         plain = body
         for name in (b"PaymentCard", b'"guarantee"', b"card_number", b"cards", b'"card"', b"cvc"):
