@@ -15,7 +15,9 @@ _XML: Final = re.compile(
 )
 _JSON: Final = re.compile(r'"((?:[^"\\]|\\.){1,80})"\s*:')
 _FORM: Final = re.compile(r"(?:^|&)([^=&]{1,80})=")
-_PATTERNS: Final = {"xml": _XML, "json": _JSON, "form": _FORM}
+_PART: Final = re.compile(r'\bname="([^"\r\n]{1,80})"')
+_LABEL: Final = re.compile(r"(?:^|[&;,\n])[ \t]*([^\W\d][\w .-]{0,40}?)[ \t]*[:=]")
+_PATTERNS: Final = {"xml": _XML, "json": _JSON, "form": _FORM, "multipart": _PART, "text": _LABEL}
 _LARGEST: Final = 4 << 20  # bytes that are looked through
 _MOST: Final = 3
 _LONGEST: Final = 40

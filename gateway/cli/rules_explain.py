@@ -109,6 +109,7 @@ _LABELS: Final[Mapping[str, bytes]] = {
     "json": b"application/json",
     "form": b"application/x-www-form-urlencoded",
     "multipart": b"multipart/form-data",
+    "text": b"text/plain",
 }
 
 

@@ -9,6 +9,7 @@ from gateway.codecs.document import Carrier, Format, Known
 from gateway.codecs.form import open_form
 from gateway.codecs.json import open_json
 from gateway.codecs.multipart import open_multipart
+from gateway.codecs.text import open_text
 from gateway.codecs.xml import open_xml, open_xml_with_doctype
 
 _NOTHING: Final = Known()
@@ -31,4 +32,5 @@ _OPEN: Final[Mapping[Format, Callable[[bytes], Carrier]]] = {
     "json": open_json,
     "form": open_form,
     "multipart": open_multipart,
+    "text": open_text,
 }

@@ -14,7 +14,7 @@ from gateway.codecs.edits import Edit, Spliced
 from gateway.codecs.embedded import Embedded
 from gateway.codecs.paths import Path
 
-Format = Literal["xml", "json", "form", "multipart"]
+Format = Literal["xml", "json", "form", "multipart", "text"]
 
 
 class Known(NamedTuple):

@@ -9,6 +9,8 @@ JSON  `$` (the document, or the node at hand for relative paths), dotted names, 
       `..name` (at any depth), `.*` (every member of an object), `[n]` (0-based), `[*]`, `[name='v']` (the item whose member `name` is
       `v`); `.` is the node at hand, `../a` starts at the object that it stands in (a list in between
       is none).
+text  what stands around a value, which is `{}`: `Card number: {}` (`codecs/text.py`); `$` or `.` is the
+      whole text.
 form  one field's name, letter by letter, `%5B` as what it stands for: `card[number]`; `$` or `.` is
       the whole form. Cards in a row are `cards[*]`, and a name that starts with `[` is below one.
 """
@@ -20,7 +22,11 @@ from dataclasses import dataclass, replace
 from typing import Final, Literal
 from urllib.parse import unquote
 
-Axis = Literal["child", "descendant", "attribute", "member", "below", "item", "every", "field"]
+from gateway.codecs.around import mistake
+
+Axis = Literal[
+    "child", "descendant", "attribute", "member", "below", "item", "every", "field", "around"
+]
 
 _XML_NAME: Final = r"(?:[A-Za-z_][\w.-]*:)?[A-Za-z_][\w.-]*"
 _XML_STEP: Final = re.compile(
@@ -72,7 +78,11 @@ class Path:
 
 
 def parse_path(text: str, format: str) -> Path:
-    """Parses `text` for a format (`xml`, `json`, `form`). Raises `PathError`."""
+    """Parses `text` for a format (`xml`, `json`, `form`, `text`). Raises `PathError`."""
+    return _parse_around(text) if format == "text" else _parse_steps(text, format)
+
+
+def _parse_steps(text: str, format: str) -> Path:
     if not text or not text.isprintable():  # nor is a surrogate, which no message can hold
         raise PathError(f"{text!r} is not a path")
     if text == ".":
@@ -109,6 +119,13 @@ def parse_cards(text: str, format: str) -> Path:
         parse_path(part, format).steps[0].name or "" for part in (before, after) if part
     )
     return Path(text, (Step("field", name if after else f"{name}[*]"),))
+
+
+def _parse_around(text: str) -> Path:
+    if wrong := mistake(text):
+        raise PathError(f"`{text}` is not a path in text; {wrong}")
+    shown = text.replace("\r", "\\r").replace("\n", "\\n").replace("\t", "\\t")
+    return Path(shown, () if text in {"$", "."} else (Step("around", text),))
 
 
 def _parse_form(text: str) -> Path:

@@ -44,7 +44,10 @@ def _insertion(
         {_TEMPLATES.get(shape.format, shape.format) for shape in shapes} - {form}
     ):
         message = f"`{form}:` can not be inserted into a message of format {expected}"
-        notes.add_key((*place, form), message, f"Write `{expected}: …`.")
+        hint = f"Write `{expected}: …`."
+        if expected == "text":
+            hint = "A text takes its token with `show: alias`, or in a `header:`."
+        notes.add_key((*place, form), message, hint)
     into = path_of(entry.into, form, (*place, "into"), notes) or NOWHERE
     mistake = _misplaced(entry, into, shapes)
     if mistake:

@@ -58,17 +58,6 @@ KeepName = Annotated[
 ]
 
 
-def _later(*words: str) -> BeforeValidator:
-    """A choice of the language that is not built: told as such, before "must be one of …"."""
-
-    def refuse(value: object) -> object:
-        if value in words:
-            raise ValueError(f"`{value}` is not available yet")
-        return value
-
-    return BeforeValidator(refuse)
-
-
 class ExpiryEntry(FieldEntry):
     """A field with an expiry, or a part of one: `as:` are its spellings, the first is written."""
 
@@ -94,8 +83,6 @@ class HolderEntry(Entry):
     model_config = ConfigDict(
         json_schema_extra={"oneOf": [{"required": ["at"]}, {"required": ["join"]}]}
     )
-
-    not_yet = FieldEntry.not_yet
 
     at: Texts | None = None
     join: Annotated[tuple[Text, ...], Field(min_length=2), BeforeValidator(one_or_many)] | None = (
@@ -168,10 +155,9 @@ Envelopes = Annotated[
 class ShapeEntry(Entry):
     """Where a card's fields stand in a message."""
 
-    not_yet = frozenset({"pattern", "text"})
     elsewhere = _BESIDE_TOKENIZE
 
-    format: Annotated[Literal["xml", "json", "form", "multipart"], _later("text")]
+    format: Literal["xml", "json", "form", "multipart", "text"]
     envelope: Envelopes | None = None
     booking: Text | None = None
     card: Texts

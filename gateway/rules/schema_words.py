@@ -84,16 +84,12 @@ class Entry(BaseModel):
 class PlaceEntry(Entry):
     """One place of a token's half. In short: only its path."""
 
-    not_yet = frozenset({"pattern"})
-
     at: Text
     type: Literal["string", "number"] = "string"
 
 
 class FieldEntry(Entry):
     """One field of a card: its place, or the places that it may have. In short: only these."""
-
-    not_yet = frozenset({"pattern"})
 
     at: Texts
     type: Literal["string", "number"] = "string"

@@ -39,6 +39,9 @@ from gateway.rules.model import Direction, Shape, Tokenize
 
 MOST: Final = 1 << 20  # bytes: what is larger is freed, and walked, in short steps elsewhere
 _KEPT: Final = 256  # rules
+_WITHOUT_NAMES: Final = frozenset(
+    {"multipart", "text"}
+)  # or with names that nothing here searches for
 
 # What a rule says of a card that is there; without one it is nothing to the message.
 _OF_A_CARD: Final = frozenset({
@@ -46,7 +49,7 @@ _OF_A_CARD: Final = frozenset({
     "expiry", "expiry_month", "expiry_year", "cvc_required", "holder", "brand", "token", "hotel",
     "booking_id", "departure", "virtual", "foreign", "show", "keep", "sentinels",
 })  # fmt: skip
-_OF_TOKENS: Final = frozenset({"shapes", "insert", "on_failure", "errors", "header"})
+_OF_TOKENS: Final = frozenset({"shapes", "insert", "on_failure", "errors", "header", "retention"})
 # What else happens to a message, and has been done or is done later whatever is found.
 _BESIDE: Final = frozenset({"tokenize", "detokenize", "exchange", "harmless", "opaque"})
 
@@ -200,7 +203,7 @@ def gates_of(direction: Direction) -> Sequence[Gate]:
 def _made(shapes: tuple[Shape, ...]) -> Sequence[Gate]:
     """Made once for each rule: shapes are told apart by their identity."""
     format = shapes[0].format
-    if format == "multipart" or any(_says_more(shape, _MORE_OF_A_CARD) for shape in shapes):
+    if format in _WITHOUT_NAMES or any(_says_more(shape, _MORE_OF_A_CARD) for shape in shapes):
         return ()
     nodes = {_steps(shape, card): shape for shape in shapes for card in shape.cards}
     found = [_gate(format, list(nodes))]

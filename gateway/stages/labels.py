@@ -31,7 +31,7 @@ def check(headers: Headers, format: Format) -> None:
     charset, where it has one, is UTF-8: another one would make other fields of the same bytes."""
     labels = headers.get_all("Content-Type")
     match = _LABEL.fullmatch(labels[0].strip()) if len(labels) == 1 else None
-    if match is None or _format(match[1]) != format:
+    if match is None or not _fits(match[1], format):
         raise LabelWrong
     if not all(charset.lower() in _UTF8 for charset in _CHARSET.findall(match[2])):
         raise LabelWrong
@@ -57,6 +57,14 @@ def _boundaries(body: bytes) -> set[bytes]:
 def format_of(headers: Headers) -> Format | None:
     """The format that the (first) Content-Type names, or None for any other type."""
     return _format((headers.get("Content-Type") or "").partition(";")[0].strip())
+
+
+def _fits(media_type: str, format: Format) -> bool:
+    """Whether a label names the format. A text's says that it is one, and none of the others."""
+    found = _format(media_type)
+    if format == "text":
+        return found is None and media_type.lower().startswith("text/")
+    return found == format
 
 
 def _format(media_type: str) -> Format | None:

@@ -14,7 +14,7 @@ from gateway.codecs.document import Known, Node, Remove
 from gateway.codecs.edits import Spliced
 from gateway.codecs.embedded import difference
 from gateway.codecs.envelope import Layout, open_layout, rewrite
-from gateway.codecs.paths import Path
+from gateway.codecs.paths import Path, Step
 from gateway.errors import GatewayError
 from gateway.rules.model import Shape
 from gateway.stages.messages import layout_of
@@ -23,20 +23,22 @@ from gateway.stages.select import bookings_of, cards_of
 _WINDOW: Final = 256  # bytes behind a name in which its value begins
 # A digit, as XML, JSON and forms may spell it.
 _DIGIT: Final = rb"(?:[0-9]|&#0*(?:4[89]|5[0-7]);|&#[xX]0*3[0-9];|\\u003[0-9]|%3[0-9])"
+_VALUE: Final = re.compile(r"\{[0-9]*\}")
+_WORDS: Final = re.compile(r"\w(?:[\w .-]*\w)?")
 _CODE: Final = re.compile(rb"(?<![0-9])(?<!&#)(?<!&#x)" + _DIGIT + rb"{3,4}(?![0-9]|&#|\\u003|%3)")
 
 
 def without_codes(body: bytes, shapes: Sequence[Shape]) -> bytes | None:
     """`body` without security codes; None where nobody can tell whether one is in it."""
-    names = code_names(shapes)
-    if not names:
+    if all(shape.cvc is None for shape in shapes):
         return body
+    names = code_names(shapes)
     layout = layout_of(shapes)
     try:
         body = _read(body, layout, shapes)
     except GatewayError:  # what can not be read is searched all the same
-        if any(envelope.coding != "text" for envelope in layout.envelopes):
-            return None  # but for what can not be seen
+        if not names or any(envelope.coding != "text" for envelope in layout.envelopes):
+            return None  # but for what can not be seen, or has no name to be found by
     if b"\0" in body[:256]:  # UTF-16, or no text at all
         spelled = [name.encode(codec) for name in names for codec in ("utf-16-le", "utf-16-be")]
         return None if any(name in body for name in spelled) else body
@@ -45,12 +47,20 @@ def without_codes(body: bytes, shapes: Sequence[Shape]) -> bytes | None:
 
 def code_names(shapes: Sequence[Shape]) -> set[str]:
     """What the fields of security codes are called: `SeriesCode`, `cvc`; of `card[cvc]` also `cvc`;
-    of a field that is named by its sibling that name."""
+    of a field that is named by its sibling that name; of a text's the words in front of the value."""
     paths = [path for shape in shapes if shape.cvc is not None for path in shape.cvc.places]
     names = {step.named[1] for path in paths for step in path.steps if step.named}
-    names |= {path.steps[0].name or "" for path in paths if path.steps and not _is_named(path)}
+    names |= {_called(path.steps[0]) for path in paths if path.steps and not _is_named(path)}
     names |= {name.rstrip("]").rpartition("[")[2] for name in names}
     return names - {""}
+
+
+def _called(step: Step) -> str:
+    name = step.name or ""
+    if step.axis != "around":
+        return name
+    words = _WORDS.findall(_VALUE.split(name)[0])
+    return words[-1] if words else ""
 
 
 def _is_named(path: Path) -> bool:
@@ -63,6 +73,8 @@ def blank_codes(body: bytes, names: Collection[str]) -> bytes:
 
     A closing tag is no such name. What is longer or shorter is no code.
     """
+    if not names:
+        return body
     words = b"|".join(re.escape(name.encode()) for name in sorted(names))
     found = re.compile(rb"(?<![\w/])(?:(?<!/)\b[\w.-]+:)?(?:" + words + rb")(?!\w)", re.IGNORECASE)
     parts, position = [], 0

@@ -260,3 +260,30 @@ def test_p16_what_was_asked_for_has_no_query_and_no_card():
     shown = hide_target("GET", "https://a.example", "/x/4444-3333-2222-1111/y?key=secret")
     assert shown == "GET https://a.example/x/4444-33xx-xxxx-1111/y"
     assert hide_target("GET", "", "/\x1b[2Jx") == "GET /\\u001b[2Jx"
+
+
+@pytest.mark.parametrize(
+    ("shape", "body", "near"),
+    [
+        (
+            'format: text, card: $, number: "Card number: {}"',
+            "Guest: A\nCard nr: 17\n",
+            "`Card nr` once",
+        ),
+        (
+            "format: multipart, card: $, number: card_number",
+            '--b\r\nContent-Disposition: form-data; name="cardnumber"\r\n\r\n1\r\n--b--\r\n',
+            "`cardnumber` once",
+        ),
+    ],
+)
+def test_explain_names_what_a_text_or_a_part_is_called(rules, tmp_path, shape, body, near):
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "x.yaml").write_text(
+        f"system: x\nabout: x\nshapes:\n  s: {{ {shape} }}\nroutes:\n"
+        "  - { name: r, to: https://x.example/p, methods: [GET], response: { tokenize: s } }\n"
+    )
+    (tmp_path / "m.bin").write_bytes(body.encode())
+    rule = tmp_path / "other"
+    _, out, _ = rules("explain", "--rules", str(rule), str(tmp_path / "m.bin"), "--route", "x")
+    assert near in out

@@ -78,7 +78,7 @@ def test_p37_the_mistakes_of_all_files_are_told(tmp_path):
             f"{tmp_path}/a.yaml:1:9: some readers take `no` for true or false\n"
             '    Quote it: "no", or write true or false'
         ),
-        f"{tmp_path}/b.yaml:6:13: `format` must be `xml`, `json`, `form` or `multipart`; did you mean `xml`?",
+        f"{tmp_path}/b.yaml:6:13: `format` must be `xml`, `json`, `form`, `multipart` or `text`; did you mean `xml`?",
     ]
     with pytest.raises(ConfigurationError):
         load_every_pack(tmp_path)

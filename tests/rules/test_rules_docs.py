@@ -55,7 +55,7 @@ def test_what_stands_in_gateway_yaml_is_what_it_has_without(text, tmp_path):
 
 def test_there_are_snippets():
     assert {language for language, _ in FENCES} == {"yaml", "console"}
-    assert len(SNIPPETS) >= 17
+    assert len(SNIPPETS) >= 18
     assert len(SETTINGS) == 1
     assert len(COMMANDS) >= 15
 

@@ -7,7 +7,27 @@ from tests.sabotage.breakage import Breakage
 BARE = "tests/e2e/test_root_list.py::test_p03_the_cards_of_a_bare_list_become_tokens"
 PLACES = "tests/stages/test_several_places.py"
 
+TEXT = "tests/codecs/test_text.py"
+
 BREAKAGES = (
+    Breakage(
+        "write a text's value whatever would end it",
+        "P15",
+        "gateway/codecs/text.py",
+        "        if any(sign in new for sign in",
+        "        if all(sign in new for sign in",
+        (f"{TEXT}::test_what_another_reader_would_take_for_more_than_a_value_is_refused",),
+    ),
+    Breakage(
+        "keep a text whose security code has no name to be found by",
+        "P21",
+        "gateway/stages/without_codes.py",
+        "        if not names or any(",
+        "        if any(",
+        (
+            "tests/stages/test_without_codes.py::test_p21_a_text_that_can_not_be_read_and_names_no_code_is_not_kept",
+        ),
+    ),
     Breakage(
         "give the cards of a bare list no product",
         "P03",

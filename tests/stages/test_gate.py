@@ -179,6 +179,7 @@ def test_p12_a_name_in_another_encoding_is_not_missed(encoding):
         "{ format: json, booking: $..rooms, card: guarantee, number: number }",
         "{ format: multipart, card: $, number: number }",
         "{ format: json, card: $, number: card.number, envelope: [{ format: form, at: x }] }",
+        "{ format: text, card: $, number: 'Card: {}' }",
     ],
 )
 def test_a_rule_that_is_not_all_names_has_no_gate(shape):

@@ -44,9 +44,23 @@ def test_p09_a_label_that_fits(value, format):
         (("application/x-www-form-urlencoded; charset=utf-8; charset=ibm037",), "form"),
         (("application/x-www-form-urlencoded; x, application/json",), "form"),
         (("application/json;",), "xml"),
+        (("text/xml",), "text"),
+        (("text/json",), "text"),
+        (("application/x-www-form-urlencoded",), "text"),
+        (("application/octet-stream",), "text"),
+        (("text/plain; charset=utf-16",), "text"),
+        ((), "text"),
         (("json",), "json"),
     ],
 )
 def test_p09_a_label_that_does_not(values, format):
     with pytest.raises(LabelWrong):
         labels.check(headers(*values), format)
+
+
+@pytest.mark.parametrize(
+    "value", ["text/plain", "Text/CSV; charset=utf-8", "text/namevalue", "text/html"]
+)
+def test_p09_a_text_is_labelled_as_one(value):
+    labels.check(headers(value), "text")
+    assert labels.format_of(headers(value)) is None  # to the guard it is any text

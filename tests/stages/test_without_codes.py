@@ -95,3 +95,26 @@ def test_names_of_a_form_are_found_in_other_formats():
     assert (
         blank_codes(b'{"cvc": "123", "card[cvc]": 1234}', names) == b'{"cvc": "0", "card[cvc]": 0}'
     )
+
+
+def text_shape(fields):
+    text = f"system: x\nabout: x\nshapes:\n  s: {{ format: text, card: $, {fields} }}\nroutes:\n"
+    text += "  - { name: r, to: https://x.example/p, methods: [GET], response: { tokenize: s } }\n"
+    return tuple(load_pack_text(text, "x.yaml").shapes.values())
+
+
+NAMED = text_shape('number: "No: {}", cvc: "Security code: {}"')
+COLUMN = text_shape('number: "^{};", cvc: "^{*};{}"')
+
+
+def test_p21_no_code_is_left_in_a_text():
+    assert without_codes(b"No: 1\nSecurity code: 987\nb", NAMED) == b"No: 1\nSecurity code: \nb"
+    assert without_codes(b"4111;987\n", COLUMN) == b"4111;\n"
+    twice = b"Security code: 987\nSecurity code: 987"
+    assert b"987" not in without_codes(twice, NAMED)
+    assert code_names(NAMED) == {"Security code"}
+
+
+def test_p21_a_text_that_can_not_be_read_and_names_no_code_is_not_kept():
+    assert without_codes(b"4111;987\0", COLUMN) is None
+    assert b"987" not in without_codes(b"a Security code: 987" + b"\n" * (1 << 19), NAMED)
