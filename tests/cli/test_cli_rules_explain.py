@@ -287,3 +287,41 @@ def test_explain_names_what_a_text_or_a_part_is_called(rules, tmp_path, shape, b
     rule = tmp_path / "other"
     _, out, _ = rules("explain", "--rules", str(rule), str(tmp_path / "m.bin"), "--route", "x")
     assert near in out
+
+
+AGAIN = """
+system: again
+about: Modifications without their card
+shapes:
+  list: { format: json, booking: "$[*]", card: pay, number: pan, booking_id: id, hotel: hotel }
+routes:
+  - name: push
+    at: /again
+    forward: "https://pms.example/again"
+    methods: [POST]
+    request:
+      tokenize: list
+      carry_forward: true
+      insert: [{ into: pay, each: card, json: { token: "{alias}" } }]
+"""
+
+
+def test_explain_says_that_the_vault_would_be_asked_for_a_booking_s_last_card(rules, tmp_path):
+    (tmp_path / "rules").mkdir(exist_ok=True)
+    (tmp_path / "rules" / "again.yaml").write_text(AGAIN)
+    body = [
+        {"id": NUMBER, "pay": {"note": "1"}},
+        {"id": "R2", "hotel": "10107", "pay": {"pan": "****9999"}},
+    ]
+    (tmp_path / "again.json").write_text(json.dumps(body))
+    code, out, _ = rules("explain", "--route", "again/push", "again.json")
+    assert code == 0
+    assert "No card was found" not in out
+    asks = "the gateway would ask the vault for the booking's last card"
+    assert f"Booking {NUMBER[:6]}******{NUMBER[-4:]} has no card: {asks}. Shown as if" in out
+    assert f"Booking R2 has no card: {asks}, and hand it out if" in out
+    assert out.count("(inserted)") == 1
+    _, out, _ = rules("explain", "--json", "--route", "again/push", "again.json")
+    assert NUMBER not in out
+    told = [(one["hotel"], one["carried"]) for one in json.loads(out)["carry"]]
+    assert told == [(None, 1), ("10107", 0)]
