@@ -14,8 +14,9 @@ import typer
 from gateway.cli.output import complain, console, counted
 from gateway.cli.proposal.plan import Planned, plan
 from gateway.cli.proposal.proof import Proven, examples_fail, prove
+from gateway.cli.proposal.scalars import word
 from gateway.cli.proposal.why_not import why_nothing
-from gateway.cli.proposal.written import system_of, word, written
+from gateway.cli.proposal.written import system_of, written
 from gateway.cli.recorded import Recorded, Way
 from gateway.cli.rules_found import wrong_use
 from gateway.cli.transcript import files_of, read

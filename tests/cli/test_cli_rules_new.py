@@ -318,3 +318,16 @@ def test_what_is_proposed_as_a_comment_can_be_taken_over(new, name):
     assert [
         one.mistakes for one in run_examples(pack) if one.mistakes and pack.routes[0].mode != "test"
     ] == []
+
+
+def test_of_a_long_message_the_example_has_one_card(new, tmp_path):
+    card = {"card_number": NUMBER, "expires": "12/2030", "guest": "x" * 100}
+    bookings = [{"id": f"R{n}", "hotel_id": "10107", "payment": card} for n in range(200)]
+    (tmp_path / "day.json").write_text(json.dumps({"reservations": bookings}))
+    code, out, err = new("day.json")
+    assert code == 0
+    assert "200 cards found" in err
+    assert "# shortened: only what leads to the card" in out
+    (example,) = load_pack_text(out, "long").examples
+    assert example.expect["cards"] == 1
+    assert len(out) < 2500

@@ -10,7 +10,7 @@ BREAKAGES = (
     Breakage(
         "propose an example with the recording's own texts",
         "P16",
-        "gateway/cli/proposal/example.py",
+        "gateway/cli/proposal/blanked.py",
         '    return "0" if bare.isdigit() else "x"',
         "    return bare",
         PROPOSED,
@@ -18,7 +18,7 @@ BREAKAGES = (
     Breakage(
         "propose the recorded number in an example",
         "P16",
-        "gateway/cli/proposal/written.py",
+        "gateway/cli/proposal/examples.py",
         "    texts = {card.number.steps: number}",
         "    texts = {card.number.steps: card.number.text}",
         PROPOSED,

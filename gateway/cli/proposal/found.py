@@ -7,6 +7,7 @@ without a card's name and with nothing of a card near it is none, however well i
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
@@ -67,14 +68,37 @@ class Looked:
     in_texts: list[Leaf] = field(default_factory=list)
 
 
+class Numbers:
+    """The texts of a document that could be numbers of cards."""
+
+    __slots__ = ("_at", "_steps", "_taken")
+
+    def __init__(self, taken: Taken, leaves: Sequence[Leaf]) -> None:
+        self._taken, self._steps = taken, {leaf.steps for leaf in leaves}
+        self._at = sorted(taken.index.span(steps)[0] for steps in self._steps)
+
+    def __contains__(self, leaf: Leaf) -> bool:
+        return leaf.steps in self._steps
+
+    @property
+    def alone(self) -> bool:
+        """Whether there is one."""
+        return len(self._at) == 1
+
+    def others_below(self, place: Steps) -> bool:
+        """Whether below a node that holds one of them stands another."""
+        first, behind = self._taken.index.span(place)
+        return bisect_left(self._at, behind) - bisect_left(self._at, first) > 1
+
+
 def said_by(taken: Taken, steps: Steps) -> tuple[int, str, str, str] | None:
     """Where a field beside says what a text is (`<name>cc</name><value>…`): how many steps lead to the node
     that says it, `@` where an attribute does, its name, and its text."""
     for length in range(len(steps), max(len(steps) - 4, 0), -1):
         if steps[length - 1].axis not in {"element", "item"}:
             continue
-        for leaf in taken.under(steps[:length]):
-            if len(leaf.steps) != length + 1 or leaf.steps == steps:
+        for leaf in taken.index.beside(steps[:length]):
+            if leaf.steps == steps:
                 continue
             if words.squash(leaf.name) in _SAID_BY and _WORD.fullmatch(leaf.text.strip()):
                 at = "@" if leaf.steps[-1].axis == "attribute" else ""
@@ -98,7 +122,7 @@ def look(taken: Taken) -> Looked:
     """What is in a document."""
     looked = Looked()
     numbers = list(_numbers(taken, looked))
-    places = [leaf.steps for leaf, digits, name in numbers if _could_be(digits, name)]
+    places = Numbers(taken, [leaf for leaf, digits, name in numbers if _could_be(digits, name)])
     for leaf, digits, name in numbers:
         if not _could_be(digits, name):
             looked.not_cards.append((leaf, "its name is no card's"))
@@ -164,16 +188,16 @@ def _doubted(card: FoundCard, digits: str) -> FoundCard:
     return replace(card, doubts=(*card.doubts, doubt))
 
 
-def _around(taken: Taken, number: Leaf, numbers: Sequence[Steps]) -> FoundCard:
+def _around(taken: Taken, number: Leaf, numbers: Numbers) -> FoundCard:
     """The card of a number: what stands near it, before another number is nearer."""
     expiry, unsure, code = _nearby(taken, number, numbers)
     near = [number.steps, *(leaf.steps for leaf in (expiry.at if expiry else ()))]
     near += [code.steps] if code else []
     scope = common([_parent(one) for one in near])
     region = _region(taken, number, numbers, scope)
-    wider = scope[:-1] if not others_at(numbers, number, scope[:-1]) else scope
-    holder = _holder(taken, region, number) or _holder(taken, list(taken.under(wider)), number)
-    if not holder and len(numbers) == 1:
+    wider = scope[:-1] if not numbers.others_below(scope[:-1]) else scope
+    holder = _holder(taken, region, number) or _holder(taken, taken.under(wider), number)
+    if not holder and numbers.alone:
         whole = [one for one in taken.leaves if "holder" in words.squash(one.name)]
         holder = _holder(taken, whole, number)
     brands = (one for one in region if words.names_brand(called(taken, one)))
@@ -182,7 +206,7 @@ def _around(taken: Taken, number: Leaf, numbers: Sequence[Steps]) -> FoundCard:
 
 
 def _nearby(
-    taken: Taken, number: Leaf, numbers: Sequence[Steps]
+    taken: Taken, number: Leaf, numbers: Numbers
 ) -> tuple[Expiry | None, tuple[str, ...], Leaf | None]:
     """Expiry and code, in the smallest node around the number that has them."""
     expiry: Expiry | None = None
@@ -190,7 +214,7 @@ def _nearby(
     code: Leaf | None = None
     for length in range(len(number.steps) - 1, -1, -1):
         place = number.steps[:length]
-        if others_at(numbers, number, place) and not _is_flat(taken, place):
+        if numbers.others_below(place) and not _is_flat(taken, place):
             break
         region = _region(taken, number, numbers, place)
         if expiry is None:
@@ -202,14 +226,9 @@ def _nearby(
     return expiry, unsure, code
 
 
-def _region(taken: Taken, number: Leaf, numbers: Sequence[Steps], place: Steps) -> Sequence[Leaf]:
-    region = list(taken.under(place))
-    return _nearest(region, number, numbers) if others_at(numbers, number, place) else region
-
-
-def others_at(numbers: Sequence[Steps], number: Leaf, place: Steps) -> int:
-    """How many other numbers stand below a place."""
-    return sum(one != number.steps and one[: len(place)] == place for one in numbers)
+def _region(taken: Taken, number: Leaf, numbers: Numbers, place: Steps) -> Sequence[Leaf]:
+    region = taken.under(place)
+    return _nearest(region, number, numbers) if numbers.others_below(place) else region
 
 
 def _is_flat(taken: Taken, place: Steps) -> bool:
@@ -217,13 +236,11 @@ def _is_flat(taken: Taken, place: Steps) -> bool:
     return taken.format in {"form", "multipart"} and not place
 
 
-def _nearest(region: Sequence[Leaf], number: Leaf, numbers: Sequence[Steps]) -> list[Leaf]:
+def _nearest(region: Sequence[Leaf], number: Leaf, numbers: Numbers) -> list[Leaf]:
     """Of fields side by side those between the number before and the one behind."""
     at = region.index(number)
-    before = max((i for i, one in enumerate(region[:at]) if one.steps in numbers), default=-1)
-    behind = next(
-        (i for i, one in enumerate(region) if i > at and one.steps in numbers), len(region)
-    )
+    before = max((i for i, one in enumerate(region[:at]) if one in numbers), default=-1)
+    behind = next((i for i, one in enumerate(region) if i > at and one in numbers), len(region))
     return list(region[at if before >= 0 else 0 : behind])
 
 

@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, NamedTuple
 from urllib.parse import unquote_plus
 
 from gateway.codecs.document import Format
@@ -28,13 +28,12 @@ _DOCTYPE: Final = re.compile(rb"\A[^<]*(?:<[?!-][^<]*)*?<!DOCTYPE\s+\S+\s+(?:SYS
 _FORM: Final = re.compile(rb"[^=&<>{}\"\s]{1,120}=[^&]*(?:&[^=&]{0,120}(?:=[^&]*)?)*")
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One step of the way. `index` counts, from 0, those of one name (XML), or a list's items."""
+class Step(NamedTuple):
+    """One step of the way. `nth` counts, from 0, those of one name (XML), or a list's items."""
 
     axis: Axis
     name: str = ""
-    index: int = 0
+    nth: int = 0
 
 
 Steps = tuple[Step, ...]
@@ -54,22 +53,57 @@ class Leaf:
         return next((step.name for step in reversed(self.steps) if step.name), "")
 
 
+class Index:
+    """Where each node's texts are among all of them: they stand in a row, for the order is the document's."""
+
+    __slots__ = ("_alike", "_beside", "_spans")
+
+    def __init__(self, leaves: Sequence[Leaf]) -> None:
+        self._spans: dict[Steps, tuple[int, int]] = {}
+        self._beside: dict[Steps, list[Leaf]] = {}
+        self._alike: dict[tuple[Steps, str], int] = {}
+        for place, leaf in enumerate(leaves):
+            steps = leaf.steps
+            for length in range(len(steps) + 1):
+                first, _ = self._spans.get(steps[:length], (place, place))
+                self._spans[steps[:length]] = (first, place + 1)
+            for length, step in enumerate(steps):
+                key = (steps[:length], step.name)
+                if step.axis == "element":
+                    self._alike[key] = max(self._alike.get(key, 0), step.nth + 1)
+            self._beside.setdefault(steps[:-1], []).append(leaf)
+
+    def span(self, steps: Steps) -> tuple[int, int]:
+        """From which to before which text a node goes."""
+        return self._spans.get(steps, (0, 0))
+
+    def beside(self, steps: Steps) -> Sequence[Leaf]:
+        """The texts right below a node."""
+        return self._beside.get(steps, ())
+
+    def alike(self, steps: Steps, name: str) -> int:
+        """How many elements of a name stand right below a node."""
+        return self._alike.get((steps, name), 0)
+
+
 @dataclass(frozen=True, slots=True)
 class Taken:
     """A document's texts, in order, and whether it names a DTD."""
 
     format: Format
     leaves: tuple[Leaf, ...]
+    index: Index = field(repr=False, compare=False)
     body: bytes = field(repr=False)
     doctype: bool = False
 
-    def under(self, steps: Steps) -> Iterator[Leaf]:
+    def under(self, steps: Steps) -> Sequence[Leaf]:
         """The texts at, or below, a place."""
-        return (leaf for leaf in self.leaves if leaf.steps[: len(steps)] == steps)
+        first, behind = self.index.span(steps)
+        return self.leaves[first:behind]
 
     def at(self, steps: Steps) -> Leaf | None:
         """The text at a place."""
-        return next((leaf for leaf in self.leaves if leaf.steps == steps), None)
+        return next((leaf for leaf in self.index.beside(steps[:-1]) if leaf.steps == steps), None)
 
 
 def take_apart(body: bytes) -> Taken | None:
@@ -95,7 +129,7 @@ def _taken(format: Format, leaves: Iterator[Leaf], body: bytes, *, doctype: bool
         if len(kept) == _MOST:
             break
         kept.append(leaf)
-    return Taken(format, tuple(kept), body, doctype)
+    return Taken(format, tuple(kept), Index(kept), body, doctype)
 
 
 # --- XML --------------------------------------------------------------------------------------------
@@ -176,7 +210,7 @@ def _values(value: Any, here: Steps) -> Iterator[Leaf]:
             yield from _values(inner, (*here, Step("member", name)))
     elif isinstance(value, list):
         for index, inner in enumerate(value):
-            yield from _values(inner, (*here, Step("item", index=index)))
+            yield from _values(inner, (*here, Step("item", nth=index)))
     elif isinstance(value, str):
         yield Leaf(here, str(value), number=isinstance(value, Bare))
 

@@ -86,14 +86,12 @@ def _said_step(taken: Taken, steps: Steps, n: int) -> str:
     plain = _xml_step(step)
     if step.axis == "attribute":
         return plain
-    alike = {leaf.steps[n].index for leaf in taken.under(steps[:n]) if len(leaf.steps) > n and leaf.steps[n].name == step.name
-             and leaf.steps[n].axis == "element"}  # fmt: skip
-    if len(alike) < 2:
+    if taken.index.alike(steps[:n], step.name) < 2:
         return plain
     said = said_by(taken, steps[: n + 1])
     if said is not None and said[0] == n + 1:
         return f"{plain}[{said[1]}{said[2]}='{said[3]}']"
-    return plain if not step.index else f"{plain}[{step.index + 1}]"
+    return plain if not step.nth else f"{plain}[{step.nth + 1}]"
 
 
 def _json_step(taken: Taken, steps: Steps, n: int, *, every: bool) -> str:
@@ -102,5 +100,5 @@ def _json_step(taken: Taken, steps: Steps, n: int, *, every: bool) -> str:
         said = said_by(taken, steps[: n + 1])
         if said is not None and said[0] == n + 1 and n + 1 < len(steps):
             return f"[{said[2]}='{said[3]}']"
-        return "[*]" if every else f"[{step.index}]"
+        return "[*]" if every else f"[{step.nth}]"
     return f".{step.name}" if _JSON_NAME.fullmatch(step.name) else f"['{step.name}']"

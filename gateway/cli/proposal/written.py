@@ -4,25 +4,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
-from gateway.cards import expiry, pan
-from gateway.cli.proposal import example
-from gateway.cli.proposal.example import Texts, encoded, test_number
-from gateway.cli.proposal.found import FoundCard
-from gateway.cli.proposal.leaves import Steps
-from gateway.cli.proposal.messages import Document, Message
+from gateway.cli.proposal.examples import examples_of
 from gateway.cli.proposal.plan import Planned, Side, drafts_of
+from gateway.cli.proposal.scalars import scalar, word
 from gateway.cli.proposal.shapes import Draft, Place
-from gateway.cli.trial import example_token
 
-_PLAIN: Final = re.compile(r"(?:[A-Za-z/]|\$\.|\.{1,2}/)[A-Za-z0-9./_$-]*|\$|\.")
-_NOT_TEXT: Final = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null", "e"})
-_NOT_IN_NAMES: Final = re.compile(r"[^a-z0-9]+")
 _LONGEST: Final = 40
-_MOST_LINES: Final = 60
-_EXPIRES: Final = [expiry.Expiry(2030, 12), *(expiry.Expiry(2031, month) for month in range(1, 12))]
 _NOT_A_SYSTEM: Final = frozenset(
     {"www", "api", "co", "com", "org", "net", "gov", "secure", "test", "sandbox"}
 )
@@ -34,18 +24,6 @@ def system_of(routes: Sequence[Planned]) -> str:
     labels = host.split(".")
     parts = [part for part in labels[:-1] if part not in _NOT_A_SYSTEM and not part.isdigit()]
     return word(parts[-1] if parts else "", "new-partner")
-
-
-def word(text: str, otherwise: str) -> str:
-    """A name of the form that systems and routes have, made of `text`."""
-    plain = _NOT_IN_NAMES.sub("-", text.lower()).strip("-").lstrip("0123456789-")
-    return plain[-_LONGEST:].strip("-").lstrip("0123456789-") or otherwise
-
-
-def scalar(text: str) -> str:
-    """A YAML scalar: quoted where a plain one could be read as something else."""
-    plain = _PLAIN.fullmatch(text) and text.lower() not in _NOT_TEXT
-    return text if plain else json.dumps(text)
 
 
 def written(routes: Sequence[Planned], system: str, *, examples: bool = True) -> str:
@@ -78,7 +56,7 @@ def written(routes: Sequence[Planned], system: str, *, examples: bool = True) ->
         told = [
             line
             for route, name in zip(acting, (names[routes.index(r)] for r in acting), strict=True)
-            for line in _examples(route, name)
+            for line in examples_of(route, name)
         ]
         if not any(line.startswith("  -") for line in told):
             lines += told
@@ -211,7 +189,7 @@ def _url(route: Planned) -> str:
         path = route.path if route.path != "/" else "/**"
         return (
             f"https://host.example{path}   # the recording does not say where: put it here"
-            if _PLAIN.fullmatch(path)
+            if scalar(path) == path
             else (
                 f"{json.dumps('https://host.example' + path)}   # the recording does not say where: put it here"
             )
@@ -284,109 +262,3 @@ def _side(key: str, side: Side, lines: Sequence[str]) -> Iterator[str]:
         return
     yield f"    {key}:"
     yield from (f"      {line}" for line in said)
-
-
-# --- examples ---------------------------------------------------------------------------------------
-
-
-def _examples(route: Planned, name: str) -> Iterator[str]:
-    for way, side in (("request", route.request), ("response", route.response)):
-        if not side.acting:
-            continue
-        putting_in = way == "request" and not route.pushed
-        message = next((one for one in side.messages if one.cards), None)
-        if message is None:
-            continue
-        made = example_of(message, side, putting_in=putting_in)
-        if made is None:
-            yield f"  # No example of its {way}: it would be too long."
-            continue
-        text, expect, shortened = made
-        if text.count("\n") > _MOST_LINES:
-            yield f"  # No example of its {way}: it would be too long."
-            continue
-        yield f"  - route: {scalar(name)}"
-        note = "   # shortened: only what leads to the card" if shortened else ""
-        if "\n" not in text and "'" not in text:
-            yield f"    {way}: '{text}'{note}"
-        elif "\n" not in text:
-            yield f"    {way}: {json.dumps(text)}{note}"
-        else:
-            yield f"    {way}: |-{note}"
-            yield from (f"      {line}" for line in text.splitlines())
-        yield f"    expect: {expect}"
-
-
-def example_of(message: Message, side: Side, *, putting_in: bool) -> tuple[str, str, bool] | None:
-    """The example's message, what is expected of it, and whether it was shortened; None: there is none."""
-    documents = message.with_cards
-    if not documents:
-        return None
-    cards_of = [card for one in documents for card in one.cards]
-    recorded = {leaf.text.strip() for card in cards_of for leaf in card.leaves}
-    recorded |= {pan.digits_of(card.number.text) or "" for card in cards_of}
-    by_outer = {id(one): one for one in message.documents}
-    cards = 0
-    numbers: list[str] = []
-    texts: dict[int, dict[Steps, str]] = {}
-    for document in documents:
-        mine = texts.setdefault(id(document), {})
-        for card in document.cards:
-            cards += 1
-            length = len(pan.digits_of(card.number.text) or "")
-            number = test_number(length, recorded)
-            numbers.append(pan.mask(number))
-            mine.update(
-                _card_texts(card, example_token(cards).alias if putting_in else number, recorded)
-            )
-        mine.update(_said(document, side))
-    shortened = False
-    # From the inside out: what a document became is a text of the one around it.
-    for document in sorted(documents, key=lambda one: -len(one.layers)):
-        text, short = example.blanked(document.taken, texts[id(document)])
-        shortened = shortened or short
-        for depth in range(len(document.layers) - 1, -1, -1):
-            layer = document.layers[depth]
-            outer = next(
-                (one for one in by_outer.values() if one.layers == document.layers[:depth]), None
-            )
-            if outer is None:
-                return None
-            held = texts.setdefault(id(outer), {})
-            held[layer.steps] = encoded(text, layer.coding)
-            text, short = example.blanked(outer.taken, held)
-            shortened = shortened or short
-        outermost = text
-    if putting_in:
-        return outermost, f"{{ cards: {cards}, removed: tok_1_Example000001 }}", shortened
-    masked = ", ".join(json.dumps(one) for one in dict.fromkeys(numbers))
-    return outermost, f"{{ cards: {cards}, contains: [{masked}] }}", shortened
-
-
-def _card_texts(card: FoundCard, number: str, recorded: Collection[str]) -> dict[Steps, str]:
-    texts = {card.number.steps: number}
-    if card.expiry is not None:
-        for leaf, spelling in zip(card.expiry.at, card.expiry.spellings, strict=True):
-            said = [expiry.write(one, spelling) for one in _EXPIRES]
-            texts[leaf.steps] = next((one for one in said if one not in recorded), said[0])
-    if card.code is not None:
-        length = len(card.code.text.strip())
-        texts[card.code.steps] = next(
-            one for one in ("1234"[:length], "7379"[:length]) if one != card.code.text.strip()
-        )
-    for leaf in card.holder:
-        texts[leaf.steps] = "Jane Doe" if len(card.holder) == 1 else "Jane"
-    return texts
-
-
-def _said(document: Document, side: Side) -> Texts:
-    """The names that stand in fields, where a path asks for them."""
-    paths = " ".join(
-        path for draft in side.shapes for place in draft.fields.values() for path in place.at
-    )
-    paths += " ".join(path for draft in side.shapes for path in draft.join)
-    return {
-        leaf.steps: leaf.text.strip()
-        for leaf in document.taken.leaves
-        if f"='{leaf.text.strip()}'" in paths
-    }

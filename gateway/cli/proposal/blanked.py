@@ -48,11 +48,12 @@ def test_number(length: int, recorded: Collection[str]) -> str:
     return next(one for one in numbers if one not in recorded)
 
 
-def blanked(taken: Taken, texts: Texts) -> tuple[str, bool]:
-    """The document with `texts` where they belong and nothing else that it said; whether it was shortened."""
-    whole = _written(taken, texts, lambda _: True)
-    if len(whole) <= _ROOM and whole.count("\n") <= _LINES:
-        return whole, False
+def blanked(taken: Taken, texts: Texts, *, whole: bool) -> tuple[str, bool]:
+    """The document with `texts` where they belong and nothing else that it said; whether it was shortened:
+    unless it is short, or where not the `whole` of it is wanted."""
+    full = _written(taken, texts, lambda _: True) if whole else ""
+    if whole and len(full) <= _ROOM and full.count("\n") <= _LINES:
+        return full, False
     ways = {steps[:n] for steps in texts for n in range(len(steps) + 1)}
     return _written(taken, texts, lambda steps: steps in ways), True
 
@@ -146,7 +147,7 @@ def _json(value: Any, here: Steps, texts: Texts, kept: Callable[[Steps], bool]) 
         steps = {name: (*here, Step("member", name)) for name in value}
         return {n: _json(v, steps[n], texts, kept) for n, v in value.items() if kept(steps[n])}
     if isinstance(value, list):
-        items = [(v, (*here, Step("item", index=i))) for i, v in enumerate(value)]
+        items = [(v, (*here, Step("item", nth=i))) for i, v in enumerate(value)]
         return [_json(v, steps, texts, kept) for v, steps in items if kept(steps)]
     if not isinstance(value, str):
         return value  # true, false, null

@@ -1,0 +1,24 @@
+"""Texts as YAML holds them: scalars that no reader takes for something else, and names."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Final
+
+_PLAIN: Final = re.compile(r"(?:[A-Za-z/]|\$\.|\.{1,2}/)[A-Za-z0-9./_$-]*|\$|\.")
+_NOT_TEXT: Final = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null", "e"})
+_NOT_IN_NAMES: Final = re.compile(r"[^a-z0-9]+")
+_LONGEST: Final = 40  # of a system or a route, see rules/schema.py
+
+
+def word(text: str, otherwise: str) -> str:
+    """A name of the form that systems and routes have, made of `text`."""
+    plain = _NOT_IN_NAMES.sub("-", text.lower()).strip("-").lstrip("0123456789-")
+    return plain[-_LONGEST:].strip("-").lstrip("0123456789-") or otherwise
+
+
+def scalar(text: str) -> str:
+    """A YAML scalar: quoted where a plain one could be read as something else."""
+    plain = _PLAIN.fullmatch(text) and text.lower() not in _NOT_TEXT
+    return text if plain else json.dumps(text)
