@@ -62,6 +62,7 @@ from gateway.stages.admit import Admitting
 from gateway.stages.exchange_tokens import TokenExchange
 from gateway.stages.inbox import Inbox
 from gateway.stages.issuing import Issuing
+from gateway.stages.kept_pushes import KeptPushes, Room
 from gateway.stages.last_look import LastLook
 from gateway.stages.messages import Messages
 from gateway.stages.opening import Opening
@@ -231,6 +232,12 @@ def assemble(config: Config, clock: Clock) -> Assembly:
             messages=messages,
             inbox=inbox,
             quarantine=quarantine,
+            pushes=KeptPushes(
+                quarantine,
+                vault=vault,
+                clock=clock,
+                room=Room(config.inbox.pushes, config.inbox.push_bytes),
+            ),
             swap=swap,
             tokens=TokenExchange(opening=opening, issuing=issuing, vault=vault),
             last_look=LastLook(metrics),

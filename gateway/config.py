@@ -221,6 +221,9 @@ class InboxSettings(Section):
 
     keep_hours: Annotated[int, Field(ge=1, le=720)] = 72
     quarantine_hours: Annotated[int, Field(ge=1, le=72)] = 24
+    # Refused pushes of each caller: so many, and so many bytes in all.
+    pushes: Annotated[int, Field(ge=1, le=10_000)] = 100
+    push_bytes: Size = 64 << 20
 
 
 class ChargeSettings(Section):

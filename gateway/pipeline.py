@@ -43,6 +43,7 @@ from gateway.stages.exchange_tokens import TokenExchange
 from gateway.stages.guard import may_pass_unparsed
 from gateway.stages.inbox import Inbox
 from gateway.stages.keeping import Keeping
+from gateway.stages.kept_pushes import KeptPushes
 from gateway.stages.last_look import LastLook
 from gateway.stages.messages import (
     Messages,
@@ -71,6 +72,7 @@ class Stages:
     messages: Messages
     inbox: Inbox
     quarantine: Quarantine
+    pushes: KeptPushes
     swap: Swap
     tokens: TokenExchange
     last_look: LastLook
@@ -117,7 +119,15 @@ class Pipeline:
                 return  # it is answered from the inbox; nothing is asked of upstream
         if route.guards_request or not route.request.idle:
             with self._s.messages.undisturbed(request):
-                await self._take_in(exchange, route, request)
+                await self._take_or_keep(exchange, route, request)
+
+    async def _take_or_keep(self, exchange: Exchange, route: Route, request: Request) -> None:
+        try:
+            await self._take_in(exchange, route, request)
+        except UNREADABLE as error:
+            if route.keeps_pushes:
+                await self._s.pushes.refuse(exchange, route, request, error)
+            raise
 
     async def _look_at_poll(self, exchange: Exchange, route: Route) -> None:
         """Some polls are made one at a time; some get an answer again that never arrived."""

@@ -1,4 +1,7 @@
-"""An answer that was refused, once more: through today's rules, by the pipeline's own steps."""
+"""An answer that was refused, once more: through today's rules, by the pipeline's own steps.
+
+So is a push: by its route's rule, as if it were an answer. It is kept with its tokens then, for the operator.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,8 @@ from gateway.rules.model import Route
 from gateway.rules.watch import Rules
 from gateway.stages.inbox import Inbox
 from gateway.stages.kept_head import read_headers
-from gateway.stages.messages import close_all
+from gateway.stages.kept_pushes import as_an_answer
+from gateway.stages.messages import close_all, layout_of, open_in
 from gateway.stages.opening import entry_of
 from gateway.stages.quarantine import Quarantine
 from gateway.vault.answer import Answer
@@ -74,7 +78,7 @@ class Replay:
 
     async def _let_through(self, exchange: Exchange, client: str, key: str) -> None:
         refused = await self._refused(exchange, client, key)
-        route = exchange.route = self._route(refused.route)
+        route = exchange.route = self._route(refused)
         # No more than whoever asked at first was permitted.
         products = frozenset(refused.products) or None
         exchange.admission = Admission(client, key, frozenset(), products)
@@ -83,9 +87,18 @@ class Replay:
             exchange.product_fixed = route.protocol is not None
         response = Response(refused.status, "", read_headers(refused.headers), refused.body)
         exchange.response = response
+        if refused.is_push:
+            await self._must_parse(exchange, route, refused)
         await self._pipeline.rewrite(exchange, route, response)
         if not exchange.kept:
             await self._inbox.keep(exchange, route, refused.products)
+
+    @staticmethod
+    async def _must_parse(exchange: Exchange, route: Route, push: Answer) -> None:
+        """An answer that can not be read may pass where no card can be in it; a push may not."""
+        if route.response.tokenize is None:
+            raise RouteUnknown  # no rule of today's is for it
+        await open_in(exchange, layout_of(route.response.tokenize.shapes), push.body)
 
     async def _refused(self, exchange: Exchange, client: str, key: str) -> Answer:
         exchange.admission = Admission(client, key, frozenset(), None)
@@ -96,8 +109,8 @@ class Replay:
             raise ExchangeUnknown
         return refused
 
-    def _route(self, name: str) -> Route:
+    def _route(self, refused: Answer) -> Route:
         for route in self._rules.current.routes:
-            if route.id == name:
-                return route
+            if route.id == refused.route:
+                return as_an_answer(route) if refused.is_push else route
         raise RouteUnknown

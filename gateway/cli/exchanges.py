@@ -1,5 +1,5 @@
 """`card-gateway exchanges list|show|answer|replay`: answers that did not arrive, were refused, or
-have a card in them that failed."""
+have a card in them that failed; and pushes that were refused."""
 
 from __future__ import annotations
 
@@ -50,7 +50,8 @@ Client = Annotated[
 ]
 
 app = typer.Typer(
-    no_args_is_help=True, help="Answers that did not arrive, were refused, or have failed cards."
+    no_args_is_help=True,
+    help="Answers that did not arrive, were refused, or have failed cards; pushes that were refused.",
 )
 
 
@@ -146,8 +147,8 @@ def answer(
 ) -> None:
     """Write the body of a kept answer: with tokens for cards, but with its guests' names.
 
-    How far the exchange came stays as it is: its client fetches it over the control API. An answer
-    that was refused is not given out, because cards may be in it.
+    How far the exchange came stays as it is: its client fetches it over the control API. A push that was
+    replayed is handed over by this. What was refused is not given out, because cards may be in it.
 
     For example:
 
@@ -167,7 +168,14 @@ def answer(
         if kept is None:
             raise ExchangeUnknown
         _write(kept.body, out)
-        _run(vault.record([_fetching(row, Outcome.DONE)]))
+        done_now = _fetching(row, Outcome.DONE)
+        if row.is_push:  # nobody else fetches it
+            reached = vault.answers.reached(
+                id, AnswerState.REPLAYED, client=row.client, entry=done_now
+            )
+            _run(reached)
+        else:
+            _run(vault.record([done_now]))
     if out is not None:
         done(f"{len(kept.body)} bytes in {out} (status {kept.status}).")
 
@@ -198,7 +206,7 @@ def _fetching(row: AnswerRow, outcome: Outcome) -> Entry:
 def replay(
     id: Id, client: Client = None, as_json: AsJson = False, config: ConfigFile = DEFAULT_CONFIG
 ) -> None:
-    """Let a refused answer through today's rules; its client can fetch it then.
+    """Let a refused answer, or push, through today's rules; its client can fetch it then, a push you.
 
     Mend the cause first: `exchanges show ID` names it. Exit code 1 when it is still refused.
 
@@ -222,6 +230,11 @@ def replay(
         raise typer.Exit(1) from None
     if as_json:
         print_json({"exchange": kept, "client": row.client, "code": ""})
+        return
+    if row.is_push:
+        done(
+            f"It is kept as {kept} now, with its tokens: card-gateway exchanges answer {kept} --out FILE"
+        )
         return
     done(f"It is kept as {kept} now, for {row.client}: GET /v1/exchanges/{kept}/answer")
 

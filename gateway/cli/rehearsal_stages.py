@@ -16,7 +16,7 @@ from gateway.cli.trial import example_card, give_example, give_examples, token_m
 from gateway.cli.trial_pairs import foreign_pair
 from gateway.codecs.document import Change, Document
 from gateway.errors import GatewayError
-from gateway.exchange import Exchange, Exchanged, Response
+from gateway.exchange import Exchange, Exchanged, Request, Response
 from gateway.metrics import Metrics
 from gateway.record import Recorder
 from gateway.rules.model import PairExchange, Route, Shape
@@ -27,6 +27,7 @@ from gateway.stages.digits_back import CameBack, leave
 from gateway.stages.exchange_tokens import TokenExchange
 from gateway.stages.inbox import Inbox
 from gateway.stages.keeping import Keeping
+from gateway.stages.kept_pushes import KeptPushes
 from gateway.stages.pairs import put_theirs, read_pairs
 from gateway.stages.quarantine import Quarantine
 from gateway.stages.swap import Swap
@@ -140,9 +141,28 @@ class NothingQuarantined(Quarantine):
         """It has nowhere to keep it."""
 
     async def refuse(
-        self, exchange: Exchange, route: Route, answer: Response, error: GatewayError
+        self,
+        exchange: Exchange,
+        route: Route,
+        message: Request | Response,
+        error: GatewayError,
+        *,
+        client: str = "",
+    ) -> bool:
+        del exchange, route, message, error, client
+        return False
+
+
+class NoPushesKept(KeptPushes):
+    """The same, of pushes."""
+
+    def __init__(self) -> None:
+        """It has nowhere to keep it."""
+
+    async def refuse(
+        self, exchange: Exchange, route: Route, request: Request, error: GatewayError
     ) -> None:
-        del exchange, route, answer, error
+        del exchange, route, request, error
 
 
 class NobodyToAdmit(Admitting):

@@ -25,6 +25,8 @@ _SEND_AGAIN = "Then have the partner send the booking again."
 _FAILED_IN_IT = "Not every card in it got a token."
 _WHAT_OF_EACH = "What to do is said of each that failed."
 _REPLAY = "Then let it through the rules again: card-gateway exchanges replay {id}"
+_PUSH_REPLAYED = "It was refused when it was pushed, and has come through the rules since."
+_HAND_OVER = "Hand it to the PMS, unless the partner has sent it again: card-gateway exchanges answer {id} --out FILE"
 
 
 class FailedCard(BaseModel):
@@ -54,7 +56,7 @@ class FailedCard(BaseModel):
 
 
 class KeptExchange(BaseModel):
-    """An exchange whose answer is kept. Nothing of the answer itself is in it."""
+    """An exchange whose answer, or whose refused push, is kept. Nothing of the message itself is in it."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -70,6 +72,9 @@ class KeptExchange(BaseModel):
     size: int  # bytes, sealed
     failed: int = Field(description="Cards in it that got no token.")
     failed_cards: tuple[FailedCard, ...] = Field(description="The first hundred of them.")
+    push: bool = Field(
+        description="It is no answer, but what a partner pushed and did not fit its rule."
+    )
     code: str  # why it was refused
     reason: str  # for people; empty where all is well
     what_to_do: str
@@ -91,6 +96,7 @@ class KeptExchange(BaseModel):
             size=row.size,
             failed=row.failed,
             failed_cards=tuple(FailedCard.of(one) for one in row.failures),
+            push=row.is_push,
             code=row.code,
             reason=reason,
             what_to_do=what_to_do.replace("{id}", row.exchange),
@@ -98,6 +104,8 @@ class KeptExchange(BaseModel):
 
 
 def _advice(row: AnswerRow) -> tuple[str, str]:
+    if row.state is AnswerState.UNDELIVERED and row.is_push:
+        return _PUSH_REPLAYED, _HAND_OVER
     if row.state is AnswerState.UNDELIVERED:
         return _NOT_HANDED_OVER, _FETCH
     if row.state is AnswerState.REFUSED:

@@ -148,6 +148,7 @@ class PackCompiler:
             if turn is not None
             else None,
             inbox=self._inbox(entry, route, (*place, "inbox")),
+            keeps_pushes=self._keeps_pushes(entry, route, (*place, "inbox")),
         )
 
     def _addresses(
@@ -240,14 +241,15 @@ class PackCompiler:
 
     def _inbox(self, entry: RouteEntry, route: Route, place: Place) -> Inbox | None:
         """`inbox:` keeps answers in which cards became tokens, for a caller who is known."""
-        if entry.inbox is None:
+        if entry.inbox is None or entry.inbox.refused:
             return None
         if route.auth != "key":
             message = (
                 "`inbox` keeps answers for a caller with a gateway key; who pushes is told that it "
                 "failed, and sends again: remove it"
             )
-            self._notes.add(place, message)
+            hint = "`inbox: refused` keeps pushes that do not fit, for whoever mends the rule."
+            self._notes.add(place, message, hint)
             return None
         if route.response.tokenize is None:
             message = (
@@ -270,6 +272,22 @@ class PackCompiler:
             again=tuple(path for path in paths if path is not None),
             same_body=same_body,
         )
+
+    def _keeps_pushes(self, entry: RouteEntry, route: Route, place: Place) -> bool:
+        """`inbox: refused` keeps what a partner pushed and did not fit."""
+        if entry.inbox is None or not entry.inbox.refused:
+            return False
+        if route.auth == "key" or route.request.tokenize is None:
+            message = (
+                "`inbox: refused` keeps what a partner pushes: it goes with `auth`, a caller of "
+                "gateway.yaml, and `request: { tokenize: … }`"
+            )
+            self._notes.add(place, message)
+        if len(entry.inbox.model_fields_set) > 1:
+            self._notes.add(
+                place, "nothing may stand beside `refused`: an answer is kept elsewhere"
+            )
+        return True
 
     def _known(
         self, name: str | None, known: Collection[str] | None, what: str, place: Place

@@ -15,7 +15,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
 from gateway.cards import expiry
-from gateway.rules.schema import PackEntry, one_envelope, whole_body
+from gateway.rules.schema import PackEntry, one_envelope, refused_ones, whole_body
 from gateway.rules.schema_words import one_or_many
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
@@ -53,6 +53,8 @@ class _Generator(GenerateJsonSchema):
             return made if least > 1 else {"anyOf": [made["items"], made]}
         if function is whole_body:
             return {"anyOf": [{"const": "refuse"}, made]}
+        if function is refused_ones:
+            return {"anyOf": [{"const": "refused"}, made]}
         return made
 
     def field_title_should_be_set(self, schema: Any) -> bool:
@@ -118,6 +120,9 @@ def _direction(*absent: str) -> dict[str, Any]:
 _FORM: Final = {"properties": {"format": {"enum": ["form", "multipart"]}}, "required": ["format"]}
 _SAYS_PROTOCOL: Final = {"required": ["protocol"]}
 _FOR_A_CALLER: Final = {"properties": {"auth": {"not": {"const": "key"}}}, "required": ["auth"]}
+_REFUSED: Final = {
+    "anyOf": [{"const": "refused"}, {"required": ["refused"], "maxProperties": 1, "type": "object"}]
+}
 _NO_CARDS_IN: Final = {"properties": {"request": {"properties": {"detokenize": False, "exchange": False}}}}  # fmt: skip
 
 # What the models' own validators say, and a little of `compile.py`: merged into a definition.
@@ -175,7 +180,8 @@ _MORE: Final[Mapping[str, Mapping[str, Any]]] = {
             },
             {
                 "if": _FOR_A_CALLER,
-                "then": {"properties": {"inbox": False, "recaptures": {"const": False}}},
+                "then": {"properties": {"inbox": _REFUSED, "recaptures": {"const": False}}},
+                "else": {"properties": {"inbox": {"not": _REFUSED}}},
             },
         ],
     },

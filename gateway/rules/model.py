@@ -342,6 +342,9 @@ class Route:
     protocol: str | None = None
     one_at_a_time: Path | None = None  # in the request: what is asked for, one request at a time
     inbox: Inbox | None = None
+    keeps_pushes: bool = (
+        False  # `inbox: refused`: a push that does not fit is kept for the operator
+    )
     recaptures: bool = False  # its answers may ask for another card (payment_change links)
     auth: str = "key"  # `key`, or an entry under `callers:` in gateway.yaml
     product: str | None = None

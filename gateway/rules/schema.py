@@ -283,11 +283,24 @@ class DirectionEntry(Entry):
 
 
 class InboxEntry(Entry):
-    """The answer is kept, sealed, until the caller has it."""
+    """The answer is kept, sealed, until the caller has it; in short `refused`: a push that does not fit."""
 
+    refused: Literal[True] | None = None
     echo: Text | None = None
     # Places in the request, or `body`: what makes two polls the same one.
     again: Annotated[tuple[Text, ...], BeforeValidator(one_or_many)] = ()
+
+
+def refused_ones(value: object) -> object:
+    """`refused` alone: pushes that do not fit."""
+    if value == "refused":
+        return {"refused": True}
+    if isinstance(value, dict):
+        return value
+    raise ValueError("`inbox` is `refused`, or a mapping: `{ echo: …, again: … }`")
+
+
+InboxPlace = Annotated[InboxEntry, BeforeValidator(refused_ones)]
 
 
 class RouteEntry(Entry):
@@ -302,7 +315,7 @@ class RouteEntry(Entry):
     forward: Text | None = None
     protocol: Literal["paycomet-siteminder"] | None = None
     one_at_a_time: Text | None = None
-    inbox: InboxEntry | None = None
+    inbox: InboxPlace | None = None
     recaptures: bool = False
     auth: Text = "key"
     methods: tuple[Method, ...] = Field(min_length=1)

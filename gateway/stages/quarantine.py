@@ -1,4 +1,4 @@
-"""Answers that the gateway refuses: kept as they came, without security codes, for another try.
+"""Messages that the gateway refuses: kept as they came, without security codes, for another try.
 
 What a rule, or the gateway, read wrong today is read once it is mended: `gateway/replay.py`.
 """
@@ -22,7 +22,7 @@ from gateway.errors import (
     MessageUnfit,
     VaultUnavailable,
 )
-from gateway.exchange import Exchange, Response
+from gateway.exchange import Exchange, Request, Response
 from gateway.log import event
 from gateway.rules.model import Route
 from gateway.stages.kept_head import write_headers
@@ -33,7 +33,7 @@ from gateway.vault.answer import Answer, AnswerState
 from gateway.vault.model import ExchangeKnown
 from gateway.vault.service import Vault
 
-# What an answer can be refused for that other rules, or a mended gateway, might read.
+# What a message can be refused for that other rules, or a mended gateway, might read.
 UNREADABLE: Final = (
     BodyTooLarge,
     CardDisguised,
@@ -43,6 +43,7 @@ UNREADABLE: Final = (
     MessageMalformed,
     MessageUnfit,
 )
+_OF_A_PUSH: Final = 200  # it has no status; what is made of it is fetched with this one
 
 
 class Quarantine:
@@ -51,44 +52,52 @@ class Quarantine:
     def __init__(
         self, *, vault: Vault, messages: Messages, clock: Callable[[], datetime], keep: timedelta
     ) -> None:
-        self._vault, self._messages, self._clock, self._keep = vault, messages, clock, keep
+        self._vault, self._messages, self._clock, self.keep = vault, messages, clock, keep
 
     async def refuse(
-        self, exchange: Exchange, route: Route, answer: Response, error: GatewayError
-    ) -> None:
-        """Keeps an answer that is not given on: as it came, but without security codes.
+        self,
+        exchange: Exchange,
+        route: Route,
+        message: Request | Response,
+        error: GatewayError,
+        *,
+        client: str = "",
+    ) -> bool:
+        """Keeps a message that is not given on: as it came, but without security codes. Whether it did.
 
         One in which nobody can tell what is a code, or that can not even be decoded, is not kept, nor
-        is any while the vault is down.
+        is any while the vault is down. `client`: under whose name, where that is not the caller's.
         """
-        body = await self._without_codes(route, answer)
+        body = await self._without_codes(route, message)
         if exchange.admission is None or body is None:
-            _not_kept(exchange, error)
-            return
+            _not_kept(exchange, message, error)
+            return False
         now = self._clock()
         kept = Answer(
             exchange=exchange.id,
             at=now,
-            expires=now + self._keep,
+            expires=now + self.keep,
             route=route.id,
-            client=exchange.admission.client,
+            client=client or exchange.admission.client,
             products=_products_of_caller(exchange),
             hotels=(),
             echo=None,
             poll=None,
             failed=0,
             failures=(),
-            status=answer.status,
-            headers=write_headers(answer.headers),
+            status=message.status if isinstance(message, Response) else _OF_A_PUSH,
+            headers=write_headers(message.headers),
             body=body,
         )
         try:
             await self._vault.answers.quarantine(kept, error.code)
         except ExchangeKnown:
             exchange.rename()
-            await self.refuse(exchange, route, answer, error)
+            return await self.refuse(exchange, route, message, error, client=client)
         except VaultUnavailable:
-            _not_kept(exchange, error)
+            _not_kept(exchange, message, error)
+            return False
+        return True
 
     async def refused(self, exchange: str, client: str, intent: Entry) -> Answer | None:
         """A refused answer, for another try; None when there is none, or it was tried and came out.
@@ -104,16 +113,17 @@ class Quarantine:
         await self._vault.record([intent])
         return await self._vault.answers.open_refused(exchange, client=client)
 
-    async def _without_codes(self, route: Route, answer: Response) -> bytes | None:
+    async def _without_codes(self, route: Route, message: Request | Response) -> bytes | None:
         try:
-            body = await self._messages.decoded(answer)
+            body = await self._messages.decoded(message)
         except GatewayError:
             return None
         return await run(len(body), without_codes, body, route.shapes)
 
 
-def _not_kept(exchange: Exchange, error: GatewayError) -> None:
-    event("answer_not_kept", level=logging.ERROR, exchange=exchange.id, code=error.code)
+def _not_kept(exchange: Exchange, message: Request | Response, error: GatewayError) -> None:
+    name = "answer_not_kept" if isinstance(message, Response) else "push_not_kept"
+    event(name, level=logging.ERROR, exchange=exchange.id, code=error.code)
 
 
 def _products_of_caller(exchange: Exchange) -> tuple[str, ...]:

@@ -25,6 +25,9 @@ from gateway.vault.entries import stamp, unstamp
 from gateway.vault.envelope import Sealer, place
 from gateway.vault.model import AnswerRecord
 
+# Begins the name under which a caller's refused pushes are filed; no client's name has a colon.
+PUSHED: Final = "push:"
+
 _FORM: Final = struct.Struct(">B")
 _HEAD: Final = struct.Struct(">HI")
 # Below, compressing saves little. Level 1 is four times as fast as the default, and a message of
@@ -74,6 +77,11 @@ class About:
     def product(self) -> str:
         """Whose cards are in it; empty where that is not one product's."""
         return self.products[0] if len(self.products) == 1 else ""
+
+    @property
+    def is_push(self) -> bool:
+        """Whether it is what a partner pushed, and no answer."""
+        return self.client.startswith(PUSHED)
 
     @classmethod
     def of(cls, record: AnswerRecord, **more: Any) -> Self:  # Any: the subclass's own fields

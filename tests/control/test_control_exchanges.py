@@ -123,6 +123,7 @@ def test_a_row_says_what_is_wrong_and_what_to_do(some, control, vault):
         "echo": "echo-1",
         "failed": 0,
         "failed_cards": [],
+        "push": False,
         "code": "card_disguised",
         "reason": CardDisguised.text,
         "what_to_do": f"{CardDisguised.action} Then let it through the rules again: "

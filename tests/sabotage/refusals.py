@@ -8,6 +8,7 @@ FORMS = ("tests/refusing/test_forms.py",)
 BOMB = (
     "tests/refusing/test_forms.py::test_p33_a_compressed_request_is_unpacked_no_further_than_it_is_looked_at",
 )
+PUSHES = ("tests/e2e/test_inbox_pushes.py",)
 WHOLE = ("tests/e2e/test_refusals.py",)
 
 BREAKAGES = (
@@ -58,5 +59,37 @@ BREAKAGES = (
         ".decompress(start, _LOOKED_AT)",
         ".decompress(start)",
         BOMB,
+    ),
+    Breakage(
+        "keep what a stranger pushed",
+        "P28",
+        "gateway/stages/kept_pushes.py",
+        "if admission is None or not exchange.let_in:",
+        "if admission is None:",
+        ("tests/vault/test_vault_pushes.py",),
+    ),
+    Breakage(
+        "keep a push without looking for room",
+        "P33",
+        "gateway/stages/kept_pushes.py",
+        "            if not self._has_room(there, len(request.body)):",
+        "            if there is None:",
+        PUSHES,
+    ),
+    Breakage(
+        "keep a push under its caller's bare name",
+        "P28",
+        "gateway/stages/kept_pushes.py",
+        "client = PUSHED + admission.client",
+        "client = admission.client",
+        PUSHES,
+    ),
+    Breakage(
+        "keep a push with its security code",
+        "P21",
+        "gateway/stages/quarantine.py",
+        "return await run(len(body), without_codes, body, route.shapes)",
+        "return body",
+        PUSHES,
     ),
 )
