@@ -139,6 +139,9 @@ class PackCompiler:
             request=request,
             response=response,
         )
+        if entry.protocol is not None and entry.refusals is not None:
+            message = "a route with a `protocol` refuses in that protocol's words: remove it"
+            self._notes.add((*place, "refusals"), message)
         self._check_reach(route, place)
         self._exchanges.check_route(route, place)
         turn = entry.one_at_a_time
