@@ -1,4 +1,4 @@
-"""`card-gateway exchanges list|show|answer|replay`: answers that did not arrive, were refused, or
+"""`card-gateway exchanges list|show|outline|answer|replay`: answers that did not arrive, were refused, or
 have a card in them that failed; and pushes that were refused."""
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from gateway.cli.suggestions import quoted
 from gateway.config import Config, read_config
 from gateway.control.kept_exchange import KeptExchange
 from gateway.errors import AnswerRefused, ExchangeUnknown, GatewayError, VaultUnavailable
+from gateway.stages.outline import LONGEST, outline
 from gateway.system_user import command_line
 from gateway.vault.answer import AnswerRow, AnswerState
 from gateway.vault.configured import open_vault
@@ -180,6 +181,32 @@ def answer(
         done(f"{len(kept.body)} bytes in {out} (status {kept.status}).")
 
 
+@app.command("outline")
+def show_outline(id: Id, client: Client = None, config: ConfigFile = DEFAULT_CONFIG) -> None:
+    """Show what a refused message looks like: the names in it, every value blanked.
+
+    A digit is shown as 0, a letter of a value as x. Compare it with the rule's shape.
+
+    Example: card-gateway exchanges outline kbgpmhlnokfjcieidgah
+    """
+    with _vault(read_config(config)) as vault:
+        row = _row(vault, id, client)
+        if row.state is not AnswerState.REFUSED:
+            complain(
+                f"It is {row.state}, not refused.", "Its message: card-gateway exchanges answer"
+            )
+            raise typer.Exit(2)
+        _run(vault.record([_fetching(row, Outcome.INTENT, "outline")]))
+        refused = _run(vault.answers.open_refused(id, client=row.client))
+        if refused is None:
+            raise ExchangeUnknown
+        shown = outline(refused.body)
+        _run(vault.record([_fetching(row, Outcome.DONE, "outline")]))
+    sys.stdout.write(shown if shown.endswith("\n") else f"{shown}\n")
+    if len(refused.body) > LONGEST:
+        complain(f"That was the beginning: {LONGEST} of {len(refused.body)} bytes.")
+
+
 def _write(body: bytes, out: Path | None) -> None:
     if out is None:
         sys.stdout.buffer.write(body)
@@ -189,7 +216,7 @@ def _write(body: bytes, out: Path | None) -> None:
         file.write(body)
 
 
-def _fetching(row: AnswerRow, outcome: Outcome) -> Entry:
+def _fetching(row: AnswerRow, outcome: Outcome, detail: str = "") -> Entry:
     """The audit's entry: whoever may read the vault's files has no key to name."""
     return Entry(
         at=datetime.now(UTC),
@@ -199,6 +226,7 @@ def _fetching(row: AnswerRow, outcome: Outcome) -> Entry:
         origin=command_line(),
         route=row.route,
         product=row.product,
+        detail=detail,
     )
 
 

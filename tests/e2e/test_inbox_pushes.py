@@ -212,6 +212,12 @@ def test_p36_an_operator_replays_a_push_once_its_rule_is_mended(own, tmp_path):
     assert run(gateway, "show", row.exchange).returncode == 0
     assert run(gateway, "answer", row.exchange, "--out", tmp_path / "none").returncode != 0
     assert not (tmp_path / "none").exists()
+    seen = run(gateway, "outline", row.exchange)
+    assert seen.returncode == 0, seen.stderr
+    assert b"<Card><Number>0000000000000000</Number><Expiry>0000</Expiry>" in seen.stdout
+    assert b"Ada" not in seen.stdout
+    looked = gateway.rows("select action, outcome, detail from audit where exchange = '%s'" % row.exchange)  # fmt: skip  # noqa: UP031
+    assert looked == [("fetch", "intent", "outline"), ("fetch", "done", "outline")]
     still = run(gateway, "replay", row.exchange, "--json")
     assert (still.returncode, json.loads(still.stdout)["code"]) == (1, row.code)
     (own.folder / "own.yaml").write_text(PACK.format(word="inbox: refused,"))
@@ -253,6 +259,7 @@ def test_a_replayed_push_has_its_tokens_and_is_handed_over_once(own, tmp_path):
     assert b"987" not in body
     assert listed(gateway, exchange=now.exchange)[0].state is AnswerState.REPLAYED
     assert run(gateway, "replay", row.exchange).returncode == 2
+    assert run(gateway, "outline", row.exchange).returncode == 2
     assert gateway.rows("select count(*) from card") == [(1,)]
     actions = gateway.rows("select action, outcome, client from audit where action in ('replay', 'fetch') order by id")  # fmt: skip
     assert actions == [

@@ -92,4 +92,12 @@ BREAKAGES = (
         "return body",
         PUSHES,
     ),
+    Breakage(
+        "show the values of a refused message",
+        "P16",
+        "gateway/stages/outline.py",
+        "parts += [_blank(text[position : name.start()]),",
+        "parts += [text[position : name.start()],",
+        ("tests/stages/test_outline.py",),
+    ),
 )
