@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from threading import Lock
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from gateway.drift.unread import bookings_unread
 from gateway.errors import (
@@ -44,12 +44,21 @@ class Table(Protocol):
         """Adds to what is there. Raises VaultUnavailable."""
 
 
+class _Read(NamedTuple):
+    """A message, and what of it is no card's."""
+
+    phase: Phase
+    seen: Seen
+    refused: int = 0
+    outside: int = 0
+
+
 class Tally:
     """Gathers; `flush` writes, off the event loop."""
 
     def __init__(self, table: Table, metrics: Metrics, clock: Callable[[], datetime]) -> None:
         self._table, self._metrics, self._clock = table, metrics, clock
-        self._waiting: dict[tuple[str, int, Phase], RouteHour] = {}
+        self._waiting: dict[tuple[str, int, Phase], list[int]] = {}
         self._lock = Lock()
 
     def note(self, exchange: Exchange, error: GatewayError | None) -> None:
@@ -59,58 +68,58 @@ class Tally:
         route = exchange.route
         if route is None or exchange.again:
             return
-        hour = hour_of(self._clock())
-        for one in _messages(exchange, route, error, hour):
-            self._metrics.route_messages_of[one.route, one.phase].inc(one.messages)
-            if one.bookings:
-                self._metrics.route_bookings_of[one.route, one.phase].inc(one.bookings)
+        for phase, seen, refused, outside in _messages(exchange, route, error):
+            name = route.id
+            self._metrics.route_messages_of[name, phase].inc()
+            if seen.bookings:
+                self._metrics.route_bookings_of[name, phase].inc(seen.bookings)
+            # Several shapes may see one booking: it is one all the same.
+            with_card = min(seen.with_card, seen.bookings)
+            numbers = (
+                1, seen.bookings, with_card, seen.cards, seen.left_alone, seen.failed, refused, outside
+            )  # fmt: skip
             with self._lock:
-                self._add(one)
+                self._add((name, hour_of(self._clock()), phase), numbers)
 
     def flush(self) -> None:
         """Writes what was gathered. Raises VaultUnavailable, and keeps it for the next time."""
         with self._lock:
             waiting, self._waiting = self._waiting, {}
         try:
-            self._table.add(list(waiting.values()))
+            self._table.add([RouteHour(*key, *numbers) for key, numbers in waiting.items()])
         except VaultUnavailable:
             with self._lock:
                 newer, self._waiting = self._waiting, waiting
-                for one in newer.values():
-                    self._add(one)
+                for key, numbers in newer.items():
+                    self._add(key, numbers)
             raise
 
-    def _add(self, one: RouteHour) -> None:
-        key = one[:3]
+    def _add(self, key: tuple[str, int, Phase], numbers: Sequence[int]) -> None:
         known = self._waiting.get(key)
         if known is not None:
-            one = RouteHour(*key, *(a + b for a, b in zip(known[3:], one[3:], strict=True)))
-        elif len(self._waiting) >= _WAITING_MAX:
-            return
-        self._waiting[key] = one
+            for place, number in enumerate(numbers):
+                known[place] += number
+        elif len(self._waiting) < _WAITING_MAX:
+            self._waiting[key] = list(numbers)
 
 
-def _messages(
-    exchange: Exchange, route: Route, error: GatewayError | None, hour: int
-) -> Iterator[RouteHour]:
+def _messages(exchange: Exchange, route: Route, error: GatewayError | None) -> Iterator[_Read]:
     """The messages of an exchange that its route looks into; of one that is only guarded, the answer."""
-    answered = exchange.response is not None
     if isinstance(error, _CONTENT):
-        yield RouteHour(
-            route.id, hour, "response" if answered else "request",
-            messages=1, refused=1, outside=int(isinstance(error, CardDisguised)),
-        )  # fmt: skip
+        phase: Phase = "request" if exchange.response is None else "response"
+        yield _Read(phase, Seen(), refused=1, outside=int(isinstance(error, CardDisguised)))
         return
     if error is not None:
         return
-    tells = bool(route.response.tokenize) or not _looks(route.request)
+    asks = _looks(route.request)
+    tells = not asks or route.response.tokenize is not None
     outside = int(exchange.counts.guarded > 0)
-    if _looks(route.request) and exchange.request.body:
+    if asks and exchange.request.body:
         read = exchange.seen.get("request") or _unread_request(exchange, route)
-        yield _hour(route, hour, "request", read, 0 if tells else outside)
+        yield _Read("request", read, outside=0 if tells else outside)
     if tells and _is_answer(exchange):
         read = exchange.seen.get("response") or _unread_answer(exchange, route)
-        yield _hour(route, hour, "response", read, outside)
+        yield _Read("response", read, outside=outside)
 
 
 def _looks(rule: Direction) -> bool:
@@ -137,12 +146,3 @@ def _unread_answer(exchange: Exchange, route: Route) -> Seen:
     if "Content-Encoding" in response.headers:
         return Seen(0 if any(shape.booking for shape in rule.shapes) else 1)
     return Seen(bookings_unread(response.body, rule.shapes))
-
-
-def _hour(route: Route, hour: int, phase: Phase, seen: Seen, outside: int) -> RouteHour:
-    return RouteHour(
-        route.id, hour, phase, messages=1, bookings=seen.bookings,
-        # Several shapes may see one booking: it is one all the same.
-        with_card=min(seen.with_card, seen.bookings), cards=seen.cards,
-        left_alone=seen.left_alone, failed=seen.failed, outside=outside,
-    )  # fmt: skip

@@ -13,8 +13,8 @@ from typing import Final
 
 from gateway.codecs.paths import Path
 from gateway.rules.model import Shape
-from gateway.threads import IN_THREAD
 
+_LARGEST: Final = 32 * 1024  # counting takes 10 µs then, on the event loop
 _NAME: Final = re.compile(r"[A-Za-z_][\w.-]*", re.ASCII)
 
 
@@ -23,7 +23,7 @@ def bookings_unread(body: bytes, shapes: Sequence[Shape]) -> int:
     named = {shape.booking.text: shape for shape in shapes if shape.booking is not None}
     if not named:
         return 1
-    if len(body) > IN_THREAD:
+    if len(body) > _LARGEST:
         return 0
     return sum(_count(body, path, shape) for shape in named.values() if (path := shape.booking))
 
@@ -37,6 +37,6 @@ def _count(body: bytes, path: Path, shape: Shape) -> int:
         return 0
     wanted = name.encode()
     ends = body.count(b"</" + wanted + b">")
-    if b":" + wanted + b">" in body:
-        ends += len(re.findall(rb"</[^<>:/]+:" + re.escape(wanted) + rb">", body))
+    if not ends and b":" + wanted + b">" in body:
+        return len(re.findall(rb"</[^<>:/]+:" + re.escape(wanted) + rb">", body))
     return ends

@@ -52,7 +52,7 @@ def hour_of(at: datetime) -> int:
     """Which hour a time is in. Raises ValueError without a time zone."""
     if at.tzinfo is None:
         raise ValueError("a time without a zone")
-    return (at - _BEGINNING) // timedelta(hours=1)
+    return int(at.timestamp() // 3600)
 
 
 def begins(hour: int) -> datetime:
