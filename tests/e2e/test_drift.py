@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 from datetime import UTC, datetime
 
 import pytest
+import yaml
 from typer.testing import CliRunner
 
 from gateway.cli.main import app
@@ -19,6 +21,8 @@ from gateway.vault.configured import open_vault
 from gateway.vault.route_hours import RouteHour, hour_of
 from tests.e2e.inbox import Once
 from tests.e2e.process import until
+from tests.promtool import WITHOUT, promtool
+from tests.running import ROOT
 
 PAN = "4444333322221111"
 PACK = """
@@ -170,14 +174,18 @@ def test_a_partner_that_renames_its_element_is_told_everywhere(gateway, log_of):
     assert drifts(gateway) == []
     code, text, _ = asked(gateway)
     assert code == 0
-    assert re.search(r"^partner/pull +response +24 +24 +1\.00 +1\.00 +steady", text, re.MULTILINE)
+    assert re.search(
+        r"^partner/pull +response +2[34] +2[34] +1\.00 +1\.00 +steady", text, re.MULTILINE
+    )
 
     renamed = CARD.replace("PaymentCard", "CreditCard")
     found = pulled(gateway, *[message(renamed)] * 40)
     assert {one.status_code for one in found} == {200}
     assert all(PAN not in one.text for one in found)
     counted(gateway, "partner/pull", WEEKS + 41)
-    assert drifts(gateway) == ["card_outside_shapes", "fewer_cards"]
+    # The one with a card came in this hour, or in the one before that has just ended.
+    kinds = drifts(gateway)
+    assert kinds in (["card_outside_shapes", "fewer_cards"], ["card_outside_shapes", "no_cards"])
     code, text, _ = asked(gateway)
     assert code == 1
     assert "card data outside every shape" in text
@@ -185,7 +193,7 @@ def test_a_partner_that_renames_its_element_is_told_everywhere(gateway, log_of):
     assert PAN not in text
     code, text, _ = asked(gateway, "--json")
     (told,) = json.loads(text)
-    assert (code, told["kinds"]) == (1, ["card_outside_shapes", "fewer_cards"])
+    assert (code, sorted(told["kinds"])) == (1, kinds)
     since = datetime.fromisoformat(told["since"])
     assert hour_of(since) in {hour_of(datetime.now(UTC)) - n for n in (0, 1)}
     assert told["recent"]["outside"] == 40
@@ -198,6 +206,33 @@ def test_a_partner_that_renames_its_element_is_told_everywhere(gateway, log_of):
     assert asked(gateway)[0] == 0
     assert asked(gateway, "--accept", "partner/nothing")[0] == 2
     assert drifts(gateway) == []
+
+
+def test_the_alert_is_raised_by_what_prometheus_is_told(gateway, tmp_path):
+    """What /metrics has, given to Prometheus' own checker of rules."""
+    remember(gateway)
+    rows = [RouteHour("partner/pull", hour_of(datetime.now(UTC)), "response", 40, 40, outside=40)]
+    gateway.worker._vault.route_hours.add(rows)
+    assert drifts(gateway) == ["card_outside_shapes", "no_cards"]
+    lines = re.findall(
+        r"^(card_gateway_\w+(?:\{[^}]*\})?) ([0-9.e+]+)$", gateway.metrics(), re.MULTILINE
+    )
+    series = [{"series": name, "values": f"{value}x5"} for name, value in lines]
+    expected = ["CardsOutsideShapes", "CardsVanished"]
+    wanted = "count by (alertname) (ALERTS{alertstate='firing',alertname=~'Card.*|Route.*'})"
+    samples = [{"labels": f'{{alertname="{name}"}}', "value": 1} for name in expected]
+    test = {"expr": wanted, "eval_time": "5m", "exp_samples": samples}
+    file = tmp_path / "test.yml"
+    tests = [{"interval": "1m", "input_series": series, "promql_expr_test": [test]}]
+    rules = [str(ROOT / "deploy" / "alerts.yml")]
+    file.write_text(yaml.safe_dump({"rule_files": rules, "tests": tests}), encoding="utf-8")
+    if promtool() is None:
+        pytest.skip(WITHOUT)
+    done = subprocess.run(
+        [promtool(), "test", "rules", str(file)],
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_cards_that_only_fail_are_told(gateway):
