@@ -26,7 +26,17 @@ from tests.sabotage.breakage import Breakage
 from tests.sabotage.breakages import BREAKAGES
 
 ROOT = Path(__file__).parent.parent.parent
-TREE = ("gateway", "rules", "tests", "docs", "deploy", "pyproject.toml", "gateway.yaml", "README.md", "certs")
+TREE = (
+    "gateway",
+    "rules",
+    "tests",
+    "docs",
+    "deploy",
+    "pyproject.toml",
+    "gateway.yaml",
+    "README.md",
+    "certs",
+)
 SECONDS = 180
 CONTROL_SECONDS = 600
 AT_ONCE = 2
