@@ -295,10 +295,12 @@ def test_p39_a_route_that_no_rule_has_any_more_has_no_line(watching):
 
 
 def test_hours_that_a_wrong_clock_wrote_are_left_out(watching):
-    watching._table.add(history(until=NOW + 24 * 300))
+    watching._table.add(history(until=NOW + 24 * 300, cards=0))
     watching._table.add(history())
     watching.look()
-    assert told(watching)[f'drift{{kind="silent",{LABELS}}}'] == 0
+    said = told(watching)
+    assert sum(value for name, value in said.items() if name.startswith("drift")) == 0
+    assert said[f"cards_per_booking_recent{{{LABELS}}}"] == 1
 
 
 def test_it_goes_on_while_the_database_is_away(watching, monkeypatch, caplog):

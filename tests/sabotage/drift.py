@@ -1,4 +1,4 @@
-"""Whether a partner has changed its messages is told, at the right time, and costs no answer: P13, P27, P39."""
+"""Whether a partner has changed its messages is told, at the right time, and costs no answer: P11, P27, P39."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ ALERTS = ("tests/test_alerts.py",)
 BREAKAGES = (
     Breakage(
         "count what failed for another reason as messages without a card",
-        "P13",
+        "P11",
         "gateway/drift/tally.py",
         "    if error is not None:\n        return\n    asks",
         "    asks",
@@ -36,7 +36,7 @@ BREAKAGES = (
     ),
     Breakage(
         "count no bookings without a card",
-        "P13",
+        "P11",
         "gateway/stages/reading.py",
         "        told.bookings += len(nodes)\n",
         "        told.bookings += 0\n",
@@ -44,7 +44,7 @@ BREAKAGES = (
     ),
     Breakage(
         "call a remark with a card in it a drift",
-        "P13",
+        "P11",
         "gateway/drift/judge.py",
         "        rises = x * m > 2 * k * n and at_least(x, n, k, m) < _UNLIKELY\n",
         "        rises = x * m > 2 * k * n\n",
@@ -52,7 +52,7 @@ BREAKAGES = (
     ),
     Breakage(
         "take what chance does for a drift",
-        "P13",
+        "P11",
         "gateway/drift/judge.py",
         "_UNLIKELY: Final = 1e-6",
         "_UNLIKELY: Final = 1e-2",
@@ -60,7 +60,7 @@ BREAKAGES = (
     ),
     Breakage(
         "tell of a drift that is over",
-        "P13",
+        "P11",
         "gateway/drift/judge.py",
         "    return all(at_least(y, o, x - y, n - o) >= _IS_OVER for y, o in shorter)\n",
         "    return bool(n) or bool(shorter)\n",
@@ -68,7 +68,7 @@ BREAKAGES = (
     ),
     Breakage(
         "tell nothing where bookings can not be counted",
-        "P13",
+        "P11",
         "gateway/drift/judge.py",
         "    return course.hours[last + 1] if max(chances) < _UNLIKELY else None\n",
         "    return None\n",
@@ -84,7 +84,7 @@ BREAKAGES = (
     ),
     Breakage(
         "believe hours that a wrong clock wrote",
-        "P13",
+        "P11",
         "gateway/drift/watch.py",
         "    told = (one for one in hours if one.hour <= now)\n",
         "    told = iter(hours)\n",
@@ -108,7 +108,7 @@ BREAKAGES = (
     ),
     Breakage(
         "alert on a kind of drift that nobody tells",
-        "P13",
+        "P11",
         "deploy/alerts.yml",
         'card_gateway_drift{kind="card_outside_shapes"}',
         'card_gateway_drift{kind="outside"}',
