@@ -31,11 +31,15 @@ def bookings_unread(body: bytes, shapes: Sequence[Shape]) -> int:
 def _count(body: bytes, path: Path, shape: Shape) -> int:
     if not path.steps:
         return 1
-    name = path.steps[-1].name
-    plain = shape.format == "xml" and not shape.envelopes
-    if not plain or name is None or not _NAME.fullmatch(name):
+    names = [step.name or "" for step in path.steps]
+    if shape.envelopes or not all(map(_NAME.fullmatch, names)):
         return 0
-    wanted = name.encode()
+    if shape.format == "json":  # one, unless there are lists on the way
+        plain = all(step.axis == "member" for step in path.steps)
+        return int(plain and all(b'"%b"' % name.encode() in body for name in names))
+    if shape.format != "xml":
+        return 0
+    wanted = names[-1].encode()
     ends = body.count(b"</" + wanted + b">")
     if not ends and b":" + wanted + b">" in body:
         return len(re.findall(rb"</[^<>:/]+:" + re.escape(wanted) + rb">", body))

@@ -1,6 +1,6 @@
 """What a backup says of itself: when it was made, of what, and what it has, under the audit's key.
 
-    {"made": …, "gateway": …, "schema": 18, "store": "sqlite", "kek": {"provider": …, "id": …},
+    {"made": …, "gateway": …, "schema": 20, "store": "sqlite", "kek": {"provider": …, "id": …},
      "newest": [id, hash] of the newest audit entry,
      "tables": {name: {"key": […], "rest": […], "rows": n, "sha256": …}}}
 

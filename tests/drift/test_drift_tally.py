@@ -36,7 +36,9 @@ shapes:
   ota: { format: xml, booking: //Res, card: .//Card, number: "@N" }
   paid: { format: json, card: $, number: pan }
   listed: { format: json, booking: "$.all[*]", card: card, number: pan }
+  single: { format: json, booking: "$.data.booking", card: card, number: pan }
 routes:
+  - { name: single, at: /acme/single, forward: "https://pms.example/", auth: acme, methods: [POST], request: { tokenize: single } }
   - { name: pull, to: https://acme.example/pull, methods: [POST], response: { tokenize: ota } }
   - { name: push, at: /acme/push, forward: "https://pms.example/", auth: acme, methods: [POST], request: { tokenize: listed } }
   - { name: pay, to: https://acme.example/pay, methods: [POST], request: { detokenize: paid }, response: { tokenize: paid } }
@@ -119,6 +121,9 @@ def test_what_can_not_be_counted_in_the_bytes_counts_as_no_booking(tally):
     assert coded[2] == {"messages": 1}
     listed = ROUTES["push"].request.tokenize.shapes
     assert bookings_unread(b'{"all": [{}, {}]}', listed) == 0
+    one = ROUTES["single"].request.tokenize.shapes
+    assert bookings_unread(b'{"data": {"booking": {}}}', one) == 1
+    assert bookings_unread(b'{"data": {"room": {}}}', one) == 0
     assert bookings_unread(b'{"n": 1}', ROUTES["charge"].request.detokenize) == 1
 
 
