@@ -31,6 +31,12 @@ shapes:
     hotel: hotel
     booking_id: id
     departure: departure
+    virtual:
+      active_from: from
+      active_until: { at: until, as: MM/YYYY }
+      balance: balance
+      currency: currency
+      bins: [agencies, "5129 40"]
 routes:
   - name: pull
     to: https://secure-supply-xml.booking.com/carry/pull
@@ -39,6 +45,7 @@ routes:
     response:
       tokenize: list
       carry_forward: true
+      retention: { after_departure: 14, without_departure: 20 }
       insert: [{ into: card, each: card, json: { token: "{alias}" } }]
   - name: plain
     to: https://secure-supply-xml.booking.com/carry/plain
@@ -72,10 +79,13 @@ def carrying(sandbox, tmp_path_factory):
     )
     with Once(server_context(sandbox.directory)) as partner:
         partner.bodies = []
+        table = directory / "agencies.txt"
+        table.write_text("512933, Booking.com\n526812-526819\n", encoding="utf-8")
         gateway = Running(
             directory / "gateway", sandbox, rules=str(rules),
             test_hosts=at_booking_com(sandbox, partner),
             hotels={"carry": dict(HOTELS), "carry-b": dict(HOTELS)},
+            virtual_bins={"agencies": str(table)},
         )  # fmt: skip
         yield gateway, partner
         gateway.stop()
@@ -241,3 +251,40 @@ def test_thirty_two_at_once_get_one_token(carrying, id):
 
     with ThreadPoolExecutor(32) as pool:
         assert set(pool.map(one, range(32))) == {token}
+
+
+def shown(gateway, token):
+    url = "http://{}:{}/v1/cards/{}".format(*gateway.addresses.control, token)
+    key = gateway.key(scopes=("cards",))
+    return requests.get(url, headers={"X-Api-Key": key}, timeout=10).json()["bookings"]
+
+
+@pytest.mark.parametrize("number", ["5129330000000005", "5268150000000007", "5129400000000006"])
+def test_a_virtual_card_is_told_by_its_number_and_its_days_and_balance_are_kept(
+    carrying, id, number
+):
+    gateway, _ = carrying
+    more = {"from": "2030-03-31", "until": "06/2030", "balance": "67.55", "currency": "EUR"}
+    tokens = pulled(
+        carrying, booking(id, clear(number) | more), booking(f"{id}-b", clear(number)),
+        booking(f"{id}-c", clear()),
+    )  # fmt: skip
+    first, second = shown(gateway, tokens[0])
+    days = {"active_from": "2030-03-31", "active_until": "2030-06-30"}
+    assert first["virtual"].items() >= (days | {"balance": "67.55", "currency": "EUR"}).items()
+    assert second["virtual"]["active_from"] is None
+    assert {one["virtual"] for one in shown(gateway, tokens[2]) if one["id"] == f"{id}-c"} == {None}
+
+
+def test_what_a_route_brings_stands_beside_its_link(carrying, id):
+    gateway, _ = carrying
+    pulled(carrying, booking(id, clear()))
+    last = "select retention from link order by id desc limit 1"
+    assert gateway.rows(last) == [("14/20",)]
+    push(carrying, booking(f"{id}-pushed", clear()))
+    assert gateway.rows(last) == [("",)]
+    pull(carrying, booking(id, departure="2031-01-01"))
+    ((retention, departure),) = gateway.rows(
+        "select retention, departure from link order by departure desc limit 1"
+    )
+    assert (retention, departure) == ("14/20", "2031-01-01")
