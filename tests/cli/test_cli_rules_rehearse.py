@@ -442,3 +442,28 @@ def test_packs_with_pairs_and_an_inbox():
         assert b"411111******1111" in outcome.bodies[1]
     refused = rehearsal.play(kept, None, message("response", b"<" + b"1" * 13))
     assert refused.refused.code == "message_malformed"
+
+
+AGAIN = """
+system: again
+about: Modifications without their card
+shapes:
+  list: { format: json, booking: "$[*]", card: pay, number: pan, booking_id: id }
+routes:
+  - name: pull
+    to: https://api.again.example/**
+    methods: [GET]
+    response:
+      tokenize: list
+      carry_forward: true
+      insert: [{ into: pay, each: card, json: { token: "{alias}" } }]
+"""
+
+
+def test_a_booking_without_its_card_asks_for_the_one_it_had(day, tmp_path):
+    (tmp_path / "rules" / "again.yaml").write_text(AGAIN)
+    bookings = [{"id": "R1"}, {"id": "R2", "pay": {"pan": "****9999"}}, {"pay": {}}]
+    one = entry("https://api.again.example/x", answer=json.dumps(bookings))
+    code, out, err = day(one, options=["--each"])
+    assert (code, err) == (0, "")
+    assert "again/pull: 2 bookings ask for the card it had last" in " ".join(out.split())
