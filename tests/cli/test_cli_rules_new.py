@@ -12,9 +12,10 @@ from typer.testing import CliRunner
 from gateway.cards.scan import find_cards
 from gateway.cli import rules as command
 from gateway.cli.examples import run_examples
-from gateway.cli.proposal.plan import Planned
+from gateway.cli.proposal.plan import Planned, plan
 from gateway.cli.proposal.proof import prove
 from gateway.cli.proposal.written import system_of, written
+from gateway.cli.transcript import read
 from gateway.cli.trying import try_message
 from gateway.rules.load import load_pack_text
 from tests.cli.proposals import FILES, FOLDER, expected, routes_of, told
@@ -60,6 +61,16 @@ def test_what_is_proposed(name):
 def test_p15_the_proposal_finds_every_card_and_changes_nothing_else(name):
     routes = routes_of(name)
     proven = prove(written(routes, system_of(routes)), routes)
+    assert proven.wrong == ()
+    assert proven.found == proven.cards > 0
+
+
+@pytest.mark.parametrize("name", [name for name in FILES if name not in REFUSED])
+def test_p15_the_same_where_the_request_is_pushed(name):
+    """Tokenized with insertions instead: the same shapes, the other way."""
+    routes = plan(read(FOLDER / name), push=True, way=None)
+    text = written(routes, system_of(routes))
+    proven = prove(text, routes)
     assert proven.wrong == ()
     assert proven.found == proven.cards > 0
 
