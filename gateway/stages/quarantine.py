@@ -27,7 +27,7 @@ from gateway.log import event
 from gateway.rules.model import Route
 from gateway.stages.kept_head import write_headers
 from gateway.stages.messages import Messages
-from gateway.stages.without_codes import without_codes
+from gateway.stages.without_codes import USUAL_NAMES, without_codes
 from gateway.threads import run
 from gateway.vault.answer import Answer, AnswerState
 from gateway.vault.model import ExchangeKnown
@@ -118,7 +118,11 @@ class Quarantine:
             body = await self._messages.decoded(message)
         except GatewayError:
             return None
-        return await run(len(body), without_codes, body, route.shapes)
+        if isinstance(message, Response):
+            return await run(len(body), without_codes, body, route.shapes)
+        rule = route.request.tokenize
+        shapes = route.shapes if rule is None else rule.shapes
+        return await run(len(body), without_codes, body, shapes, USUAL_NAMES)
 
 
 def _not_kept(exchange: Exchange, message: Request | Response, error: GatewayError) -> None:

@@ -20,6 +20,14 @@ from gateway.rules.model import Shape
 from gateway.stages.messages import layout_of
 from gateway.stages.select import bookings_of, cards_of
 
+# What the field is usually called, in whatever case: a message that does not fit its rule may have another
+# name than the rule.
+USUAL_NAMES: Final = frozenset({
+    "cvc", "cvc2", "cvv", "cvv2", "cvn", "cvn2", "cid", "csc", "cvd", "cav2", "ccv", "SeriesCode", "SecurityCode",
+    "security_code", "CardSecurityCode", "card_security_code", "CardCvc", "CardCvv", "card_cvc", "card_cvv",
+    "cc_cvc", "cc_cvv", "CvvCode", "CvcCode", "cvv_code", "cvc_code", "VerificationCode", "verification_code",
+    "VerificationValue", "verification_value", "card_verification",
+})  # fmt: skip
 _WINDOW: Final = 256  # bytes behind a name in which its value begins
 # A digit, as XML, JSON and forms may spell it.
 _DIGIT: Final = rb"(?:[0-9]|&#0*(?:4[89]|5[0-7]);|&#[xX]0*3[0-9];|\\u003[0-9]|%3[0-9])"
@@ -28,17 +36,20 @@ _WORDS: Final = re.compile(r"\w(?:[\w .-]*\w)?")
 _CODE: Final = re.compile(rb"(?<![0-9])(?<!&#)(?<!&#x)" + _DIGIT + rb"{3,4}(?![0-9]|&#|\\u003|%3)")
 
 
-def without_codes(body: bytes, shapes: Sequence[Shape]) -> bytes | None:
-    """`body` without security codes; None where nobody can tell whether one is in it."""
-    if all(shape.cvc is None for shape in shapes):
+def without_codes(body: bytes, shapes: Sequence[Shape], also: Collection[str] = ()) -> bytes | None:
+    """`body` without security codes; None where nobody can tell whether one is in it. `also`: names of
+    such fields that no shape has."""
+    told = any(shape.cvc is not None for shape in shapes)
+    if not told and not also:
         return body
-    names = code_names(shapes)
+    named = code_names(shapes)
     layout = layout_of(shapes)
     try:
         body = _read(body, layout, shapes)
     except GatewayError:  # what can not be read is searched all the same
-        if not names or any(envelope.coding != "text" for envelope in layout.envelopes):
+        if (told and not named) or any(envelope.coding != "text" for envelope in layout.envelopes):
             return None  # but for what can not be seen, or has no name to be found by
+    names = named | {*also}
     if b"\0" in body[:256]:  # UTF-16, or no text at all
         spelled = [name.encode(codec) for name in names for codec in ("utf-16-le", "utf-16-be")]
         return None if any(name in body for name in spelled) else body

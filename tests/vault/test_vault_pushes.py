@@ -22,13 +22,16 @@ from gateway.vault.answer import AnswerState
 from tests.children import run
 from tests.vault.makers import PAN, Clock, get_refused, listed, opened, rows
 
-(ROUTE,) = load_pack_text(
+ROUTE, BOTH = load_pack_text(
     """
 system: own
 about: One push
-shapes: { one: { format: xml, card: //Card, number: Number, cvc: Code } }
+shapes:
+  one: { format: xml, card: //Card, number: Number, cvc: Code }
+  answered: { format: xml, card: //Card, number: Number, cvc: Other }
 routes:
   - { name: push, at: /own, forward: "https://pms.example/own", auth: partner, methods: [POST], inbox: refused, request: { tokenize: one } }
+  - { name: both, at: /both, forward: "https://pms.example/both", auth: partner, methods: [POST], inbox: refused, request: { tokenize: one }, response: { tokenize: answered } }
 """,
     "own.yaml",
 ).routes
@@ -51,12 +54,12 @@ class Pushes:
         )
         self.stage = KeptPushes(quarantine, vault=self.vault, clock=self.clock, room=self.room)
 
-    def push(self, body=BODY, *, name="partner", let_in=True):
+    def push(self, body=BODY, *, name="partner", let_in=True, route=ROUTE):
         request = Request("POST", None, "/own", Headers([(b"Content-Type", b"text/xml")]), body)
         exchange = Exchange(Peer(ip_address("192.0.2.1"), "endpoints", tls=True), request)
         exchange.admission = Admission(name, "", frozenset({"proxy"}), None)
-        exchange.route, exchange.let_in = ROUTE, let_in
-        asyncio.run(self.stage.refuse(exchange, ROUTE, request, MessageMalformed()))
+        exchange.route, exchange.let_in = route, let_in
+        asyncio.run(self.stage.refuse(exchange, route, request, MessageMalformed()))
         return exchange.id
 
 
@@ -77,6 +80,21 @@ def test_p21_a_push_is_kept_without_its_code_for_as_long_as_answers(pushes, vaul
     assert get_refused(vault, id, client="partner") is None
     assert vault.answers.purge(FAR + DAY) == 1
     assert listed(vault) == []
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"<Card><CVV>737</CVV>",
+        b'<Card SeriesCode="737"/>',
+        b'{"card": {"security_code": "7371"',
+        b"card[cvc]=737&x",
+        b"<Card><Code>737",
+    ],
+)
+def test_p21_a_code_by_another_name_than_the_rule_s_is_not_kept_either(pushes, vault, body):
+    id = pushes.push(body, route=BOTH)
+    assert b"737" not in get_refused(vault, id, client="push:partner").body
 
 
 def test_p28_a_push_of_nobody_is_not_kept(pushes, vault):
