@@ -90,7 +90,7 @@ def new(
         _tell("Its example did not come out and was left out.")
     proven = prove(text, routes)
     _hand_over(text, out)
-    _report(proven, routes, out, name)
+    _report(proven, routes, out, name, guessed=push is None)
     if not proven.good:
         raise typer.Exit(1)
 
@@ -125,7 +125,9 @@ def _hand_over(text: str, out: Path | None) -> None:
         file.write(text)
 
 
-def _report(proven: Proven, routes: Sequence[Planned], out: Path | None, name: str) -> None:
+def _report(
+    proven: Proven, routes: Sequence[Planned], out: Path | None, name: str, *, guessed: bool
+) -> None:
     seen = counted(proven.found, "card")
     if proven.good:
         _tell(f"{seen} found and taken out, or put in; nothing else changed.")
@@ -140,8 +142,7 @@ def _report(proven: Proven, routes: Sequence[Planned], out: Path | None, name: s
             f"{one}: its Content-Type is none of its body's format, or not in UTF-8: as it is, it is refused (label_wrong).",
             "Have the PMS send the right one.",
         )
-    guessed = [route for route in routes if route.request.acting]
-    if any(route.pushed for route in guessed):
+    if guessed and any(route.pushed for route in routes):
         _tell("Its request has bookings: taken for a push to the PMS. If it is a charge: --charge.")
     where = f" It is in {out}." if out is not None else ""
     _tell(

@@ -65,7 +65,10 @@ def test_p15_the_proposal_finds_every_card_and_changes_nothing_else(name):
     assert proven.found == proven.cards > 0
 
 
-@pytest.mark.parametrize("name", [name for name in FILES if name not in REFUSED])
+# Two cards side by side in one form: what is pushed so is refused, and the command says so.
+@pytest.mark.parametrize(
+    "name", [name for name in FILES if name not in {*REFUSED, "two_cards_flat.http"}]
+)
 def test_p15_the_same_where_the_request_is_pushed(name):
     """Tokenized with insertions instead: the same shapes, the other way."""
     routes = plan(read(FOLDER / name), push=True, way=None)
@@ -342,3 +345,13 @@ def test_of_a_long_message_the_example_has_one_card(new, tmp_path):
     (example,) = load_pack_text(out, "long").examples
     assert example.expect["cards"] == 1
     assert len(out) < 2500
+
+
+def test_p16_a_guests_name_leads_to_no_card(new, tmp_path):
+    """What a text beside says stands in a rule only where it is what a card's field is called."""
+    guests = f'<guest name="Ada"><pay><pan>{NUMBER}</pan></pay></guest><guest name="Bob"/>'
+    (tmp_path / "a.xml").write_text(f"<r><cvv>123</cvv><exp>0927</exp>{guests}</r>")
+    code, out, _ = new("a.xml")
+    assert code == 0
+    assert "Ada" not in out
+    assert "number: guest/pay/pan" in out

@@ -118,8 +118,9 @@ def _element(
     head += [f"xmlns{f':{key}' if key else ''}={quoteattr(value)}" for key, value in spaces.items()]
     for key, value in element.items():
         steps = (*here, Step("attribute", local(key)))
-        if kept(steps) and not key.startswith("{"):
-            head.append(f"{key}={quoteattr(texts.get(steps, _blank(str(value))))}")
+        name = _attribute(element, key)
+        if kept(steps) and name is not None:
+            head.append(f"{name}={quoteattr(texts.get(steps, _blank(str(value))))}")
     children = elements_of(element)
     start = f"{margin}<{' '.join(head)}"
     if not children:
@@ -135,6 +136,16 @@ def _element(
         if kept(steps):
             yield from _element(child, steps, element.nsmap, texts, kept)
     yield f"{margin}</{_called(element)}>"
+
+
+def _attribute(element: Parsed, key: str) -> str | None:
+    """An attribute's name as it is written; None of one whose prefix is not declared (`xml:`)."""
+    space, _, name = key.removeprefix("{").rpartition("}")
+    if not space:
+        return key
+    prefixes = (prefix for prefix, url in element.nsmap.items() if prefix and url == space)
+    prefix = next(prefixes, None)
+    return f"{prefix}:{name}" if prefix else None
 
 
 def _called(element: Parsed) -> str:

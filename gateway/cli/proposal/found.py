@@ -19,10 +19,11 @@ from gateway.cli.proposal import spelled, words
 from gateway.cli.proposal.leaves import Leaf, Steps, Taken, common
 
 _SHORTEST, _LONGEST = 12, 40  # signs of a number, with what stands between its digits
+_SHORTEST_NAME, _LONGEST_NAME = 2, 80
 _CODE: Final = re.compile(r"[0-9]{3,4}")
 _BEHIND: Final = 6  # fields
 _LAST_MONTH: Final = 12
-_WORD: Final = re.compile(r"[A-Za-z_][A-Za-z_.-]{0,39}")
+_WORD: Final = re.compile(r"(?!.*[0-9]{3})[A-Za-z_][A-Za-z0-9_.-]{0,39}")
 _SAID_BY: Final = frozenset(
     {"name", "key", "field", "id", "label", "param", "fieldname", "fieldid"}
 )
@@ -93,16 +94,19 @@ class Numbers:
 
 def said_by(taken: Taken, steps: Steps) -> tuple[int, str, str, str] | None:
     """Where a field beside says what a text is (`<name>cc</name><value>…`): how many steps lead to the node
-    that says it, `@` where an attribute does, its name, and its text."""
+    that says it, `@` where an attribute does, its name, and its text, which is what a card's field is called."""
     for length in range(len(steps), max(len(steps) - 4, 0), -1):
         if steps[length - 1].axis not in {"element", "item"}:
             continue
         for leaf in taken.index.beside(steps[:length]):
             if leaf.steps == steps:
                 continue
-            if words.squash(leaf.name) in _SAID_BY and _WORD.fullmatch(leaf.text.strip()):
+            said = leaf.text.strip()
+            if words.squash(leaf.name) not in _SAID_BY or not _WORD.fullmatch(said):
+                continue
+            if words.names_field(said):
                 at = "@" if leaf.steps[-1].axis == "attribute" else ""
-                return length, at, leaf.name, leaf.text.strip()
+                return length, at, leaf.name, said
     return None
 
 
@@ -352,10 +356,10 @@ def _holder(taken: Taken, region: Sequence[Leaf], number: Leaf) -> tuple[Leaf, .
 
 
 def _is_name(text: str) -> bool:
-    """Whether a text may be somebody's name."""
+    """Whether a text may be somebody's name, and is not a field's."""
     bare = text.strip()
-    return (
-        2 <= len(bare) <= 80
-        and any(sign.isalpha() for sign in bare)
-        and not re.search(r"[0-9@<>{}=/:]", bare)
-    )
+    if words.names_number(bare) or words.names_expiry(bare) or words.names_code(bare):
+        return False
+    if not _SHORTEST_NAME <= len(bare) <= _LONGEST_NAME or re.search(r"[0-9@<>{}=/:_]", bare):
+        return False
+    return any(sign.isalpha() for sign in bare)

@@ -8,13 +8,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from gateway.cards import pan
 from gateway.cli.examples import run_examples
 from gateway.cli.outside import find_outside
-from gateway.cli.proposal.leaves import Steps, Taken, take_apart
+from gateway.cli.proposal.leaves import Leaf, Steps, Taken, take_apart
 from gateway.cli.proposal.messages import Message
 from gateway.cli.proposal.plan import Planned
 from gateway.cli.proposal.shapes import Layer
@@ -162,17 +163,27 @@ def _same_but(before: bytes, after: bytes, message: Message, ours: set[Steps]) -
             for one in message.documents
             if len(one.layers) > len(document.layers)
         }
-        texts = {leaf.steps: leaf.text for leaf in now.leaves}
-        for leaf in was.leaves:
-            if leaf.steps in ours or leaf.steps in around:
-                continue
-            if leaf.steps not in texts and any(
-                one[: len(leaf.steps)] == leaf.steps for one in ours
-            ):
-                continue  # a node without a text of its own, into which something was inserted
-            if texts.get(leaf.steps) != leaf.text:
-                return False
+        held = [
+            leaf
+            for leaf in was.leaves
+            if leaf.steps not in around and not _goes(leaf.steps, leaf.text, ours)
+        ]
+        if _said(held) - _said(now.leaves):
+            return False
     return True
+
+
+def _goes(steps: Steps, text: str, ours: set[Steps]) -> bool:
+    """Whether a text is a card's, stands in the node of one that goes (a code), or is the nothing in a node
+    into which something was inserted."""
+    return any(
+        steps[: len(one)] == one or (not text and one[: len(steps)] == steps) for one in ours
+    )
+
+
+def _said(leaves: Sequence[Leaf]) -> Counter[tuple[tuple[str, ...], str]]:
+    """What is said where, without the count of those of one name: where one goes, others move up."""
+    return Counter((tuple(step.name for step in leaf.steps), leaf.text) for leaf in leaves)
 
 
 def _inside(body: bytes, layers: Sequence[Layer]) -> Taken | None:

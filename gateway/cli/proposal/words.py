@@ -35,7 +35,8 @@ _ENDS_ELSE: Final = re.compile(
 )
 _GENERIC: Final = frozenset(
     {"value", "val", "string", "text", "plaintext", "content", "data", "int", "i4", "long", "v", "number", "num",
-     "no", "code", "name"}
+     "no", "code", "name",
+     "param", "parameter", "parm", "field", "item", "attribute", "property", "entry", "member", "pair", "element"}
 )  # fmt: skip
 _CODED: Final = 3
 _CARDISH: Final = re.compile(r"card|credit|tarjeta|cartao|karte|pan\b|\bcc")
@@ -198,6 +199,16 @@ def names_brand(name: str) -> bool:
 def is_brand(text: str) -> bool:
     """Whether a text is a scheme's name or code."""
     return squash(text) in _BRANDS
+
+
+_OF_FIELDS: Final = (
+    names_number, names_expiry, names_month, names_year, names_code, names_holder, names_first, names_last, names_brand,
+)  # fmt: skip
+
+
+def names_field(text: str) -> bool:
+    """Whether a text is what a card's field is called: it may stand in a rule, a guest's name may not."""
+    return any(named(text) for named in _OF_FIELDS)
 
 
 # --- what is around the card ---

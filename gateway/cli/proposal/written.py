@@ -234,6 +234,8 @@ def _insertions(side: Side) -> Iterator[str]:
     elif draft.format == "json":
         yield f'insert: [{into}json: {{ card_token: "{{alias}}" }} }}]{note}'
         yield f'on_failure: [{into}json: {{ card_error: "{{error}}" }} }}]'
+    elif draft.format in {"form", "multipart"} and len(side.shapes) > 1:
+        yield "# `show: alias`, in each shape, puts the token in its number's place"
     elif draft.format in {"form", "multipart"} and draft.card == "$":
         yield f'insert: [{{ into: $, each: card, form: {{ card_token: "{{alias}}" }} }}]{note}'
 
