@@ -62,6 +62,9 @@ _MORE_OF_A_CARD: Final = _others(Shape, _OF_A_CARD)
 _MORE_OF_TOKENS: Final = _others(Tokenize, _OF_TOKENS)
 _MORE_BESIDE: Final = _others(Direction, _BESIDE)
 
+_FORMATS: Final = frozenset({"xml", "json", "form"})
+_AXES: Final = frozenset({"child", "descendant", "attribute", "member", "below", "item", "field"})
+
 _WIDE: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 # ASCII by number, and surrogates, which a parser may take where ours does not.
 _ESCAPED: Final = re.compile(rb"\\u(?:00[0-7]|[dD])")
@@ -271,6 +274,8 @@ _END: Final = (Step("member"),)  # whatever stands in a card's node
 def _only_names(steps: Sequence[Step]) -> bool:
     """Whether a message can be refused on a way for nothing but a name that stands twice in an object
     on it: a condition's text may do so, and whatever stands on the way that `..name` goes."""
+    if not all(step.axis in _AXES for step in steps):
+        return False
     below = any(step.axis == "below" for step in steps[:-1])
     return not below and not any(step.named for step in steps)
 

@@ -123,6 +123,14 @@ BREAKAGES = (
         (NO_GATE,),
     ),
     Breakage(
+        "take a path that the gate does not know for names",
+        "P03",
+        GATE,
+        "    if not all(step.axis in _AXES for step in steps):\n",
+        "    if not all(step.axis in _AXES or step.name is None for step in steps):\n",
+        (NO_GATE,),
+    ),
+    Breakage(
         "keep a message's short strings for the next one",
         "P16",
         GATE,
