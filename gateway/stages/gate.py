@@ -273,7 +273,8 @@ _END: Final = (Step("member"),)  # whatever stands in a card's node
 
 def _only_names(steps: Sequence[Step]) -> bool:
     """Whether a message can be refused on a way for nothing but a name that stands twice in an object
-    on it: a condition's text may do so, and whatever stands on the way that `..name` goes."""
+    on it: a condition's text may do so, whatever stands on the way that `..name` goes, and any name where
+    every member is meant."""
     if not all(step.axis in _AXES for step in steps):
         return False
     below = any(step.axis == "below" for step in steps[:-1])

@@ -184,6 +184,9 @@ def test_p12_a_name_in_another_encoding_is_not_missed(encoding):
         "{ format: xml, booking: //reservations/*, card: guest, number: number }",
         "{ format: json, card: $, number: card.number, envelope: [{ format: form, at: x }] }",
         "{ format: text, card: $, number: 'Card: {}' }",
+        "{ format: json, card: '$.cards.*', number: number }",
+        "{ format: json, card: '$.a.*.card', number: number }",
+        "{ format: xml, card: '//cards/*', number: number }",
     ],
 )
 def test_a_rule_that_is_not_all_names_has_no_gate(shape):
@@ -306,3 +309,10 @@ def test_p03_p12_p13_p14_p15_gate_or_no_gate_a_message_comes_to_the_same(name):
             if nothing:
                 assert ordinary(direction, body) == 0, body
     assert min(seen.values()) > 100
+
+
+@pytest.mark.parametrize("body", ['{"a": {"x": {}, "x": {}}}', '{"cards": {"x": 1, "x": 1}}'])
+def test_p13_a_name_that_stands_twice_among_all_members_is_left_to_the_ordinary_way(body):
+    for way in ("$.a.*.card", "$.cards.*"):
+        every = rule(f"{{ format: json, card: '{way}', number: pan }}")
+        assert not holds_nothing(every, body.encode())
