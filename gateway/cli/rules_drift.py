@@ -27,7 +27,7 @@ from gateway.vault.configured import open_vault
 from gateway.vault.route_hours import KEPT, begins, hour_of
 
 _COLUMNS: Final = (
-    "route", "phase", "messages", "bookings", "a booking, then", "now", "verdict", "since",
+    "route", "phase", "messages", "bookings", "cards a booking before", "now", "verdict", "since",
 )  # fmt: skip
 _EXPLAIN: Final = "card-gateway rules explain --route {route} FILE"
 _NEXT: Final = {
@@ -118,8 +118,9 @@ def _print(found: list[Verdict], others: int) -> None:
         say(f"{one.route} ({one.phase}): {one.state}", style="bold red")
         for kind in one.kinds:
             say(f"  {_figures(kind, one)}")
-            say(f"  {_NEXT[kind].format(route=one.route)}")
-        say(f"  {_ACCEPT.format(route=one.route)}", style="dim")
+        say(f"  {_NEXT[one.kinds[0]].format(route=one.route)}")
+        if Kind.OUTSIDE not in one.kinds:  # nobody is to get used to that
+            say(f"  {_ACCEPT.format(route=one.route)}", style="dim")
 
 
 def _row(one: Verdict) -> list[str]:
@@ -141,16 +142,31 @@ def _when(hour: int) -> str:
 def _figures(kind: Kind, one: Verdict) -> str:
     """What was counted, in words: of the newest hours, and of those before."""
     recent, before = one.recent, one.before
+    if kind is Kind.SILENT:
+        return f"no message since {_when(one.last + 1)}; {before.messages + recent.messages} before"
+    told = (
+        f"{what} {a} of {b} in {one.window} hours, {c} of {d} before"
+        for (what, a, b), (_, c, d) in zip(
+            _counts(kind, recent), _counts(kind, before), strict=True
+        )
+    )
+    return "; ".join(told)
+
+
+def _counts(kind: Kind, sums: Sums) -> list[tuple[str, int, int]]:
+    """What a kind of drift is told by: words, how many, of how many."""
     match kind:
         case Kind.OUTSIDE:
-            what = "messages with card numbers outside of every shape: {0.outside} of {0.messages}"
-        case Kind.NO_CARDS | Kind.FEWER_CARDS:
-            what = "bookings with a card: {0.with_card} of {0.bookings}"
+            return [
+                ("messages with card numbers outside of every shape:", sums.outside, sums.messages)
+            ]
         case Kind.FAILURES:
-            what = "cards that failed: {0.failed} of {0.cards}, messages refused: {0.refused} of {0.messages}"
-        case Kind.SILENT:
-            return f"no message since {_when(one.last + 1)}; {before.messages + recent.messages} before"
-    return f"{what.format(recent)} in {one.window} hours; before, {what.format(before)}"
+            return [
+                ("cards that failed:", sums.failed, sums.cards),
+                ("messages refused:", sums.refused, sums.messages),
+            ]
+        case _:
+            return [("bookings with a card:", sums.with_card, sums.bookings)]
 
 
 def _public(one: Verdict) -> dict[str, object]:

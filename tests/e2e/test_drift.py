@@ -64,6 +64,7 @@ def gateway(own_gateway, sandbox, tmp_path):
     rules.mkdir()
     (rules / "partner.yaml").write_text(PACK, encoding="utf-8")
     with Once(server_context(sandbox.directory)) as partner:
+        partner.more = b"Connection: close\r\n"  # as it does: nobody is to ask it there again
         stand_in = {
             "stands_for": "partner.example", "address": "127.0.0.1", "ca": str(sandbox.ca_file),
         }  # fmt: skip
