@@ -118,7 +118,7 @@ BREAKAGES = (
         "let by what a condition's text would refuse",
         "P12",
         GATE,
-        '    return not below and not any(step.named or step.axis == "every" for step in steps)\n',
+        "    return not below and not any(step.named for step in steps)\n",
         "    return not below\n",
         (NO_GATE,),
     ),

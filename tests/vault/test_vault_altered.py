@@ -80,7 +80,7 @@ FREE = {
 # Columns that opening does not read. A request's hash is keyed; what the rest says is known besides.
 BESIDE = {
     "card": {"id"},
-    "link": {"id"},
+    "link": {"id", "retention"},  # a route's days, of which the fewer and the product's count
     "foreign_token": {"created"},
     "import_key": {"certificate", "created"},
     "idempotent": {"id", "request", "expires"},
