@@ -79,7 +79,8 @@ def _hidden(message: Message, place: str) -> Iterator[tuple[str, str]]:
 def _unreadable(message: Message, place: str) -> tuple[str, str]:
     if find_cards(message.body):
         why = f"{place}: a card is in it, but {message.unreadable}."
-        return why, "The gateway has no rule for such a message."
+        hint = "Where it is text, write a shape with `format: text` (docs/rules.md): nothing proposes one yet."
+        return why, hint
     if _SCRUBBED.search(message.body):
         why = f"{place}: it was scrubbed so that it can not be read any more."
         return why, "Record it with a published test card, and before it is scrubbed."
