@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Final
@@ -19,7 +19,7 @@ from gateway.cli.proposal.why_not import why_nothing
 from gateway.cli.proposal.written import system_of, written
 from gateway.cli.recorded import Recorded, Way
 from gateway.cli.rules_found import wrong_use
-from gateway.cli.transcript import files_of, read
+from gateway.cli.transcript import files_of, read, read_stream
 
 _HELP = """Proposes a pack from a recorded message: what looks like a card, its expiry, code and holder near each other.
 
@@ -99,20 +99,10 @@ def _recorded(files: Sequence[Path]) -> Iterator[Recorded]:
     """All messages, in order; exchanges go on counting. Raises ConfigurationError, OSError."""
     for file in files:
         if file == _STDIN:
-            yield from _from_stdin()
+            yield from read_stream(io.BytesIO(sys.stdin.buffer.read()), Path("stdin"))
         else:
             for one in files_of([file]):
                 yield from read(one)
-
-
-def _from_stdin() -> Iterator[Recorded]:
-    """Through a file of its own, for recordings are read by their place in one. It is in no folder that others
-    read, and it is gone before anything is printed."""
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "stdin"
-        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as copy:
-            copy.write(sys.stdin.buffer.read())
-        yield from list(read(file))
 
 
 def _hand_over(text: str, out: Path | None) -> None:

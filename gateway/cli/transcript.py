@@ -54,12 +54,17 @@ def read(path: Path, seen: Seen = lambda _: None) -> Iterator[Recorded]:
     Raises ConfigurationError, with the line; OSError.
     """
     with path.open("rb") as stream:
-        head = stream.read(_HEAD)
-        stream.seek(0)
-        if path.suffix.lower() == ".har" or looks_like_har(head):
-            yield from read_har(stream, path, seen)
-            return
-        raw = _whole(stream, path)
+        yield from read_stream(stream, path, seen)
+
+
+def read_stream(stream: IO[bytes], path: Path, seen: Seen = lambda _: None) -> Iterator[Recorded]:
+    """As `read`, of a file that is open, or of memory; `path` is what it is called."""
+    head = stream.read(_HEAD)
+    stream.seek(0)
+    if path.suffix.lower() == ".har" or looks_like_har(head):
+        yield from read_har(stream, path, seen)
+        return
+    raw = _whole(stream, path)
     seen(len(raw))
     if path.suffix.lower() in _SENT_BY_CLIENTS or looks_like_http(raw):
         if _UTF16.match(raw):
