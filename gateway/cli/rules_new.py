@@ -11,6 +11,7 @@ from typing import Annotated, Final
 
 import typer
 
+from gateway.cli.hiding import hide
 from gateway.cli.output import complain, console, counted
 from gateway.cli.proposal.plan import Planned, plan
 from gateway.cli.proposal.proof import Proven, examples_fail, prove
@@ -80,7 +81,7 @@ def new(
     refusing = any(side.opaque for route in routes for side in (route.request, route.response))
     if not acting:
         for reason, action in why_nothing(routes):
-            complain(reason, action)
+            complain(hide(reason), action)
         if refusing:
             _hand_over(written(routes, name), out)
         raise typer.Exit(1)
@@ -122,7 +123,7 @@ def _report(
     if proven.good:
         _tell(f"{seen} found and taken out, or put in; nothing else changed.")
     for one in proven.wrong:
-        complain(one, "Correct the proposal; card-gateway rules explain shows what it reads.")
+        complain(hide(one), "Correct the proposal; card-gateway rules explain shows what it reads.")
     for one in proven.outside[:8]:
         _tell(
             f"Left where it is: {one}. It could pass for a card's number, but nothing near it does."

@@ -355,3 +355,12 @@ def test_p16_a_guests_name_leads_to_no_card(new, tmp_path):
     assert code == 0
     assert "Ada" not in out
     assert "number: guest/pay/pan" in out
+
+
+def test_p16_a_number_that_is_a_name_is_shown_nowhere(new, tmp_path):
+    wallet = {NUMBER: {"pan": NUMBER, "exp": "09/27", "cvv": "123"}}
+    (tmp_path / "a.json").write_text(json.dumps({"wallet": wallet}))
+    code, out, err = new("a.json")
+    assert code == 1
+    assert "411111******1111" in err
+    assert NUMBER not in out + err

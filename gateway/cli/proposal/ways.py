@@ -10,6 +10,7 @@ from gateway.cli.proposal.leaves import Leaf, Step, Steps, Taken
 
 _JSON_NAME: Final = re.compile(r"[^\W\d][\w-]*")
 _XML_NAME: Final = re.compile(r"[A-Za-z_][\w.-]*")
+_LONG: Final = re.compile(r"[0-9]{12}")
 _ROW: Final = re.compile(
     r"(?P<list>[^\[\]]+(?:\[[^\[\]]*[^\[\]0-9][^\[\]]*\])*)\[[0-9]+\](?P<below>\[.+\])"
 )
@@ -19,7 +20,9 @@ _SCHEME: Final = re.compile(
 
 
 def can_be_written(steps: Steps, format: str) -> bool:
-    """Whether the language has a path for a way."""
+    """Whether the language has a path for a way, and no name on it could be a card's number."""
+    if any(_LONG.search(step.name) for step in steps):
+        return False
     if format == "xml":
         return all(_XML_NAME.fullmatch(step.name) for step in steps)
     return all("'" not in step.name and (step.name.isprintable()) for step in steps)
