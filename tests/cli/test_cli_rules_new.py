@@ -311,6 +311,26 @@ def test_an_expiry_that_can_be_read_in_two_ways_is_asked_about(new, tmp_path):
     assert "expiry: { at: ccexp, as: MMYY }   # or YYMM? what was recorded fits both" in out
 
 
+@pytest.mark.parametrize(
+    ("beside", "line"),
+    [
+        ('"security": "737"', "cvc: security   # is it the security code?"),
+        ('"cvv": "737"', "cvc: cvv\n"),
+        ('"last": "1111"', None),
+        ('"currency": "978"', None),
+        ('"issue": "001"', None),
+        ('"kind": "1111"', None),  # the number's last four
+    ],
+)
+def test_p03_three_digits_by_an_unknown_name_are_asked_about(new, tmp_path, beside, line):
+    """Beside a number nothing is a code so surely as to be left in it unseen."""
+    (tmp_path / "a.json").write_text(f'{{"card": {{"pan": "{NUMBER}", "exp": "12/29", {beside}}}}}')
+    code, out, _ = new("--as", "request", "a.json")
+    assert code == 0
+    assert (line or "pan") in out
+    assert ("cvc:" in out) is (line is not None)
+
+
 def test_help_has_examples(new):
     code, out, _ = new("--help")
     assert code == 0

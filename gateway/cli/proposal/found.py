@@ -16,17 +16,14 @@ from typing import Final
 from gateway.cards import pan
 from gateway.cards.scan import find_cards
 from gateway.cli.proposal import spelled, words
+from gateway.cli.proposal.called import called
+from gateway.cli.proposal.holders import holder_of
 from gateway.cli.proposal.leaves import Leaf, Steps, Taken, common
 
 _SHORTEST, _LONGEST = 12, 40  # signs of a number, with what stands between its digits
-_SHORTEST_NAME, _LONGEST_NAME = 2, 80
 _CODE: Final = re.compile(r"[0-9]{3,4}")
 _BEHIND: Final = 6  # fields
 _LAST_MONTH: Final = 12
-_WORD: Final = re.compile(r"(?!.*[0-9]{3})[A-Za-z_][A-Za-z0-9_.-]{0,39}")
-_SAID_BY: Final = frozenset(
-    {"name", "key", "field", "id", "label", "param", "fieldname", "fieldid"}
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +46,7 @@ class FoundCard:
     brand: Leaf | None = None
     doubts: tuple[str, ...] = ()
     unsure: tuple[str, ...] = ()  # what of its expiry could be read in another way
+    guessed: bool = False  # the code: it has its length and its place, and a name that says nothing
 
     @property
     def leaves(self) -> Iterator[Leaf]:
@@ -90,36 +88,6 @@ class Numbers:
         """Whether below a node that holds one of them stands another."""
         first, behind = self._taken.index.span(place)
         return bisect_left(self._at, behind) - bisect_left(self._at, first) > 1
-
-
-def said_by(taken: Taken, steps: Steps) -> tuple[int, str, str, str] | None:
-    """Where a field beside says what a text is (`<name>cc</name><value>…`): how many steps lead to the node
-    that says it, `@` where an attribute does, its name, and its text, which is what a card's field is called."""
-    for length in range(len(steps), max(len(steps) - 4, 0), -1):
-        if steps[length - 1].axis not in {"element", "item"}:
-            continue
-        for leaf in taken.index.beside(steps[:length]):
-            if leaf.steps == steps:
-                continue
-            said = leaf.text.strip()
-            if words.squash(leaf.name) not in _SAID_BY or not _WORD.fullmatch(said):
-                continue
-            if words.names_field(said):
-                at = "@" if leaf.steps[-1].axis == "attribute" else ""
-                return length, at, leaf.name, said
-    return None
-
-
-def called(taken: Taken, leaf: Leaf) -> str:
-    """What a text is called: its name, or what stands beside it, or above, where that says nothing."""
-    name = leaf.name
-    if not words.is_generic(name):
-        return name
-    said = said_by(taken, leaf.steps)
-    if said is not None:
-        return said[3]
-    above = [step.name for step in leaf.steps if step.name][:-1]
-    return f"{above[-1]}_{name}" if above else name
 
 
 def look(taken: Taken) -> Looked:
@@ -200,13 +168,15 @@ def _around(taken: Taken, number: Leaf, numbers: Numbers) -> FoundCard:
     scope = common([_parent(one) for one in near])
     region = _region(taken, number, numbers, scope)
     wider = scope[:-1] if not numbers.others_below(scope[:-1]) else scope
-    holder = _holder(taken, region, number) or _holder(taken, taken.under(wider), number)
+    holder = holder_of(taken, region, number) or holder_of(taken, taken.under(wider), number)
     if not holder and numbers.alone:
         whole = [one for one in taken.leaves if "holder" in words.squash(one.name)]
-        holder = _holder(taken, whole, number)
+        holder = holder_of(taken, whole, number)
+    guessed = None if code else _guessed_code(taken, number, expiry)
     brands = (one for one in region if words.names_brand(called(taken, one)))
     brand = next((one for one in brands if words.is_brand(one.text)), None)
-    return FoundCard(number, scope, expiry, code, holder, brand, (), unsure)
+    said = code or guessed
+    return FoundCard(number, scope, expiry, said, holder, brand, (), unsure, guessed is not None)
 
 
 def _nearby(
@@ -330,36 +300,20 @@ def _code(taken: Taken, region: Sequence[Leaf], number: Leaf) -> Leaf | None:
     return None
 
 
-def _holder(taken: Taken, region: Sequence[Leaf], number: Leaf) -> tuple[Leaf, ...]:
-    """The holder's name, in one text or in two."""
-    named = [one for one in region if _is_name(one.text)]
-    for leaf in named:
-        name = called(taken, leaf)
-        if words.names_holder(name) and not (words.names_first(name) or words.names_last(name)):
-            return (leaf,)
-    for leaf in named:
-        above = [step.name for step in leaf.steps if step.name] or [""]
-        if words.squash(above[-1]) == "name" and len(above) > 1 and words.names_holder(above[-2]):
-            return (leaf,)
-        beside = taken.format in {"xml", "json"} and leaf.steps[:-1] == number.steps[:-1]
-        if words.squash(above[-1]) == "name" and (
-            beside or (len(above) > 1 and words.is_of_card(above[-2]))
-        ):
-            return (leaf,)
-    first = [one for one in named if words.names_first(called(taken, one))]
-    last = [one for one in named if words.names_last(called(taken, one))]
-    for one in first:
-        for other in last:
-            if _parent(one.steps) == _parent(other.steps):
-                return (one, other)
-    return ()
-
-
-def _is_name(text: str) -> bool:
-    """Whether a text may be somebody's name, and is not a field's."""
-    bare = text.strip()
-    if words.names_number(bare) or words.names_expiry(bare) or words.names_code(bare):
-        return False
-    if not _SHORTEST_NAME <= len(bare) <= _LONGEST_NAME or re.search(r"[0-9@<>{}=/:_]", bare):
-        return False
-    return any(sign.isalpha() for sign in bare)
+def _guessed_code(taken: Taken, number: Leaf, expiry: Expiry | None) -> Leaf | None:
+    """A text of three or four digits beside the number, by a name that nobody knows. A code that nobody saw
+    would stay in the message; what is none is struck out by whoever reads the proposal. In a form, where all
+    stands side by side, too much has that length.
+    """
+    if taken.format not in {"xml", "json"}:
+        return None
+    used = expiry.at if expiry else ()
+    shown = number.text.strip()
+    for leaf in taken.under(_parent(number.steps)):
+        text, name = leaf.text.strip(), called(taken, leaf)
+        beside = _parent(leaf.steps) == _parent(number.steps) and leaf is not number
+        if not beside or leaf in used or not _CODE.fullmatch(text):
+            continue
+        if not (shown.endswith(text) or shown.startswith(text) or words.names_other_digits(name)):
+            return leaf
+    return None

@@ -9,7 +9,8 @@ from typing import Final
 
 from gateway.cards import pan
 from gateway.cli.proposal import ways, words
-from gateway.cli.proposal.found import FoundCard, Looked, called
+from gateway.cli.proposal.called import called
+from gateway.cli.proposal.found import FoundCard, Looked
 from gateway.cli.proposal.leaves import Leaf, Steps, Taken
 from gateway.cli.proposal.opened import open_all
 from gateway.cli.proposal.shapes import Layer

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from gateway.cli.proposal import ways, words
-from gateway.cli.proposal.found import FoundCard, called
+from gateway.cli.proposal.called import called
+from gateway.cli.proposal.found import FoundCard
 from gateway.cli.proposal.leaves import Leaf, Steps, Taken
 from gateway.codecs.document import Format
 from gateway.codecs.envelope import Coding
@@ -58,6 +59,7 @@ class Draft:
     join: tuple[str, ...] = ()  # the holder's name in parts
     doubts: tuple[str, ...] = ()
     unsure: tuple[str, ...] = ()
+    guessed: bool = False  # what is taken for the code
     cards: int = 0
 
     @property
@@ -99,6 +101,7 @@ def merged(one: Draft, other: Draft) -> Draft:
         join=one.join or other.join,
         doubts=tuple(dict.fromkeys((*one.doubts, *other.doubts))),
         unsure=tuple(dict.fromkeys((*one.unsure, *other.unsure))),
+        guessed=one.guessed or other.guessed,
         cards=one.cards + other.cards,
     )
 
@@ -140,6 +143,7 @@ def _draft(
         join=join,
         doubts=card.doubts,
         unsure=card.unsure,
+        guessed=card.guessed,
         cards=1,
     )
     if booking:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from gateway.cli.proposal.found import said_by
+from gateway.cli.proposal.called import said_by
 from gateway.cli.proposal.leaves import Leaf, Step, Steps, Taken
 
 _JSON_NAME: Final = re.compile(r"[^\W\d][\w-]*")

@@ -145,6 +145,10 @@ _CODE_WHOLE: Final = frozenset(
 _NOT_CODE: Final = re.compile(
     r"result|response|resp|indicator|presence|present|ind\Z|check|match|status|type|cavv(?!2)|flag|desc|message|mode"
 )
+_OTHER_DIGITS: Final = re.compile(
+    r"last|first|bin\Z|issue|start|currency|country|zip|post|status|instal|plan|count|length|price|fee|version|index|position"
+    r"|day|mcc|result|response|level|rate|percent|nights|room|night|guest"
+)
 _HOLDER: Final = re.compile(
     r"holder|nameoncard|cardname|ccname|nameoncc|cardowner|ccowner|titular|inhaber|cardusername|accountname|nameoncreditcard|portador"
     r"|custname\Z|umname"
@@ -179,6 +183,12 @@ def names_holder(name: str) -> bool:
     if _NOT_HOLDER.search(plain):
         return False
     return plain in _HOLDER_WHOLE or _HOLDER.search(plain) is not None
+
+
+def names_other_digits(name: str) -> bool:
+    """Whether a field is called as something of three or four digits that is no code."""
+    known = (names_else, names_expiry, names_month, names_year, names_brand)
+    return any(one(name) for one in known) or _OTHER_DIGITS.search(squash(name)) is not None
 
 
 def names_first(name: str) -> bool:

@@ -101,12 +101,7 @@ def _shape(name: str, draft: Draft, routes: Sequence[Planned]) -> Iterator[str]:
         yield f"    booking: {scalar(draft.booking)}"
     yield f"    card: {scalar(draft.card)}"
     for key, place in draft.fields.items():
-        note = "".join(f"   # {doubt}" for doubt in draft.doubts) if key == "number" else ""
-        if key == "number" and re.search(r"\[1[0-9]\]\Z", place.at[0]):
-            note += "   # what is in brackets is the value's length: it differs with the number"
-        if key == "expiry":
-            note = "".join(f"   # {one}" for one in draft.unsure)
-        yield f"    {key}: {_place(key, place)}{note}"
+        yield f"    {key}: {_place(key, place)}{_note(key, place, draft)}"
     if draft.join:
         yield f"    holder: {{ join: [{', '.join(map(scalar, draft.join))}] }}"
     for key, path in draft.around.items():
@@ -114,6 +109,20 @@ def _shape(name: str, draft: Draft, routes: Sequence[Planned]) -> Iterator[str]:
         yield f"    {key}: {scalar(path)}{note}"
     for path, why in _not_cards(name, routes):
         yield f"    # not_cards: [{scalar(path)}]   # could pass for a card's number, but {why}; the guard would mask it in an answer"
+
+
+def _note(key: str, place: Place, draft: Draft) -> str:
+    """What somebody should look at in a field's line."""
+    notes: list[str] = []
+    if key == "number":
+        notes += draft.doubts
+        if re.search(r"\[1[0-9]\]\Z", place.at[0]):
+            notes.append("what is in brackets is the value's length: it differs with the number")
+    if key == "expiry":
+        notes += draft.unsure
+    if key == "cvc" and draft.guessed:
+        notes.append("is it the security code? its name does not say so; remove the line if not")
+    return "".join(f"   # {note}" for note in notes)
 
 
 def _envelope(format: str, at: str, coding: str) -> str:
