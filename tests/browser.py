@@ -12,7 +12,7 @@ from pathlib import Path
 SCREENSHOTS = Path(__file__).parent.parent / "build" / "screenshots"
 PHONE = (390, 780)
 ENTER = "\n"
-_EXCHANGED = "does not belong to the document"
+_EXCHANGED = ("does not belong to the document", "aborted by navigation")
 _SECONDS = 30
 _FLAGS = (
     "--headless", "--no-sandbox", "--disable-background-networking", "--disable-gpu",
@@ -141,7 +141,9 @@ class Browser:
             try:
                 return seen()
             except WebDriverException as error:
-                if _EXCHANGED in str(error):  # Chromium has no name of its own for it
+                if any(
+                    words in str(error) for words in _EXCHANGED
+                ):  # which have no name of their own
                     return None
                 raise
 

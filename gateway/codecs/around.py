@@ -12,7 +12,6 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 
 _LONGEST: Final = 256  # signs of a value, or between two
-_PIECES: Final = 32  # that begin as what follows does: the blanks of a grouped number
 _KEPT: Final = 1024  # paths that are kept ready
 _PART: Final = re.compile(r"\{(\*?)([0-9]{0,3})\}|(\r?\n)|\^")
 _LINE: Final = rb"[^\r\n]*[^\s][^\r\n]*+"
@@ -93,7 +92,6 @@ def _up_to(follows: bytes) -> bytes:
     if not follows:
         return rb"[^\r\n]{0,%d}+" % _LONGEST
     first, rest = re.escape(follows[:1]), re.escape(follows[1:])
-    others = rb"[^\r\n%s]{0,%d}+" % (first, _LONGEST)
     if not rest:
-        return others
-    return others + rb"(?:%s(?!%s)%s){0,%d}+" % (first, rest, others, _PIECES)
+        return rb"[^\r\n%s]{0,%d}+" % (first, _LONGEST)
+    return rb"(?:[^\r\n%s]|%s(?!%s)){0,%d}+" % (first, first, rest, _LONGEST)

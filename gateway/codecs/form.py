@@ -18,6 +18,7 @@ What is refused, and why (properties.md, P14):
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
@@ -26,7 +27,7 @@ from urllib.parse import quote_plus, unquote_to_bytes
 from gateway.codecs.document import Add, Change, Insert, Members, Node, Remove, Set
 from gateway.codecs.edits import Edit, Spliced, apply_edits
 from gateway.codecs.embedded import Embedded, Stretch
-from gateway.codecs.field_names import canonical, nests, outer_names
+from gateway.codecs.field_names import canonical, outer_names
 from gateway.codecs.paths import Path
 from gateway.codecs.sequence import Addition, NewNames, edit_sequence
 from gateway.codecs.template import fill
@@ -104,7 +105,7 @@ class FormDocument:
         for pair in pairs:
             if pair.end > pair.start:
                 self._named.setdefault(canonical(pair.name), []).append(pair)
-        self._bracketed = [name for name in self._named if "[" in name]
+        self._bracketed = sorted(name for name in self._named if "[" in name)
 
     @property
     def root(self) -> Node:
@@ -187,9 +188,15 @@ class FormDocument:
         if not named:
             return None
         around = any(outer in self._named for outer in outer_names(name))
-        if len(pairs) > 1 or around or any(nests(other, name) for other in self._bracketed):
+        if len(pairs) > 1 or around or self._has_members(name):
             raise MessageForbidden
         return named[0]
+
+    def _has_members(self, name: str) -> bool:
+        """Whether a field is called as a member of `name` is: `card[number]`, of `card`."""
+        inside = f"{name}["
+        first = bisect_left(self._bracketed, inside)
+        return first < len(self._bracketed) and self._bracketed[first].startswith(inside)
 
     def _plan_add(self, change: Add, plan: _Plan) -> None:
         steps = change.path.steps

@@ -31,6 +31,8 @@ from gateway.heap import discard
 _LONGEST_TEXT: Final = 1 << 20
 # Objects are asked again for each field, and for what changes in them. So many of their names are kept.
 _NAMES_KEPT: Final = 100_000
+# Whatever their size: a card, its booking, and what is around, which else would be read again for each card.
+_OBJECTS_KEPT: Final = 8
 # In one object that a path walks through, or one list of places. Bounds our memory.
 _MOST_ENTRIES: Final = 100_000
 
@@ -255,8 +257,10 @@ class JsonDocument:
 
         Raises `MessageForbidden` where the name stands twice.
         """
-        names = self._names.get(container)
-        if names is None:
+        names = self._names.pop(container, None)
+        if names is not None:
+            self._names[container] = names  # the one that was asked last goes last
+        else:
             if container < 0 or not self._scan.is_object(container):
                 return None
             names = self._scan.names(container, _MOST_ENTRIES)
@@ -268,7 +272,7 @@ class JsonDocument:
 
     def _keep(self, container: int, names: Names) -> None:
         self._kept += len(names.members)
-        while self._names and self._kept > _NAMES_KEPT:
+        while len(self._names) >= _OBJECTS_KEPT and self._kept > _NAMES_KEPT:
             self._kept -= len(self._names.pop(next(iter(self._names))).members)
         self._names[container] = names
 

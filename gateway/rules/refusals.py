@@ -13,8 +13,8 @@ from gateway.rules.refusal_templates import PLACES, filled_xml, unknown_places
 from gateway.rules.schema_refusals import RefusalsEntry, StatusEntry
 from gateway.yaml_model import suggest
 
-# Text that would break out of wherever it stands, were it not escaped.
-_TRIAL: Final = dict.fromkeys(PLACES, "<&\"'>")
+# Text that would break out of wherever it stands, were it not escaped; and out of a comment, where nothing is.
+_TRIAL: Final = dict.fromkeys(PLACES, "<&\"'>--")
 
 Format = Literal["xml", "json", "text"]
 

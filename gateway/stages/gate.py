@@ -65,6 +65,7 @@ _MORE_BESIDE: Final = _others(Direction, _BESIDE)
 _FORMATS: Final = frozenset({"xml", "json", "form"})
 _AXES: Final = frozenset({"child", "descendant", "attribute", "member", "below", "item", "field"})
 
+_DECLARED: Final = 4  # bytes: a mark of the encoding, and where an XML declaration begins
 _WIDE: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 # ASCII by number, and surrogates, which a parser may take where ours does not.
 _ESCAPED: Final = re.compile(rb"\\u(?:00[0-7]|[dD])")
@@ -116,9 +117,10 @@ def _nothing_in_xml(gate: Gate, body: bytes, known: Known) -> bool:
 
 
 def _may_nest(tags: re.Pattern[bytes], body: bytes) -> bool:
-    """Whether anything but a start tag and its end tag stands one after the other."""
+    """Whether anything but a start tag and its end tag stands one after the other, or could seem to: what is
+    no markup looks like it in a comment, and in an instruction behind the declaration."""
     found = tags.findall(body)
-    return b"<!" in body or found != [b"", b"/"] * (len(found) // 2)
+    return b"<!" in body or b"<?" in body[_DECLARED:] or found != [b"", b"/"] * (len(found) // 2)
 
 
 def _nothing_in_json(gate: Gate, body: bytes) -> bool:

@@ -27,6 +27,7 @@ from gateway.exchange import Exchange, Request
 from gateway.log import event
 from gateway.rules.model import Direction, Inbox, Route
 from gateway.stages.quarantine import Quarantine
+from gateway.threads import run
 from gateway.vault.answer import PUSHED, AnswerRow, AnswerState
 from gateway.vault.service import Vault
 
@@ -61,8 +62,8 @@ class KeptPushes:
         if admission is None or not exchange.let_in:
             return
         client = PUSHED + admission.client
+        same = await run(len(request.body), _digest, route, request)
         async with self._one_at_a_time:
-            same = _digest(route, request)
             before = self._seen.get(same)
             if before is not None and before[0] > self._clock():
                 event("push_kept_before", exchange=exchange.id, kept_as=before[1])

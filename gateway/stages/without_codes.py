@@ -7,7 +7,7 @@ digits that follow a code's name go: more than codes, at times, and none that ha
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Final
 
 from gateway.codecs.document import Known, Node, Remove
@@ -26,8 +26,12 @@ USUAL_NAMES: Final = frozenset({
     "cvc", "cvc2", "cvv", "cvv2", "cvn", "cvn2", "cid", "csc", "cvd", "cav2", "ccv", "SeriesCode", "SecurityCode",
     "security_code", "CardSecurityCode", "card_security_code", "CardCvc", "CardCvv", "card_cvc", "card_cvv",
     "cc_cvc", "cc_cvv", "CvvCode", "CvcCode", "cvv_code", "cvc_code", "VerificationCode", "verification_code",
-    "VerificationValue", "verification_value", "card_verification",
+    "VerificationValue", "verification_value", "card_verification", "card_verification_value",
+    "CardVerificationValue", "CardVerificationCode", "CardSecurityCodeValue", "SecurityCodeValue",
+    "cardCvv2", "cardCvc2", "card_cvv2", "card_cvc2", "ccCvv", "ccCvc", "cc_cvv2", "cc_cvc2", "creditCardCvv",
+    "creditCardCvc", "cvvNumber", "cvcNumber", "cvv_number", "cvc_number", "cvv_num", "cvvNo", "cv2", "securityNumber",
 })  # fmt: skip
+_WIDE: Final = ("utf-16-le", "utf-16-be")
 _WINDOW: Final = 256  # bytes behind a name in which its value begins
 # A digit, as XML, JSON and forms may spell it.
 _DIGIT: Final = rb"(?:[0-9]|&#0*(?:4[89]|5[0-7]);|&#[xX]0*3[0-9];|\\u003[0-9]|%3[0-9])"
@@ -51,8 +55,9 @@ def without_codes(body: bytes, shapes: Sequence[Shape], also: Collection[str] = 
             return None  # but for what can not be seen, or has no name to be found by
     names = named | {*also}
     if b"\0" in body[:256]:  # UTF-16, or no text at all
-        spelled = [name.encode(codec) for name in names for codec in ("utf-16-le", "utf-16-be")]
-        return None if any(name in body for name in spelled) else body
+        spelled = [name.lower().encode(codec) for name in names for codec in _WIDE]
+        small = body.lower()
+        return None if any(name in small for name in spelled) else body
     return blank_codes(body, names)
 
 
@@ -92,11 +97,24 @@ def blank_codes(body: bytes, names: Collection[str]) -> bytes:
     for name in found.finditer(body):
         if name.end() < position:
             continue
-        code = _CODE.search(body, name.end(), name.end() + _WINDOW)
-        if code is not None:
+        for code in _codes_behind(body, name):
             parts += [body[position : code.start()], b"0"]
             position = code.end()
     return b"".join((*parts, body[position:])) if parts else body
+
+
+def _codes_behind(body: bytes, name: re.Match[bytes]) -> Iterator[re.Match[bytes]]:
+    """The digits behind a name; of an element, whose attributes may have such digits, those in it, too."""
+    code = _CODE.search(body, name.end(), name.end() + _WINDOW)
+    if code is None:
+        return
+    yield code
+    opens = body[name.start() - 1 : name.start()] == b"<"
+    closes = body.find(b">", name.end(), name.end() + _WINDOW)
+    if opens and code.end() <= closes and body[closes - 1 : closes] != b"/":
+        inner = _CODE.search(body, closes, closes + _WINDOW)
+        if inner is not None:
+            yield inner
 
 
 def blank_codes_inside(body: bytes, layout: Layout | None, names: Collection[str]) -> bytes:

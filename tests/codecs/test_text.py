@@ -40,6 +40,8 @@ def found(body: bytes, path: str, within: str = "$") -> list[str]:
         (MAIL, "1111\nExpires: {}", ["09/27 (soon)"]),
         (MAIL, "number: {*4} {*} {*4} {}", ["1111"]),
         (MAIL, "card number: {}", []),
+        (b"C" + b"aaaX" * 25 + b"a" * 200 + b"XY", "C{}XY", []),  # a value has 256 signs at most
+        (b"C" + b"aaaX" * 25 + b"a" * 100 + b"XY", "C{}XY", ["aaaX" * 25 + "a" * 100]),
         (MAIL.decode().encode("latin-1"), "Name: {}", ["Jörg"]),
         (b"a;b c;d\n;;\n1;2", "^{*};{};", ["b c", ""]),
         (b"a;b c;d\n;;\n1;2", "{*};{};", ["b c", ""]),

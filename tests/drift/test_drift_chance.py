@@ -45,6 +45,13 @@ def test_at_most_by_hand(given, chance):
     assert isclose(at_most(*given), chance)
 
 
+def test_what_is_far_above_the_mean_is_certain():
+    """The first term of the sum is too small for a float."""
+    assert at_most(4995, 5000, 0, 5000) == pytest.approx(1.0)
+    assert at_most(99, 100, 0, 100) == pytest.approx(1.0)
+    assert at_least(4995, 5000, 0, 5000) < 1e-300
+
+
 def test_large_numbers_are_quick_and_stay_between_0_and_1():
     assert at_most(100_000, 1_000_000, 50_000_000, 100_000_000) < 1e-300
     assert 0.4 < at_most(500_000, 1_000_000, 50_000_000, 100_000_000) < 0.6

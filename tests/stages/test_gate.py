@@ -137,6 +137,7 @@ OBJECT = '{"data": [{"attributes": {"guarantee": {"card_number": "41111111111111
         ("guest", f"<reservation><customer><cc_number>{CARD}</cc_number></customer></reservation>", 1),
         ("guest", "<reservation><customer><cc_cvc>737</cc_cvc></customer></reservation>", 1),
         ("guest", "<reservation><reservation><customer/></reservation></reservation>", "message_forbidden"),
+        ("guest", "<r><reservation><?p </reservation ?><reservation><customer/></reservation><?p <reservation ?></reservation></r>", "message_forbidden"),
         ("result", f'{{"result": "{CARD}"}}', 1),
         ("result", f'{{"result": {{}}, "a": {{"result": "{CARD}"}}}}', 1),
         ("result", f'{{"a": {{"result": "{CARD}"}}}}', 1),

@@ -7,7 +7,7 @@ import base64
 import pytest
 
 from gateway.rules.load import load_pack_text
-from gateway.stages.without_codes import blank_codes, code_names, without_codes
+from gateway.stages.without_codes import USUAL_NAMES, blank_codes, code_names, without_codes
 from tests.running import ROOT
 
 
@@ -42,6 +42,32 @@ def test_p21_no_code_is_left(which, body):
     left = without_codes(body.encode(), which)
     for code in (b"987", b"&#57;", b"&#x39;"):
         assert code not in left
+
+
+OTA = 'xmlns="http://www.opentravel.org/OTA/2003/05"'
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        f"<a><CardSecurityCode {OTA}>737</CardSecurityCode>",
+        '<a><SeriesCode len="004">737</SeriesCode>',
+        '{"cardCvv2": "737", ',
+        '{"card_verification_value": 737, ',
+        "<a><CardVerificationValue>737",
+        "<a><ccCvv>737",
+        "creditCardCvv=737&a",
+    ],
+)
+def test_p21_of_a_push_no_code_is_left_by_its_usual_names(body):
+    assert b"737" not in without_codes(body.encode(), SITEMINDER, USUAL_NAMES)
+
+
+@pytest.mark.parametrize("codec", ["utf-16", "utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("name", ["CVV", "Cvc", "seriescode"])
+def test_p21_in_utf_16_a_name_is_known_in_any_case(name, codec):
+    body = f"<a><b/><{name}>737</{name}>".encode(codec)
+    assert without_codes(body, SITEMINDER, USUAL_NAMES) is None
 
 
 def test_what_stands_behind_stays():
