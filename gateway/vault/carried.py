@@ -4,7 +4,8 @@
    is for: another's booking number finds nothing.
 2. A link is opened before its card is told: a row that somebody gave another booking's hash does not open.
 3. The last are those that one message brought last: a card that was replaced does not come back. `seen` tells:
-   whoever plans a message gives all its cards one moment as soon as one of them is new to the booking.
+   whoever plans a message gives all its cards of a booking one moment as soon as they are others than its
+   last ones, or one of them changes.
 4. Where masks stand in the card's place, only a card that fits one is handed out, each to one mask; where a
    mask fits two, nobody knows which is meant, and it gets none.
 5. Every token that is handed out stands in the audit, in the same transaction. What does not open is not

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from gateway.audit import Entry
 from gateway.cards.card import Booking, Card
@@ -169,9 +169,15 @@ class AnswerRecord(NamedTuple):
     replays: str = ""  # not stored: see `Answer`
 
 
+# Else many cards of one booking, each of which counts the others, would take their square.
+ABREAST_MAX: Final = 100
+
+
 class Filed(NamedTuple):
     """A card that is there, as far as it tells whose token it is; and its link to a booking, as far as a
-    message may change it, None where it has none to that booking.
+    message may change it, None where it has none to that booking. `abreast`: how many links of the booking,
+    in whichever product, were seen with it or later, itself among them, ABREAST_MAX where there may be more;
+    None where the booking has no number.
     """
 
     look_up: bytes
@@ -182,6 +188,7 @@ class Filed(NamedTuple):
     departure: str | None
     seen: str
     retention: str
+    abreast: int | None
 
 
 class Linked(NamedTuple):
@@ -294,7 +301,7 @@ class Store(Protocol):
     `VaultUnavailable` for anything that the database could not do.
     """
 
-    def filed(self, wanted: Sequence[tuple[bytes, bytes]]) -> list[Filed]:
+    def filed(self, wanted: Sequence[tuple[bytes, bytes, int]]) -> list[Filed]:
         """The cards with these look-up hashes, those that there are, each with its link to the booking
         with the hash beside it.
         """

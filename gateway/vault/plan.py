@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
@@ -15,6 +16,7 @@ from gateway.vault.draw import draw
 from gateway.vault.entries import stamp
 from gateway.vault.keyring import Keyring
 from gateway.vault.model import (
+    ABREAST_MAX,
     CardRow,
     Carry,
     Changes,
@@ -64,11 +66,14 @@ class Planner:
         bookings = self._keyring.booking.digest_all(
             [records.booking_parts(new.booking) for new in cards]
         )
+        numbered = [
+            int(new.booking is not None and new.booking.booking_id is not None) for new in cards
+        ]
         current: dict[bytes, bytes] = {}  # under an older key → under the one that is used
-        wanted = dict.fromkeys(zip(look_ups, bookings, strict=True))
+        wanted = dict.fromkeys(zip(look_ups, bookings, numbered, strict=True))
         for under in older:
             current.update(zip(under, look_ups, strict=True))
-            wanted.update(dict.fromkeys(zip(under, bookings, strict=True)))
+            wanted.update(dict.fromkeys(zip(under, bookings, numbered, strict=True)))
         filed = self._store.filed(list(wanted))
         known = {current.get(row.look_up, row.look_up): row for row in filed}
         firsts: dict[bytes, NewCard] = {}
@@ -177,20 +182,28 @@ class Planner:
             for row in filed
             if row.booking_hash and (key := (row.iduser, row.booking_hash)) in said
         }
-        # Cards of a booking that came together are seen together: `carried.py` tells the last ones by it.
-        joined = {_place(key, link) for key, link in said.items() if key not in stand}
-        changed = [
-            change
+        changed = {
+            key: change
             for key, row in stand.items()
-            if (change := self._changed(key, said[key], row, joined)) is not None
-        ]
-        return self._link_rows({k: link for k, link in said.items() if k not in stand}), changed
+            if (change := self._changed(key, said[key], row)) is not None
+        }
+        # Cards of a booking that came together are seen together: `carried.py` tells the last ones by it.
+        moved = {
+            _place(key, link) for key, link in said.items() if key not in stand or key in changed
+        }
+        moved |= _not_last(said, stand)
+        for key, row in stand.items() if moved else ():
+            if key not in changed and _place(key, said[key]) in moved:
+                changed[key] = self._seen(key, row)
+        links = self._link_rows({k: link for k, link in said.items() if k not in stand})
+        return links, list(changed.values())
 
-    def _changed(
-        self, key: _Key, link: _Link, row: Filed, joined: Collection[Place]
-    ) -> LinkChange | None:
-        """The link with what the message adds to it; what it does not say stays as it was. `joined`: the
-        bookings that get a new card."""
+    def _seen(self, key: _Key, row: Filed) -> LinkChange:
+        return LinkChange(row.link, row.departure, self._now, row.retention, *key, row.link)
+
+    def _changed(self, key: _Key, link: _Link, row: Filed) -> LinkChange | None:
+        """The link with what the message adds to it; what it does not say stays as it was. None: nothing
+        is added, and it was seen within the hour."""
         place = self._link_place(key, link)
         stood = self._keyring.sealer.open(row.link, place)
         written = records.write_link(link.content)
@@ -203,9 +216,7 @@ class Planner:
         if written != stood or beside != (row.departure, row.retention):
             sealed = self._keyring.sealer.seal(written, place)
             return LinkChange(sealed, link.departure, self._now, link.retention, *key, row.link)
-        if row.seen[:_HOUR] == self._now[:_HOUR] and _place(key, link) not in joined:
-            return None
-        return LinkChange(row.link, row.departure, self._now, row.retention, *key, row.link)
+        return None if row.seen[:_HOUR] == self._now[:_HOUR] else self._seen(key, row)
 
     def _link_rows(self, links: Mapping[_Key, _Link]) -> list[LinkRow]:
         write, dated, now = records.write_link, records.dated, self._now
@@ -228,6 +239,20 @@ class Planner:
 
 def _place(key: _Key, link: _Link) -> Place:
     return link.new.product, link.new.test, key[1]
+
+
+def _not_last(said: Mapping[_Key, _Link], stand: Mapping[_Key, Filed]) -> set[Place]:
+    """The bookings whose last cards, as they stand, are not those of the message. One with links in another
+    product, or with very many, may be among them without need: its links are then written once more.
+    """
+    # Of so many links none was seen apart from the rest, nor another with them or later.
+    own = Counter(_place(key, said[key]) for key, row in stand.items() if row.abreast is not None)
+    return {
+        place
+        for key, row in stand.items()
+        if row.abreast is not None
+        and (row.abreast != own[place := _place(key, said[key])] or row.abreast == ABREAST_MAX)
+    }
 
 
 def _brought(

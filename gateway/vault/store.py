@@ -15,6 +15,7 @@ from gateway.vault import entries as audit
 from gateway.vault.database import Connection, Database, Step, no_step
 from gateway.vault.keyring import Purpose, WrappedKey
 from gateway.vault.model import (
+    ABREAST_MAX,
     CardRow,
     Changes,
     CvcRow,
@@ -34,11 +35,15 @@ _LINK: Final = (
     " link.seen, link.retention"
 )
 _IS_FILED: Final = "SELECT 1 FROM card WHERE look_up IN (%s)"
-# Not `(look_up, booking_hash) IN (VALUES ...)`: SQLite reads the whole table for that.
+# Not `(look_up, booking_hash) IN (VALUES ...)`: SQLite reads the whole table for that. All cards without
+# a booking's number may have one hash: their links are not counted.
 _FILED: Final = (
-    "WITH wanted (look_up, booking_hash) AS (%s)"
-    " SELECT look_up, card.iduser, card.sealed, link.booking_hash, link.sealed, departure, seen,"
-    " retention FROM wanted CROSS JOIN card USING (look_up) LEFT JOIN link"
+    "WITH wanted (look_up, booking_hash, numbered) AS (%s)"
+    " SELECT look_up, card.iduser, card.sealed, link.booking_hash, link.sealed, link.departure,"
+    " link.seen, link.retention, CASE WHEN numbered = 1 THEN (SELECT count(*) FROM"
+    " (SELECT 1 FROM link AS beside WHERE beside.booking_hash = link.booking_hash"
+    f" AND beside.seen >= link.seen LIMIT {ABREAST_MAX}) AS abreast) END"
+    " FROM wanted CROSS JOIN card USING (look_up) LEFT JOIN link"
     " ON link.iduser = card.iduser AND link.booking_hash = wanted.booking_hash"
 )
 # The stub's token is not to be another card's.
@@ -84,7 +89,7 @@ class DatabaseStore:
 
     # --- cards ------------------------------------------------------------------------------------
 
-    def filed(self, wanted: Sequence[tuple[bytes, bytes]]) -> list[Filed]:
+    def filed(self, wanted: Sequence[tuple[bytes, bytes, int]]) -> list[Filed]:
         return self._database.read(lambda c: list(map(Filed._make, c.matching(_FILED, wanted))))
 
     def is_filed(self, look_ups: Sequence[bytes]) -> bool:

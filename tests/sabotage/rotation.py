@@ -67,7 +67,7 @@ BREAKAGES = (
         "look for cards under the key in use alone",
         "P25",
         "gateway/vault/plan.py",
-        "            wanted.update(dict.fromkeys(zip(under, bookings, strict=True)))\n",
+        "            wanted.update(dict.fromkeys(zip(under, bookings, numbered, strict=True)))\n",
         "",
         (ROTATION,),
     ),

@@ -11,7 +11,7 @@ import pytest
 from gateway.audit import Action, Outcome
 from gateway.cards.hint import hint_of
 from gateway.errors import VaultUnavailable
-from gateway.vault.model import Carry
+from gateway.vault.model import ABREAST_MAX, Carry
 from tests.vault.makers import (
     AUGUST,
     Clock,
@@ -133,6 +133,70 @@ def test_a_card_that_came_beside_the_known_one_does_not_push_it_out(tmp_path):
         clock.now += HOUR
         keep(vault, new())
         assert got(vault, carry()) == [[first]]
+
+
+A, C = new(), new(OTHER)
+
+
+@pytest.mark.parametrize(
+    ("came", "last"),
+    [
+        ([(0, [A]), (5, [C]), (10, [A])], [A]),
+        ([(-10, [A]), (5, [C]), (20, [A, C])], [A, C]),
+        ([(0, [A, C]), (5, [A])], [A]),
+        ([(0, [A]), (5, [C]), (10, [A, C]), (15, [C])], [C]),
+        ([(0, [A, C]), (5, [new(at=booking(departure=None)), C])], [A, C]),
+    ],
+    ids=["back again", "together again", "one less", "one after the other", "as they were"],
+)
+def test_p06_within_the_hour_the_last_message_s_cards_go_out(tmp_path, came, last):
+    clock = Clock()
+    clock.now = clock.now.replace(minute=0) + HOUR
+    start = clock.now
+    with opened(tmp_path, clock=clock) as vault:
+        tokens = {}
+        for minute, cards in came:
+            clock.now = start + timedelta(minutes=minute)
+            kept = keep(vault, *cards)
+            tokens.update(
+                {c.card.pan.reveal(): one.token for c, one in zip(cards, kept, strict=True)}
+            )
+        clock.now += timedelta(minutes=5)
+        assert got(vault, carry()) == [[tokens[one.card.pan.reveal()] for one in last]]
+
+
+def test_of_very_many_cards_of_one_booking_the_last_go_out(tmp_path):
+    clock = Clock()
+    clock.now = clock.now.replace(minute=0)
+    cards = [new(pan(n)) for n in range(ABREAST_MAX + 2)]
+    with opened(tmp_path, clock=clock) as vault:
+        tokens = [one.token for one in keep(vault, *cards)]
+        for count in (ABREAST_MAX + 1, ABREAST_MAX, ABREAST_MAX - 1):
+            clock.now += timedelta(minutes=5)
+            keep(vault, *cards[:count])
+            assert got(vault, carry()) == [tokens[:count]]
+
+
+def test_cards_that_came_together_stay_together_where_one_of_them_changes(tmp_path):
+    clock = Clock()
+    clock.now = clock.now.replace(minute=0)
+    with opened(tmp_path, clock=clock) as vault:
+        both = [one.token for one in keep(vault, A, C)]
+        clock.now += timedelta(minutes=5)
+        renamed = new(holder="Another Holder")
+        keep(vault, renamed, C)
+        assert got(vault, carry()) == [both]
+
+
+def test_a_poll_within_the_hour_writes_no_link(tmp_path):
+    clock = Clock()
+    clock.now = clock.now.replace(minute=0)
+    with opened(tmp_path, clock=clock) as vault:
+        keep(vault, A, C, replace(new(pan(3)), booking=None))
+        before = links(tmp_path)
+        clock.now += timedelta(minutes=5)
+        keep(vault, A, C, replace(new(pan(3)), booking=None))
+        assert links(tmp_path) == before
 
 
 def test_the_message_s_own_card_is_the_last(vault):
