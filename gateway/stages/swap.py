@@ -19,6 +19,7 @@ from gateway.errors import (
     CvcUnavailable,
     ProductNotPermitted,
     ProductUnknown,
+    RecordDamaged,
     TokenUnknown,
 )
 from gateway.exchange import Exchange, Seen
@@ -127,9 +128,19 @@ class Swap:
         return batch, digits
 
     async def _leave_ours(self, exchange: Exchange, digits: Sequence[CameBack]) -> None:
-        """Of `digits` those that are tokens of ours are no cards."""
-        known = await self._opening.digits_of_ours(exchange, [one.token for one in digits])
-        leave(one for one, token in zip(digits, known, strict=True) if token is not None)
+        """Of `digits` those that are tokens of ours are no cards. One whose record is damaged fails, and
+        costs no other anything."""
+        try:
+            known = await self._opening.digits_of_ours(exchange, [one.token for one in digits])
+        except RecordDamaged:
+            if len(digits) > 1:
+                for one in digits:
+                    await self._leave_ours(exchange, [one])
+                return
+            place = digits[0].place
+            place.card, place.failure = None, Failure.VAULT
+        else:
+            leave(one for one, token in zip(digits, known, strict=True) if token is not None)
 
     def _rewrite_once(self, exchange: Exchange, route: Route, batch: Batch) -> bytes:
         """The body with the tokens in; then lets go of all that was read from the old one."""

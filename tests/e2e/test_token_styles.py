@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import sqlite3
 from urllib.parse import parse_qs
 
 import pytest
@@ -291,6 +292,32 @@ def test_p07_digits_that_come_back_are_a_token_and_no_card(styles, key):
     assert "found=1 tokenized=1 failed=0 left=1" in answer.headers["X-Gateway-Cards"]
     assert "cvc" not in answer.text
     assert answer.headers["X-Card-Tokens"] == f"2.1={second}"
+
+
+def test_p07_digits_whose_record_is_damaged_cost_no_other_card_its_token(styles, key):
+    shown = "select iduser from digit_token"
+    before = set(styles.rows(shown))
+    broken = shown_digits(styles, key, "6011111111111117")
+    (iduser,) = set(styles.rows(shown)) - before
+    sound = shown_digits(styles, key)
+    database = sqlite3.connect(styles.config.database, timeout=20)
+    with database:
+        damage = "update digit_token set sealed = zeroblob(length(sealed)) where iduser = ?"
+        assert database.execute(damage, iduser).rowcount == 1
+    database.close()
+    before = len(styles.worker._vault.entries(limit=10_000))
+    answer = pull(styles, key, "digits", bookings(card(broken), card(sound), card(SECOND)))
+    masked, same, fresh = re.findall('number="(.*?)"', answer.text)
+    assert masked == f"{broken[:6]}******{broken[-4:]}"
+    assert same == sound
+    assert re.fullmatch("99[0-9]{9}0005", fresh)
+    assert "found=2 tokenized=1 failed=1 left=1" in answer.headers["X-Gateway-Cards"]
+    assert answer.headers["X-Gateway-Cards"].endswith("; 1.1=vault")
+    assert "cvc" not in answer.text
+    made = [one.entry for one in styles.worker._vault.entries(limit=10_000)[before:]]
+    assert [(one.action.value, one.outcome.value, one.detail) for one in made] == [
+        ("tokenize", "done", ""), ("tokenize", "failed", "vault"),
+    ]  # fmt: skip
 
 
 def test_p03_digits_that_nobody_drew_are_a_card(styles, key):
