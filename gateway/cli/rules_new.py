@@ -11,7 +11,7 @@ from typing import Annotated, Final
 
 import typer
 
-from gateway.cli.hiding import hide
+from gateway.cli.hiding import hide, printable
 from gateway.cli.output import complain, console, counted
 from gateway.cli.proposal.plan import Planned, plan
 from gateway.cli.proposal.proof import Proven, examples_fail, prove
@@ -81,7 +81,7 @@ def new(
     refusing = any(side.opaque for route in routes for side in (route.request, route.response))
     if not acting:
         for reason, action in why_nothing(routes):
-            complain(hide(reason), action)
+            complain(printable(hide(reason)), action)
         if refusing:
             _hand_over(written(routes, name), out)
         raise typer.Exit(1)
@@ -123,10 +123,13 @@ def _report(
     if proven.good:
         _tell(f"{seen} found and taken out, or put in; nothing else changed.")
     for one in proven.wrong:
-        complain(hide(one), "Correct the proposal; card-gateway rules explain shows what it reads.")
+        complain(
+            printable(hide(one)),
+            "Correct the proposal; card-gateway rules explain shows what it reads.",
+        )
     for one in proven.outside[:8]:
         _tell(
-            f"Left where it is: {one}. It could pass for a card's number, but nothing near it does."
+            f"Left where it is: {printable(one)}. It could pass for a card's number, but nothing near it does."
         )
     for one in proven.labels:
         complain(

@@ -260,7 +260,7 @@ def _side(key: str, side: Side, lines: Sequence[str]) -> Iterator[str]:
     signed = sorted({path for message in side.messages for path in message.signed})
     if side.acting and key == "request" and signed:
         said.append(
-            f"# If {signed[0]} signs the number too, who signs it has signed our token: opaque: {{ because: signed }}"
+            f"# If {scalar(signed[0])} signs the number too, who signs it has signed our token: opaque: {{ because: signed }}"
         )
     if not said:
         return
