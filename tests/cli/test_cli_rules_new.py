@@ -331,6 +331,49 @@ def test_p03_three_digits_by_an_unknown_name_are_asked_about(new, tmp_path, besi
     assert ("cvc:" in out) is (line is not None)
 
 
+CODES = {
+    "a guess is as long as the code": ({"pin": "4321", "sec": "987"}, "cvc: sec   # is it the"),
+    "four digits are no guess": ({"pin": "4321"}, None),
+    "called a code, said again": ({"cvv": "987", "cvv2": "987"}, "cvc: [cvv, cvv2]\n"),
+    "called a code, and another": (
+        {"cvv": "987", "cvv2": "654"},
+        "cvc: cvv   # cvv2 could be the code, too: instead of it, or both (cvc: [cvv, cvv2])?",
+    ),
+    "a name, and a guess": (
+        {"sec": "654", "cvv": "987"},
+        "cvc: cvv   # sec could be the code, too: instead of it, or both (cvc: [cvv, sec])?",
+    ),
+    "two guesses": (
+        {"sec": "987", "tres": "654"},
+        "remove the line if not   # tres could be the code, too",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", CODES)
+def test_p03_what_could_be_the_code_as_well_is_told(new, tmp_path, what):
+    fields, line = CODES[what]
+    (tmp_path / "a.json").write_text(json.dumps({"card": {"num": NUMBER, "exp": "0829", **fields}}))
+    code, out, _ = new("--as", "request", "a.json")
+    assert code == 0
+    assert (line or "num") in out
+    assert ("cvc:" in out) is (line is not None)
+
+
+def test_p03_an_american_express_card_has_a_code_of_four_digits(new, tmp_path):
+    card = {"num": "378282246310005", "exp": "0829", "pin": "432", "sec": "9876"}
+    (tmp_path / "a.json").write_text(json.dumps({"card": card}))
+    _, out, _ = new("--as", "request", "a.json")
+    assert "cvc: sec   # is it the security code?" in out
+
+
+def test_p03_a_code_further_out_is_told(new, tmp_path):
+    card = {"num": NUMBER, "exp": "0829", "cvv": "987"}
+    (tmp_path / "a.json").write_text(json.dumps({"card": card, "cvv2": "987"}))
+    _, out, _ = new("--as", "request", "a.json")
+    assert "cvc: cvv   # ../cvv2 could be the code, too" in out
+
+
 def test_help_has_examples(new):
     code, out, _ = new("--help")
     assert code == 0

@@ -118,9 +118,10 @@ def _card_texts(card: FoundCard, number: str, recorded: Collection[str]) -> dict
             texts[leaf.steps] = next((one for one in said if one not in recorded), said[0])
     if card.code is not None:
         length = len(card.code.text.strip())
-        texts[card.code.steps] = next(
+        code = next(
             one for one in ("1234"[:length], "7379"[:length]) if one != card.code.text.strip()
         )
+        texts |= {leaf.steps: code for leaf in (card.code, *card.again)}
     for leaf in card.holder:
         texts[leaf.steps] = "Jane Doe" if len(card.holder) == 1 else "Jane"
     return texts

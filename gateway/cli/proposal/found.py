@@ -6,7 +6,6 @@ without a card's name and with nothing of a card near it is none, however well i
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -15,13 +14,12 @@ from typing import Final
 
 from gateway.cards import pan
 from gateway.cards.scan import find_cards
-from gateway.cli.proposal import spelled, words
+from gateway.cli.proposal import codes, spelled, words
 from gateway.cli.proposal.called import called
 from gateway.cli.proposal.holders import holder_of
 from gateway.cli.proposal.leaves import Leaf, Steps, Taken, common
 
 _SHORTEST, _LONGEST = 12, 40  # signs of a number, with what stands between its digits
-_CODE: Final = re.compile(r"[0-9]{3,4}")
 _BEHIND: Final = 6  # fields
 _LAST_MONTH: Final = 12
 
@@ -47,6 +45,8 @@ class FoundCard:
     doubts: tuple[str, ...] = ()
     unsure: tuple[str, ...] = ()  # what of its expiry could be read in another way
     guessed: bool = False  # the code: it has its length and its place, and a name that says nothing
+    again: tuple[Leaf, ...] = ()  # where the code is said again
+    other_codes: tuple[Leaf, ...] = ()  # what could be its code as well
 
     @property
     def leaves(self) -> Iterator[Leaf]:
@@ -54,6 +54,7 @@ class FoundCard:
         yield self.number
         yield from self.expiry.at if self.expiry else ()
         yield from [self.code] if self.code else []
+        yield from self.again
         yield from self.holder
 
 
@@ -145,7 +146,7 @@ def _unnamed(taken: Taken, card: FoundCard) -> FoundCard:
             expiry = Expiry((first, second), (month, year))
             break
     used = expiry.at if expiry else ()
-    code = next((one for one in behind if one not in used and _CODE.fullmatch(one.text)), None)
+    code = next((one for one in behind if one not in used and codes.FORM.fullmatch(one.text)), None)
     doubt = "no name says that this is a card: is it one, and what stands behind it?"
     return replace(card, expiry=expiry, code=code, doubts=(*card.doubts, doubt))
 
@@ -172,11 +173,26 @@ def _around(taken: Taken, number: Leaf, numbers: Numbers) -> FoundCard:
     if not holder and numbers.alone:
         whole = [one for one in taken.leaves if "holder" in words.squash(one.name)]
         holder = holder_of(taken, whole, number)
-    guessed = None if code else _guessed_code(taken, number, expiry)
+    guessable = codes.guessable(taken, number, expiry.at if expiry else ())
+    guessed = None if code else next(iter(guessable), None)
     brands = (one for one in region if words.names_brand(called(taken, one)))
     brand = next((one for one in brands if words.is_brand(one.text)), None)
     said = code or guessed
-    return FoundCard(number, scope, expiry, said, holder, brand, (), unsure, guessed is not None)
+    card = FoundCard(number, scope, expiry, said, holder, brand, (), unsure, guessed is not None)
+    if said is None:
+        return card
+    named = codes.named(taken, _widest(taken, number, numbers), number)
+    again, others = codes.beside(taken, said, scope, [*named, *guessable], named)
+    return replace(card, again=again, other_codes=others)
+
+
+def _widest(taken: Taken, number: Leaf, numbers: Numbers) -> Sequence[Leaf]:
+    """All that is nearer to this number than to any other."""
+    for length in range(len(number.steps)):
+        place = number.steps[:length]
+        if _is_flat(taken, place) or not numbers.others_below(place):
+            return _region(taken, number, numbers, place)
+    return (number,)
 
 
 def _nearby(
@@ -194,7 +210,7 @@ def _nearby(
         if expiry is None:
             expiry, doubt = _expiry(taken, region)
             unsure = (doubt,) if doubt else ()
-        code = code or _code(taken, region, number)
+        code = code or codes.code_of(taken, region, number)
         if expiry is not None and code is not None:
             break
     return expiry, unsure, code
@@ -280,40 +296,3 @@ def _is_month(taken: Taken, leaf: Leaf) -> bool:
 
 def _is_year(taken: Taken, leaf: Leaf) -> bool:
     return words.names_year(called(taken, leaf)) and spelled.year(leaf.text) is not None
-
-
-def _code(taken: Taken, region: Sequence[Leaf], number: Leaf) -> Leaf | None:
-    digits = [one for one in region if one is not number and _CODE.fullmatch(one.text.strip())]
-    for leaf in digits:
-        if words.names_code(called(taken, leaf)):
-            return leaf
-    for leaf in digits:  # `{"card": {"number": …, "code": …}}`
-        above = [step.name for step in leaf.steps if step.name]
-        beside = _parent(leaf.steps) == _parent(number.steps)
-        if (
-            len(above) > 1
-            and words.squash(above[-1]) == "code"
-            and beside
-            and words.is_of_card(above[-2])
-        ):
-            return leaf
-    return None
-
-
-def _guessed_code(taken: Taken, number: Leaf, expiry: Expiry | None) -> Leaf | None:
-    """A text of three or four digits beside the number, by a name that nobody knows. A code that nobody saw
-    would stay in the message; what is none is struck out by whoever reads the proposal. In a form, where all
-    stands side by side, too much has that length.
-    """
-    if taken.format not in {"xml", "json"}:
-        return None
-    used = expiry.at if expiry else ()
-    shown = number.text.strip()
-    for leaf in taken.under(_parent(number.steps)):
-        text, name = leaf.text.strip(), called(taken, leaf)
-        beside = _parent(leaf.steps) == _parent(number.steps) and leaf is not number
-        if not beside or leaf in used or not _CODE.fullmatch(text):
-            continue
-        if not (shown.endswith(text) or shown.startswith(text) or words.names_other_digits(name)):
-            return leaf
-    return None

@@ -60,6 +60,7 @@ class Draft:
     doubts: tuple[str, ...] = ()
     unsure: tuple[str, ...] = ()
     guessed: bool = False  # what is taken for the code
+    other_codes: tuple[str, ...] = ()  # the paths of what could be it as well
     cards: int = 0
 
     @property
@@ -102,6 +103,7 @@ def merged(one: Draft, other: Draft) -> Draft:
         doubts=tuple(dict.fromkeys((*one.doubts, *other.doubts))),
         unsure=tuple(dict.fromkeys((*one.unsure, *other.unsure))),
         guessed=one.guessed or other.guessed,
+        other_codes=tuple(dict.fromkeys((*one.other_codes, *other.other_codes))),
         cards=one.cards + other.cards,
     )
 
@@ -127,7 +129,8 @@ def _draft(
         fields["expiry_month"] = place(card.expiry.at[0], card.expiry.spellings[0])
         fields["expiry_year"] = place(card.expiry.at[1], card.expiry.spellings[1])
     if card.code is not None:
-        fields["cvc"] = place(card.code)
+        said = [place(one) for one in (card.code, *card.again)]
+        fields["cvc"] = replace(said[0], at=tuple(dict.fromkeys(one.at[0] for one in said)))
     join: tuple[str, ...] = ()
     if len(card.holder) == 1 and _reachable(booking, scope, card.holder[0].steps):
         fields["holder"] = Place(place(card.holder[0]).at)
@@ -144,6 +147,7 @@ def _draft(
         doubts=card.doubts,
         unsure=card.unsure,
         guessed=card.guessed,
+        other_codes=tuple(place(one).at[0] for one in card.other_codes),
         cards=1,
     )
     if booking:

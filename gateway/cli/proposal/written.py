@@ -122,6 +122,12 @@ def _note(key: str, place: Place, draft: Draft) -> str:
         notes += draft.unsure
     if key == "cvc" and draft.guessed:
         notes.append("is it the security code? its name does not say so; remove the line if not")
+    if key == "cvc":
+        others = [path for path in draft.other_codes if path not in place.at]
+        both = ", ".join(map(scalar, (*place.at, *others)))
+        if others:
+            what = " and ".join(map(scalar, others))
+            notes.append(f"{what} could be the code, too: instead of it, or both (cvc: [{both}])?")
     return "".join(f"   # {note}" for note in notes)
 
 
