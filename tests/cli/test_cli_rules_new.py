@@ -331,6 +331,22 @@ def test_p03_three_digits_by_an_unknown_name_are_asked_about(new, tmp_path, besi
     assert ("cvc:" in out) is (line is not None)
 
 
+def test_an_expiry_that_is_a_number_without_its_zero_is_proposed(new, tmp_path):
+    card = {"number": NUMBER, "expiry": 829, "cvc": "987"}
+    (tmp_path / "a.json").write_text(json.dumps({"card": card}))
+    code, out, _ = new("--as", "request", "a.json")
+    assert code == 0
+    assert "expiry: { at: expiry, as: MMYY, type: number }\n" in out
+    assert "no expiry" not in out
+
+
+def test_a_number_without_an_expiry_is_asked_about(new, tmp_path):
+    (tmp_path / "a.json").write_text(json.dumps({"card": {"number": NUMBER, "cvc": "987"}}))
+    code, out, _ = new("--as", "request", "a.json")
+    assert code == 0
+    assert "number: number   # no expiry was found near it: is there one?" in out
+
+
 CODES = {
     "a guess is as long as the code": ({"pin": "4321", "sec": "987"}, "cvc: sec   # is it the"),
     "four digits are no guess": ({"pin": "4321"}, None),

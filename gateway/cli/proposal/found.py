@@ -22,6 +22,7 @@ from gateway.cli.proposal.leaves import Leaf, Steps, Taken, common
 _SHORTEST, _LONGEST = 12, 40  # signs of a number, with what stands between its digits
 _BEHIND: Final = 6  # fields
 _LAST_MONTH: Final = 12
+_WITHOUT_ZERO: Final = 3  # digits of `MMYY` as a JSON number
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,7 +254,9 @@ def _expiry(taken: Taken, region: Sequence[Leaf]) -> tuple[Expiry | None, str]:
         above = any(words.names_expiry(step.name) for step in leaf.steps[-3:-1])
         if not (words.names_expiry(name) or above) or (leaf.number and len(leaf.text) < 3):
             continue
-        read = spelled.whole(leaf.text, name)
+        # A JSON number has no leading zero; `as: MMYY` reads it without.
+        short = leaf.number and len(leaf.text) == _WITHOUT_ZERO
+        read = spelled.whole(leaf.text.zfill(4) if short else leaf.text, name)
         if read is None or (
             len(leaf.text.strip()) == 4 and words.names_year(name) and spelled.year(leaf.text)
         ):

@@ -116,6 +116,8 @@ def _note(key: str, place: Place, draft: Draft) -> str:
     notes: list[str] = []
     if key == "number":
         notes += draft.doubts
+        if not any(name.startswith("expiry") for name in draft.fields):
+            notes.append("no expiry was found near it: is there one?")
         if re.search(r"\[1[0-9]\]\Z", place.at[0]):
             notes.append("what is in brackets is the value's length: it differs with the number")
     if key == "expiry":
