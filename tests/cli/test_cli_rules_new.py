@@ -331,6 +331,30 @@ def test_p03_three_digits_by_an_unknown_name_are_asked_about(new, tmp_path, besi
     assert ("cvc:" in out) is (line is not None)
 
 
+@pytest.mark.parametrize(
+    ("text", "others"),
+    [
+        ("01/08/29", True),
+        ("10/11/12", True),
+        ("11/12", True),
+        ("11-12", True),
+        ("1112", True),
+        ("10/11/2012", True),
+        ("0829", False),
+        ("08/29", False),
+        ("31/08/2029", False),
+        ("2012-11", False),
+    ],
+)
+def test_whatever_fits_an_expiry_is_asked_about(new, tmp_path, text, others):
+    card = {"number": NUMBER, "expiry": text, "cvc": "987"}
+    (tmp_path / "a.json").write_text(json.dumps({"card": card}))
+    code, out, _ = new("--as", "request", "a.json")
+    assert code == 0
+    (line,) = [line for line in out.splitlines() if line.startswith("    expiry:")]
+    assert ("# or " in line) is others
+
+
 def test_an_expiry_that_is_a_number_without_its_zero_is_proposed(new, tmp_path):
     card = {"number": NUMBER, "expiry": 829, "cvc": "987"}
     (tmp_path / "a.json").write_text(json.dumps({"card": card}))

@@ -24,7 +24,6 @@ _ORDER: Final = (
     "MM YYYY", "M/YY", "M/YYYY", "YYYY/MM", "YYYY-MM-DD", "YYYYMMDD", "DD/MM/YYYY", "MM/DD/YYYY", "DD.MM.YYYY",
     "YYYY-MM-DDThh:mm:ss", "YYMM", "YY-MM", "YY/MM",
 )  # fmt: skip
-_ALIKE: Final = ({"MMYY", "YYMM"}, {"DD/MM/YYYY", "MM/DD/YYYY"})
 
 
 def whole(text: str, name: str = "") -> Spelled | None:
@@ -41,7 +40,7 @@ def whole(text: str, name: str = "") -> Spelled | None:
         one for one in exact if "".join(filter(str.isalpha, one)).casefold() in name.casefold()
     ]
     chosen = max(named, key=len) if named else exact[0]
-    others = tuple(one for one in read if {one, chosen} in _ALIKE) if not named else ()
+    others = () if named else tuple(one for one in exact if read[one] != read[chosen])
     return Spelled(chosen, others)
 
 
