@@ -120,12 +120,13 @@ def _taken(routes: Sequence[Route]) -> Iterator[Taken]:
             methods = winner.methods & loser.methods
             if winner is loser or not methods or not _comes_first(winner, loser, routes):
                 continue
-            method = _first(methods)
-            avoided = _before(winner, routes, method)
-            path = path_of([pattern_of(winner), pattern_of(loser)], avoided)
-            if path is not None:
-                at = winner if _named(winner, loser) else loser
-                yield Taken(winner, loser, f"{method} {url(at, path, routes)}")
+            at = winner if _named(winner, loser) else loser
+            for method in _sorted(methods):  # of one of them a third route may get every request
+                avoided = _before(winner, routes, method)
+                path = path_of([pattern_of(winner), pattern_of(loser)], avoided)
+                if path is not None:
+                    yield Taken(winner, loser, f"{method} {url(at, path, routes)}")
+                    break
 
 
 def _told(taken: Taken) -> Finding:

@@ -163,6 +163,17 @@ def kinds(*routes):
     ]
 
 
+def test_what_a_third_route_gets_of_one_method_hides_no_other():
+    routes = [
+        proxied("all", "https://a.example/**", {"GET", "POST"}),
+        proxied("post", "https://a.example/", {"POST"}),
+        proxied("both", "https://a.example/", {"GET", "POST"}),
+    ]
+    assert ("GET https://a.example/",) in {
+        one.requests for one in shadows(routes) if one.about == routes[2].id and one.kind != "tie"
+    }
+
+
 @pytest.mark.parametrize(
     ("routes", "expected"),
     [
