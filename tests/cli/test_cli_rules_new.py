@@ -460,6 +460,34 @@ def test_p16_a_guests_name_leads_to_no_card(new, tmp_path):
     assert "number: guest/pay/pan" in out
 
 
+GUESTS = ["Zelda Quux", "zelda@quux.example", "R-20391", "card_88231"]
+
+
+@pytest.mark.parametrize("guest", GUESTS)
+@pytest.mark.parametrize("way", ["request", "response"])
+def test_p16_a_guests_name_that_leads_to_a_card_is_any_name(new, tmp_path, guest, way):
+    card = {"number": NUMBER, "exp": "0829", "cvc": "987"}
+    guests = {"guests": {guest: card, f"{guest} 2": card}, "notes": {f"{guest} 3": "late", "x": 1}}
+    (tmp_path / "a.json").write_text(json.dumps(guests))
+    code, out, err = new("--as", way, "a.json")
+    assert code == 0
+    assert "2 cards found" in err
+    assert 'card: "$.guests.*"\n' in out
+    assert guest not in out
+    (example,) = load_pack_text(out, "guests").examples
+    assert example.expect["cards"] == 2
+
+
+@pytest.mark.parametrize("name", ["Payment Card", "Card Data", "Reservations"])
+def test_a_node_that_is_called_as_a_cards_keeps_its_name(new, tmp_path, name):
+    card = {"Card Number": NUMBER, "Expiry Date": "0829", "CVC": "987"}
+    (tmp_path / "a.json").write_text(json.dumps({name: card}))
+    code, out, _ = new("--as", "request", "a.json")
+    assert code == 0
+    assert name in out
+    assert "number: \"['Card Number']\"" in out
+
+
 def test_p16_a_number_that_is_a_name_is_shown_nowhere(new, tmp_path):
     wallet = {NUMBER: {"pan": NUMBER, "exp": "09/27", "cvv": "123"}}
     (tmp_path / "a.json").write_text(json.dumps({"wallet": wallet}))

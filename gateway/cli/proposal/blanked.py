@@ -14,6 +14,7 @@ from urllib.parse import quote
 from xml.sax.saxutils import escape, quoteattr
 
 from gateway.cards import pan
+from gateway.cli.proposal import words
 from gateway.cli.proposal.leaves import (
     Bare,
     Step,
@@ -156,7 +157,10 @@ def _called(element: Parsed) -> str:
 def _json(value: Any, here: Steps, texts: Texts, kept: Callable[[Steps], bool]) -> Any:
     if isinstance(value, dict):
         steps = {name: (*here, Step("member", name)) for name in value}
-        return {n: _json(v, steps[n], texts, kept) for n, v in value.items() if kept(steps[n])}
+        shown = _names(value, [name for name in value if steps[name] in texts])
+        return {
+            shown[n]: _json(v, steps[n], texts, kept) for n, v in value.items() if kept(steps[n])
+        }
     if isinstance(value, list):
         items = [(v, (*here, Step("item", nth=i))) for i, v in enumerate(value)]
         return [_json(v, steps, texts, kept) for v, steps in items if kept(steps)]
@@ -166,6 +170,14 @@ def _json(value: Any, here: Steps, texts: Texts, kept: Callable[[Steps], bool]) 
     if isinstance(value, Bare):
         return int(text) if text is not None and text.isdigit() else 0 if text is None else text
     return _blank(value) if text is None else text
+
+
+def _names(names: Collection[str], asked: Collection[str]) -> dict[str, str]:
+    """What the members of an object are called in an example: `x` for what may be a guest's name, unless a
+    path of the proposal asks for it."""
+    numbered = itertools.chain(["x"], (f"x{n}" for n in itertools.count(2)))
+    free = (one for one in numbered if one not in names)
+    return {n: next(free) if n not in asked and words.may_be_a_value(n) else n for n in names}
 
 
 def _multipart(taken: Taken, texts: Texts, kept: Callable[[Steps], bool]) -> str:

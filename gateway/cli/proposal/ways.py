@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from gateway.cli.proposal import words
 from gateway.cli.proposal.called import said_by
 from gateway.cli.proposal.leaves import Leaf, Step, Steps, Taken
 
@@ -104,4 +105,8 @@ def _json_step(taken: Taken, steps: Steps, n: int, *, every: bool) -> str:
         if said is not None and said[0] == n + 1 and n + 1 < len(steps):
             return f"[{said[2]}='{said[3]}']"
         return "[*]" if every else f"[{step.nth}]"
+    here = steps[: n + 1]
+    value = words.may_be_a_value(step.name) and not _LONG.search(step.name)
+    if value and taken.at(here) is None:
+        return ".*"  # `guests: {"Ada Doe": {…}}`: the next message has another name
     return f".{step.name}" if _JSON_NAME.fullmatch(step.name) else f"['{step.name}']"

@@ -221,6 +221,19 @@ def names_field(text: str) -> bool:
     return any(named(text) for named in _OF_FIELDS)
 
 
+_VALUE: Final = re.compile(r"[\s@]|[0-9]{3}")
+
+
+def may_be_a_value(name: str) -> bool:
+    """Whether a JSON member's name may be a guest's, an address or an identifier, and no field's: it has a
+    blank, an `@` or three digits in it, and is called like nothing that we know."""
+    if not _VALUE.search(name):
+        return False
+    around = (names_booking, names_hotel, names_departure, names_booking_id)
+    known = names_field(name) or any(named(name) for named in around)
+    return not known and (not is_of_card(name) or re.search(r"@|[0-9]{3}", name) is not None)
+
+
 # --- what is around the card ---
 
 
