@@ -22,9 +22,8 @@ def at_most(x: int, n: int, k: int, m: int) -> float:
         x, n = x * _ENOUGH // n, _ENOUGH
     if x >= n:
         return 1.0
-    if x * (m + 2) > n * (
-        k + 1
-    ):  # above the mean the terms from there on may all be too small for a float
+    # Above the mean the terms from there on may all be too small for a float: those beyond it are summed.
+    if x * (m + 2) > n * (k + 1):
         return max(0.0, 1.0 - at_most(n - x - 1, n, m - k, m))
     term = exp(
         _log_choose(n, x) + _log_beta(k + 1 + x, m - k + 1 + n - x) - _log_beta(k + 1, m - k + 1)
