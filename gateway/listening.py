@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Final
 
 HANDSHAKE: Final = 5.0  # seconds for TLS to begin
+_AT_ONCE: Final = 32  # connections accepted in one turn of the loop; others have theirs
 _PAUSE: Final = (
     1.0  # seconds until the next try when there is no room for a connection, as in asyncio
 )
@@ -45,11 +46,16 @@ class Accepting:
         self._bound, self._made, self._tls = bound, made, tls
         self._loop = asyncio.get_running_loop()
         self._beginning: dict[asyncio.Task[None], socket.socket] = {}
-        self._accepting = self._loop.create_task(self._accept())
+        self._pause: asyncio.TimerHandle | None = None
+        self._listen()
 
     def close(self) -> None:
-        """Accepts nothing more, and ends what has not begun."""
-        self._accepting.cancel()
+        """Accepts nothing more, and ends what has not begun. What waits to be accepted is refused."""
+        if self._pause is not None:
+            self._pause.cancel()
+        if self._bound.fileno() >= 0:
+            self._loop.remove_reader(self._bound)
+            self._bound.close()
         # Not cancelled: asyncio closes nothing where the first step of TLS has not been made.
         for accepted in self._beginning.values():
             with contextlib.suppress(OSError):
@@ -57,22 +63,29 @@ class Accepting:
 
     async def wait_closed(self) -> None:
         """After `close`: until none of that is open. What has begun is its protocol's to end."""
-        await asyncio.gather(self._accepting, *self._beginning, return_exceptions=True)
-        self._bound.close()  # where the task never ran
+        await asyncio.gather(*self._beginning, return_exceptions=True)
 
-    async def _accept(self) -> None:
-        with self._bound:
-            while True:
-                try:
-                    accepted, _ = await self._loop.sock_accept(self._bound)
-                except OSError as error:  # it is gone already, or we have no room for it
-                    said = {"message": "a connection could not be accepted", "exception": error}
-                    self._loop.call_exception_handler(said)
-                    await asyncio.sleep(_PAUSE)
-                else:
-                    task = self._loop.create_task(self._begin(accepted))
-                    self._beginning[task] = accepted
-                    task.add_done_callback(self._beginning.pop)
+    def _listen(self) -> None:
+        # Not a task with sock_accept: one that is cancelled just after a connection was accepted for it
+        # loses that connection, open and never answered (asyncio, not uvloop).
+        self._loop.add_reader(self._bound, self._accept)
+
+    def _accept(self) -> None:
+        for _ in range(_AT_ONCE):
+            try:
+                accepted, _ = self._bound.accept()
+            except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+                return  # nobody is left, or whoever came has gone: then the loop calls again
+            except OSError as error:  # it is gone already, or we have no room for it
+                said = {"message": "a connection could not be accepted", "exception": error}
+                self._loop.call_exception_handler(said)
+                self._loop.remove_reader(self._bound)
+                self._pause = self._loop.call_later(_PAUSE, self._listen)
+                return
+            accepted.setblocking(False)
+            task = self._loop.create_task(self._begin(accepted))
+            self._beginning[task] = accepted
+            task.add_done_callback(self._beginning.pop)
 
     async def _begin(self, accepted: socket.socket) -> None:
         with contextlib.suppress(OSError):  # whoever does not speak TLS is gone with that
