@@ -8,6 +8,7 @@ import shutil
 import signal
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -119,7 +120,8 @@ class PostgresStore:
             asked = f"SELECT pid {_OURS} AND backend_type = 'client backend' LIMIT 1"
             found = connection.execute(asked, [self._database]).fetchone()
         if found is not None:
-            os.kill(found[0], signal.SIGKILL)
+            with suppress(ProcessLookupError):  # it ended with its writer meanwhile
+                os.kill(found[0], signal.SIGKILL)
 
     def _kill_server(self) -> None:
         """Immediately, as if its machine had been switched off; and on again."""
