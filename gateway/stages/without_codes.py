@@ -32,12 +32,26 @@ USUAL_NAMES: Final = frozenset({
     "creditCardCvc", "cvvNumber", "cvcNumber", "cvv_number", "cvc_number", "cvv_num", "cvvNo", "cv2", "securityNumber",
 })  # fmt: skip
 _WIDE: Final = ("utf-16-le", "utf-16-be")
+_LONE: Final = "surrogatepass"  # halves of signs come back as they were
+# How a text may be written whose signs are not ASCII's bytes, and from which byte on. No label is believed, nor
+# the first bytes: they say nothing of a part of another document. Those in a row read the same digits.
+_READINGS: Final = (
+    (("utf-16-le", 0), ("utf-16-be", 1)),
+    (("utf-16-be", 0), ("utf-16-le", 1)),
+    (("utf-32-le", 0),),
+    (("utf-32-be", 0),),
+)
+# No word's end, nor a closing tag; in a form `[`, `.` and `-` may be spelled.
+_BEFORE: Final = rb"(?:(?<![\w/])|(?<=%5[Bb])|(?<=%2[DdEe]))"
 _WINDOW: Final = 256  # bytes behind a name in which its value begins
 # A digit, as XML, JSON and forms may spell it.
 _DIGIT: Final = rb"(?:[0-9]|&#0*(?:4[89]|5[0-7]);|&#[xX]0*3[0-9];|\\u003[0-9]|%3[0-9])"
 _VALUE: Final = re.compile(r"\{[0-9]*\}")
 _WORDS: Final = re.compile(r"\w(?:[\w .-]*\w)?")
-_CODE: Final = re.compile(rb"(?<![0-9])(?<!&#)(?<!&#x)" + _DIGIT + rb"{3,4}(?![0-9]|&#|\\u003|%3)")
+# Digits within a spelled sign are none: `&#1234;`, `\u003c`, and the `20` of a blank.
+_CODE: Final = re.compile(
+    rb"(?:(?<![0-9%])|(?<=%20))(?<!&#)(?<!&#[xX])(?<!\\u)" + _DIGIT + rb"{3,4}(?!" + _DIGIT + rb")"
+)
 
 
 def without_codes(body: bytes, shapes: Sequence[Shape], also: Collection[str] = ()) -> bytes | None:
@@ -54,10 +68,11 @@ def without_codes(body: bytes, shapes: Sequence[Shape], also: Collection[str] = 
         if (told and not named) or any(envelope.coding != "text" for envelope in layout.envelopes):
             return None  # but for what can not be seen, or has no name to be found by
     names = named | {*also}
-    if b"\0" in body[:256]:  # UTF-16, or no text at all
+    if b"\0" in body:  # UTF-16, or no text at all
         spelled = [name.lower().encode(codec) for name in names for codec in _WIDE]
         small = body.lower()
-        return None if any(name in small for name in spelled) else body
+        if any(name in small for name in spelled):
+            return None
     return blank_codes(body, names)
 
 
@@ -85,14 +100,38 @@ def _is_named(path: Path) -> bool:
 
 
 def blank_codes(body: bytes, names: Collection[str]) -> bytes:
-    """`body` with `0` for the first three or four digits that stand together behind such a name.
+    """`body` with `0` for the first three or four digits that stand together behind such a name, in whatever
+    bytes its signs are: UTF-8 and all that writes ASCII as it does, UTF-16 and UTF-32.
 
     A closing tag is no such name. What is longer or shorter is no code.
     """
     if not names:
         return body
+    for alike in _READINGS if b"\0" in body else ():
+        for codec, start in alike:
+            before, body = body, body[:start] + _blank_as(codec, body[start:], names)
+            if body != before:  # a second time would take what stands behind the code
+                break
+    return _blank(body, names)
+
+
+def _blank_as(codec: str, body: bytes, names: Collection[str]) -> bytes:
+    """The same bytes where they are no text of that codec, or no code is in it."""
+    whole = len(body) // 4 * 4 if codec.startswith("utf-32") else len(body) // 2 * 2
+    try:
+        text = body[:whole].decode(codec, _LONE)
+    except UnicodeDecodeError:  # UTF-32 has signs that are none
+        return body
+    plain = text.encode("utf-8", _LONE)
+    blanked = _blank(plain, names)
+    if blanked == plain:
+        return body
+    return blanked.decode("utf-8", _LONE).encode(codec, _LONE) + body[whole:]
+
+
+def _blank(body: bytes, names: Collection[str]) -> bytes:
     words = b"|".join(re.escape(name.encode()) for name in sorted(names))
-    found = re.compile(rb"(?<![\w/])(?:(?<!/)\b[\w.-]+:)?(?:" + words + rb")(?!\w)", re.IGNORECASE)
+    found = re.compile(_BEFORE + rb"(?:(?<!/)\b[\w.-]+:)?(?:" + words + rb")(?!\w)", re.IGNORECASE)
     parts, position = [], 0
     for name in found.finditer(body):
         if name.end() < position:

@@ -88,17 +88,33 @@ def test_p21_the_callers_own_code_goes_before_the_held_one_and_uses_it_up(holdin
     assert held(holding) == 0
 
 
-def test_p03_a_code_that_is_echoed_reaches_nobody(holding, sandbox):
+JSON = '{"payment_method_data[card][cvc]": "%s", "amount": 1099}'
+XML = '<?xml version="1.0" encoding="UTF-16"?><e><cvc>%s</cvc><amount>1099</amount></e>'
+
+
+@pytest.mark.parametrize(
+    ("text", "label", "codec"),
+    [
+        (JSON, "application/json", "utf-8"),
+        (JSON, "application/json; charset=utf-16", "utf-16"),
+        (JSON, "application/json; charset=utf-16le", "utf-16-le"),
+        (JSON, "application/json", "utf-16-be"),
+        (XML, "text/xml; charset=utf-16", "utf-16"),
+        (XML, "text/xml; charset=utf-16be", "utf-16-be"),
+        (f"\u4e2d{XML}", "text/plain", "utf-16-be"),
+    ],
+)
+def test_p03_a_code_that_is_echoed_reaches_nobody(holding, sandbox, text, label, codec):
     code = sent_by_siteminder(holding)
     alias = pulled(holding)
-    body = b'{"payment_method_data[card][cvc]": "%s", "amount": 1099}' % code.encode()
-    head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+    body = (text % code).encode(codec)
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n"
     stand_ins = holding.worker._egress._stand_ins
     with (
         FaultServer("close_after_request", context=server_context(sandbox.directory)) as server,
         holding.session(holding.key()) as session,
     ):
-        server.fault = Fault(lambda card: (head % len(body) + body,))
+        server.fault = Fault(lambda card: (head % (label.encode(), len(body)) + body,))
         known = stand_ins["stripe.sandbox.test", sandbox.ports["stripe"]]
         stand_ins["echo.sandbox.test", server.port] = known
         answer = session.post(
@@ -107,7 +123,7 @@ def test_p03_a_code_that_is_echoed_reaches_nobody(holding, sandbox):
             timeout=20,
         )
         assert code.encode() in server.received[0]
-    assert answer.json() == {"payment_method_data[card][cvc]": "0", "amount": 1099}
+    assert answer.content == (text % "0").encode(codec)
 
 
 def test_p21_another_charge_meanwhile_keeps_it_from_coming_back(holding, sandbox):

@@ -116,6 +116,64 @@ def test_in_utf_16_nothing_is_kept_where_a_code_may_be():
     assert without_codes(plain, BOOKING) == plain
 
 
+# How a partner may echo a code: the whole text, and what it should be.
+ECHOES = [
+    ('{"cvc": "737"}', '{"cvc": "0"}'),
+    ('{"cvc": 7371, "n": "7"}', '{"cvc": 0, "n": "7"}'),
+    ('{"cvc": "\\u00373\\u0037"}', '{"cvc": "0"}'),
+    ("<a><CVC>&#55;&#51;&#55;</CVC></a>", "<a><CVC>0</CVC></a>"),
+    ("<a><x:cvc>&#x37;&#x033;7</x:cvc></a>", "<a><x:cvc>0</x:cvc></a>"),
+    ("<a cvc = '737'/>", "<a cvc = '0'/>"),
+    ('<cvc len="004"><![CDATA[737]]></cvc>', '<cvc len="0"><![CDATA[0]]></cvc>'),
+    ("<e>cvc 737 ist falsch: Gr\u00fc\u00dfe \u4e2d\u6587 \U0001f600</e>", None),
+    ("\u4e2d" * 300 + " cvc: 737\u3030", None),
+    ('{"cvc": "737\\u003c"}', '{"cvc": "0\\u003c"}'),
+    ('{"cvc": "", "a": "\\u003c\\u1234 %2012", "b": "12345&#1234;"}', None),
+    ("cvc=%20737&a=412", "cvc=%200&a=412"),
+    ("cvc=737%3D&cvc=737&#160;", "cvc=0%3D&cvc=0&#160;"),
+    ("a=1&card%5Bcvc%5D=737&b=%37", "a=1&card%5Bcvc%5D=0&b=%37"),
+]
+CODECS = ["utf-8", "latin-1", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-be"]
+
+
+@pytest.mark.parametrize("codec", CODECS)
+@pytest.mark.parametrize(("text", "left"), ECHOES)
+@pytest.mark.parametrize("declared", ["", '<?xml version="1.0" encoding="UTF-16"?>'])
+def test_p03_a_code_is_blanked_in_every_encoding(codec, text, left, declared):
+    text = declared + text
+    left = text.replace("737", "0") if left is None else declared + left
+    if codec == "latin-1":
+        body, blank = (one.encode(codec, "xmlcharrefreplace") for one in (text, left))
+    elif codec == "utf-32-be":
+        body, blank = (f"\ufeff{one}".encode(codec) for one in (text, left))
+    else:
+        body, blank = text.encode(codec), left.encode(codec)
+    assert blank_codes(body, {"cvc"}) == blank
+
+
+@pytest.mark.parametrize("before", [b"--b\r\n\r\n", b"\0", b"a", b"\xff\xfe\0\0\xff\xff\xff\xff"])
+@pytest.mark.parametrize("after", [b"", b"\0", b"z"])
+@pytest.mark.parametrize("codec", ["utf-16-le", "utf-16-be"])
+def test_p03_a_code_is_blanked_wherever_its_text_begins(before, after, codec):
+    """In a part of another document, behind an odd number of bytes, before a half of a sign."""
+    body = before + "cvc=737;\ud800 7".encode(codec, "surrogatepass") + after
+    left = before + "cvc=0;\ud800 7".encode(codec, "surrogatepass") + after
+    assert blank_codes(body, {"cvc"}) == left
+
+
+def test_p15_what_is_no_code_keeps_its_bytes():
+    for body in (b"\0\xd8 cvc \0\xdc7", b"\xff\xfe\0\0\0\0\x11\0\0\0\x12\0", bytes(range(256)) * 3):
+        assert blank_codes(body, {"cvc"}) == body
+
+
+def test_p21_a_zero_byte_hides_no_code():
+    assert b"737" not in without_codes(
+        b"<a>\0<SeriesCode>737</SeriesCode>", SITEMINDER, USUAL_NAMES
+    )
+    late = ("\u4e2d" * 300 + " cvv 737").encode("utf-16-be")
+    assert without_codes(late, SITEMINDER, USUAL_NAMES) is None
+
+
 def test_names_of_a_form_are_found_in_other_formats():
     names = code_names(shapes("stripe", "charge"))
     assert (
