@@ -148,8 +148,9 @@ class NothingQuarantined(Quarantine):
         error: GatewayError,
         *,
         client: str = "",
+        room: int | None = None,
     ) -> bool:
-        del exchange, route, message, error, client
+        del exchange, route, message, error, client, room
         return False
 
 

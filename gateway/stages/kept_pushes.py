@@ -4,8 +4,9 @@ They stand with the answers that were refused, under the same key, for the same 
 under `push:` and the caller's name, which no client has.
 
 1. Only what an admitted caller sent is kept: who did not show all that the route asks for fills no disk.
-2. So many of each caller, and so many bytes, whatever they hold. What came first stays: it shows what
-   went wrong, and a partner sends it again and again.
+2. So many of each caller, and so many bytes, whatever they hold: bytes as they are kept, which for a compressed
+   push are many more than came. What came first stays: it shows what went wrong, and a partner sends it again
+   and again.
 3. The same push is kept once, as far as this process knows. What it knows is a hash in memory: beside the
    message on the disk it would let a card's number be guessed.
 4. The partner is told that it was refused, kept or not.
@@ -73,20 +74,20 @@ class KeptPushes:
             except VaultUnavailable:
                 _not_kept(exchange, error, "vault_unavailable")
                 return
-            if not self._has_room(there, len(request.body)):
+            room = self._room.bytes - sum(row.size for row in there)
+            if len(there) >= self._room.pushes or room <= 0:
                 _not_kept(exchange, error, "no_room")
                 return
-            if await self._quarantine.refuse(exchange, route, request, error, client=client):
+            kept = await self._quarantine.refuse(
+                exchange, route, request, error, client=client, room=room
+            )
+            if kept:
                 self._remember(same, exchange)
 
     async def _there(self, client: str) -> list[AnswerRow]:
         return await self._vault.answers.listed(
             states=(AnswerState.REFUSED,), client=client, limit=self._room.pushes
         )
-
-    def _has_room(self, there: list[AnswerRow], size: int) -> bool:
-        taken = sum(row.size for row in there)
-        return len(there) < self._room.pushes and taken + size <= self._room.bytes
 
     def _remember(self, same: bytes, exchange: Exchange) -> None:
         self._seen[same] = (self._clock() + self._quarantine.keep, exchange.id)

@@ -62,15 +62,21 @@ class Quarantine:
         error: GatewayError,
         *,
         client: str = "",
+        room: int | None = None,
     ) -> bool:
         """Keeps a message that is not given on: as it came, but without security codes. Whether it did.
 
         One in which nobody can tell what is a code, or that can not even be decoded, is not kept, nor
-        is any while the vault is down. `client`: under whose name, where that is not the caller's.
+        is any while the vault is down. `client`: under whose name, where that is not the caller's; `room`: at
+        most so many bytes, as they are kept.
         """
         body = await self._without_codes(route, message)
         if exchange.admission is None or body is None:
             _not_kept(exchange, message, error)
+            return False
+        head = write_headers(message.headers)
+        if room is not None and len(head) + len(body) > room:
+            _not_kept(exchange, message, error, why="no_room")
             return False
         now = self._clock()
         kept = Answer(
@@ -86,14 +92,14 @@ class Quarantine:
             failed=0,
             failures=(),
             status=message.status if isinstance(message, Response) else _OF_A_PUSH,
-            headers=write_headers(message.headers),
+            headers=head,
             body=body,
         )
         try:
             await self._vault.answers.quarantine(kept, error.code)
         except ExchangeKnown:
             exchange.rename()
-            return await self.refuse(exchange, route, message, error, client=client)
+            return await self.refuse(exchange, route, message, error, client=client, room=room)
         except VaultUnavailable:
             _not_kept(exchange, message, error)
             return False
@@ -125,9 +131,11 @@ class Quarantine:
         return await run(len(body), without_codes, body, shapes, USUAL_NAMES)
 
 
-def _not_kept(exchange: Exchange, message: Request | Response, error: GatewayError) -> None:
+def _not_kept(
+    exchange: Exchange, message: Request | Response, error: GatewayError, **why: str
+) -> None:
     name = "answer_not_kept" if isinstance(message, Response) else "push_not_kept"
-    event(name, level=logging.ERROR, exchange=exchange.id, code=error.code)
+    event(name, level=logging.ERROR, exchange=exchange.id, code=error.code, **why)
 
 
 def _products_of_caller(exchange: Exchange) -> tuple[str, ...]:

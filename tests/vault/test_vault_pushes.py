@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import signal
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
@@ -54,8 +55,11 @@ class Pushes:
         )
         self.stage = KeptPushes(quarantine, vault=self.vault, clock=self.clock, room=self.room)
 
-    def push(self, body=BODY, *, name="partner", let_in=True, route=ROUTE):
-        request = Request("POST", None, "/own", Headers([(b"Content-Type", b"text/xml")]), body)
+    def push(self, body=BODY, *, name="partner", let_in=True, route=ROUTE, coding=None):
+        headers = Headers([(b"Content-Type", b"text/xml")])
+        if coding is not None:
+            headers.fields += ((b"Content-Encoding", coding),)
+        request = Request("POST", None, "/own", headers, body)
         exchange = Exchange(Peer(ip_address("192.0.2.1"), "endpoints", tls=True), request)
         exchange.admission = Admission(name, "", frozenset({"proxy"}), None)
         exchange.route, exchange.let_in = route, let_in
@@ -110,6 +114,27 @@ def test_p33_there_is_room_for_so_many_of_each_caller(pushes, vault):
     pushes.clock.now += DAY
     pushes.push(b"<later>")
     assert len(listed(vault)) == 1
+
+
+def test_p33_a_compressed_push_takes_the_room_of_what_it_holds(vault, caplog):
+    caplog.set_level("INFO")
+    pushes = Pushes(vault, Room(9, 20_000))
+    bomb = gzip.compress(b"<Card>" + b" " * 19_990)
+    assert len(bomb) < 100
+    pushes.push(bomb, coding=b"gzip")
+    assert listed(vault) == []
+    assert [one.fields["why"] for one in caplog.records] == ["no_room"]
+    for n in range(5):
+        pushes.push(gzip.compress(b"<Card>%d" % n + b" " * 8_000), coding=b"gzip")
+    assert len(listed(vault)) == 2
+    assert sum(row.size for row in listed(vault)) < 20_000
+    pushes.push(gzip.compress(BODY), coding=b"gzip")  # what is small still fits
+    assert len(listed(vault)) == 3
+
+
+def test_p33_what_unpacks_to_more_than_any_message_is_not_kept(pushes, vault):
+    pushes.push(gzip.compress(bytes(2 << 20)), coding=b"gzip")
+    assert listed(vault) == []
 
 
 def test_p33_the_same_push_is_kept_once_until_it_expires(pushes, vault):
