@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 from dataclasses import dataclass, field
+from datetime import datetime
 from ipaddress import IPv4Address, IPv6Address
 from typing import TYPE_CHECKING, Literal
 
@@ -178,6 +179,7 @@ class Exchange:
     turn: tuple[str, str] | None = None  # what of this system nobody else may ask for meanwhile
     poll: bytes | None = None  # a hash of what is asked for, where the same poll is recognised
     replays: str = ""  # the refused exchange whose answer this one lets through today's rules
+    came: datetime | None = None  # when that one was refused
     kept: bool = False  # its rewritten answer is in the inbox
     handing: tuple[str, str] | None = None  # (client, exchange): the answer that it hands over
     again: str = ""  # the exchange whose kept answer this one gets

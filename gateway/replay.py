@@ -79,6 +79,7 @@ class Replay:
     async def _let_through(self, exchange: Exchange, client: str, key: str) -> None:
         refused = await self._refused(exchange, client, key)
         route = exchange.route = self._route(refused)
+        exchange.came = refused.at
         # No more than whoever asked at first was permitted.
         products = frozenset(refused.products) or None
         exchange.admission = Admission(client, key, frozenset(), products)

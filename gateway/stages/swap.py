@@ -188,7 +188,9 @@ class Swap:
                 cvc = None if until is None else card.cvc
                 card = Card(card.pan, card.expiry, card.holder)
                 digits, terms = place.shape.show == "digits", batch.rule.retention
-                new = NewCard(name, product.test, card, link, cvc, until, digits, terms)
+                new = NewCard(
+                    name, product.test, card, link, cvc, until, digits, terms, exchange.came
+                )
                 batch.cards.append(new)
                 batch.places.append(place)
                 batch.done.append(done[name])
@@ -210,7 +212,9 @@ class Swap:
         entry = self._opening.entry(exchange, route, Action.CARRY, product=product.name)
         hints = hints_of(batch.document, booking)
         digits = any(shape.show == "digits" for shape in batch.rule.shapes)
-        carry = Carry(product.name, product.test, booking.booking, hints, entry, digits)
+        carry = Carry(
+            product.name, product.test, booking.booking, hints, entry, digits, exchange.came
+        )
         batch.carries.append(carry)
         batch.asking.append(booking)
 

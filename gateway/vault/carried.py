@@ -5,7 +5,8 @@
 2. A link is opened before its card is told: a row that somebody gave another booking's hash does not open.
 3. The last are those that one message brought last: a card that was replaced does not come back. `seen` tells:
    whoever plans a message gives all its cards of a booking one moment as soon as they are others than its
-   last ones, or one of them changes.
+   last ones, or one of them changes. Of a message that was refused and is replayed it is the moment when it
+   came: its cards, and what it says of the booking, are older than what came since.
 4. Where masks stand in the card's place, only a card that fits one is handed out, each to one mask; where a
    mask fits two, nobody knows which is meant, and it gets none.
 5. Every token that is handed out stands in the audit, in the same transaction. What does not open is not
@@ -24,6 +25,7 @@ from gateway.cards.hint import Hint
 from gateway.cards.token import Token
 from gateway.errors import RecordDamaged
 from gateway.vault import records
+from gateway.vault.entries import stamp
 from gateway.vault.keyring import Keyring
 from gateway.vault.model import Carried, Carry, LinkChange, Linked, Store
 
@@ -112,12 +114,15 @@ class Carrier:
     def _change(self, done: Carrying, row: Linked, asked: Carry, *, handed: bool = False) -> None:
         """The departure is the booking's, so every link gets it; the card is seen again where its token goes
         out."""
+        came = self._now if asked.came is None else stamp(asked.came)
+        if asked.came is not None and row.link.seen > came:
+            return  # what a message says that is read late is old
         key = (row.link.iduser, row.link.booking_hash)
         before = done.changes.get(key)
         departure = records.departure_of(asked.booking) or (before or row.link).departure
         seen = before.seen if before is not None else row.link.seen
-        if handed and seen[:_HOUR] != self._now[:_HOUR]:
-            seen = self._now
+        if handed and seen[:_HOUR] != came[:_HOUR]:
+            seen = came
         if (departure, seen) != (row.link.departure, row.link.seen):
             sealed = row.link.sealed
             done.changes[key] = LinkChange(

@@ -22,7 +22,8 @@ from gateway.secret import Secret
 class NewCard:
     """A card to keep for a product. `booking` None: it came without one.
 
-    `cvc` is held until `cvc_until` when both are given; whatever `card.cvc` says is dropped.
+    `cvc` is held until `cvc_until` when both are given; whatever `card.cvc` says is dropped. `came`: when its
+    message came, where that was before now: what came later is newer.
     """
 
     product: str
@@ -33,6 +34,7 @@ class NewCard:
     cvc_until: datetime | None = None
     digits: bool = False  # it needs a token of digits as well
     retention: LinkTerms | None = None  # of its link; None: as its product says
+    came: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,7 @@ class Kept:
 class Carry:
     """A booking that came without its card, which shall get its last tokens again. `hints`: what the masks
     say that stand in the card's place. `entry` is written for each token; product and iduser are added.
-    `digits`: its cards need tokens of digits as well.
+    `digits`: its cards need tokens of digits as well. `came` as of a `NewCard`.
     """
 
     product: str
@@ -59,6 +61,7 @@ class Carry:
     hints: tuple[Hint, ...]
     entry: Entry
     digits: bool = False
+    came: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -182,6 +182,9 @@ class Planner:
             for row in filed
             if row.booking_hash and (key := (row.iduser, row.booking_hash)) in said
         }
+        newer = {key for key, row in stand.items() if _is_newer(row, said[key])}
+        said = {key: link for key, link in said.items() if key not in newer}
+        stand = {key: row for key, row in stand.items() if key not in newer}
         changed = {
             key: change
             for key, row in stand.items()
@@ -194,42 +197,49 @@ class Planner:
         moved |= _not_last(said, stand)
         for key, row in stand.items() if moved else ():
             if key not in changed and _place(key, said[key]) in moved:
-                changed[key] = self._seen(key, row)
+                changed[key] = self._seen(key, said[key], row)
         links = self._link_rows({k: link for k, link in said.items() if k not in stand})
         return links, list(changed.values())
 
-    def _seen(self, key: _Key, row: Filed) -> LinkChange:
-        return LinkChange(row.link, row.departure, self._now, row.retention, *key, row.link)
+    def _came(self, link: _Link) -> str:
+        return self._now if link.new.came is None else stamp(link.new.came)
+
+    def _seen(self, key: _Key, link: _Link, row: Filed) -> LinkChange:
+        return LinkChange(row.link, row.departure, self._came(link), row.retention, *key, row.link)
 
     def _changed(self, key: _Key, link: _Link, row: Filed) -> LinkChange | None:
         """The link with what the message adds to it; what it does not say stays as it was. None: nothing
         is added, and it was seen within the hour."""
-        place = self._link_place(key, link)
+        place, came = self._link_place(key, link), self._came(link)
         stood = self._keyring.sealer.open(row.link, place)
         written = records.write_link(link.content)
         if written != stood:
-            content = records.dated(link.content, records.read_link(stood), self._now)
+            content = records.dated(link.content, records.read_link(stood), came)
             written = records.write_link(content)
         link.departure = link.departure or row.departure
         link.retention = link.retention or row.retention
         beside = (link.departure, link.retention)
         if written != stood or beside != (row.departure, row.retention):
             sealed = self._keyring.sealer.seal(written, place)
-            return LinkChange(sealed, link.departure, self._now, link.retention, *key, row.link)
-        return None if row.seen[:_HOUR] == self._now[:_HOUR] else self._seen(key, row)
+            return LinkChange(sealed, link.departure, came, link.retention, *key, row.link)
+        return None if row.seen[:_HOUR] == came[:_HOUR] else self._seen(key, link, row)
 
     def _link_rows(self, links: Mapping[_Key, _Link]) -> list[LinkRow]:
-        write, dated, now = records.write_link, records.dated, self._now
+        write, dated = records.write_link, records.dated
+        came = [self._came(link) for link in links.values()]
         sealed = self._keyring.sealer.seal_all(
-            [write(dated(link.content, {}, now)) for link in links.values()],
+            [
+                write(dated(one.content, {}, at))
+                for one, at in zip(links.values(), came, strict=True)
+            ],
             [self._link_place(key, link) for key, link in links.items()],
         )
         rows = []
-        for ((iduser, hashed), link), record in zip(links.items(), sealed, strict=True):
+        for ((iduser, hashed), link), record, at in zip(links.items(), sealed, came, strict=True):
             booking = link.new.booking
             system, hotel = ("", None) if booking is None else (booking.system, booking.hotel)
             rows.append(
-                LinkRow(iduser, hashed, system, hotel, record, link.departure, now, link.retention)
+                LinkRow(iduser, hashed, system, hotel, record, link.departure, at, link.retention)
             )
         return rows
 
@@ -239,6 +249,11 @@ class Planner:
 
 def _place(key: _Key, link: _Link) -> Place:
     return link.new.product, link.new.test, key[1]
+
+
+def _is_newer(row: Filed, link: _Link) -> bool:
+    """Whether the link was seen after a message came that is read late: what such a one says is old."""
+    return link.new.came is not None and row.seen > stamp(link.new.came)
 
 
 def _not_last(said: Mapping[_Key, _Link], stand: Mapping[_Key, Filed]) -> set[Place]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 import requests
 
-from gateway.errors import VaultUnavailable
+from gateway.errors import MessageUnfit, VaultUnavailable
 from gateway.vault.answer import AnswerState
 from tests.children import command
 from tests.e2e.inbox import kept, listed, table
@@ -267,6 +268,32 @@ def test_a_replayed_push_has_its_tokens_and_is_handed_over_once(own, tmp_path):
         ("fetch", "intent", ""),
         ("fetch", "done", ""),
     ]
+
+
+def test_p06_a_replayed_push_does_not_bring_a_replaced_card_back(own, sandbox, monkeypatch):
+    """The card that came after it is what the booking gets again when it comes without one."""
+    pack = PACK.replace("    cvc: Code", '    cvc: Code\n    booking_id: "@id"')
+    gateway = own(pack=pack.replace("tokenize: one,", "tokenize: one, carry_forward: true,"))
+    first = BOOKING.replace("<Booking", '<Booking id="R1"')
+    second = first.replace(PAN, "5555555555554444")
+
+    async def fail(*args):
+        del args
+        raise MessageUnfit
+
+    monkeypatch.setattr(gateway.worker._pipeline._s.swap, "find", fail)
+    assert push(gateway, first.encode()).headers["X-Gateway-Refused"] == "message_unfit"
+    monkeypatch.undo()
+    assert "tokenized=1" in push(gateway, second.encode()).headers["X-Gateway-Cards"]
+    (row,) = listed(gateway)
+    assert run(gateway, "replay", row.exchange).returncode == 0
+    again = push(gateway, first.replace(CARD, "<Card/>").encode())
+    assert "carried=1" in again.headers["X-Gateway-Cards"]
+    tokens = [
+        re.findall(b"<Token>(.*?)</Token>", one.body) for one in sandbox.received.requests("pms")
+    ]
+    assert len(tokens) == 2
+    assert tokens[0] == tokens[1] != []
 
 
 def test_a_push_that_can_not_be_read_stays_refused_though_no_card_is_in_it(own):

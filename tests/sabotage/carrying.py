@@ -50,6 +50,35 @@ BREAKAGES = (
         (f"{VAULT}::test_p06_within_the_hour_the_last_message_s_cards_go_out",),
     ),
     Breakage(
+        "take what a replayed message brings for the newest",
+        "P06",
+        "gateway/replay.py",
+        "        exchange.came = refused.at\n",
+        "",
+        (
+            "tests/e2e/test_inbox_pushes.py::test_p06_a_replayed_push_does_not_bring_a_replaced_card_back",
+        ),
+    ),
+    Breakage(
+        "believe what an old message says of a booking",
+        "P06",
+        "gateway/vault/plan.py",
+        "link.new.came is not None and row.seen > stamp(link.new.came)",
+        "link.new.came is not None and row.seen > stamp(link.new.came) > row.seen",
+        (
+            f"{VAULT}::test_p06_a_message_that_is_read_late_is_as_old_as_it_is",
+            f"{VAULT}::test_what_a_message_that_is_read_late_says_of_its_booking_is_old",
+        ),
+    ),
+    Breakage(
+        "let an old message without a card move the departure",
+        "P06",
+        "gateway/vault/carried.py",
+        "if asked.came is not None and row.link.seen > came:",
+        "if asked.came is not None and not row.link.seen:",
+        (f"{VAULT}::test_what_a_message_that_is_read_late_says_of_its_booking_is_old",),
+    ),
+    Breakage(
         "take the mask of another card for this one's",
         "P06",
         "gateway/cards/hint.py",

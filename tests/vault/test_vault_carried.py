@@ -11,6 +11,7 @@ import pytest
 from gateway.audit import Action, Outcome
 from gateway.cards.hint import hint_of
 from gateway.errors import VaultUnavailable
+from gateway.vault.entries import stamp
 from gateway.vault.model import ABREAST_MAX, Carry
 from tests.vault.makers import (
     AUGUST,
@@ -197,6 +198,58 @@ def test_a_poll_within_the_hour_writes_no_link(tmp_path):
         clock.now += timedelta(minutes=5)
         keep(vault, A, C, replace(new(pan(3)), booking=None))
         assert links(tmp_path) == before
+
+
+@pytest.mark.parametrize(
+    ("came", "last"),
+    [
+        ([(60, [A], None), (120, [C], 0)], [A]),
+        ([(0, [A], None), (120, [C], 60)], [C]),
+        ([(0, [C], None), (60, [A], None), (120, [C], 30)], [A]),
+        ([(0, [A], None), (60, [C], None), (120, [A], 0)], [C]),
+        ([(0, [A, C], None), (60, [C], None), (120, [A, C], 30)], [C]),
+        ([(0, [A, C], None), (120, [A, new(pan(3))], 60)], [A, new(pan(3))]),
+        ([(0, [A], None), (10, [C], 5)], [C]),
+        ([(5, [A], None), (10, [C], 0)], [A]),
+    ],
+    ids=["older", "newer", "known and older", "replaced since", "one of two since", "one of two stays", "in the hour",
+         "before it in the hour"],
+)  # fmt: skip
+def test_p06_a_message_that_is_read_late_is_as_old_as_it_is(tmp_path, came, last):
+    """One that was refused and is replayed: at which minute, which cards, and when they came."""
+    clock = Clock()
+    start = clock.now = clock.now.replace(minute=0)
+    with opened(tmp_path, clock=clock) as vault:
+        tokens = {}
+        for minute, cards, at in came:
+            clock.now = start + timedelta(minutes=minute)
+            then = None if at is None else start + timedelta(minutes=at)
+            kept = keep(vault, *(replace(one, came=then) for one in cards))
+            tokens |= {c.card.pan.reveal(): one.token for c, one in zip(cards, kept, strict=True)}
+        clock.now += timedelta(minutes=5)
+        assert got(vault, carry()) == [[tokens[one.card.pan.reveal()] for one in last]]
+
+
+def test_what_a_message_that_is_read_late_says_of_its_booking_is_old(tmp_path):
+    """Nor does one without its card move the departure, or make a card seen that is newer."""
+    clock = Clock()
+    start = clock.now
+    early, late = date(2031, 1, 1), date(2031, 2, 2)
+    with opened(tmp_path, clock=clock) as vault:
+        keep(vault, new(at=booking(departure=early)))
+        clock.now += 3 * HOUR
+        keep(vault, new(at=booking(departure=late)))
+        before = links(tmp_path)
+        clock.now += 3 * HOUR
+        keep(vault, replace(new(at=booking(departure=early)), came=start + HOUR))
+        asked = replace(carry(booking(departure=early)), came=start + HOUR)
+        (((one,),)) = ask(vault, asked).carried
+        assert one.card.pan.reveal() == card().pan.reveal()
+        assert links(tmp_path) == before
+        got(vault, replace(asked, came=start + 5 * HOUR))
+        ((departure, seen),) = links(tmp_path)
+        assert departure == early.isoformat()
+        assert before[0][1] < seen < stamp(clock.now)
 
 
 def test_the_message_s_own_card_is_the_last(vault):
