@@ -20,6 +20,8 @@ _STRING: Final = re.compile(
 )
 _HEAD: Final = 64 << 10  # as far as a recording may begin with other words
 _TOLD: Final = re.compile(rb'^[ \t]*(?:<-|->) "', re.MULTILINE)
+# A recording that was itself printed as a string: every sign of it is escaped once more.
+_TOLD_IN_A_STRING: Final = re.compile(rb'(?:\A"?|\\n)[ \t]*(?:<-|->) \\"')
 _TO: Final = re.compile(rb"^[ \t]*opening connection to ([^\s:]+:\d+)", re.MULTILINE)
 _SECURE: Final = re.compile(rb"^[ \t]*(?:starting SSL|SSL established)", re.MULTILINE)
 _ESCAPE: Final = re.compile(
@@ -37,11 +39,13 @@ _LARGEST_SIGN: Final = 0x10FFFF
 
 def looks_like_ruby(raw: bytes) -> bool:
     """Whether `raw` is what Net::HTTP wrote."""
-    return _TOLD.search(raw, 0, _HEAD) is not None
+    return any(one.search(raw, 0, _HEAD) for one in (_TOLD, _TOLD_IN_A_STRING))
 
 
 def unruby(raw: bytes) -> Iterator[tuple[int, bytes]]:
     """Each message as it was on the line, and the line of the recording that it begins in."""
+    if _TOLD.search(raw, 0, _HEAD) is None:
+        raw = unruby_string(raw)
     way, held, begins, counted, line = b"", bytearray(), 0, 0, 1
     for found in _STRING.finditer(raw):
         line += raw.count(b"\n", counted, found.start())

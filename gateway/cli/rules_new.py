@@ -16,7 +16,7 @@ from gateway.cli.output import complain, console, counted
 from gateway.cli.proposal.plan import Planned, plan
 from gateway.cli.proposal.proof import Proven, examples_fail, prove
 from gateway.cli.proposal.scalars import word
-from gateway.cli.proposal.why_not import why_nothing
+from gateway.cli.proposal.why_not import remarks, why_nothing
 from gateway.cli.proposal.written import system_of, written
 from gateway.cli.recorded import Recorded, Way
 from gateway.cli.rules_found import wrong_use
@@ -131,6 +131,8 @@ def _report(
         _tell(
             f"Left where it is: {printable(one)}. It could pass for a card's number, but nothing near it does."
         )
+    for remark, action in remarks(routes):
+        complain(printable(hide(remark)), action)
     for one in proven.labels:
         complain(
             f"{one}: its Content-Type is none of its body's format, or not in UTF-8: as it is, it is refused (label_wrong).",

@@ -44,6 +44,15 @@ def code_of(taken: Taken, region: Sequence[Leaf], number: Leaf) -> Leaf | None:
     return None
 
 
+def blank(taken: Taken, region: Sequence[Leaf]) -> Leaf | None:
+    """What is called a code and holds nothing: the next message has one there."""
+    for leaf in region:
+        writable = ways.can_be_written(leaf.steps, taken.format)
+        if not leaf.text.strip() and words.names_code(called(taken, leaf)) and writable:
+            return leaf
+    return None
+
+
 def guessable(taken: Taken, number: Leaf, used: Collection[Leaf]) -> list[Leaf]:
     """Texts as long as the number's code beside the number, by names that nobody knows. A code that nobody
     saw would stay in the message; what is none is struck out by whoever reads the proposal. In a form, where

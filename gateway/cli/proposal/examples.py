@@ -116,7 +116,7 @@ def _card_texts(card: FoundCard, number: str, recorded: Collection[str]) -> dict
         for leaf, spelling in zip(card.expiry.at, card.expiry.spellings, strict=True):
             said = [expiry.write(one, spelling) for one in _EXPIRES]
             texts[leaf.steps] = next((one for one in said if one not in recorded), said[0])
-    if card.code is not None:
+    if card.code is not None and card.code.text.strip():
         length = len(card.code.text.strip())
         code = next(
             one for one in ("1234"[:length], "7379"[:length]) if one != card.code.text.strip()

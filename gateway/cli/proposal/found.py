@@ -178,9 +178,9 @@ def _around(taken: Taken, number: Leaf, numbers: Numbers) -> FoundCard:
     guessed = None if code else next(iter(guessable), None)
     brands = (one for one in region if words.names_brand(called(taken, one)))
     brand = next((one for one in brands if words.is_brand(one.text)), None)
-    said = code or guessed
+    said = code or guessed or codes.blank(taken, region)
     card = FoundCard(number, scope, expiry, said, holder, brand, (), unsure, guessed is not None)
-    if said is None:
+    if said is None or not said.text.strip():
         return card
     named = codes.named(taken, _widest(taken, number, numbers), number)
     again, others = codes.beside(taken, said, scope, [*named, *guessable], named)

@@ -34,7 +34,9 @@ def holder_of(taken: Taken, region: Sequence[Leaf], number: Leaf) -> tuple[Leaf,
         for other in last:
             if one.steps[:-1] == other.steps[:-1]:
                 return (one, other)
-    return ()
+    flat = taken.format in {"form", "multipart"}
+    alone = [one for one in named if flat and words.squash(one.name) == "name"]
+    return (alone[0],) if len(alone) == 1 else ()
 
 
 def _part(taken: Taken, leaf: Leaf) -> str:
@@ -49,6 +51,8 @@ def _is_name(text: str) -> bool:
     """Whether a text may be somebody's name, and is not a field's."""
     bare = text.strip()
     if words.names_number(bare) or words.names_expiry(bare) or words.names_code(bare):
+        return False
+    if words.is_brand(bare):  # `card_name: visa`
         return False
     if not _SHORTEST_NAME <= len(bare) <= _LONGEST_NAME or re.search(r"[0-9@<>{}=/:_]", bare):
         return False

@@ -211,8 +211,8 @@ def _values(value: Any, here: Steps) -> Iterator[Leaf]:
     elif isinstance(value, list):
         for index, inner in enumerate(value):
             yield from _values(inner, (*here, Step("item", nth=index)))
-    elif isinstance(value, str):
-        yield Leaf(here, str(value), number=isinstance(value, Bare))
+    elif isinstance(value, str) or value is None:
+        yield Leaf(here, str(value or ""), number=isinstance(value, Bare))
 
 
 # --- forms ------------------------------------------------------------------------------------------

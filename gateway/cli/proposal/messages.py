@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import re
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from gateway.cards import pan
@@ -12,6 +13,7 @@ from gateway.cli.proposal import ways, words
 from gateway.cli.proposal.called import called
 from gateway.cli.proposal.found import FoundCard, Looked
 from gateway.cli.proposal.leaves import Leaf, Steps, Taken
+from gateway.cli.proposal.mended import PART, mended
 from gateway.cli.proposal.opened import open_all
 from gateway.cli.proposal.shapes import Layer
 from gateway.cli.recorded import Recorded, Way
@@ -19,6 +21,7 @@ from gateway.cli.ruby_debug import unruby_string
 from gateway.codecs.encoding import decode_body
 from gateway.config import LimitSettings
 from gateway.errors import GatewayError
+from gateway.stages.guard import is_text
 
 _SIGNATURE: Final = re.compile(
     r"signature|shasign|sha1hash|md5hash|digest|hmac|fingerprint\Z|hash\Z|firma\Z"
@@ -27,6 +30,8 @@ _SIGNED: Final = 16  # signs of a signature, at least
 _ENCRYPTED: Final = frozenset({"jwe", "csedata", "cipherdata", "ciphervalue", "encdata"})
 _JWE: Final = re.compile(r"eyJ[\w-]+(?:\.[\w-]*){4}")
 _CIPHERTEXT: Final = 24
+_SIGNS: Final = 32  # different ones: hexadecimal digits have 16
+_LONG_BASE64: Final = re.compile(r"(?:[A-Za-z0-9+/]{4}){24,}")  # whole groups: any end will do
 _NO_PATH: Final = "the rules have no path for its name"
 # A form that somebody has laid out in lines: white space of its own is spelled `+` or `%20`.
 _WRAPPED: Final = re.compile(rb"\s*[^\s=&<{\[]+=[^\n]*&\s+\S")
@@ -56,9 +61,11 @@ class Message:
     not_cards: list[tuple[str, str, Leaf]] = field(default_factory=list)  # path, reason
     scrubbed: list[str] = field(default_factory=list)  # paths
     encrypted: list[tuple[str, str]] = field(default_factory=list)  # path, format
+    sealed: list[str] = field(default_factory=list)  # paths of what may be encrypted
     signed: list[str] = field(default_factory=list)
     in_texts: list[str] = field(default_factory=list)
     unreadable: str = ""
+    mended: str = ""  # what was the matter with a body that no reader takes as it was recorded
 
     @property
     def cards(self) -> int:
@@ -110,10 +117,13 @@ def _documents(message: Message) -> Sequence[Opened]:
     documents = list(open_all(message.body))
     bare = unescaped(message.body)
     inside = list(open_all(bare)) if bare is not None else []
-    if bare is None or (documents and _count(inside) <= _count(documents)):
-        return documents
-    message.body = bare
-    return inside
+    if bare is not None and not (documents and _count(inside) <= _count(documents)):
+        message.body, documents = bare, inside
+    better = None if documents else mended(message.body)
+    if better is not None:
+        message.body, message.mended = better
+        documents = list(open_all(message.body))
+    return documents
 
 
 def _note(message: Message, opened: Opened, envelopes: Collection[Steps]) -> None:
@@ -125,22 +135,32 @@ def _note(message: Message, opened: Opened, envelopes: Collection[Steps]) -> Non
         return prefix + ways.absolute(taken, leaf.steps)
 
     cards = [card for card in looked.cards if _writable(taken, card)]
+    if message.mended == PART:
+        cards = [replace(card, doubts=(*card.doubts, PART)) for card in cards]
     message.documents.append(Document(taken, layers, tuple(cards)))
     for leaf, why in looked.not_cards:
         if pan.is_plausible(pan.digits_of(leaf.text) or ""):
             message.not_cards.append((told(leaf), why, leaf))
     for card in looked.cards:
-        if card not in cards:
+        if not _writable(taken, card):
             message.not_cards.append((told(card.number), _NO_PATH, card.number))
     named = [leaf for leaf, name in looked.scrubbed if words.names_number(name)]
-    message.scrubbed += [told(leaf) for leaf in named or [leaf for leaf, _ in looked.scrubbed]]
+    scrubbed = named or [leaf for leaf, _ in looked.scrubbed]
+    message.scrubbed += [told(leaf) for leaf in scrubbed if leaf.steps not in envelopes]
     message.in_texts += [told(leaf) for leaf in looked.in_texts if leaf.steps not in envelopes]
+    _note_secrets(message, taken, told)
+
+
+def _note_secrets(message: Message, taken: Taken, told: Callable[[Leaf], str]) -> None:
+    """Adds what is encrypted, or may be, and what signs the message."""
     for leaf in taken.leaves:
         name = called(taken, leaf)
         if _is_encrypted(name, leaf.text):
             message.encrypted.append((ways.absolute(taken, leaf.steps), taken.format))
         elif _SIGNATURE.search(words.squash(name)) and len(leaf.text) >= _SIGNED:
             message.signed.append(told(leaf))
+        elif is_sealed(leaf.text):
+            message.sealed.append(told(leaf))
 
 
 def _count(documents: Sequence[Opened]) -> int:
@@ -157,6 +177,14 @@ def unescaped(body: bytes) -> bytes | None:
 
 def _writable(taken: Taken, card: FoundCard) -> bool:
     return all(ways.can_be_written(leaf.steps, taken.format) for leaf in card.leaves)
+
+
+def is_sealed(text: str) -> bool:
+    """Whether a long stretch of base64 in a text says nothing that could be read."""
+    return any(
+        len(set(found[0])) >= _SIGNS and not is_text(base64.b64decode(found[0]))
+        for found in _LONG_BASE64.finditer(text)
+    )
 
 
 def _is_encrypted(name: str, text: str) -> bool:

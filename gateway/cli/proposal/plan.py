@@ -10,6 +10,7 @@ from typing import Final
 from gateway.cards.scan import find_cards
 from gateway.cli.proposal import words
 from gateway.cli.proposal.leaves import Taken, take_apart
+from gateway.cli.proposal.mended import is_part, untagged
 from gateway.cli.proposal.messages import Message, read_message
 from gateway.cli.proposal.shapes import Draft, merged, shapes_of
 from gateway.cli.recorded import Recorded, Way
@@ -19,7 +20,14 @@ _MOST_LINES: Final = 200
 _LONGEST_LOG: Final = 1 << 20
 # From the first bracket to the last one: what a log says before and behind a document.
 _DOCUMENT: Final = re.compile(rb"<.*>|[{\[].*[}\]]|[^\s=&]+=[^\s]*&\S*", re.DOTALL)
+# A document over several lines, its last one beginning as far from the margin as its first one.
+_LAID_OUT: Final = re.compile(
+    rb"^([ \t]*)(?:(?:<\?xml[^>]*\?>\s*)?<([A-Za-z_][\w:.-]*)(?:\s[^<>]*)?>.*?^\1</\2>"
+    rb"|[{\[][ \t]*$.*?^\1[}\]])[ \t]*\r?$",
+    re.DOTALL | re.MULTILINE,
+)
 _NOTICE: Final = re.compile(r"notif|webhook", re.IGNORECASE)
+_ANSWER: Final = re.compile(r"respon[sd]|reply|\w(?:RS|Rs|Result)\Z", re.IGNORECASE)
 _TEST: Final = re.compile(
     r"(?:^|[.-])(?:\w*test|\w*sandbox|uat|stg|staging|demo|cert|qa|pilot|integration)(?:[.-]|\d)",
     re.IGNORECASE,
@@ -90,22 +98,26 @@ def plan(messages: Iterable[Recorded], *, push: bool | None, way: Way | None) ->
 def _apart(messages: Iterable[Recorded]) -> Iterator[Recorded]:
     """A log of bodies is as many messages: one in each line, or somewhere between other words."""
     for recorded in messages:
-        bodies = _bodies(recorded.body) if recorded.way is None else []
+        log = untagged(recorded.body) if recorded.way is None else b""
+        bodies = _bodies(log) if log else []
         if not bodies:
             yield recorded
         for n, body in enumerate(bodies):
-            line = recorded.body[: recorded.body.find(body)].count(b"\n") + 1
+            line = log[: log.find(body)].count(b"\n") + 1
             yield replace(recorded, body=body, exchange=recorded.exchange + n, line=line)
 
 
 def _bodies(raw: bytes) -> list[bytes]:
     """What stands in a log; nothing where it is one body, or where none holds a card."""
+    if is_part(raw):
+        return []
     lines = [line.strip().strip(b'"') for line in raw.splitlines() if line.strip()]
     if 1 < len(lines) <= _MOST_LINES and all(take_apart(line) is not None for line in lines):
         return lines
     if take_apart(raw) is not None or len(raw) > _LONGEST_LOG or not find_cards(raw):
         return []
-    for pieces in (re.split(rb"\r?\n[ \t]*\r?\n", raw), raw.splitlines()):
+    laid_out = [found[0] for found in _LAID_OUT.finditer(raw)]
+    for pieces in (laid_out, re.split(rb"\r?\n[ \t]*\r?\n", raw), raw.splitlines()):
         documents = [found[0] for piece in pieces if (found := _DOCUMENT.search(piece))]
         held = [one for one in documents if find_cards(one) and take_apart(one) is not None]
         if held:
@@ -114,10 +126,23 @@ def _bodies(raw: bytes) -> list[bytes]:
 
 
 def _guess(message: Message) -> Way:
-    """A body alone: hotels' bookings are pulled, anything else with a card is a charge."""
+    """A body alone: hotels' bookings are pulled, and so is what is called an answer and has no code in it;
+    anything else with a card is a charge."""
+    if message.documents and _is_answer(message):
+        return "response"
     if any(_has_booking(one.taken) and not _is_notice(one.taken) for one in message.documents):
         return "response"
     return "request"
+
+
+def _is_answer(message: Message) -> bool:
+    codes = any(card.code is not None for one in message.documents for card in one.cards)
+    return not codes and any(
+        _ANSWER.search(step.name)
+        for leaf in message.documents[0].taken.leaves
+        for step in leaf.steps[:4]
+        if step.axis == "element"
+    )
 
 
 def _has_booking(taken: Taken) -> bool:

@@ -8,6 +8,7 @@ from typing import Final
 from gateway.cards.expiry import WHOLE_SPELLINGS, parse, write
 
 _FIRST, _LAST = 2000, 2079  # years that a card of a recording may have
+_LATEST: Final = 2099  # a test card's, where nothing else can be read
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +29,7 @@ _ORDER: Final = (
 
 def whole(text: str, name: str = "") -> Spelled | None:
     """The spelling of a whole expiry; None where it is none. `name` may say it: `expiry_yymm`."""
-    read: dict[str, tuple[int, int]] = {}
-    for spelling in (*_ORDER, *WHOLE_SPELLINGS):
-        found = parse(text, spelling)
-        if found is not None and _FIRST <= found.year <= _LAST:
-            read.setdefault(spelling, (found.year, found.month))
+    read = _readings(text, _LAST) or _readings(text, _LATEST)
     if not read:
         return None
     exact = [one for one in read if _written_so(text.strip(), one)] or list(read)
@@ -42,6 +39,16 @@ def whole(text: str, name: str = "") -> Spelled | None:
     chosen = max(named, key=len) if named else exact[0]
     others = () if named else tuple(one for one in exact if read[one] != read[chosen])
     return Spelled(chosen, others)
+
+
+def _readings(text: str, last: int) -> dict[str, tuple[int, int]]:
+    """The spellings that read a year up to `last`, each with what it reads."""
+    read: dict[str, tuple[int, int]] = {}
+    for spelling in (*_ORDER, *WHOLE_SPELLINGS):
+        found = parse(text, spelling)
+        if found is not None and _FIRST <= found.year <= last:
+            read.setdefault(spelling, (found.year, found.month))
+    return read
 
 
 def _written_so(text: str, spelling: str) -> bool:

@@ -7,10 +7,14 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from gateway.cards.scan import find_cards
-from gateway.cli.proposal.messages import Message
+from gateway.cli.proposal.mended import COMMA
+from gateway.cli.proposal.messages import Message, is_sealed
 from gateway.cli.proposal.plan import Planned
 from gateway.cli.recorded import Recorded
 
+_NOT_IN_URLS: Final = (
+    "No rule takes it out there, and the gateway refuses it: have it sent in a body."
+)
 _SCRUBBED: Final = re.compile(rb"filtered|redacted|scrubbed|x{4}|\*{4}", re.IGNORECASE)
 
 
@@ -50,7 +54,7 @@ def _reasons(message: Message) -> Iterator[tuple[str, str]]:
     if _in_url(message.recorded):
         yield (
             f"{place}: a card's number stands in the URL.",
-            "No rule takes it out there, and the gateway refuses it: have it sent in a body.",
+            _NOT_IN_URLS,
         )
     if not message.recorded.complete:
         yield f"{place}: its body was not recorded.", "Record it with a proxy, or as a HAR."
@@ -63,6 +67,11 @@ def _hidden(message: Message, place: str) -> Iterator[tuple[str, str]]:
         yield (
             f"{place}: {paths} is encrypted: nobody between can look into it.",
             "The proposal refuses such bodies. Have the PMS send the card's fields to the gateway instead.",
+        )
+    if message.sealed and message.way == "request" and not message.encrypted:
+        yield (
+            f"{place}: {', '.join(dict.fromkeys(message.sealed))} holds what nobody between can read: encrypted?",
+            "Where it is, refuse such bodies (opaque: { because: encrypted }, docs/rules.md), and have the PMS send the card's fields.",
         )
     if message.signed and message.cards:
         yield (
@@ -77,6 +86,8 @@ def _hidden(message: Message, place: str) -> Iterator[tuple[str, str]]:
 
 
 def _unreadable(message: Message, place: str) -> tuple[str, str]:
+    if is_sealed(message.body.decode("latin-1")):
+        return f"{place}: it is what nobody between can read: encrypted?", ""
     if find_cards(message.body):
         why = f"{place}: a card is in it, but {message.unreadable}."
         hint = "Where it is text, write a shape with `format: text` (docs/rules.md): nothing proposes one yet."
@@ -85,6 +96,30 @@ def _unreadable(message: Message, place: str) -> tuple[str, str]:
         why = f"{place}: it was scrubbed so that it can not be read any more."
         return why, "Record it with a published test card, and before it is scrubbed."
     return f"{place}: {message.unreadable}.", ""
+
+
+def remarks(routes: Sequence[Planned]) -> Iterator[tuple[str, str]]:
+    """What is to be said of a recording in which cards were found: where others stand that no rule takes
+    out, and what was the matter with it. Each with what to do."""
+    for message in [
+        m for one in routes for side in (one.request, one.response) for m in side.messages
+    ]:
+        place = f"{message.recorded.place} ({message.way})"
+        if message.mended == COMMA and message.cards:
+            yield (
+                f"{place}: {message.mended}. It was read without; as it stands no reader takes it.",
+                "Where the PMS does send it so: have that mended.",
+            )
+        if _in_url(message.recorded):
+            yield f"{place}: a card's number stands in the URL.", _NOT_IN_URLS
+        named = [
+            name.decode("latin-1") for name, value in message.recorded.headers if find_cards(value)
+        ]
+        for name in dict.fromkeys(named):
+            yield (
+                f"{place}: a card's number stands in the header {name}.",
+                "No rule takes it out there: the guard masks it on its way to the PMS.",
+            )
 
 
 def _in_url(recorded: Recorded) -> bool:

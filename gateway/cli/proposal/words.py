@@ -150,7 +150,7 @@ _OTHER_DIGITS: Final = re.compile(
     r"|day|mcc|result|response|level|rate|percent|nights|room|night|guest"
 )
 _HOLDER: Final = re.compile(
-    r"holder|nameoncard|cardname|ccname|nameoncc|cardowner|ccowner|titular|inhaber|cardusername|accountname|nameoncreditcard|portador"
+    r"holder|nameoncard|ownername|cardname|ccname|nameoncc|cardowner|ccowner|titular|inhaber|cardusername|accountname|nameoncreditcard|portador"
     r"|custname\Z|umname"
 )
 _HOLDER_WHOLE: Final = frozenset({"cn", "cname", "chname", "owner", "cardholder", "embossedname"})

@@ -1,0 +1,71 @@
+"""Recorded bodies and logs that no reader takes as they are, brought back to what was on the line.
+
+a log      the logger's name before each line (`[Partner] <card>…`)
+JSON       a comma before a closing bracket, as people leave one who shorten a recording by hand
+XML        some elements side by side: a part that was cut out of a document
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from typing import Final
+
+from gateway.cli.proposal.leaves import elements_of, parse_json, parse_xml
+
+COMMA: Final = "its JSON has a comma before a closing bracket"
+PART: Final = (
+    "the recording is a part of a document: `part` stands for the element around these fields"
+)
+
+_TAG: Final = re.compile(rb"[ \t]*(\[[A-Za-z][\w.-]{1,40}\])(?:[ \t]|\Z)")
+_FEWEST_TAGS: Final = 3
+_STRING_OR_COMMA: Final = re.compile(rb'"(?:[^"\\]|\\.)*+"|,(?=\s*[}\]])', re.DOTALL)
+_LARGEST: Final = 1 << 20
+
+
+def untagged(log: bytes) -> bytes:
+    """A log without what stands before each line, up to the logger's name; as it is where it has none.
+    Its lines stay as many."""
+    lines = log.split(b"\n")
+    tags = Counter(found[1] for line in lines if (found := _TAG.match(line)))
+    tag, count = tags.most_common(1)[0] if tags else (b"", 0)
+    if count < _FEWEST_TAGS or 2 * count < sum(1 for line in lines if line.strip()):
+        return log
+    return b"\n".join(line.rpartition(tag)[2] for line in lines)
+
+
+def mended(body: bytes) -> tuple[bytes, str] | None:
+    """A body that a reader takes, and what was the matter with it; None where that is none of these."""
+    bare = body.strip()
+    if len(bare) > _LARGEST:
+        return None
+    if bare.startswith((b"{", b"[")):
+        return _without_commas(bare)
+    return (b"<part>" + bare + b"</part>", PART) if is_part(bare) else None
+
+
+def is_part(body: bytes) -> bool:
+    """Whether a body is some of a document's elements side by side, most of them with a text alone."""
+    bare = body.strip()
+    if not bare.startswith(b"<") or bare.startswith((b"<?", b"<!")) or len(bare) > _LARGEST:
+        return False
+    if parse_xml(bare) is not None:
+        return False
+    around = parse_xml(b"<part>" + bare + b"</part>")
+    if around is None or (around.text or "").strip():
+        return False
+    children = elements_of(around)
+    texts = [one for one in children if not elements_of(one)]
+    return len(children) > 1 and 2 * len(texts) >= len(children)
+
+
+def _without_commas(body: bytes) -> tuple[bytes, str] | None:
+    plain = _STRING_OR_COMMA.sub(lambda found: b"" if found[0] == b"," else found[0], body)
+    if plain == body:
+        return None
+    try:
+        parse_json(plain)
+    except ValueError:
+        return None
+    return plain, COMMA

@@ -1,0 +1,141 @@
+"""`card-gateway rules new`: what it says of a recording beside the pack that it proposes, or instead of it."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from gateway.cards.scan import find_cards
+from gateway.cli import rules as command
+from gateway.cli.proposal.mended import is_part, mended, untagged
+from tests.cli.proposals import FOLDER
+
+NUMBER = "4111111111111111"
+SEALED = "hl0spHqAAamtY47Vo+W+dZcpDyK8QRqpx/gWzIM1F3X1VFV/zNUcKCuqaSL6F4S7MqOGUMOC3BXIZYaS9TpJf6xsMYeRDyMpiv+sE0VpY2a4gULh"
+POST = "POST https://x.example/pay HTTP/1.1\n\n"
+
+
+@pytest.fixture
+def new(tmp_path, monkeypatch):
+    """`new("text", "name.http")` answers (exit code, stdout, stderr) and has looked for cards in them."""
+    monkeypatch.chdir(tmp_path)
+    app = typer.Typer()
+    command.register(app)
+
+    def invoke(text, name="a.http"):
+        (tmp_path / name).write_text(text)
+        result = CliRunner().invoke(app, ["rules", "new", name])
+        if result.exception is not None and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        assert not find_cards(result.stderr.encode())
+        assert NUMBER not in result.stdout.partition("examples:")[0]
+        return result.exit_code, result.stdout, " ".join(result.stderr.split())
+
+    return invoke
+
+
+def test_p16_cards_in_urls_and_headers_are_told_beside_a_proposal(new):
+    code, out, err = new((FOLDER / "redirected.txt").read_text(), "a.txt")
+    assert code == 0
+    assert "number: cardno" in out
+    assert "a.txt:7 (response): a card's number stands in the header Location." in err
+    assert "a.txt:11 (request): a card's number stands in the URL." in err
+
+
+def test_a_comma_too_many_is_told(new):
+    code, _, err = new((FOLDER / "comma_json.http").read_text())
+    assert code == 0
+    assert "its JSON has a comma before a closing bracket" in err
+    code, _, err = new(POST + json.dumps({"card": {"number": NUMBER, "exp": "08/29"}}))
+    assert code == 0
+    assert "comma" not in err
+
+
+def test_a_part_of_a_document_is_asked_about(new):
+    code, out, _ = new((FOLDER / "part_of_xml.txt").read_text(), "a.txt")
+    assert code == 0
+    assert "`part` stands for the element around these fields" in out
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "where"),
+    [
+        (POST + json.dumps({"payload": f"<a>{SEALED}</a>"}), "a.http", "$.payload holds"),
+        (f"<Request><Data>{SEALED}</Data></Request>", "a.xml", "/Request/Data holds"),
+        (POST + SEALED, "a.http", "it is"),
+    ],
+)
+def test_p16_what_may_be_encrypted_is_told(new, text, name, where):
+    code, out, err = new(text, name)
+    assert (code, out) == (1, "")
+    assert f"(request): {where} what nobody between can read: encrypted?" in err
+    assert SEALED[:20] not in err
+
+
+def test_a_long_readable_text_is_not_called_encrypted(new):
+    for text in ("A" * 200, "bm90aGluZyBvZiBhIGNhcmQg" * 8, "0123456789abcdef" * 8):
+        _, _, err = new(POST + json.dumps({"payload": text}))
+        assert "encrypted" not in err, text
+
+
+def test_an_envelope_is_not_called_scrubbed_beside_what_is_in_it(new):
+    inner = "<Card><PAN>[FILTERED]</PAN></Card>".replace("<", "&lt;")
+    _, _, err = new(f"<Envelope><Body><request>{inner}</request></Body></Envelope>", "a.xml")
+    assert "/Envelope/Body/request → /Card/PAN holds a mask" in err
+    assert "/Envelope/Body/request, " not in err
+
+
+# --- what is brought back to what was on the line ---------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("body", "plain"),
+    [
+        (b'{"a": [1, 2, ], }', b'{"a": [1, 2 ] }'),
+        (b'{"a": ",]", "b": "\\",}",}', b'{"a": ",]", "b": "\\",}"}'),
+        (b'{"a": 1}', None),
+        (b'{"a": ,}', None),
+        (b"[,]", b"[]"),
+        (b"{", None),
+        (b"a=1,&b=2", None),
+        (b'"' + b"\\" * 2000, None),
+    ],
+)
+def test_commas(body, plain):
+    found = mended(body)
+    assert (found[0] if found else None) == plain
+
+
+@pytest.mark.parametrize(
+    ("body", "part"),
+    [
+        (b"<a>1</a><b>2</b>", True),
+        (b"<a>1</a>\n<b><c>1</c></b>", True),
+        (b"<a>1</a>", False),
+        (b"<r><a>1</a><b>2</b></r>", False),
+        (b"<r><a>1</a></r><r><a>2</a></r>", False),  # two documents
+        (b"text <a>1</a><b>2</b>", False),
+        (b"<a>1</a>text<b>2", False),
+        (b'<?xml version="1.0"?><a>1</a><b>2</b>', False),
+        (b"<!DOCTYPE a [<!ENTITY b 'c'>]><a>&b;</a><b/>", False),
+        (b"", False),
+    ],
+)
+def test_parts_of_documents(body, part):
+    assert is_part(body) is part
+
+
+def test_a_loggers_name_goes_and_lines_stay():
+    log = b"I, [x] INFO -- : [Pay] POST\n[Pay] <a>\n  [Pay]   <b/>\n[Pay]\n[Pay] </a>\n\nend"
+    assert untagged(log) == b" POST\n <a>\n   <b/>\n\n </a>\n\nend"
+    for other in (
+        b"[1]\n[2]\n[3]",
+        b'["a"]\n["b"]\n["c"]',
+        b"[Pay] a\nb\nc\nd\ne\nf\ng",
+        b"",
+        b"\n",
+    ):
+        assert untagged(other) == other
