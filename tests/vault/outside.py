@@ -16,6 +16,12 @@ from gateway.vault.sqlite.connection import SqliteConnection
 # What a database says to whoever changes what is to stay.
 REFUSED = (sqlite3.IntegrityError, psycopg.errors.RaiseException)
 _HELD = "audit, card, link, probe, api_key"
+# As information_schema has them, at a fifth of its cost: it asks of each column who may see it.
+_ATTRIBUTES = (
+    "pg_attribute AS a JOIN pg_class AS t ON t.oid = a.attrelid"
+    " WHERE t.relnamespace = current_schema()::regnamespace AND t.relkind IN ('r', 'v')"
+    " AND a.attnum > 0 AND NOT a.attisdropped"
+)
 
 
 class Outside:
@@ -40,11 +46,18 @@ class Outside:
     def columns(self, table: str) -> set[str]:
         statement = "SELECT name FROM pragma_table_info(?)"
         if self._postgres:
-            statement = (
-                "SELECT column_name::text FROM information_schema.columns"
-                " WHERE table_schema = current_schema() AND table_name = ?"
-            )
+            statement = f"SELECT a.attname::text FROM {_ATTRIBUTES} AND t.relname = ?"
         return {name for (name,) in self.execute(statement, (table,)).fetchall()}
+
+    def with_column(self, column: str) -> set[str]:
+        """The tables that have it."""
+        statement = (
+            "SELECT t.name FROM sqlite_schema AS t JOIN pragma_table_info(t.name) AS c"
+            " WHERE t.type = 'table' AND c.name = ?"
+        )
+        if self._postgres:
+            statement = f"SELECT t.relname::text FROM {_ATTRIBUTES} AND a.attname = ?"
+        return {name for (name,) in self.execute(statement, (column,)).fetchall()}
 
     def blobs(self) -> set[tuple[str, str]]:
         """Table and column of all that holds bytes."""

@@ -43,8 +43,9 @@ STEPS = [
 
 
 def content(directory):
-    """Table → all its rows."""
+    """Table → all its rows; and nothing is half written."""
     with rows(directory) as connection:
+        connection.assert_sound()
         return {
             name: sorted(connection.execute(f"SELECT * FROM {name}").fetchall(), key=repr)
             for name in connection.tables()
@@ -56,9 +57,9 @@ def shape(directory):
     anchors of every process: they are not asked. Of the number of cards, which PostgreSQL keeps in
     one part or two as its processes happen to be numbered, it is the sum that counts."""
     with rows(directory) as connection:
-        counts = {}
+        counts, stated = {}, connection.with_column("state")
         for name in connection.tables():
-            state = "state" if "state" in connection.columns(name) else "1"
+            state = "state" if name in stated else "1"
             counts[name] = sorted(connection.execute(f"SELECT {state} FROM {name}").fetchall())
         counts["card_count"] = sorted(connection.execute("SELECT * FROM card_count").fetchall())
     asked = counts.keys() - {
@@ -131,7 +132,5 @@ def test_p24_killed_at_each_step_a_write_is_whole_or_not_there(tmp_path, undistu
     assert ended.returncode == -signal.SIGKILL, ended.stderr
     before = pickle.loads((tmp_path / "before").read_bytes())
     assert (content(tmp_path) == before) == (not durable)
-    with rows(tmp_path) as connection:
-        connection.assert_sound()
     # Whoever had no answer does it again: it is as if nobody had been killed.
     assert (do(tmp_path, name, given), shape(tmp_path)) == undisturbed.after(name)[durable]
