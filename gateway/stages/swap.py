@@ -293,10 +293,14 @@ class Swap:
         seen = exchange.seen[_phase(exchange)]
         seen.with_card = sum(one.has_card_data and not one.outside for one in bookings)
         seen.cards, seen.left_alone, seen.failed = len(clear), left + ask_again, len(failed)
-        ended = Counter(one.code for one in failed)
-        ended.update(done=len(tokens), left_alone=left, ask_again=ask_again)
-        ended.update(carried=carried, not_carried=not_carried)
-        for outcome, count in ended.items():
+        for outcome, count in (
+            ("done", len(tokens)),
+            ("left_alone", left),
+            ("ask_again", ask_again),
+            ("carried", carried),
+            ("not_carried", not_carried),
+            *(Counter(one.code for one in failed).items() if failed else ()),
+        ):
             if count:
                 self._metrics.cards_of[route.id, "tokenize", outcome].inc(count)
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from typing import TypeVar
 
 from gateway.errors import VaultUnavailable
+from gateway.vault.waiting import result_of
 
 T = TypeVar("T")
 
@@ -21,7 +21,7 @@ class Aside:
 
     async def run(self, work: Callable[[], T]) -> T:
         """Runs `work` in a thread. Raises what it raises, and VaultUnavailable after `close`."""
-        return await asyncio.wrap_future(self._submit(work))
+        return await result_of(self._submit(work))
 
     async def follow(self, work: Callable[[], Future[T]]) -> T:
         """Runs `work` in a thread, then waits, in none, for the future that it gives: the event loop is
@@ -46,7 +46,7 @@ class Aside:
                 done.set_result(written.result())
 
         self._submit(work).add_done_callback(followed)
-        return await asyncio.wrap_future(done)
+        return await result_of(done)
 
     def _submit(self, work: Callable[[], T]) -> Future[T]:
         try:

@@ -227,6 +227,13 @@ class Changes:
     answer: AnswerRecord | None = None
     version: str | None = None  # the keyring that it was sealed under; None: within its transaction
 
+    def with_answer(self, answer: AnswerRecord) -> Changes:
+        """The same, and `answer`. `dataclasses.replace` takes four times as long."""
+        return Changes(
+            self.cards, self.links, self.changed, self.entries, self.idusers, self.cvcs, self.digits,
+            answer, self.version,
+        )  # fmt: skip
+
     def forget(self) -> None:
         """Frees the rows of a big message, once they are written. To be called in a thread."""
         discard(self.cards, self.links, self.changed)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
@@ -261,7 +260,11 @@ def _not_last(said: Mapping[_Key, _Link], stand: Mapping[_Key, Filed]) -> set[Pl
     product, or with very many, may be among them without need: its links are then written once more.
     """
     # Of so many links none was seen apart from the rest, nor another with them or later.
-    own = Counter(_place(key, said[key]) for key, row in stand.items() if row.abreast is not None)
+    own: dict[Place, int] = {}  # no Counter, which costs more than one card does
+    for key, row in stand.items():
+        if row.abreast is not None:
+            place = _place(key, said[key])
+            own[place] = own.get(place, 0) + 1
     return {
         place
         for key, row in stand.items()

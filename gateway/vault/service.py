@@ -14,7 +14,6 @@ P36  `find` reads a card only after its audit entries are durable.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
@@ -84,6 +83,7 @@ from gateway.vault.unsealing import unsealed
 from gateway.vault.verification import Verification
 from gateway.vault.viewer_codes import ViewerCodeTable
 from gateway.vault.viewers import ViewerTable
+from gateway.vault.waiting import result_of
 
 # More cards are let go of in a thread.
 _MANY: Final = 16
@@ -314,7 +314,7 @@ class Vault:
                 test=token.test, at=at, until=until,
             )  # fmt: skip
 
-        await asyncio.wrap_future(self._store.put_back(sealed))
+        await result_of(self._store.put_back(sealed))
 
     async def foreign(self, iduser: int, product: str, processor: str) -> Secret[bytes] | None:
         """What `processor` issued for the card of `product`; None when nothing is kept.
@@ -381,7 +381,7 @@ class Vault:
     async def record(self, entries: Sequence[Entry]) -> None:
         """Writes audit entries, durable. Raises VaultUnavailable."""
         if entries:
-            await asyncio.wrap_future(self._store.record(entries))
+            await result_of(self._store.record(entries))
 
     def entries(self, *, after: int = 0, limit: int = 1000) -> list[Recorded]:
         """Up to `limit` audit entries with an id above `after`, in order. Blocks.
@@ -437,7 +437,7 @@ class Vault:
 
             plan = await aside.follow(planned)
         else:
-            plan = await asyncio.wrap_future(self._store.keep(decide, entries=entered))
+            plan = await result_of(self._store.keep(decide, entries=entered))
         if looked_up > _MANY:
             self._aside.begin(plan.changes.forget)
         return plan
@@ -447,7 +447,7 @@ class Vault:
     ) -> dict[int, CvcRow]:
         if any(want.with_cvc for want in wanted):
             take = self._store.take(lambda: self._resolver.entitled(wanted), entries)
-            return await asyncio.wrap_future(take)
+            return await result_of(take)
         await self.record(entries)
         return {}
 
@@ -462,6 +462,5 @@ class Vault:
     def _with_answer(self, plan: Plan, answer: Answer | None) -> Plan:
         if answer is None:
             return plan
-        return replace(
-            plan, changes=replace(plan.changes, answer=seal(self._keyring.spool, answer))
-        )
+        changes = plan.changes.with_answer(seal(self._keyring.spool, answer))
+        return Plan(plan.kept, changes, plan.carried)

@@ -135,17 +135,21 @@ class DatabaseStore:
         """Writes `changes`, within a transaction. Raises Taken."""
         if changes.version is not None and changes.version != key_rows.version(connection):
             raise Taken
-        connection.add(_ADD_CARD, changes.cards)
-        connection.count_cards(Counter(c.product for c in changes.cards))
+        # Most messages bring cards that are known: no statement is run for none.
+        if changes.cards:
+            connection.add(_ADD_CARD, changes.cards)
+            connection.count_cards(Counter(c.product for c in changes.cards))
         self._step("keep:cards")
-        connection.add(_ADD_LINK, changes.links)
+        if changes.links:
+            connection.add(_ADD_LINK, changes.links)
         for change in changes.changed:
             if connection.execute(_CHANGE_LINK, change).rowcount != 1:
                 raise Taken
         self._step("keep:links")
         if changes.digits:
             connection.add(_ADD_DIGITS, changes.digits)
-        cvcs.put(connection, changes.cvcs)
+        if changes.cvcs:
+            cvcs.put(connection, changes.cvcs)
         audit.append(connection, changes.entries, changes.idusers)
         if changes.answer is not None:
             answers.insert(connection, changes.answer)

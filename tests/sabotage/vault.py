@@ -209,12 +209,20 @@ BREAKAGES = (
         "P21",
         "gateway/vault/service.py",
         "            take = self._store.take(lambda: self._resolver.entitled(wanted), entries)\n"
-        "            return await asyncio.wrap_future(take)\n",
+        "            return await result_of(take)\n",
         "            take = self._store.take(lambda: self._resolver.entitled(wanted), ())\n"
-        "            taken = await asyncio.wrap_future(take)\n"
+        "            taken = await result_of(take)\n"
         "            await self.record(entries)\n"
         "            return taken\n",
         (f"{CVC[0]}::test_p21_killed_at_each_step_a_code_is_there_until_its_intent_is",),
+    ),
+    Breakage(
+        "write what nobody waits for any more",
+        "P24",
+        "gateway/vault/waiting.py",
+        "        future.cancel()\n",
+        "",
+        ("tests/vault/test_vault_waiting.py::test_who_goes_stops_what_has_not_begun",),
     ),
     Breakage(
         "seal a held CVC under the data key",
@@ -260,7 +268,7 @@ BREAKAGES = (
         "answer before the commit",
         "P24",
         "gateway/vault/service.py",
-        "            plan = await asyncio.wrap_future(self._store.keep(decide, entries=entered))",
+        "            plan = await result_of(self._store.keep(decide, entries=entered))",
         "            plan = decide()\n            self._store.keep(lambda: plan)",
         ("tests/vault/test_vault_crash.py::test_p24_answered_only_after_the_commit",),
     ),
@@ -268,7 +276,7 @@ BREAKAGES = (
         "answer before the commit, seen by who is killed at random",
         "P24",
         "gateway/vault/service.py",
-        "            plan = await asyncio.wrap_future(self._store.keep(decide, entries=entered))",
+        "            plan = await result_of(self._store.keep(decide, entries=entered))",
         "            plan = decide()\n            self._store.keep(lambda: plan)",
         (f"{TORTURE}::test_p24_p25_p36_of_writers_killed_at_random_nothing_is_lost",),
     ),

@@ -7,6 +7,7 @@ the values that were bound.
 from __future__ import annotations
 
 import logging
+import os
 import sqlite3
 import threading
 import time
@@ -62,7 +63,7 @@ class SqliteDatabase:
         """Opens, creates or migrates. Raises VaultUnavailable, or ConfigurationError when the file
         is another program's or of a newer version.
         """
-        self._path = path
+        self._path, self._file = path, str(path)
         self._busy_seconds = busy_seconds
         self._step = step
         self._idle: list[SqliteConnection] = []
@@ -138,7 +139,7 @@ class SqliteDatabase:
         return connection
 
     def _identify(self) -> tuple[int, int]:
-        status = self._path.stat()
+        status = os.stat(self._file)  # noqa: PTH116  # with each write: half of what a Path's takes
         return status.st_dev, status.st_ino
 
     def _connect(self) -> SqliteConnection:
