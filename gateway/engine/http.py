@@ -99,14 +99,14 @@ class Http(layer.Layer):
         if isinstance(event, TimedOut):
             self.client.late = True
         elif isinstance(event, events.DataReceived):
-            if event.connection == self.context.client:
+            if event.connection is self.context.client:
                 self.client.buffer += event.data
                 return
             upstream = self.upstreams.of(event)
             if upstream is not None:
                 upstream.buffer += event.data
         elif isinstance(event, events.ConnectionClosed):
-            if event.connection == self.context.client:
+            if event.connection is self.context.client:
                 self.client.gone = True
                 return
             upstream = self.upstreams.of(event)

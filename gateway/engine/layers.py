@@ -18,6 +18,7 @@ from mitmproxy.connection import Connection, Server
 from mitmproxy.proxy import commands, events, layer
 from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layers.tls import ClientTLSLayer
+from mitmproxy.proxy.tunnel import TunnelState
 from OpenSSL import SSL
 
 from gateway.engine.boundary import Boundary
@@ -100,6 +101,29 @@ class Tls(ClientTLSLayer):
     ) -> None:
         super().__init__(context)
         self.session, self.board, self.host = session, board, host
+
+    def handle_event(self, event: events.Event) -> Commands:
+        """What mitmproxy's does, without the generators between, once TLS stands: the layer waits for
+        nothing by itself then, and only what comes from the client is to be decrypted.
+        """
+        if self.tunnel_state is not TunnelState.OPEN or self._paused:
+            return super().handle_event(event)
+        if not isinstance(event, events.ConnectionEvent) or event.connection is not self.conn:
+            return self.event_to_child(event)
+        if isinstance(event, events.DataReceived):
+            return self.receive_data(event.data)
+        return super().handle_event(event)
+
+    def event_to_child(self, event: events.Event) -> Commands:
+        """The same, for what the child says to it."""
+        if self.tunnel_state is not TunnelState.OPEN:
+            yield from super().event_to_child(event)
+            return
+        for command in self.child_layer.handle_event(event):
+            if isinstance(command, commands.SendData) and command.connection is self.conn:
+                yield from self.send_data(command.data)
+            else:
+                yield from self._handle_command(command)
 
     def start_tls(self) -> Commands:
         """Replaces the hook that would ask an addon for a context."""
