@@ -27,7 +27,7 @@ from gateway.cards.token import IDUSER_MAX
 
 _COLUMNS = {
     "card": "product, test, look_up, iduser, tokenuser_hash, sealed, created",
-    "link": "iduser, booking_hash, system, hotel, sealed, departure, seen",
+    "link": "iduser, booking_hash, system, hotel, sealed, departure, seen, retention",
     "audit": "at, exchange, action, outcome, client, key, origin, route, product, iduser, booking,"
     " detail, subject, id, writer, seq, hash",
 }
@@ -111,13 +111,15 @@ class Raw(Protocol):
 
 
 class RawSqlite:
-    """Python's own driver, with the write-ahead log and synchronous FULL."""
+    """Python's own driver, with the write-ahead log and synchronous FULL, and the vault's settings else."""
 
     def __init__(self, path: Path) -> None:
         self._raw = sqlite3.connect(path, isolation_level=None)
         self._raw.execute("PRAGMA journal_mode = WAL")
         self._raw.execute("PRAGMA synchronous = FULL")
         self._raw.execute("PRAGMA foreign_keys = ON")
+        self._raw.execute("PRAGMA secure_delete = ON")
+        self._raw.execute("PRAGMA cache_size = -8192")
 
     def sizes(self) -> dict[str, tuple[Any, ...]]:
         return {table: self._raw.execute(_first(table)).fetchone() for table in _COLUMNS}
