@@ -29,6 +29,11 @@ Value = str | int | None
 # A newline stands between members only, for in a JSON text it is escaped. So a message's rows are
 # encoded in one go, at half the cost, and taken apart.
 _encode: Final = json.JSONEncoder(separators=("\n", ":")).encode
+# Where a row has the iduser, and where its own three numbers begin. Of so many rows that differ in these
+# alone, what they share is encoded once: at less than half the cost.
+_IDUSER: Final = 9
+_ID: Final = 13
+_MANY: Final = 8
 
 
 class Head(NamedTuple):
@@ -124,7 +129,29 @@ def read_heads(text: str) -> tuple[Head, ...]:
 
 
 def _texts(rows: Sequence[tuple[Value, ...]]) -> list[bytes]:
+    if len(rows) >= _MANY:
+        columns = list(zip(*rows, strict=True))
+        if _are_alike(columns):
+            return _numbered(rows[0], columns)
     return _encode(rows)[2:-2].encode("ascii").split(b"]\n[") if rows else []
+
+
+def _are_alike(columns: Sequence[tuple[Value, ...]]) -> bool:
+    """Whether the rows differ in their numbers alone, and have them."""
+    said = (*columns[:_IDUSER], *columns[_IDUSER + 1 : _ID])
+    return all(one.count(one[0]) == len(one) for one in said) and all(
+        set(map(type, one)) == {int} for one in (columns[_IDUSER], *columns[_ID:])
+    )
+
+
+def _numbered(row: tuple[Value, ...], columns: Sequence[tuple[Value, ...]]) -> list[bytes]:
+    """The texts of rows that differ from `row` in their numbers alone."""
+    before = _encode(row[:_IDUSER])[1:-1].encode("ascii")
+    between = _encode(row[_IDUSER + 1 : _ID])[1:-1].encode("ascii")
+    return [
+        b"%b\n%d\n%b\n%d\n%d\n%d" % (before, iduser, between, id, writer, seq)
+        for iduser, id, writer, seq in zip(columns[_IDUSER], *columns[_ID:], strict=True)
+    ]
 
 
 def _key(line: KeyLine) -> bytes:

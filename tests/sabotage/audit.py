@@ -7,6 +7,7 @@ from tests.sabotage.breakage import Breakage
 SINKS = "tests/vault/test_vault_sinks.py"
 CLI = "tests/cli/test_cli_audit.py"
 AUDIT = "tests/vault/test_vault_audit.py"
+CHAIN = "tests/vault/test_vault_chain.py"
 EVIDENCE = "tests/cli/test_cli_evidence.py"
 LOADED = "tests/e2e/test_loaded.py"
 RELOAD = "tests/processors/test_reload.py"
@@ -17,9 +18,8 @@ BREAKAGES = (
         "chain an entry to nothing",
         "P36",
         "gateway/vault/hashes.py",
-        "            before = _under(prepared, current, (label, before, text))\n"
-        "            hashes.append(before)",
-        "            hashes.append(_under(prepared, current, (label, before, text)))",
+        "            before = current + second.digest()\n            hashes.append(before)",
+        "            hashes.append(current + second.digest())",
         (f"{AUDIT}::test_a_message_of_many_cards_is_one_stretch_of_the_chain",),
     ),
     Breakage(
@@ -45,6 +45,14 @@ BREAKAGES = (
         '    return _encode(rows)[2:-2].encode("ascii")',
         '    return _encode([r[:-3] for r in rows])[2:-2].encode("ascii")',
         (f"{AUDIT}::test_p36_any_two_that_changed_places_are_named",),
+    ),
+    Breakage(
+        "take what the first of many entries says for what all of them say",
+        "P36",
+        "gateway/vault/chain.py",
+        "    return all(one.count(one[0]) == len(one) for one in said) and all(\n",
+        "    return bool(said) and all(\n",
+        (f"{CHAIN}::test_p36_one_that_differs_has_its_own_hash_among_many",),
     ),
     Breakage(
         "go on from whatever entry stands last",
