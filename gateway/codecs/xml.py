@@ -28,6 +28,7 @@ from gateway.codecs.edits import Edit, Spliced, apply_edits
 from gateway.codecs.embedded import Embedded
 from gateway.codecs.paths import Path, Step
 from gateway.codecs.xml_embedded import embedded_in
+from gateway.codecs.xml_parser import parse, parses
 from gateway.codecs.xml_scan import may_include
 from gateway.codecs.xml_select import Place, climb, finder, follow, prepare
 from gateway.codecs.xml_source import (
@@ -42,13 +43,6 @@ from gateway.errors import MessageForbidden, MessageMalformed
 from gateway.heap import discard
 
 _XINCLUDE: Final = "{http://www.w3.org/2001/XInclude}include"
-_FORBIDDEN: Final = frozenset(
-    {
-        etree.ErrorTypes.ERR_RESOURCE_LIMIT,  # more than 256 levels, a text of more than 10 MB
-        etree.ErrorTypes.ERR_NAME_TOO_LONG,
-        etree.ErrorTypes.ERR_INVALID_ENCODING,
-    }
-)
 
 
 class XmlDocument:
@@ -176,7 +170,7 @@ def open_xml_with_doctype(body: bytes) -> XmlDocument:
 
 
 def _open(body: bytes, source: Source) -> XmlDocument:
-    root = _parse(source)
+    root = parse(source)
     if (root.getroottree().docinfo.internalDTD is not None) != source.doctype:
         raise MessageForbidden
     document = XmlDocument(body, source, root)
@@ -185,6 +179,23 @@ def _open(body: bytes, source: Source) -> XmlDocument:
         if any(place.element.tag == _XINCLUDE for place in included):
             raise MessageForbidden
     return document
+
+
+def reads_as_xml(body: bytes, *, doctype: bool = False) -> bool:
+    """Whether `open_xml` (with `doctype`: `open_xml_with_doctype`) takes a message. Raises nothing.
+
+    Where nothing stands in it that only a tree shows, none is built.
+    """
+    try:
+        source = (read_source_with_doctype if doctype else read_source)(body)
+        if not source.doctype and not may_include(source.text, source.start):
+            told = parses(source)
+            if told is not None:
+                return told
+        (open_xml_with_doctype if doctype else open_xml)(body)
+    except (MessageMalformed, MessageForbidden):
+        return False
+    return True
 
 
 def read_texts(body: bytes, names: tuple[str, ...]) -> dict[str, list[str]]:
@@ -264,30 +275,3 @@ def _template(element: Parsed) -> Element:
     if any(piece.strip() for piece in beside):
         raise ValueError(f"<{name}>: text stands beside elements")
     return Element(name, tuple(element.items()), children, "" if children else text)
-
-
-def _parse(source: Source) -> etree._Element:
-    """The outermost element. The parser's own messages quote the body, so none is kept.
-
-    White space between elements is nothing that a rule asks for, and makes a fifth of the tree. With
-    it goes white space at the beginning of some texts; the values that rules read are stripped.
-    Not `collect_ids=False`: it saves little, and makes libxml2 look for the external DTD.
-    """
-    parser = etree.XMLParser(
-        encoding=source.codec,
-        resolve_entities=False,
-        no_network=True,
-        load_dtd=False,
-        dtd_validation=False,
-        attribute_defaults=False,
-        huge_tree=False,
-        recover=False,
-        remove_blank_text=True,
-    )
-    try:
-        return etree.fromstring(source.document, parser)
-    except etree.XMLSyntaxError as error:
-        code = error.code  # type: ignore[attr-defined]  # the stubs do not know it
-    if code in _FORBIDDEN:
-        raise MessageForbidden
-    raise MessageMalformed

@@ -30,6 +30,7 @@ _ATTRIBUTE: Final = re.compile(
 _NAMESPACE: Final = re.compile(
     rb"""xmlns(?::[^ \t\r\n=<>/"']+)?[ \t\r\n]*=[ \t\r\n]*("[^"<]*"|'[^'<]*')"""
 )
+_INCLUDES: Final = b"http://www.w3.org/2001/XInclude"
 _REFERENCE: Final = re.compile(r"&(?:#x([0-9A-Fa-f]+)|#([0-9]+)|(lt|gt|amp|quot|apos));")
 _NAMED: Final = {"lt": "<", "gt": ">", "amp": "&", "quot": '"', "apos": "'"}
 _LINE_END: Final = re.compile(r"\r\n?")
@@ -102,9 +103,9 @@ def scan_tags(text: bytes, start: int, names: Collection[bytes]) -> Iterator[Tag
 
 def may_include(text: bytes, start: int) -> bool:
     """Whether a namespace declaration could be XInclude's, spelt out or with references."""
-    # Of the references, only those by number stand for a letter; one sign is found much sooner.
+    # Of the references, only those by number stand for a letter; one sign, and a long text, are found sooner.
     by_number = _occurs(b"&", text, start) and _occurs(b"&#", text, start)
-    if not by_number and not _occurs(b"XInclude", text, start):
+    if not by_number and not _occurs(_INCLUDES, text, start):
         return False
     position = start
     while position < len(text):

@@ -24,6 +24,7 @@ _DECLARATION: Final = re.compile(
     (?:[ \t\r\n]+standalone[ \t\r\n]*=[ \t\r\n]*(?P<q3>["'])(?:yes|no)(?P=q3))?[ \t\r\n]*\?>""",
     re.VERBOSE,
 )
+_START_TAG: Final = re.compile(rb"""<([^ \t\r\n<>/!?&"']+)""")
 _STARTS_DECLARATION: Final = re.compile(rb"<\?xml[ \t\r\n?]")
 _BARE_DOCTYPE: Final = re.compile(rb"""<!DOCTYPE[ \t\r\n]+[^ \t\r\n<>\[\]"']+[ \t\r\n]*>""")
 _LITERAL: Final = rb"""(?:"[^"<>\[\]&]*"|'[^'<>\[\]&]*')"""
@@ -113,6 +114,24 @@ def read_source(body: bytes, *, is_text: bool = False) -> Source:
 def read_source_with_doctype(body: bytes) -> Source:
     """As `read_source`, where a DOCTYPE may name an external DTD."""
     return _read(body, (_BARE_DOCTYPE, _EXTERNAL_DOCTYPE), is_text=False)
+
+
+def outermost(source: Source) -> bytes | None:
+    """The outermost element alone, without the XML declaration. None where the bytes do not tell that
+    nothing but white space stands beside it: they do where its end tag is the only one of its name, and the
+    last thing of all. Of what is not well-formed they tell nothing.
+    """
+    text = source.text
+    declaration = _DECLARATION.match(text, source.start)
+    at = _skip_space(text, source.start if declaration is None else declaration.end())
+    start = _START_TAG.match(text, at)
+    if start is None:
+        return None
+    element = text[at:].rstrip(SPACE)
+    closing = element.find(b"</" + start[1])
+    if closing < 0 or element[closing + 2 + len(start[1]) :].strip(SPACE) != b">":
+        return None
+    return element
 
 
 def refers_to_entities(source: Source) -> bool:

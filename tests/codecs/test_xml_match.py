@@ -10,8 +10,9 @@ from lxml import etree
 from gateway.codecs import xml_source
 from gateway.codecs.document import Remove, Set
 from gateway.codecs.paths import parse_path
-from gateway.codecs.xml import _parse, open_xml
+from gateway.codecs.xml import open_xml
 from gateway.codecs.xml_match import Matcher
+from gateway.codecs.xml_parser import parse
 from gateway.codecs.xml_scan import scan_tags
 from gateway.codecs.xml_source import read_source
 from gateway.codecs.xml_tree import Tree
@@ -22,7 +23,7 @@ PARSED = b'<a xmlns:p="u"><c n="1" p:m="2">x</c><c/></a>'
 
 def matcher(scanned: bytes) -> tuple[Matcher, list[etree._Element]]:
     """The tree of `PARSED` with the bytes of another document."""
-    root = _parse(read_source(PARSED))
+    root = parse(read_source(PARSED))
     source = dataclasses.replace(read_source(PARSED), text=scanned)
     return Matcher(source, Tree(root, 0)), list(root)
 

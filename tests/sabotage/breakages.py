@@ -38,6 +38,7 @@ from tests.sabotage import (
     vault,
     viewers,
     webhooks,
+    without_tree,
 )
 from tests.sabotage.breakage import Breakage
 
@@ -77,4 +78,5 @@ BREAKAGES: tuple[Breakage, ...] = (
     *webhooks.BREAKAGES,
     *pages.BREAKAGES,
     *viewers.BREAKAGES,
+    *without_tree.BREAKAGES,
 )
