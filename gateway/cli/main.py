@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Annotated, Any, Final
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 from gateway import __version__
 from gateway.cli.output import complain, complain_of
@@ -30,19 +30,52 @@ Exit codes: 0 fine, 1 found something, 2 wrong use.
 """
 
 
-# In the order of the help.
-_COMMANDS: Final = (
-    "run", "demo", "check", "refused", "exchanges", "recaptures", "rules", "processors", "keys", "cards", "vault",
-    "audit", "evidence", "pages", "scan", "certs", "sandbox",
-)  # fmt: skip
+# In the order of the help: each with what its module says of it, so that a list of them imports none.
+_COMMANDS: Final = {
+    "run": "Run the gateway until Ctrl-C or SIGTERM; running exchanges are finished first.",
+    "demo": "Tell the whole story: a PMS, its partners, the gateway between them, message by message.",
+    "check": "Check gateway.yaml, the rules, the files and certificates. Exit code 1 for any problem.",
+    "refused": "Print what was refused lately, with the YAML to paste. Exit code 1 when there is something.",
+    "exchanges": "Answers that did not arrive, were refused, or have failed cards; pushes that were refused.",
+    "recaptures": "Cards that failed at Expedia Rapid.",
+    "rules": "Look at the packs, try them on messages.",
+    "processors": "The processors that cards are charged through.",
+    "keys": "Make, list and revoke gateway keys.",
+    "cards": "Forget cards, erase guests, and bring cards from another vault.",
+    "vault": "The vault's keys, and what it keeps.",
+    "audit": "Check, export and follow the audit.",
+    "evidence": "Write what an assessor asks for (PCI DSS).",
+    "pages": "Compare served pages with what is installed.",
+    "scan": "Find clear card numbers in files, logs, SQLite databases and archives.",
+    "certs": "Make certificates, see when they end.",
+    "sandbox": "Simulated partners on this machine: SiteMinder, Stripe, Adyen, PAYCOMET, Channex,\n"
+    "BookingSync, Expedia Rapid, Octorate, a processor of its own, and a PMS.",
+}
+
+
+class _Listed(TyperGroup):
+    """The group as its help shows it: each command with a sentence, and nothing behind it."""
+
+    def list_commands(self, ctx: Any) -> list[str]:  # click's Context, as below
+        del ctx
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # as above; its Command
+        del ctx
+        return TyperCommand(cmd_name, help=_COMMANDS[cmd_name])
 
 
 class _Group(TyperGroup):
     """Tells our own errors as text; they are wrong use or a wrong set-up, so the exit code is 2.
 
     A command's module is imported when it is asked for: whoever lists keys need not wait for the
-    simulators of the demo.
+    simulators of the demo, and whoever asks what there is waits for none of them.
     """
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:  # click's Context and HelpFormatter
+        listed = _Listed(name=self.name, help=self.help, params=self.params)
+        listed.context_settings = self.context_settings
+        listed.format_help(ctx, formatter)
 
     def list_commands(self, ctx: Any) -> list[str]:  # click's Context, as below
         del ctx

@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 import pytest
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from gateway import __version__
@@ -25,11 +26,22 @@ def test_version_and_help(run):
         assert run(group, "--help", options=False)[0] == 0
 
 
-def test_a_command_imports_what_it_needs():
+def test_the_help_says_of_each_command_what_its_module_says():
+    group = get_command(main.app)
+    assert group.list_commands(None) == list(main._COMMANDS)
+    for name, said in main._COMMANDS.items():
+        assert group.get_command(None, name).help.split("\n\n")[0] == said
+
+
+def test_a_command_imports_what_it_needs_and_the_help_none():
     script = (
         "import sys\n"
         "from typer.main import get_command\n"
+        "from typer.testing import CliRunner\n"
         "from gateway.cli.main import app\n"
+        "shown = CliRunner().invoke(app, ['--help']).stdout\n"
+        "print('exchanges' in shown, [name for name in sys.modules if name.startswith(\n"
+        "      ('gateway.vault', 'gateway.config', 'gateway.rules', 'pydantic', 'lxml'))])\n"
         "get_command(app).get_command(None, 'keys').get_command(None, 'list')\n"
         "print('gateway.vault.service' in sys.modules,\n"
         "      {'fastapi', 'httpx', 'mitmproxy', 'gateway.sandbox'} & set(sys.modules))\n"
@@ -37,7 +49,7 @@ def test_a_command_imports_what_it_needs():
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=False
     )
-    assert done.stdout == "True set()\n", done.stderr
+    assert done.stdout == "True []\nTrue set()\n", done.stderr
 
 
 def test_wrong_use_is_2(run):

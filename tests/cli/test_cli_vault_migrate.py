@@ -16,7 +16,7 @@ from gateway.vault.closing import Closed
 from gateway.vault.configured import open_vault
 from gateway.vault.moving import Moving, Phase
 from gateway.vault.places import open_database, place_of
-from tests.vault.makers import entry, find, keep, many
+from tests.vault.makers import entry, find_all, keep, many
 
 
 @pytest.fixture
@@ -72,7 +72,7 @@ def test_it_says_how_it_went_and_what_to_do_next(run, kept, old, there):
     run.config.write_text(text)
     (run.state / "kek").rename(run.directory / "there" / "kek")
     vault = open_vault(read_config(run.config))
-    assert all(find(vault, token) for token in kept)
+    assert all(find_all(vault, kept))
     vault.close()
     assert run("audit", "verify")[0] == 0
     told = [

@@ -25,7 +25,8 @@ from gateway.vault.configured import open_vault
 from gateway.vault.import_keys import ImportKey
 from tests import debian_postgres, pooler, postgres
 from tests.pki import Authority
-from tests.vault.makers import entry, find, keep, many, new, pan
+from tests.vault.makers import entry, find_all, keep, many, new, pan
+from tests.vault.moving import PAUSE
 from tests.vault.test_vault_cards import ASKED, once
 
 pytestmark = pytest.mark.slow
@@ -34,6 +35,7 @@ NAME = "db.example"
 ROLE, PASSWORD = "card_gateway_of_the_test", "s3cret-of-the-vault"
 USER = "postgres"
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
+AT_FIRST = 100
 # Sorted by bytes they stand in another order than where people sort them.
 NAMES = ("a", "B", "b", "Z", "a-b", "ab", "a b", "é", "É", "_", "10", "9")
 
@@ -167,7 +169,7 @@ def fill(vault):
 
 
 class Coming(threading.Thread):
-    """Cards that come in until the vault is closed for good."""
+    """Cards that come in until the vault is closed for good: some at once, the others one by one."""
 
     def __init__(self, vault):
         super().__init__()
@@ -176,6 +178,8 @@ class Coming(threading.Thread):
     def run(self):
         until = time.monotonic() + 60
         while time.monotonic() < until:
+            if len(self.kept) > AT_FIRST:
+                time.sleep(PAUSE)
             try:
                 number = len(self.kept)
                 self.kept += keep(self.vault, new(pan(number)), entries=[entry(f"new-{number}")])
@@ -220,7 +224,7 @@ def test_p24_p25_the_vault_is_the_same_on_the_other_server(run, tmp_path, ends, 
     assert told["rows"]["processor_credential"] == len(NAMES)
     vault = opened(run, there, tmp_path)
     try:
-        assert all(find(vault, one.token) for one in (*before, *coming.kept))
+        assert all(find_all(vault, (one.token for one in (*before, *coming.kept))))
         (again, fresh) = keep(vault, many(700)[0], new(pan(10**6)), entries=[entry("x")] * 2)
         assert (again.token, fresh.created) == (before[0].token, True)
         assert sorted(one.name for one in vault.keys.all()) == sorted(NAMES)

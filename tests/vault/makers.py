@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -156,6 +156,12 @@ def find(
 ) -> Found | None:
     wanted = [Wanted(token, frozenset(products or ("seaside",)))]
     return asyncio.run(vault.find(wanted, entries or []))[0]
+
+
+def find_all(vault: Vault, tokens: Iterable[Token]) -> list[Found | None]:
+    """Many at once, as a message with many asks for them: one trip, where `find` makes one for each."""
+    wanted = [Wanted(token, frozenset({"seaside"})) for token in tokens]
+    return asyncio.run(vault.find(wanted))
 
 
 def chain(error: BaseException | None) -> str:

@@ -17,7 +17,7 @@ import pytest
 from gateway.vault.cvcs import LONGEST
 from tests.collections.world import collecting
 from tests.vault import writes
-from tests.vault.makers import NOON, Clock, entry, find, keep, many, new, opened, pan, rows
+from tests.vault.makers import NOON, Clock, entry, find_all, keep, many, new, opened, pan, rows
 from tests.vault.rotating import BY, used
 from tests.vault.test_vault_cards import add, once
 from tests.vault.test_vault_claims import claim
@@ -189,4 +189,4 @@ def test_p23_a_process_that_seems_silent_writes_under_no_old_key(tmp_path, clock
         with rows(tmp_path) as connection:
             found = connection.execute("SELECT DISTINCT substr(sealed, 2, 4) FROM card").fetchall()
         assert {int.from_bytes(one, "big") for (one,) in found} == {current["data"]}
-        assert all(find(vault, token) is not None for token in tokens)
+        assert all(find_all(vault, tokens))

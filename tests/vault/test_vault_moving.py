@@ -23,6 +23,7 @@ from tests.vault.makers import (
     booking,
     entry,
     find,
+    find_all,
     keep,
     many,
     new,
@@ -53,7 +54,7 @@ def test_p25_the_vault_is_the_same_in_its_new_place(tmp_path, target):
     assert said(place(tmp_path)) == ["copy intent", "close intent"]
     with moved(tmp_path, target) as vault:
         assert [one.token for one in keep(vault, *many(300))] == [one.token for one in kept]
-        assert all(find(vault, one.token) for one in kept)
+        assert all(find_all(vault, (one.token for one in kept)))
         assert vault.count_by_product() == {"seaside": 300}
         keep(vault, *many(20, seed=2), entries=[entry("new") for _ in range(20)])
         assert vault.audit.check().findings == []
@@ -214,8 +215,8 @@ def test_p24_p25_nothing_that_was_answered_while_it_moved_is_lost_or_doubled(tmp
         assert digits.setdefault(alias, pan(int(number))) == pan(int(number))
     assert len(gone) > 2
     with moved(tmp_path, other) as vault:
-        for alias, number in digits.items():
-            found = find(vault, parse_alias(alias))
+        there = find_all(vault, map(parse_alias, digits))
+        for (alias, number), found in zip(digits.items(), there, strict=True):
             if alias in gone:
                 assert found is None
             elif alias not in going:
@@ -345,7 +346,7 @@ def test_p18_a_row_that_is_not_the_same_is_found_and_the_source_stays(
     assert table in went.proof.differing
     assert not opens(target, tmp_path)
     with opened(tmp_path) as vault:
-        assert all(find(vault, one.token) for one in kept)
+        assert all(find_all(vault, (one.token for one in kept)))
         keep(vault, new(pan(1)), entries=[entry()])
     assert move(tmp_path, target).proof.holds  # the next run puts it right
 
@@ -415,7 +416,7 @@ def test_p24_a_run_that_slept_changes_nothing_once_another_one_has_moved_it(tmp_
     assert everything(target) == after[0]
     assert state(place(tmp_path)) is Closed.MOVED
     with moved(tmp_path, target) as vault:
-        assert all(find(vault, one.token) for one in kept)
+        assert all(find_all(vault, (one.token for one in kept)))
 
 
 def test_p24_who_was_given_up_does_not_leave_what_is_in_use(tmp_path, target):

@@ -9,7 +9,7 @@ import pytest
 from gateway.errors import VaultClosed
 from gateway.vault.closing import Closed
 from tests.children import run
-from tests.vault.makers import entry, find, keep, many, new, opened, pan, place
+from tests.vault.makers import entry, find, find_all, keep, many, new, opened, pan, place
 from tests.vault.moving import Watching, both, interrupt, move, moved, opens, said, state
 
 KILLED = """
@@ -101,7 +101,7 @@ def check_killed(tmp_path, other, at, stands):
     assert said(other).count("move done") == 1
     assert not opens(place(tmp_path), tmp_path)
     with moved(tmp_path, other) as vault:
-        assert all(find(vault, one.token) for one in (*kept, *more))
+        assert all(find_all(vault, (one.token for one in (*kept, *more))))
         assert vault.audit.check().findings == []
         assert vault.count_by_product() == {"seaside": 40 + len(more)}
 

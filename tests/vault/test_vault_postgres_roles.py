@@ -22,7 +22,7 @@ from gateway.vault.postgres.place import PostgresPlace
 from gateway.vault.service import Vault
 from tests import postgres
 from tests.children import command
-from tests.vault.makers import entry, find, keep, many, new
+from tests.vault.makers import entry, find, find_all, keep, many, new
 
 pytestmark = pytest.mark.postgres_alone
 
@@ -152,11 +152,11 @@ def test_a_vault_moves_in_as_the_owner_and_out_as_the_gateway(server, tmp_path) 
     place = PostgresPlace(as_role(server, "card_gateway"))
     with closing(Vault.open(place, KekFile(tmp_path / "state" / "kek"))) as vault:
         kept += keep(vault, new(), entries=[entry()])
-        assert all(find(vault, one.token) for one in kept)
+        assert all(find_all(vault, (one.token for one in kept)))
     done = command("vault", "migrate", gateway, str(back), *config)
     assert done.returncode == 0, done.stderr
     with closing(Vault.open(back, KekFile(tmp_path / "state" / "kek"))) as vault:
-        assert all(find(vault, one.token) for one in kept)
+        assert all(find_all(vault, (one.token for one in kept)))
         assert vault.audit.check().findings == []
 
 
@@ -189,5 +189,5 @@ def test_a_backup_is_restored_as_the_owner_and_made_and_tried_as_the_gateway(
     assert (done.returncode, b"20 cards" in done.stdout) == (0, True), done.stderr
     place = PostgresPlace(as_role(server, "card_gateway"))
     with closing(Vault.open(place, KekFile(state / "kek"))) as vault:
-        assert all(find(vault, one.token) for one in kept)
+        assert all(find_all(vault, (one.token for one in kept)))
         assert vault.audit.check().findings == []
