@@ -53,7 +53,8 @@ def run(script, *arguments):
 def command(*words):
     """Runs the gateway's command; its `subprocess.CompletedProcess`, output as bytes."""
     said = {"module": "gateway.cli.main", "words": [str(one) for one in words]}
-    return _ended(_parent(GATEWAY), said | {"seconds": _SECONDS})
+    said |= {"seconds": _SECONDS, "environment": dict(os.environ)}
+    return _ended(_parent(GATEWAY), said)
 
 
 def start(module, *words, env=None, stdout=None, stderr):

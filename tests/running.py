@@ -165,6 +165,12 @@ def shipped_variables():
     return yaml.safe_load((ROOT / "gateway.yaml").read_text(encoding="utf-8"))["variables"]
 
 
+def as_yaml(settings):
+    """The text of a gateway.yaml. libyaml writes it where PyYAML has it, in a tenth of the time."""
+    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+    return yaml.dump(settings, Dumper=dumper, sort_keys=False)
+
+
 def dev_variables(sandbox):
     """What the packs' `forward:` may name, pointed at the sandbox."""
     shipped = shipped_variables()
@@ -186,7 +192,7 @@ class Running:
         directory.mkdir(parents=True, exist_ok=True)
         self.config_file = directory / "gateway.yaml"
         settings = settings_for(sandbox, directory, **changes)
-        self.config_file.write_text(yaml.safe_dump(settings, sort_keys=False), encoding="utf-8")
+        self.config_file.write_text(as_yaml(settings), encoding="utf-8")
         plain = read_config(self.config_file)
         initialise(plain, plain.authority, [])
         self.config = load_config(self.config_file)

@@ -23,7 +23,8 @@ def silence() -> None:
             if known.startswith(name + "."):
                 below = logging.getLogger(known)
                 below.handlers[:] = []
-                below.setLevel(logging.NOTSET)
+                if below.level:  # to set a level has every logger forget what it knew
+                    below.setLevel(logging.NOTSET)
                 below.propagate = True
 
 

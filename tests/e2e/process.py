@@ -16,7 +16,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import requests
-import yaml
 
 from gateway.access.keys import NewKey, create
 from gateway.cli.certs import initialise
@@ -25,7 +24,7 @@ from gateway.sandbox.pull import read_request
 from gateway.vault.configured import open_vault
 from tests import children
 from tests.ports import free_port
-from tests.running import ROOT, session_through, settings_for
+from tests.running import ROOT, as_yaml, session_through, settings_for
 
 COMMAND = [sys.executable, "-m", "gateway.cli.main"]
 START_SECONDS = 60
@@ -48,18 +47,16 @@ class Site:
         self.ports = {name: free_port() for name in ("proxy", "endpoints", "control", "metrics")}
         listen = {name: f"127.0.0.1:{port}" for name, port in self.ports.items()}
         settings = settings_for(sandbox, directory, listen=listen, **changes)
-        self.config_file.write_text(yaml.safe_dump(settings, sort_keys=False), encoding="utf-8")
+        self.config_file.write_text(as_yaml(settings), encoding="utf-8")
         self.config = read_config(self.config_file)
         initialise(self.config, self.config.authority, [])
         self.running = []
 
     def cli(self, *words):
         """Runs another command beside the gateway; what it printed."""
-        done = subprocess.run(
-            [*COMMAND, *words, "--config", str(self.config_file)],
-            env=environment(), capture_output=True, text=True, timeout=60, check=True,
-        )  # fmt: skip
-        return done.stdout
+        done = children.command(*words, "--config", self.config_file)
+        done.check_returncode()
+        return done.stdout.decode()
 
     def key(self, name="tests"):
         """A new key. A gateway that runs takes it within two seconds: better made before."""
