@@ -15,7 +15,7 @@ PROCESSES ?= $(shell n=$$(getconf _NPROCESSORS_ONLN); echo $$((n > 4 ? 8 : 2 * n
 # Without compiled files each process of the tests compiles the gateway anew, and pytest its asserts.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup run test suite lint demo bench sabotage torture leaks clean
+.PHONY: help setup run test suite lint collected demo bench sabotage torture leaks clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -42,7 +42,14 @@ lint: setup ## style and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-test: lint suite ## everything
+test: setup ## everything
+	@$(MAKE) --no-print-directory -j 2 lint collected
+	@$(MAKE) --no-print-directory suite
+
+# Once beside lint, which is one process, instead of in each process of the tests: compiling what is
+# imported, and reading it for the numbers that hypothesis tries. What is wrong with it the suite tells.
+collected: setup
+	@$(BIN)/python -m pytest --collect-only -qq $(TESTS) >/dev/null 2>&1 || true
 
 suite: setup ## the tests alone; TESTS=tests/e2e for some of them
 	$(BIN)/python -m pytest -rs -n $(PROCESSES) --dist loadfile --no-loadscope-reorder \
