@@ -138,6 +138,11 @@ def _report(
             f"{one}: its Content-Type is none of its body's format, or not in UTF-8: as it is, it is refused (label_wrong).",
             "Have the PMS send the right one.",
         )
+    for one in proven.targets:
+        complain(
+            f"{one}: its URL can be read in two ways (an empty segment, a semicolon, an encoded sign): as it is, it is refused (target_ambiguous).",
+            "Have the PMS send it plain.",
+        )
     if guessed and any(route.pushed for route in routes):
         _tell("Its request has bookings: taken for a push to the PMS. If it is a charge: --charge.")
     where = f" It is in {out}." if out is not None else ""

@@ -139,3 +139,57 @@ def test_a_loggers_name_goes_and_lines_stay():
         b"\n",
     ):
         assert untagged(other) == other
+
+
+# --- what no rule can mend --------------------------------------------------------------------------
+
+
+def test_p10_a_number_that_is_a_name_is_told(new):
+    card = {"exp": "09/29", "cvv": "917"}
+    code, out, err = new(POST + json.dumps({"cards": {NUMBER: card}}))
+    assert (code, out) == (1, "")
+    assert "a.http:1 (request): a card's number is itself a name, in $.cards." in err
+    assert "Nothing in it" not in err
+    code, _, err = new(POST + json.dumps({"card": {"number": NUMBER}, "all": {NUMBER: card}}))
+    assert "a card's number is itself a name, in $.all." in err
+
+
+@pytest.mark.parametrize("name", ["1234567890123456", "4111", "x4111111111111111"])
+def test_another_name_is_not_told(new, name):
+    _, _, err = new(POST + json.dumps({"cards": {name: {"a": "b"}}}))
+    assert "itself a name" not in err
+
+
+@pytest.mark.parametrize(
+    ("path", "ambiguous"),
+    [
+        ("//v1/pay", True),
+        ("/v1/./pay", True),
+        ("/v1/pay;jsessionid=1", True),
+        ("/v1/%2f", True),
+        ("/v1/pay?a=//b", False),
+        ("/v1/pay%20x", False),
+        ("/v1/", False),
+        ("/", False),
+    ],
+)
+def test_p32_a_url_that_can_be_read_in_two_ways_is_told(new, path, ambiguous):
+    body = json.dumps({"card": {"number": NUMBER, "exp": "08/29"}})
+    code, _, err = new(f"POST {path} HTTP/1.1\nHost: pay.payvale.example\n\n{body}")
+    assert code == 0
+    assert ("a.http:1: its URL can be read in two ways" in err) is ambiguous
+
+
+def test_elements_without_one_around_them_are_told_where_they_are_all_of_it(new):
+    text = (FOLDER / "part_of_xml.txt").read_text()
+    assert "no element around all of it" not in new(text, "a.txt")[2]
+    code, _, err = new(POST + text)
+    assert code == 0
+    assert "a.http:1 (request): its XML has no element around all of it." in err
+
+
+def test_p03_a_code_called_cc_beside_a_number_that_is_not_is_asked_about(new):
+    code, out, _ = new(POST + f"cn={NUMBER}&ct=visa&ex=2909&cc=917")
+    assert code == 0
+    assert "cvc: cc   # is it the security code?" in out
+    assert "cvc:" not in new(POST + f"cn={NUMBER}&ct=visa&ex=2909&xx=917")[1]

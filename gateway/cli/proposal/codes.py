@@ -58,8 +58,12 @@ def guessable(taken: Taken, number: Leaf, used: Collection[Leaf]) -> list[Leaf]:
     saw would stay in the message; what is none is struck out by whoever reads the proposal. In a form, where
     all stands side by side, too much has that length. `used`: the expiry's.
     """
-    if taken.format not in {"xml", "json"}:
-        return []
+    if taken.format not in {"xml", "json"}:  # `cc`, beside a number that is called otherwise
+        return [
+            one
+            for one in taken.leaves
+            if one is not number and one.name == "cc" and FORM.fullmatch(one.text.strip())
+        ]
     shown = number.text.strip()
     length = 4 if (pan.digits_of(shown) or "").startswith(("34", "37")) else 3
     found = []

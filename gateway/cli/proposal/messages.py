@@ -64,6 +64,7 @@ class Message:
     sealed: list[str] = field(default_factory=list)  # paths of what may be encrypted
     signed: list[str] = field(default_factory=list)
     in_texts: list[str] = field(default_factory=list)
+    in_names: list[str] = field(default_factory=list)  # the nodes whose members are called so
     unreadable: str = ""
     mended: str = ""  # what was the matter with a body that no reader takes as it was recorded
 
@@ -152,8 +153,11 @@ def _note(message: Message, opened: Opened, envelopes: Collection[Steps]) -> Non
 
 
 def _note_secrets(message: Message, taken: Taken, told: Callable[[Leaf], str]) -> None:
-    """Adds what is encrypted, or may be, and what signs the message."""
+    """Adds what is encrypted, or may be, what signs the message, and names that are cards' numbers."""
     for leaf in taken.leaves:
+        for length, step in enumerate(leaf.steps):
+            if step.name.isdigit() and pan.is_plausible(step.name):
+                message.in_names.append(ways.absolute(taken, leaf.steps[:length]))
         name = called(taken, leaf)
         if _is_encrypted(name, leaf.text):
             message.encrypted.append((ways.absolute(taken, leaf.steps), taken.format))

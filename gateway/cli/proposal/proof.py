@@ -1,6 +1,6 @@
 """Whether a proposed pack does what it should with the very message that it was made of.
 
-1. It loads, and its examples come out.
+1. It loads, its examples come out, and its routes take what was asked for.
 2. On the route's own path through the codecs and stages it finds each card that was found here.
 3. It changes their texts and no other one: what the message says before and after is compared, text by
    text, with everything that `rules new` has read in it.
@@ -24,8 +24,9 @@ from gateway.cli.trying import try_message
 from gateway.codecs import base64
 from gateway.codecs.document import Change, Document, Known, Node, Set
 from gateway.codecs.envelope import open_layout
-from gateway.errors import ConfigurationError, GatewayError, LabelWrong
+from gateway.errors import ConfigurationError, GatewayError, LabelWrong, TargetAmbiguous
 from gateway.rules.load import load_pack_text
+from gateway.rules.match import allows
 from gateway.rules.model import Route, Shape
 from gateway.stages import labels
 from gateway.stages.messages import layout_of
@@ -41,6 +42,7 @@ class Proven:
     wrong: tuple[str, ...] = ()
     outside: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()  # requests whose Content-Type says another format
+    targets: tuple[str, ...] = ()  # requests whose URL can be read in two ways
 
     @property
     def good(self) -> bool:
@@ -61,7 +63,11 @@ def prove(text: str, routes: Sequence[Planned]) -> Proven:
     ]
     found = cards = 0
     outside: list[str] = []
+    targets: list[str] = []
     for route, planned in zip(pack.routes, routes, strict=True):
+        missed, ambiguous = _targets(route, planned)
+        wrong += missed
+        targets += ambiguous
         for side in (planned.request, planned.response):
             for message in side.messages:
                 cards += message.cards if side.acting else 0
@@ -70,7 +76,24 @@ def prove(text: str, routes: Sequence[Planned]) -> Proven:
                     found += seen
                     wrong += mistakes
                     outside += elsewhere
-    return Proven(found, cards, tuple(wrong), tuple(dict.fromkeys(outside)), _labels(routes))
+    told = tuple(dict.fromkeys(outside))
+    return Proven(found, cards, tuple(wrong), told, _labels(routes), tuple(targets))
+
+
+def _targets(route: Route, planned: Planned) -> tuple[list[str], list[str]]:
+    """The requests whose URL the route does not take, and those that no route takes, for it can be read in
+    two ways. A recording of plain HTTP has another scheme than any target."""
+    missed, ambiguous = [], []
+    for message in planned.request.messages:
+        authority, path = message.recorded.authority, message.recorded.path
+        if route.to is None or authority is None or authority.scheme != "https":
+            continue
+        try:
+            if not allows(route, authority, authority.host, path):
+                missed.append(f"{message.recorded.place}: the proposed URL does not take it")
+        except TargetAmbiguous:
+            ambiguous.append(message.recorded.place)
+    return missed, ambiguous
 
 
 def _labels(routes: Sequence[Planned]) -> tuple[str, ...]:

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from gateway.cards.scan import find_cards
-from gateway.cli.proposal.mended import COMMA
+from gateway.cli.hiding import hide
+from gateway.cli.proposal.mended import COMMA, PART
 from gateway.cli.proposal.messages import Message, is_sealed
 from gateway.cli.proposal.plan import Planned
 from gateway.cli.recorded import Recorded
@@ -49,6 +50,7 @@ def _reasons(message: Message) -> Iterator[tuple[str, str]]:
             f"{place}: a card's number stands within a longer text: {path}.",
             "No rule takes it out: the guard masks it on its way to the PMS.",
         )
+    yield from _in_names(message, place)
     if message.unreadable:
         yield _unreadable(message, place)
     if _in_url(message.recorded):
@@ -105,11 +107,14 @@ def remarks(routes: Sequence[Planned]) -> Iterator[tuple[str, str]]:
         m for one in routes for side in (one.request, one.response) for m in side.messages
     ]:
         place = f"{message.recorded.place} ({message.way})"
-        if message.mended == COMMA and message.cards:
+        whole_part = message.mended == PART and message.recorded.way is not None
+        if message.cards and (message.mended == COMMA or whole_part):
+            what = "its XML has no element around all of it" if whole_part else message.mended
             yield (
-                f"{place}: {message.mended}. It was read without; as it stands no reader takes it.",
-                "Where the PMS does send it so: have that mended.",
+                f"{place}: {what}. As it stands it is refused (message_malformed).",
+                "Where the PMS does send it so: have that mended, or write a shape with `format: text` (docs/rules.md).",
             )
+        yield from _in_names(message, place)
         if _in_url(message.recorded):
             yield f"{place}: a card's number stands in the URL.", _NOT_IN_URLS
         named = [
@@ -120,6 +125,14 @@ def remarks(routes: Sequence[Planned]) -> Iterator[tuple[str, str]]:
                 f"{place}: a card's number stands in the header {name}.",
                 "No rule takes it out there: the guard masks it on its way to the PMS.",
             )
+
+
+def _in_names(message: Message, place: str) -> Iterator[tuple[str, str]]:
+    for path in dict.fromkeys(message.in_names):
+        yield (
+            f"{place}: a card's number is itself a name, in {hide(path)}.",
+            "No rule takes it out: the guard refuses such a message towards the PMS. Ask the partner for a list of cards.",
+        )
 
 
 def _in_url(recorded: Recorded) -> bool:
