@@ -1,10 +1,11 @@
-"""Recorded messages, read from what people have: a body, a transcript, curl's `-v`, a HAR.
+"""Recorded messages, read from what people have: a body, a transcript, curl's `-v`, a HAR, a cassette.
 
     body       the file is one message's body, and nothing is known about it
     .http      heads and bodies as they were on the line, one message after the other, or the requests of
                an HTTP client's file between `###` (RFC 9112)
     curl -v    what curl tells of an exchange: heads behind `> ` and `< `, the answer's body
     HAR 1.2    what browsers and proxies export; read entry by entry, however large the file is
+    cassettes  what test tools keep (VCR, vcrpy, betamax, nock), and collections of Postman
 
 Nothing is sent and nothing is written. What is wrong is told with file and line, never with a text of the
 recording: any of it may be a card.
@@ -18,12 +19,14 @@ from pathlib import Path
 from typing import IO, Final
 
 from gateway.cli.recorded import Recorded, wrong
+from gateway.cli.transcript_cassettes import looks_like_cassette, read_cassette
 from gateway.cli.transcript_har import looks_like_har, read_har
 from gateway.cli.transcript_http import looks_like_http, read_http
 
 _HEAD: Final = 4096
 _LARGEST: Final = 256 << 20  # of a file that is read whole
 _IN_FOLDERS: Final = frozenset({".har", ".http", ".rest", ".curl", ".txt"})
+_MAYBE: Final = frozenset({".yml", ".yaml", ".json"})  # in folders: cassettes, where they begin so
 _SENT_BY_CLIENTS: Final = frozenset({".http", ".rest"})
 _UTF16: Final = re.compile(rb"\A(?:\xff\xfe|\xfe\xff)")
 
@@ -40,12 +43,22 @@ def files_of(paths: list[Path]) -> list[Path]:
         if not path.is_dir():
             found.append(path)
             continue
-        inside = [one for one in sorted(path.rglob("*")) if one.suffix.lower() in _IN_FOLDERS]
+        inside = [one for one in sorted(path.rglob("*")) if one.is_file() and _is_recording(one)]
         if not inside:
             kinds = ", ".join(sorted(_IN_FOLDERS))
-            raise wrong(path, 0, "there is no recording in this folder", f"Looked for: {kinds}.")
-        found += [one for one in inside if one.is_file()]
+            raise wrong(
+                path, 0, "there is no recording in this folder", f"Looked for: {kinds}, cassettes."
+            )
+        found += inside
     return found
+
+
+def _is_recording(path: Path) -> bool:
+    """Whether a file in a folder may be one, by its name, or by how it begins."""
+    if path.suffix.lower() not in _MAYBE:
+        return path.suffix.lower() in _IN_FOLDERS
+    with path.open("rb") as stream:
+        return looks_like_cassette(stream.read(_HEAD))
 
 
 def read(path: Path, seen: Seen = lambda _: None) -> Iterator[Recorded]:
@@ -66,6 +79,9 @@ def read_stream(stream: IO[bytes], path: Path, seen: Seen = lambda _: None) -> I
         return
     raw = _whole(stream, path)
     seen(len(raw))
+    if looks_like_cassette(head):
+        yield from read_cassette(raw, path)
+        return
     if path.suffix.lower() in _SENT_BY_CLIENTS or looks_like_http(raw):
         if _UTF16.match(raw):
             raise wrong(path, 1, "the transcript is UTF-16", "Save it as UTF-8.")

@@ -1,0 +1,235 @@
+"""Cassettes: the exchanges that test tools record, and the requests that people keep in Postman.
+
+    VCR, vcrpy, betamax   `http_interactions`, or `interactions`: YAML or JSON
+    nock                  a JSON list of `scope`, `method`, `path`, `body`, `status`, `response`
+    Postman               a collection (v2.1): folders of requests, each maybe with saved answers
+
+Only names and texts are read of them: no tag of YAML makes an object, and no number is read as one.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlencode
+
+from gateway.cli.recorded import NOT_RECORDED, Recorded, as_it_was, fields_of, wrong
+from gateway.cli.transcript_http import authority_of
+from gateway.exchange import Authority
+from gateway.headers import Headers
+from gateway.yaml_texts import NotYaml, items
+
+LARGEST: Final = 16 << 20  # YAML is read as a whole, and slowly
+_YAML: Final = re.compile(
+    rb"\A(?:\xef\xbb\xbf)?(?:---[^\n]*\n|#[^\n]*\n|[\w-]+:[^\n]*\n)*(?:http_)?interactions:\s"
+)
+_OLD: Final = re.compile(rb"\A---\s*\n- !ruby/struct:VCR::HTTPInteraction")
+_JSON: Final = re.compile(
+    rb'\A(?:\xef\xbb\xbf)?\s*(?:\{\s*(?:"[\w-]+":\s*(?:"[^"]*"|[\w.]+),\s*)*"(?:http_)?interactions"\s*:'
+    rb'|\[\s*\{\s*"scope"\s*:|\{(?=(?s:.)*schema\.getpostman\.com/json/collection))'
+)
+_URL: Final = re.compile(r"(?P<scheme>https?)://(?P<netloc>[^/?#]*)(?P<path>[^#]*)", re.IGNORECASE)
+_HEX: Final = re.compile(r"(?:[0-9a-f]{2})+")
+_DEEPEST: Final = 20  # folders of a collection
+
+Node = Mapping[str, Any]  # what a tool wrote: looked at piece by piece
+
+
+def looks_like_cassette(head: bytes) -> bool:
+    """Whether a file begins as one of these does."""
+    return any(one.match(head) for one in (_YAML, _OLD, _JSON))
+
+
+def read_cassette(raw: bytes, file: Path) -> Iterator[Recorded]:
+    """The exchanges of a cassette, or of a collection. Raises ConfigurationError."""
+    if len(raw) > LARGEST:
+        raise wrong(file, 0, f"the cassette is larger than {LARGEST >> 20} MB", "Cut it.")
+    number = 0
+    for line, one in _entries(raw, file):
+        try:
+            said, *answers = _pair(one)
+            number += 1
+            yield _request(said, number, file, line)
+            for answer in answers[:1]:
+                yield _response(said, answer, number, file, line)
+        except (KeyError, TypeError, ValueError, AttributeError):
+            message = "an entry of the cassette is none: it wants a method and a URL"
+            raise wrong(file, line, message, "Record it again.") from None
+
+
+# --- the entries ------------------------------------------------------------------------------------
+
+
+def _entries(raw: bytes, file: Path) -> Iterator[tuple[int, Node]]:
+    """Each entry, and the line that it begins in (1 where that is not known)."""
+    bare = raw.removeprefix(b"\xef\xbb\xbf").lstrip()
+    try:
+        if bare.startswith((b"{", b"[")):
+            yield from ((1, one) for one in _of_json(json.loads(bare)))
+        else:
+            yield from items(raw, ("http_interactions", "interactions"))
+    except NotYaml as error:
+        raise wrong(file, error.line, "this is not well-formed YAML", "Record it again.") from None
+    except (ValueError, RecursionError):
+        raise wrong(file, 1, "this is not well-formed", "Record it again.") from None
+
+
+def _of_json(data: Any) -> Iterator[Node]:
+    if isinstance(data, list):
+        yield from data
+        return
+    listed = data.get("http_interactions") or data.get("interactions")
+    yield from listed if isinstance(listed, list) else _of_folder(data, 0)
+
+
+def _of_folder(data: Node, depth: int) -> Iterator[Node]:
+    """The requests of a collection, with those of its folders."""
+    inside = data.get("item")
+    for one in inside if isinstance(inside, list) and depth < _DEEPEST else ():
+        if isinstance(one, dict) and "request" in one:
+            yield one
+        elif isinstance(one, dict):
+            yield from _of_folder(one, depth + 1)
+
+
+# --- an exchange ------------------------------------------------------------------------------------
+
+
+def _pair(one: Node) -> tuple[Node, ...]:
+    """A request, and its answer where there is one, as VCR has them. Raises KeyError, TypeError."""
+    if "scope" in one:
+        return _of_nock(one)
+    asked, answers = one["request"], one.get("response")
+    if isinstance(asked, str):  # Postman: a URL alone
+        return ({"uri": asked, "method": "GET"},)
+    if "url" in asked and "uri" not in asked:
+        saved = answers if isinstance(answers, list) else []
+        return (_of_postman(asked), *map(_answer_of_postman, saved))
+    return (asked,) if answers is None else (asked, answers)
+
+
+def _of_nock(one: Node) -> tuple[Node, ...]:
+    flat = one.get("rawHeaders") or []
+    listed = list(zip(flat[::2], flat[1::2], strict=False)) if isinstance(flat, list) else flat
+    asked = {
+        "method": one["method"],
+        "uri": f"{one['scope']}{one['path']}",
+        "headers": one.get("reqheaders"),
+        "body": _nock_body(one.get("body")),
+    }
+    body = _nock_body(one.get("response"))
+    return asked, {"status": one.get("status"), "headers": listed, "body": body}
+
+
+def _nock_body(body: Any) -> str | bytes | None:
+    """A text; what was compressed as a list of hexadecimal texts; JSON as what it says."""
+    if body is None or isinstance(body, str):
+        return body
+    if isinstance(body, list) and body and all(map(_is_hex, body)):
+        return bytes.fromhex("".join(body))
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+
+
+def _of_postman(asked: Node) -> Node:
+    url, body = asked["url"], asked.get("body") or {}
+    mode, headers = body.get("mode"), _listed(asked.get("header"))
+    text = body.get("raw")
+    if mode == "urlencoded":
+        text = urlencode(_listed(body.get("urlencoded")))
+        headers.append(("Content-Type", "application/x-www-form-urlencoded"))
+    lost = mode in {"formdata", "file", "graphql"}
+    return {
+        "method": asked.get("method", "GET"),
+        "uri": url if isinstance(url, str) else url["raw"],
+        "headers": headers,
+        "body": text,
+        "lost": lost,
+    }
+
+
+def _answer_of_postman(one: Node) -> Node:
+    return {
+        "status": one.get("code"),
+        "headers": _listed(one.get("header")),
+        "body": one.get("body"),
+    }
+
+
+def _listed(pairs: Any) -> list[tuple[str, str]]:
+    """Postman's lists of names and values, without those that are switched off."""
+    return [
+        (str(one["key"]), str(one.get("value") or ""))
+        for one in (pairs if isinstance(pairs, list) else [])
+        if isinstance(one, dict) and "key" in one and not one.get("disabled")
+    ]
+
+
+def _request(asked: Node, number: int, file: Path, line: int) -> Recorded:
+    authority, path = _target(str(asked["uri"]), file, line)
+    method = str(asked["method"]).removeprefix(":").upper()
+    headers, body, notes = _message(asked)
+    whole = not asked.get("lost")
+    return Recorded(
+        "request", number, file, line, method, authority, path, 0,
+        headers, body, whole, notes if whole else (NOT_RECORDED,),
+    )  # fmt: skip
+
+
+def _response(asked: Node, answer: Node, number: int, file: Path, line: int) -> Recorded:
+    authority, path = _target(str(asked["uri"]), file, line)
+    method = str(asked["method"]).removeprefix(":").upper()
+    status = answer.get("status")
+    if isinstance(status, dict):
+        status = status.get("code") or status.get("status_code")
+    headers, body, notes = _message(answer)
+    return Recorded(
+        "response", number, file, line, method, authority, path, int(status or 200),
+        headers, body, True, notes,
+    )  # fmt: skip
+
+
+def _target(uri: str, file: Path, line: int) -> tuple[Authority | None, str]:
+    """Where a request went, as far as its URL says so: of `{{host}}/pay` only the path."""
+    url = _URL.match(uri)
+    if url is None or "{{" in url["netloc"]:
+        path = "/" + re.sub(r"^(?:https?://)?[^/?]*/?", "", uri)
+        return None, path
+    authority = authority_of(url["scheme"], url["netloc"].rpartition("@")[2], file, line)
+    path = url["path"]
+    return authority, path if path.startswith("/") else "/" + path
+
+
+def _message(one: Node) -> tuple[Headers, bytes, tuple[str, ...]]:
+    headers = fields_of(list(_headers(one.get("headers"))))
+    body = _bytes(one.get("body"))
+    kept, notes = as_it_was(headers, body)
+    return kept, body, notes
+
+
+def _headers(fields: Any) -> Iterator[tuple[str, str]]:
+    """Of a mapping, whose values are texts or lists of them, or of pairs."""
+    pairs = fields.items() if isinstance(fields, dict) else fields or []
+    for name, value in pairs:
+        for text in value if isinstance(value, list) else [value]:
+            yield str(name), text.decode("latin-1") if isinstance(text, bytes) else str(text)
+
+
+def _bytes(body: Any) -> bytes:
+    """The bytes that were on the line, of each way in which a body is kept. Raises ValueError."""
+    if isinstance(body, dict):
+        coded = body.get("base64_string")
+        text = body.get("string")
+        return base64.b64decode("".join(str(coded).split())) if coded else _bytes(text)
+    if isinstance(body, str):
+        return body.encode("utf-8", "surrogatepass")
+    if body is None or isinstance(body, bytes):
+        return body or b""
+    raise ValueError("a body is a text")
+
+
+def _is_hex(one: Any) -> bool:
+    return isinstance(one, str) and _HEX.fullmatch(one) is not None

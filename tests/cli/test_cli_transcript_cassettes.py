@@ -1,0 +1,327 @@
+"""Cassettes of test tools, and collections of Postman, read as recordings."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+import typer
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from typer.testing import CliRunner
+
+from gateway.cards.scan import find_cards
+from gateway.cli import rules as command
+from gateway.cli import transcript_cassettes
+from gateway.cli.transcript import files_of, read_stream
+from gateway.errors import ConfigurationError
+
+NUMBER = "4111111111111111"
+FORM = f"card%5Bnumber%5D={NUMBER}&card%5Bexp%5D=09%2F29&card%5Bcvc%5D=917"
+JSON = json.dumps({"card": {"pan": NUMBER, "expiry": "0929", "cvv": "917"}})
+URL = "https://user:pw@pay.payvale.example:443/v1/charges?x=1"
+
+VCR = f"""---
+http_interactions:
+- request:
+    method: post
+    uri: {URL}
+    body:
+      encoding: US-ASCII
+      string: {FORM}
+    headers:
+      Content-Type:
+      - application/x-www-form-urlencoded
+      Accept:
+      - "*/*"
+      - text/*
+  response:
+    status:
+      code: 201
+      message: Created
+    headers:
+      Content-Type:
+      - application/json
+    body:
+      encoding: UTF-8
+      string: '{{"id": 4012888888881881, "on": yes}}'
+    http_version:
+  recorded_at: Fri, 18 Jun 2027 08:06:40 GMT
+- request:
+    method: get
+    uri: https://pay.payvale.example/v1/charges/7
+    body:
+      encoding: US-ASCII
+      string: ''
+    headers: {{}}
+  response:
+    status:
+      code: 200
+      message:
+    headers: {{}}
+    body:
+      encoding: ASCII-8BIT
+      string: !binary |-
+        AAEC/w==
+recorded_with: VCR 6.1.0
+"""
+VCR_1 = f"""---
+- !ruby/struct:VCR::HTTPInteraction
+  request: !ruby/struct:VCR::Request
+    method: :post
+    uri: {URL}
+    body: {FORM}
+    headers:
+      content-type:
+      - application/x-www-form-urlencoded
+  response: !ruby/struct:VCR::Response
+    status: !ruby/struct:VCR::ResponseStatus
+      code: 200
+      message: OK
+    headers: {{}}
+    body: ok
+    http_version: "1.1"
+"""
+VCRPY = yaml.safe_dump(
+    {
+        "interactions": [
+            {
+                "request": {
+                    "body": FORM,
+                    "headers": {"Content-Type": ["application/x-www-form-urlencoded"]},
+                    "method": "POST",
+                    "uri": URL,
+                },
+                "response": {
+                    "body": {"string": gzip.compress(b'{"ok": true}', mtime=0)},
+                    "headers": {"Content-Encoding": ["gzip"]},
+                    "status": {"code": 200, "message": "OK"},
+                },
+            }
+        ],
+        "version": 1,
+    }
+)
+BETAMAX = json.dumps(
+    {
+        "http_interactions": [
+            {
+                "request": {
+                    "body": {"encoding": "utf-8", "base64_string": base64.b64encode(FORM.encode()).decode()},
+                    "headers": {"Content-Type": ["application/x-www-form-urlencoded"]},
+                    "method": "POST",
+                    "uri": URL,
+                },
+                "response": {
+                    "body": {"encoding": None, "string": "ok"},
+                    "headers": {},
+                    "status": {"code": 200, "message": "OK"},
+                    "url": URL,
+                },
+                "recorded_at": "2027-06-18T08:06:40",
+            }
+        ],
+        "recorded_with": "betamax/0.8.0",
+    }
+)  # fmt: skip
+NOCK = json.dumps(
+    [
+        {
+            "scope": "https://pay.payvale.example:443",
+            "method": "POST",
+            "path": "/v1/charges?x=1",
+            "body": json.loads(JSON),
+            "status": 201,
+            "response": [gzip.compress(b"{}", mtime=0).hex()],
+            "rawHeaders": ["Content-Type", "application/json", "Content-Encoding", "gzip"],
+            "responseIsBinary": False,
+        }
+    ]
+)
+POSTMAN = json.dumps(
+    {
+        "info": {
+            "name": "Payvale",
+            "schema": "https://schema.getpostman.com/json/collection/v2.1.0/collection.json",
+        },
+        "item": [
+            {
+                "name": "charges",
+                "item": [
+                    {
+                        "name": "form",
+                        "request": {
+                            "method": "POST",
+                            "header": [{"key": "X-Off", "value": "1", "disabled": True}],
+                            "body": {
+                                "mode": "urlencoded",
+                                "urlencoded": [
+                                    {"key": "pan", "value": NUMBER},
+                                    {"key": "exp", "value": "09/29"},
+                                    {"key": "off", "value": "1", "disabled": True},
+                                ],
+                            },
+                            "url": {"raw": URL, "host": ["pay", "payvale", "example"]},
+                        },
+                        "response": [
+                            {"name": "ok", "code": 200, "header": [], "body": '{"id": 1}'}
+                        ],
+                    },
+                    {
+                        "name": "variable",
+                        "request": {
+                            "method": "POST",
+                            "header": [{"key": "Content-Type", "value": "application/json"}],
+                            "body": {"mode": "raw", "raw": JSON},
+                            "url": "{{base}}/v2/charges",
+                        },
+                        "response": [],
+                    },
+                    {
+                        "name": "file",
+                        "request": {
+                            "method": "POST",
+                            "body": {"mode": "formdata", "formdata": []},
+                            "url": {"raw": URL},
+                        },
+                    },
+                ],
+            },
+            {"name": "a URL alone", "request": "https://pay.payvale.example/ping"},
+        ],
+    }
+)
+ALL = {"VCR": VCR, "VCR 1": VCR_1, "vcrpy": VCRPY, "betamax": BETAMAX, "nock": NOCK, "Postman": POSTMAN}  # fmt: skip
+
+
+def recorded(text, name="a.yml"):
+    raw = text if isinstance(text, bytes) else text.encode()
+    return list(read_stream(BytesIO(raw), Path(name)))
+
+
+@pytest.mark.parametrize("tool", ["VCR", "VCR 1", "vcrpy", "betamax"])
+def test_an_exchange_is_read_as_it_was(tool):
+    asked, answer, *_ = recorded(ALL[tool])
+    assert (asked.way, asked.exchange, asked.method) == ("request", 1, "POST")
+    assert (str(asked.authority), asked.path) == ("https://pay.payvale.example", "/v1/charges?x=1")  # fmt: skip
+    assert asked.headers.get("Content-Type") == "application/x-www-form-urlencoded"
+    assert asked.body == FORM.encode()
+    assert (answer.way, answer.exchange, answer.method) == ("response", 1, "POST")
+    assert answer.status in {200, 201}
+
+
+def test_vcr_of_ruby():
+    asked, answer, second, other = recorded(VCR)
+    assert [one.line for one in (asked, answer, second, other)] == [3, 3, 27, 27]
+    assert asked.headers.get_all("Accept") == ["*/*", "text/*"]
+    assert answer.body == b'{"id": 4012888888881881, "on": yes}'
+    assert (second.method, second.exchange, second.body) == ("GET", 2, b"")
+    assert other.body == b"\x00\x01\x02\xff"
+
+
+def test_bodies_that_are_no_text():
+    assert gzip.decompress(recorded(VCRPY)[1].body) == b'{"ok": true}'
+    assert recorded(VCRPY)[1].headers.get("Content-Encoding") == "gzip"
+    assert gzip.decompress(recorded(NOCK)[1].body) == b"{}"
+
+
+def test_nock():
+    asked, answer = recorded(NOCK, "a.json")
+    assert (str(asked.authority), asked.path) == ("https://pay.payvale.example", "/v1/charges?x=1")  # fmt: skip
+    assert json.loads(asked.body) == json.loads(JSON)
+    assert (answer.status, answer.headers.get("Content-Type")) == (201, "application/json")
+
+
+def test_postman():
+    form, answer, variable, lost, alone = recorded(POSTMAN, "a.postman_collection.json")
+    assert form.body == f"pan={NUMBER}&exp=09%2F29".encode()
+    assert form.headers.get("X-Off") is None
+    assert (answer.status, answer.body) == (200, b'{"id": 1}')
+    assert (variable.authority, variable.path, variable.body) == (None, "/v2/charges", JSON.encode())  # fmt: skip
+    assert not lost.complete
+    assert (alone.method, alone.path, alone.exchange) == ("GET", "/ping", 4)
+
+
+@pytest.mark.parametrize("tool", ALL)
+def test_p15_a_pack_is_proposed_from_a_cassette(tool, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "one.yml").write_text(ALL[tool])
+    app = typer.Typer()
+    command.register(app)
+    result = CliRunner().invoke(app, ["rules", "new", "one.yml"])
+    assert result.exit_code == 0, result.stderr
+    assert "detokenize: card" in result.stdout
+    assert "https://pay.payvale.example/v1/charges" in result.stdout
+    assert "found and taken out, or put in; nothing else changed." in result.stderr
+    assert not find_cards(result.stderr.encode())
+
+
+def test_cassettes_in_folders_are_found_and_other_yaml_is_not(tmp_path):
+    (tmp_path / "one.yml").write_text(VCR)
+    (tmp_path / "pack.yaml").write_text("system: a\nabout: interactions\n")
+    (tmp_path / "body.json").write_text(JSON)
+    (tmp_path / "nock.json").write_text(NOCK)
+    assert [one.name for one in files_of([tmp_path])] == ["nock.json", "one.yml"]
+
+
+@pytest.mark.parametrize("text", [JSON, "interactionsx: 1", "a=1&interactions:=2", "[1]", FORM])
+def test_other_files_are_no_cassettes(text):
+    assert recorded(text, "a.txt")[0].way is None
+
+
+WRONG = {
+    "YAML": ("---\nhttp_interactions:\n- request: {\n", 4, "not well-formed YAML"),
+    "JSON": (BETAMAX[:-9], 1, "not well-formed"),
+    "no URL": ("interactions:\n- request:\n    method: GET\n", 2, "an entry of the cassette is none"),
+    "no method": ("interactions:\n- request:\n    uri: https://a.example/\n", 2, "an entry of the"),
+    "a text": ("interactions:\n- 4111111111111111\n", 2, "an entry of the cassette is none"),
+    "no status": (VCR.replace("code: 201", f"code: {NUMBER}x"), 3, "an entry of the cassette"),
+    "a list as body": (VCR.replace(f"string: {FORM}", "string: [1, 2]"), 3, "an entry of the"),
+    "base64": (VCR.replace("AAEC/w==", "AAE"), 1, "not well-formed"),
+    "a tag": (f"interactions:\n- !!python/object/apply:os.system [{NUMBER}]\n", 2, "an entry of"),
+    "deep": ("interactions: " + "[" * 5000, 1, "not well-formed"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", WRONG)
+def test_p16_a_wrong_cassette_is_told_with_its_line_and_no_card(what):
+    text, line, message = WRONG[what]
+    with pytest.raises(ConfigurationError) as raised:
+        recorded(text)
+    (problem,) = raised.value.problems
+    assert (problem.line, message in problem.message) == (line, True)
+    assert not find_cards(str(raised.value).encode())
+
+
+def test_a_large_cassette_is_told(monkeypatch):
+    monkeypatch.setattr(transcript_cassettes, "LARGEST", 100)
+    with pytest.raises(ConfigurationError, match="larger than"):
+        recorded(VCR)
+
+
+def test_names_that_stand_for_others_cost_no_more_than_they_say():
+    """The billion laughs: what is an alias is read once, and is no text."""
+    bomb = "&a [x, x]\n" + "".join(f"  {chr(97 + n)}: &{chr(98 + n)} [{', '.join(['*' + chr(97 + n)] * 9)}]\n" for n in range(9))  # fmt: skip
+    with pytest.raises(ConfigurationError):
+        recorded(f"---\nhttp_interactions:\n- request: {bomb}")
+
+
+@settings(max_examples=200)
+@given(st.data())
+def test_p16_whatever_a_cassette_holds_it_is_read_or_told(data):
+    text = data.draw(st.sampled_from(sorted(ALL.values())))
+    start = data.draw(st.integers(0, len(text) - 1))
+    end = data.draw(st.integers(start, min(len(text), start + 40)))
+    new = data.draw(st.text(max_size=8) | st.sampled_from(["{", "[", "&a", "*a", "!x", "\t", ": "]))
+    said, messages = "", []
+    try:
+        messages = recorded((text[:start] + new + text[end:]).encode("utf-8", "replace"))
+    except ConfigurationError as error:
+        said = str(error)
+    assert not find_cards(said.encode())
+    assert all(isinstance(one.body, bytes) for one in messages)
