@@ -75,6 +75,9 @@ class Action(StrEnum):
     RULES_LOAD = "rules_load"  # packs and processors are about to be in force, all of them
     RULES_CHANGE = "rules_change"  # of one file of them; the route is its name
     DESTINATION_CHANGE = "destination_change"  # of a route, or a processor: where its requests go
+    DRIFT_ACCEPT = (
+        "drift_accept"  # what a route's messages held is forgotten: no alert tells that it changed
+    )
     AUDIT_PURGE = "audit_purge"  # the oldest entries; the subject is the last of them
 
 

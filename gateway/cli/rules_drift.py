@@ -23,6 +23,7 @@ from gateway.cli.rules_found import load_packs
 from gateway.config import read_config
 from gateway.drift.judge import LEARNS, WINDOWS, Kind, Sums, Verdict
 from gateway.drift.watch import verdicts
+from gateway.system_user import command_line
 from gateway.vault.configured import open_vault
 from gateway.vault.route_hours import KEPT, begins, hour_of
 
@@ -71,12 +72,12 @@ def drift(
     """
     windows = WINDOWS if since is None else (_hours(since),)
     routes = [route.id for pack in load_packs(config, None).packs for route in pack.routes]
-    vault = open_vault(read_config(config))
+    settings, now = read_config(config), datetime.now(UTC)
+    vault = open_vault(settings, sinks=[] if accept is None else settings.audit.files)
     try:
         if accept is not None:
-            _accept(accept, vault.route_hours.forget(accept))
+            _accept(accept, vault.route_hours.forget(accept, now, command_line()))
             return
-        now = datetime.now(UTC)
         hours = vault.route_hours.since(hour_of(now - KEPT))
     finally:
         vault.close()

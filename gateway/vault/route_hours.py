@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Final, Literal, NamedTuple, TypeAlias
 
+from gateway.audit import Action, Entry, Outcome
 from gateway.vault.database import Connection, Database
+from gateway.vault.entries import append
 
 Phase: TypeAlias = Literal["request", "response"]
 
@@ -87,12 +89,18 @@ class RouteHourTable:
             "purge_route_hours", lambda c: c.execute(statement, (oldest,)).rowcount
         ).result()
 
-    def forget(self, route: str) -> int:
-        """Erases all of a route's hours: its history begins anew. Gives how many there were."""
-        statement = "DELETE FROM route_hour WHERE route = ?"
-        return self._database.write(
-            "forget_route", lambda c: c.execute(statement, (route,)).rowcount
-        ).result()
+    def forget(self, route: str, at: datetime, origin: str) -> int:
+        """Erases all of a route's hours: its history begins anew. Gives how many there were; where there
+        were any, an audit entry says who did it, in the same transaction."""
+
+        def work(connection: Connection) -> int:
+            hours = connection.execute("DELETE FROM route_hour WHERE route = ?", (route,)).rowcount
+            if hours:
+                done = Entry(at, "", Action.DRIFT_ACCEPT, Outcome.DONE, origin=origin, route=route)
+                append(connection, [done])
+            return hours
+
+        return self._database.write("forget_route", work).result()
 
 
 def _add(connection: Connection, rows: Sequence[tuple[object, ...]]) -> None:

@@ -5,6 +5,7 @@ What the partner answers, and what it pushes, the tests make up; the PMS of the 
 
 from __future__ import annotations
 
+import getpass
 import json
 import re
 import subprocess
@@ -69,7 +70,9 @@ def gateway(own_gateway, sandbox, tmp_path):
             "stands_for": "partner.example", "address": "127.0.0.1", "ca": str(sandbox.ca_file),
         }  # fmt: skip
         made = own_gateway(
-            rules=str(rules), test_hosts={f"booking.sandbox.test:{partner.port}": stand_in}
+            rules=str(rules),
+            test_hosts={f"booking.sandbox.test:{partner.port}": stand_in},
+            audit={"file": str(tmp_path / "audit.jsonl")},
         )
         made.partner = partner
         yield made
@@ -167,7 +170,7 @@ def asked(gateway, *more):
     return done.exit_code, done.stdout, done.stderr
 
 
-def test_a_partner_that_renames_its_element_is_told_everywhere(gateway, log_of):
+def test_a_partner_that_renames_its_element_is_told_everywhere(gateway, log_of, tmp_path):
     log = log_of(gateway)
     remember(gateway)
     pulled(gateway, message(CARD))
@@ -206,6 +209,13 @@ def test_a_partner_that_renames_its_element_is_told_everywhere(gateway, log_of):
     assert (code, "begins anew" in text) == (0, True)
     assert asked(gateway)[0] == 0
     assert asked(gateway, "--accept", "partner/nothing")[0] == 2
+    who = f"command line: {getpass.getuser()}"
+    told = gateway.rows("select route, origin from audit where action = 'drift_accept'")
+    assert told == [("partner/pull", who)]
+    exported = (tmp_path / "audit.jsonl").read_text().splitlines()
+    assert [who] == [
+        one["origin"] for one in map(json.loads, exported) if one.get("action") == "drift_accept"
+    ]
     assert drifts(gateway) == []
 
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from gateway.audit import Action, Entry, Outcome
 from gateway.vault.route_hours import KEPT, NUMBERS, RouteHour, begins, hour_of
 from gateway.vault.service import Vault
 from tests.vault.makers import NOON, open_vault, opened
@@ -83,8 +84,19 @@ def test_what_is_old_is_erased_and_a_route_can_begin_anew(vault: Vault) -> None:
     assert vault.route_hours.purge(NOON) == 1
     assert vault.route_hours.purge(NOON) == 0
     assert len(vault.route_hours.since(0)) == 3
-    assert vault.route_hours.forget("siteminder/pull") == 2
+    assert vault.route_hours.forget("siteminder/pull", NOON, "test") == 2
     assert [one.route for one in vault.route_hours.since(0)] == ["adyen/pay"]
+
+
+def test_p36_who_lets_a_routes_history_begin_anew_stands_in_the_audit(vault: Vault) -> None:
+    vault.route_hours.add([PULL, PULL._replace(route="adyen/pay")])
+    assert vault.route_hours.forget("nobody/has", NOON, "test") == 0
+    assert vault.entries() == []
+    vault.route_hours.forget(PULL.route, NOON, "command line: ada")
+    expected = Entry(
+        NOON, "", Action.DRIFT_ACCEPT, Outcome.DONE, origin="command line: ada", route=PULL.route
+    )
+    assert [one.entry for one in vault.entries()] == [expected]
 
 
 @pytest.mark.sqlite_alone("how its writer fails")

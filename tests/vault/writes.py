@@ -362,7 +362,7 @@ WRITES = {
         add_hours, lambda world, _: world.vault.route_hours.purge(NOON + 2400 * HOUR)
     ),
     "forget_route": Write(
-        add_hours, lambda world, _: world.vault.route_hours.forget("siteminder/pull")
+        add_hours, lambda world, _: world.vault.route_hours.forget("siteminder/pull", NOON, "test")
     ),
     "keyring_beat": Write(nothing, lambda world, _: world.vault.watch.beat(NOON)),
     "key_add": Write(nothing, lambda world, _: world.vault.rotation.add("test"), ("row",)),
