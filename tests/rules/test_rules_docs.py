@@ -16,6 +16,7 @@ from gateway.cards.card import Failure
 from gateway.cli import rules as command
 from gateway.cli.examples import run_examples
 from gateway.config import read_config
+from gateway.errors import ConfigurationError, LabelWrong, MessageForbidden, MessageUnfit
 from gateway.rules.exchanges import PLACES
 from gateway.rules.load import load_pack_text
 from gateway.rules.schema import ExpectEntry, ShapeEntry
@@ -51,6 +52,24 @@ def test_what_stands_in_gateway_yaml_is_what_it_has_without(text, tmp_path):
     without = read_config(file)
     file.write_text(BASE + text, encoding="utf-8")
     assert dict(read_config(file)) == dict(without)  # the files themselves differ
+
+
+def test_what_is_told_of_plain_text_is_told_in_these_words():
+    whole = TEXT.partition("### Plain text")[2].partition("\n### ")[0]
+    shape = 'format: text, card: $, number: "No: {}"'
+    inserted = '{ tokenize: s, insert: [{ into: ., each: card, json: { t: "{alias}" } }] }'
+    route = f"{{ name: r, to: https://x.example/p, methods: [GET], response: {inserted} }}"
+    with pytest.raises(ConfigurationError) as told:
+        load_pack_text(
+            f"system: x\nabout: x\nshapes:\n  s: {{ {shape} }}\nroutes:\n  - {route}\n", "x"
+        )
+    (problem,) = told.value.problems
+    assert f"| `` {problem.message} `` |" in whole
+    assert f'"{problem.hint}"' in whole
+    assert MessageForbidden.text.endswith("an odd encoding.")
+    assert f'`{MessageForbidden.code}`: "… an odd encoding."' in whole
+    assert f'`{MessageUnfit.code}`: "{MessageUnfit.text}"' in whole
+    assert f"`{LabelWrong.code}`" in whole
 
 
 def test_there_are_snippets():
