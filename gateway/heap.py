@@ -17,7 +17,9 @@ _STEP: Final = 512  # what is freed at once
 def discard(*containers: list[Any] | dict[Any, Any] | set[Any]) -> None:
     """Empties `containers` in short steps. To be called in a thread, where nobody else has them."""
     for one in containers:
-        if isinstance(one, list):
+        if len(one) <= _STEP:
+            one.clear()
+        elif isinstance(one, list):
             while one:
                 del one[-_STEP:]
         elif isinstance(one, dict):

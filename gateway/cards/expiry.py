@@ -56,9 +56,10 @@ def parse(text: str, spelling: str) -> Expiry | None:
     match = _PATTERNS[spelling].fullmatch(text.strip())
     if match is None:
         return None
-    if "day" in match.re.groupindex and not 1 <= int(match["day"]) <= 31:
+    if spelling in _WITH_DAY and not 1 <= int(match["day"]) <= 31:
         return None
-    return from_fields(match["month"], match["year"])
+    month, year = match.group("month", "year")
+    return from_fields(month, year) if spelling in _NAMED else _from_digits(month, year)
 
 
 def parse_any(text: str, spellings: Iterable[str]) -> Expiry | None:
@@ -93,10 +94,13 @@ def from_fields(month: str, year: str) -> Expiry | None:
     month, year = month.strip(), year.strip()
     if not _YEAR.fullmatch(year):
         return None
-    if _MONTH.fullmatch(month):
-        number = int(month)
-    else:
-        number = _NUMBERS.get(month.lower().removesuffix("."), 0)
+    if not _MONTH.fullmatch(month):
+        month = str(_NUMBERS.get(month.lower().removesuffix("."), 0))
+    return _from_digits(month, year)
+
+
+def _from_digits(month: str, year: str) -> Expiry | None:
+    number = int(month)
     if not 1 <= number <= 12:
         return None
     return Expiry(int(year) if len(year) == 4 else 2000 + int(year), number)
@@ -182,3 +186,7 @@ def _pattern(spelling: str) -> re.Pattern[str]:
 
 
 _PATTERNS: Final = {spelling: _pattern(spelling) for spelling in WHOLE_SPELLINGS}
+_WITH_DAY: Final = frozenset(
+    spelling for spelling, pattern in _PATTERNS.items() if "day" in pattern.groupindex
+)
+_NAMED: Final = frozenset(spelling for spelling in WHOLE_SPELLINGS if "MMM" in spelling)

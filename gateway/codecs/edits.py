@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 
 from gateway.errors import MessageUnfit
 
+_PLACE: Final = itemgetter(0, 1)
 PIECE: Final = 1024 * 1024  # bytes that one C call copies or searches while other threads wait
 
 
@@ -43,8 +44,9 @@ def apply_edits(body: bytes, edits: Iterable[Edit]) -> Spliced:
     ordered: list[Edit] = []
     copied: list[bytes] = []
     position = 0
-    for portion in _portions(edits):
-        parts: list[bytes] = []
+    whole = len(body) <= PIECE
+    for portion in (sorted(edits, key=_PLACE),) if whole else _portions(edits):
+        parts: list[bytes] = copied if whole else []
         for start, end, new in portion:
             if start < position or end < start:
                 raise MessageUnfit
@@ -54,7 +56,8 @@ def apply_edits(body: bytes, edits: Iterable[Edit]) -> Spliced:
                 parts.extend(pieces(body, position, start))
             parts.append(new)
             position = end
-        copied.append(b"".join(parts))
+        if not whole:
+            copied.append(b"".join(parts))
         ordered += portion
     if not ordered:
         return Spliced(body, [])
@@ -71,7 +74,7 @@ def _portions(edits: Iterable[Edit]) -> Iterator[list[Edit]]:
     for edit in edits:
         portions.setdefault(edit.start // PIECE, []).append(edit)
     for place in sorted(portions):
-        yield sorted(portions[place], key=itemgetter(0, 1))
+        yield sorted(portions[place], key=_PLACE)
 
 
 def pieces(body: bytes, start: int, end: int) -> Iterator[bytes]:

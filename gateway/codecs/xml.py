@@ -93,9 +93,8 @@ class XmlDocument:
             return (top,)
         if path.up:
             return self._above(path, top)
-        if top.key is not None:
-            return ()
-        return finder(path)(self._tree, top.element)
+        element, key = top
+        return finder(path)(self._tree, element) if key is None else ()
 
     def _above(self, path: Path, within: Place) -> Sequence[Place]:
         top = climb(within, path.up)

@@ -41,7 +41,7 @@ class Edits:
 
     def set_value(self, tag: Tag, name: bytes, value: str) -> None:
         """An attribute's value becomes `value`, between the quotes that stand there."""
-        _, start, end = tag.attributes[name]
+        start, end = tag.value_of(name)
         quote = self._text[end : end + 1]
         self._edits.append(Edit(start, end, self._write.value(value, quote)))
 

@@ -33,7 +33,7 @@ class Matcher:
         names = {self._written(element) for element in wanted}
         tags = scan_tags(self._source.text, self._source.start, names)
         found: dict[Parsed, Tag] = {}
-        locals_ = sorted({name.rpartition(b":")[2].decode(self._source.codec) for name in names})
+        locals_ = dict.fromkeys(tag.rpartition("}")[2] for tag, _ in self._names)
         for element in self._tree.walk(self._tree.root, *locals_):
             name = self._written(element)
             if name not in names:

@@ -21,6 +21,7 @@ from gateway.errors import MessageUnfit
 
 _WINDOW: Final = 256 * 1024
 _END: Final = {b"!--": b"-->", b"![CDATA[": b"]]>", b"?": b"?>"}
+_OPENED, _END_TAG = 1, 2  # the groups of the expression below
 _OPENER: Final = rb"(!--|!\[CDATA\[|\?)"
 # Possessive, so that a look-alike inside a comment can not make it try again and again.
 _TAG_REST: Final = rb"""([^"'<>]*+(?:(?:"[^"<]*+"|'[^'<]*+')[^"'<>]*+)*+)>"""
@@ -44,8 +45,8 @@ class Tag:
 
     `start:end` is the start tag, `<` and `>` included. `attributes`: name as written → (where the
     white space before it starts, where its value starts, where its value ends), quotes left out.
-    The end tag is `close:after`; for a self-closed element (`<a/>`) both are `end`. `text` is the
-    document, and `inside` the span in it from the name to the `>`.
+    The end tag is `close:after`; for a self-closed element (`<a/>`) both are `end`. `found` is the start
+    tag in the document; its group 4 goes from the name to the `>`.
     """
 
     name: bytes
@@ -54,8 +55,7 @@ class Tag:
     self_closed: bool
     close: int
     after: int
-    text: bytes = field(repr=False)
-    inside: tuple[int, int]
+    found: re.Match[bytes] = field(repr=False)
     _attributes: dict[bytes, tuple[int, int, int]] | None = None
 
     @property
@@ -64,15 +64,25 @@ class Tag:
         if self._attributes is None:
             self._attributes = {
                 found[1]: (found.start(), found.start(2) + 1, found.end() - 1)
-                for found in _ATTRIBUTE.finditer(self.text, *self.inside)
+                for found in _ATTRIBUTE.finditer(self.found.string, *self.found.span(4))
             }
         return self._attributes
+
+    def value_of(self, name: bytes) -> tuple[int, int]:
+        """Where the value of the attribute called `name`, which is there, starts and ends."""
+        if self._attributes is None:
+            for found in _ATTRIBUTE.finditer(self.found.string, *self.found.span(4)):
+                if found[1] == name:
+                    start, end = found.span(2)
+                    return start + 1, end - 1
+        _, start, end = self.attributes[name]
+        return start, end
 
     @property
     def written(self) -> bytes:
         """The attributes as they stand there, spaces included."""
-        start, end = self.inside
-        return self.text[start : end - self.self_closed]
+        inside = self.found[4]
+        return inside[:-1] if self.self_closed else inside
 
 
 def scan_tags(text: bytes, start: int, names: Collection[bytes]) -> Iterator[Tag]:
@@ -84,16 +94,15 @@ def scan_tags(text: bytes, start: int, names: Collection[bytes]) -> Iterator[Tag
     """
     opened: list[Tag] = []
     for match in _outside(text, start, _tags(frozenset(names))):
-        name = match[3]
-        if name is None:
-            if not opened or opened[-1].name != match[2]:
+        begin, end = match.span()
+        if match.lastindex == _END_TAG:
+            if not opened or opened[-1].name != match[_END_TAG]:
                 raise MessageUnfit
             tag = opened.pop()
-            tag.close, tag.after = match.span()
+            tag.close, tag.after = begin, end
             continue
-        start, end = match.span()
         self_closed = text[end - 2] == 0x2F  # "/"
-        tag = Tag(name, start, end, self_closed, end, end, text, match.span(4))
+        tag = Tag(match[3], begin, end, self_closed, end, end, match)
         if not self_closed:
             opened.append(tag)
         yield tag
@@ -164,14 +173,14 @@ def _outside(text: bytes, start: int, wanted: re.Pattern[bytes]) -> Iterator[re.
         for match in wanted.finditer(text, start, end):
             if match.start() < opaque:
                 continue
-            opener = match[1]
-            if opener is None:
+            if match.lastindex != _OPENED:
                 yield match
                 continue
-            stop = text.find(_END[opener], match.end())
+            closer = _END[match[_OPENED]]
+            stop = text.find(closer, match.end())
             if stop < 0:
                 raise MessageUnfit
-            opaque = stop + len(_END[opener])
+            opaque = stop + len(closer)
         start = max(end, opaque)
 
 

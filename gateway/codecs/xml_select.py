@@ -31,6 +31,10 @@ class Place(NamedTuple):
         return f"<{'element' if self.key is None else 'attribute'} of an XML document>"
 
 
+# What a `Place` is made by in the ways that every field goes: without a call of Python's in between.
+_tuple: Final = tuple.__new__
+
+
 @dataclass(frozen=True, slots=True)
 class Hop:
     """A `Step` made ready for lxml; `plain`: every element of that name fits; `every`: whatever its
@@ -59,10 +63,15 @@ def _made(hops: tuple[Hop, ...]) -> Finder:
     """The short paths that rules are made of take a short way."""
     match () if any(hop.every for hop in hops) else hops:
         case [Hop(is_attribute=True, prefix=None, plain=True, local=key)]:
-            return lambda tree, top: [Place(top, name) for name in tree.keys(top, key)]
+            return lambda tree, top: [
+                _tuple(Place, (top, name)) for name in tree.keys(top, key)
+            ]  # fmt: skip
         case [Hop(is_attribute=False, plain=True) as hop]:
             below = _below_plain(hop)
-            return lambda tree, top: [Place(one) for one in below(tree, top, hop.local)]
+            local = hop.local
+            return lambda tree, top: [
+                _tuple(Place, (one, None)) for one in below(tree, top, local)
+            ]  # fmt: skip
         case [
             Hop(is_attribute=False) as hop,
             Hop(is_attribute=True, prefix=None, plain=True, local=key),
@@ -70,12 +79,12 @@ def _made(hops: tuple[Hop, ...]) -> Finder:
             below = _below_plain(hop)
             if not hop.plain:
                 return lambda tree, top: [
-                    Place(one, name)
+                    _tuple(Place, (one, name))
                     for one in _fitting(tree, below(tree, top, hop.local), hop)
                     for name in tree.keys(one, key)
                 ]  # fmt: skip
             return lambda tree, top: [
-                Place(one, name)
+                _tuple(Place, (one, name))
                 for one in below(tree, top, hop.local)
                 for name in tree.keys(one, key)
             ]  # fmt: skip
@@ -196,7 +205,8 @@ def _fitting(tree: Tree, candidates: Iterable[Parsed], hop: Hop) -> Iterable[Par
         candidates = [
             one
             for one in candidates
-            if value in [one.get(key) for key in _keys(tree, one, condition)]
+            if (condition.prefix is None and one.get(condition.local) == value)
+            or value in [one.get(key) for key in _keys(tree, one, condition)]
         ]
     if hop.step.named is not None and hop.condition is not None:
         condition, value = hop.condition, hop.step.named[1]

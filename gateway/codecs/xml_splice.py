@@ -64,11 +64,13 @@ _Checked = Set | Remove | Insert | _Addition
 
 def text_of(place: Place) -> str:
     """A place's value. Raises `MessageForbidden` for an element that holds more than text."""
-    if place.key is not None:
-        return str(place.element.get(place.key))
+    element, key = place
+    if key is not None:
+        value: str = element.get(key)
+        return value
     if len(place.element):  # elements, comments, processing instructions
         raise MessageForbidden
-    return place.element.text or ""
+    return element.text or ""
 
 
 def place_of(node: Node) -> Place:

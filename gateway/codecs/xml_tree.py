@@ -6,7 +6,8 @@ enough to be walked at once and the few that stand above them.
 
 A rule asks the same few things of every booking and every card. Each question that reaches the
 parser makes an iterator and wraps what it finds; so what stands inside the element that was asked
-about last is kept, and one walk answers for all the names that earlier bookings were asked for.
+about last is kept. A walk for each name: to tell apart what one walk for several finds takes longer,
+for the parser makes a text of every element's name.
 """
 
 from __future__ import annotations
@@ -23,7 +24,6 @@ _DROPPED: Final = 4 * 1024 * 1024  # bytes of a document that is freed at once, 
 _FEW: Final = 16 * 1024  # bytes per part: while there are fewer parts, one level deeper
 _MANY: Final = 1024  # bytes per part: one level deeper as long as there are no more parts
 _MARKS: Final = 4  # names of parts that a walk stops at, so that none of its steps is long
-_NAMES: Final = 8  # names that one walk inside a booking looks for
 _FEW_CHILDREN: Final = 4
 
 
@@ -83,8 +83,8 @@ class Tree:
     """The elements of one document, which was `size` bytes long."""
 
     __slots__ = (
-        "_above", "_asked", "_children", "_inside", "_keyed", "_keys", "_keys_named", "_marks",
-        "_parts", "_size", "_tags", "root",
+        "_above", "_children", "_inside", "_keyed", "_keys", "_keys_named", "_marks",
+        "_parts", "_size", "root",
     )  # fmt: skip
 
     def __init__(self, root: Parsed, size: int) -> None:
@@ -97,8 +97,6 @@ class Tree:
             self._parts = parts = _take_apart(root, size)
             self._above = {part.element: at for at, part in enumerate(parts) if not part.whole}
             self._marks = _names_of(parts)
-        self._asked: list[str] = []  # names that were looked for inside some element
-        self._tags: list[str] = []  # the same, as the parser wants to be asked
         # Not `_Last[Parsed]()`: an alias takes several times as long to call as its class.
         self._inside: _Last[Parsed] = _Last()
         self._children: _Last[Parsed] = _Last()
@@ -120,18 +118,15 @@ class Tree:
 
     def inside(self, top: Parsed, name: str) -> Iterable[Parsed]:
         """The elements inside `top` that have the local `name`, in order."""
-        if top in self._above:
+        if self._above and top in self._above:
             return (one for one in self.walk(top, name) if one is not top)
-        if name not in self._asked:
-            if len(self._asked) == _NAMES:
-                return top.iterdescendants("{*}" + name)
-            self._asked.append(name)
-            self._tags.append("{*}" + name)
-            self._inside.forget()
         last = self._inside
         if last.of is not top:
-            last.of, last.has = top, _by_name(top.iterdescendants(*self._tags))
-        return last.has.get(name, ())
+            last.of, last.has = top, {}
+        found = last.has.get(name)
+        if found is None:
+            found = last.has[name] = list(top.iterdescendants("{*}" + name))
+        return found
 
     def children(self, top: Parsed, name: str) -> Iterable[Parsed]:
         """The children of `top` that have the local `name`, in order."""
@@ -144,12 +139,14 @@ class Tree:
 
     def keys(self, top: Parsed, local: str) -> Sequence[str]:
         """Those of an element's attributes, as lxml spells them, that have the local name `local`."""
+        keys = self._keys
         if self._keyed is not top:
-            self._keyed, self._keys = top, top.keys()
-            self._keys_named = _by_local_name(self._keys)
+            keys = self._keys = top.keys()
+            self._keyed = top
+            self._keys_named = _by_local_name(keys) if "{" in "".join(keys) else None
         if self._keys_named is not None:
             return self._keys_named.get(local, ())
-        return (local,) if local in self._keys else ()
+        return (local,) if local in keys else ()
 
     def _walk_parts(
         self, place: int, names: Collection[str], tags: Collection[str]
@@ -185,10 +182,8 @@ def local_name(element: Parsed) -> str:
     return name
 
 
-def _by_local_name(keys: Sequence[str]) -> dict[str, list[str]] | None:
-    """Attributes, as lxml spells them, by local name; None where all of them are local names."""
-    if "{" not in "".join(keys):
-        return None
+def _by_local_name(keys: Sequence[str]) -> dict[str, list[str]]:
+    """Attributes, as lxml spells them, by local name."""
     named: dict[str, list[str]] = {}
     for key in keys:
         named.setdefault(key.rpartition("}")[2], []).append(key)
@@ -199,8 +194,13 @@ def _by_name(elements: Iterable[Parsed]) -> dict[str, list[Parsed]]:
     """The elements among `elements` (a comment is none), by local name."""
     named: dict[str, list[Parsed]] = {}
     for one in elements:
-        if isinstance(one.tag, str):
-            named.setdefault(local_name(one), []).append(one)
+        tag = one.tag
+        if isinstance(tag, str):
+            name = tag.rpartition("}")[2]
+            if name in named:
+                named[name].append(one)
+            else:
+                named[name] = [one]
     return named
 
 

@@ -113,6 +113,8 @@ class Writer:
             if slot.name != "position":
                 raise MessageUnfit  # half a token must not look like one
             value = str(position or 1)
+        if _PLAIN.fullmatch(value):
+            return value.encode("ascii")
         return self.escaped(value, slot.quote)
 
     def escaped(self, value: str, quote: bytes) -> bytes:
