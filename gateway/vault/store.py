@@ -36,13 +36,17 @@ _LINK: Final = (
 )
 _IS_FILED: Final = "SELECT 1 FROM card WHERE look_up IN (%s)"
 # Not `(look_up, booking_hash) IN (VALUES ...)`: SQLite reads the whole table for that. All cards without
-# a booking's number may have one hash: their links are not counted.
+# a booking's number may have one hash: their links are not counted. Mostly a booking has one link, which its
+# index tells by itself.
 _FILED: Final = (
     "WITH wanted (look_up, booking_hash, numbered) AS (%s)"
     " SELECT look_up, card.iduser, card.sealed, link.booking_hash, link.sealed, link.departure,"
-    " link.seen, link.retention, CASE WHEN numbered = 1 THEN (SELECT count(*) FROM"
+    " link.seen, link.retention, CASE WHEN numbered = 0 OR link.id IS NULL THEN NULL"
+    " WHEN EXISTS (SELECT 1 FROM link AS other"
+    " WHERE other.booking_hash = link.booking_hash AND other.id <> link.id)"
+    " THEN (SELECT count(*) FROM"
     " (SELECT 1 FROM link AS beside WHERE beside.booking_hash = link.booking_hash"
-    f" AND beside.seen >= link.seen LIMIT {ABREAST_MAX}) AS abreast) END"
+    f" AND beside.seen >= link.seen LIMIT {ABREAST_MAX}) AS abreast) ELSE 1 END"
     " FROM wanted CROSS JOIN card USING (look_up) LEFT JOIN link"
     " ON link.iduser = card.iduser AND link.booking_hash = wanted.booking_hash"
 )

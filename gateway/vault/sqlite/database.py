@@ -34,8 +34,8 @@ T = TypeVar("T")
 _OPENING: Final = 6
 _AGAIN: Final = 0.02  # seconds
 _WAL_LIMIT: Final = 64 * 1024 * 1024
-# Of what writes. A message's cards fall on pages all over the indexes: with SQLite's own 2 MB ten thousand of
-# them are written to the log and read again, and take a third longer once the vault has some.
+# A message's cards fall on pages all over the indexes. With SQLite's own 2 MB those of ten thousand are read
+# again and again, and written too: a third more of the processor, once the vault has some tens of thousands.
 _CACHE_KIB: Final = 8192
 _SCRUB_SECONDS: Final = 0.2
 _SCRUB_TRIES: Final = 5
@@ -131,7 +131,7 @@ class SqliteDatabase:
         if not publish(self._path, b"") and self._path.stat().st_mode & 0o077:
             self._path.chmod(0o600)
         self._identity = self._identify()
-        connection = self._connect_writer()
+        connection = self._connect()
         with ExitStack() as undo:
             undo.callback(connection.close)
             _wait_for_others(connection, _OPENING * self._busy_seconds)
@@ -161,13 +161,9 @@ class SqliteDatabase:
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA secure_delete = ON")
             connection.execute("PRAGMA trusted_schema = OFF")
+            connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
             connection.execute(f"PRAGMA journal_size_limit = {_WAL_LIMIT}")
             undo.pop_all()
-        return connection
-
-    def _connect_writer(self) -> SqliteConnection:
-        connection = self._connect()
-        connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
         return connection
 
     # --- reading ----------------------------------------------------------------------------------
@@ -218,7 +214,7 @@ class SqliteDatabase:
         # A file that was moved away or replaced would take writes that no restart finds again.
         if self._identify() != self._identity:
             raise FileNotFoundError
-        connection = self._writing = self._writing or self._connect_writer()
+        connection = self._writing = self._writing or self._connect()
         journal = connection.journal = self._journal
         with ExitStack() as undo:
             undo.callback(self._roll_back, connection)
