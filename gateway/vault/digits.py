@@ -139,7 +139,7 @@ def plan(
         for iduser, (token, hash) in drawn.items()
     ]
     return [
-        replace(one, digits=tokens[one.token.iduser]) if new.digits else one
+        one._replace(digits=tokens[one.token.iduser]) if new.digits else one
         for new, one in zip(cards, kept, strict=True)
     ], rows
 

@@ -37,8 +37,7 @@ class NewCard:
     came: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
+class Kept(NamedTuple):
     """The token of a card that is now durable. `created`: the product had not seen it before. `digits`:
     its token of digits, where one was wanted.
     """

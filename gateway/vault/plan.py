@@ -175,6 +175,8 @@ class Planner:
     def _links(
         self, said: Mapping[_Key, _Link], filed: Sequence[Filed]
     ) -> tuple[list[LinkRow], list[LinkChange]]:
+        if not filed:
+            return self._link_rows(said), []
         # A card has one iduser, whatever key it is filed under; were there two, the message's would count.
         stand = {
             key: row

@@ -157,8 +157,10 @@ def content_of(card: Card, booking: Booking | None) -> dict[str, str]:
     return content
 
 
-def dated(content: Content, stood: Content, now: str) -> dict[str, str]:
+def dated(content: Content, stood: Content, now: str) -> Content:
     """What `stood`, with what `content` adds to it; a balance that is another has its time."""
+    if not stood and "balance" not in content:
+        return content
     merged = {**stood, **content}
     if merged.get("balance") != stood.get("balance"):
         merged["balance_at"] = now
