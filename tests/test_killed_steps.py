@@ -9,6 +9,7 @@ test with `killed` or `kills` in its name.
 from __future__ import annotations
 
 import ast
+import functools
 import importlib
 import inspect
 import re
@@ -28,12 +29,15 @@ NAME = re.compile(r"[a-z_]+:[a-z_]+")
 KILLS = re.compile(r"test_\w*(killed|kills)_")
 
 
+@functools.cache
 def calls():
     """Every call of a method in `gateway/`: of what, and its arguments."""
-    for path in (ROOT / "gateway").rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call) and isinstance(node.func, (ast.Attribute, ast.Name)):
-                yield ast.unparse(node.func), node
+    return [
+        (ast.unparse(node.func), node)
+        for path in (ROOT / "gateway").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and isinstance(node.func, (ast.Attribute, ast.Name))
+    ]
 
 
 def said(call):

@@ -60,7 +60,7 @@ def escaped(text):
 
 
 @settings(deadline=None, max_examples=300)
-@given(LAYERS, TEXTS, st.randoms(use_true_random=False))
+@given(LAYERS, TEXTS, st.randoms(use_true_random=True))
 def test_p15_xml_in_envelopes_changes_where_it_changes(layers, text, source):
     before = f"<r>\n <c n='{NUMBER}' code=\"123\"><h>{escaped(text)}</h></c ><!-- {NUMBER} --></r>"
     body, envelopes = wrapped(before.encode(), layers, source)
@@ -92,7 +92,7 @@ def test_p15_xml_in_envelopes_changes_where_it_changes(layers, text, source):
 
 
 @settings(deadline=None, max_examples=200)
-@given(LAYERS, TEXTS, st.randoms(use_true_random=False))
+@given(LAYERS, TEXTS, st.randoms(use_true_random=True))
 def test_p15_json_in_envelopes_changes_where_it_changes(layers, text, source):
     before = f'{{"h": {json.dumps(text)}, "pay": {{ "n": {NUMBER}, "cvc": "123" }}, "z": 1.50 }}'
     body, envelopes = wrapped(before.encode(), layers, source)

@@ -131,7 +131,7 @@ class Changes:
 
 
 @settings(deadline=None)
-@given(documents(), st.randoms(use_true_random=False))
+@given(documents(), st.randoms(use_true_random=True))
 def test_p15_changes_change_what_they_name_only(
     document: tuple[Value, bytes], source: random.Random
 ) -> None:
@@ -148,7 +148,7 @@ def test_p15_changes_change_what_they_name_only(
 
 
 @settings(deadline=None)
-@given(documents(), st.randoms(use_true_random=False))
+@given(documents(), st.randoms(use_true_random=True))
 def test_p15_a_set_changes_the_bytes_of_its_value_only(
     document: tuple[Value, bytes], source: random.Random
 ) -> None:
