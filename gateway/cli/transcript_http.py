@@ -3,7 +3,9 @@
     as on the line     request, response, request, …: with Content-Length or chunked bodies, gzip too
     HTTP client files  requests between lines that begin with `###`; a URL may stand in the first line
     Net::HTTP          what Ruby's debug output tells, see `ruby_debug.py`
+    wire logs          what clients of Java and Python tell, see `wire_logs.py`
     curl -v            heads behind `> ` and `< `; of what was sent only the head is told
+    curl …             commands for it, see `curl_command.py`
 
 A transcript that was edited has lengths that no longer fit. Where a Content-Length leads to no next
 message, the body goes on to the next first line; where chunks can not be read, the tool has put them
@@ -13,7 +15,7 @@ together already. Either is noted.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,8 +23,10 @@ from typing import Final
 
 from gateway.authority import parse_authority
 from gateway.cli.curl import looks_like_curl, uncurl
+from gateway.cli.curl_command import looks_like_curl_command, requests_of
 from gateway.cli.recorded import NOT_RECORDED, Recorded, as_it_was, wrong
 from gateway.cli.ruby_debug import looks_like_ruby, unruby
+from gateway.cli.wire_logs import looks_like_wire_log, unwire
 from gateway.errors import HttpInvalid, TargetAmbiguous
 from gateway.exchange import Authority
 from gateway.headers import Headers
@@ -56,6 +60,14 @@ _LENGTH: Final = re.compile(r"[0-9]{1,12}")
 _FROM_FILE: Final = re.compile(rb"[ \t]*<@?[^\S\n]+\S")
 _VARIABLE: Final = b"{{"
 _BODILESS: Final = frozenset({204, 304})
+# What libraries tell, and commands: each message by itself, with the line that it begins in.
+_TOLD: Final[
+    tuple[tuple[Callable[[bytes], bool], Callable[[bytes], Iterator[tuple[int, bytes]]]], ...]
+] = (
+    (looks_like_ruby, unruby),
+    (looks_like_wire_log, unwire),
+    (looks_like_curl_command, requests_of),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +85,8 @@ def looks_like_http(raw: bytes) -> bool:
         or bool(_FIRST_LINE.match(raw, _start(raw, 0)))
         or looks_like_curl(raw)
         or looks_like_ruby(raw)
+        or looks_like_wire_log(raw)
+        or looks_like_curl_command(raw)
     )
 
 
@@ -97,10 +111,11 @@ def _messages(raw: bytes, file: Path) -> Iterator[Recorded]:
         for line, text in uncurl(raw):
             yield from _segment(text, file, line, told_by_curl=True)
         return
-    if looks_like_ruby(raw):
-        for line, text in unruby(raw):
-            yield from _segment(text, file, line)
-        return
+    for looks_like, segments in _TOLD:
+        if looks_like(raw):
+            for line, text in segments(raw):
+                yield from _segment(text, file, line)
+            return
     yield from _segment(raw, file, 1)
 
 

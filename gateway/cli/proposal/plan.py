@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import Final
 
 from gateway.cards.scan import find_cards
@@ -18,8 +19,11 @@ from gateway.cli.recorded import Recorded, Way
 _PUSHED: Final = re.compile(r"notif|webhook|push|callback|deliver", re.IGNORECASE)
 _MOST_LINES: Final = 200
 _LONGEST_LOG: Final = 1 << 20
-# From the first bracket to the last one: what a log says before and behind a document.
-_DOCUMENT: Final = re.compile(rb"<.*>|[{\[].*[}\]]|[^\s=&]+=[^\s]*&\S*", re.DOTALL)
+# Where a document may begin in what a log says, each with the sign that it ends with; or a form.
+_BEGINS: Final = re.compile(rb"(<)[?A-Za-z]|([{\[])\s*[{\[\"]")
+_CLOSES: Final = {b"<": b">", b"{": b"}", b"[": b"]"}
+_FORM: Final = re.compile(rb"[^\s=&\"'<>]+=[^\s\"'<>]*&[^\s\"'<>]*")
+_MOST_BEGINS: Final = 20
 # A document over several lines, its last one beginning as far from the margin as its first one.
 _LAID_OUT: Final = re.compile(
     rb"^([ \t]*)(?:(?:<\?xml[^>]*\?>\s*)?<([A-Za-z_][\w:.-]*)(?:\s[^<>]*)?>.*?^\1</\2>"
@@ -118,11 +122,21 @@ def _bodies(raw: bytes) -> list[bytes]:
         return []
     laid_out = [found[0] for found in _LAID_OUT.finditer(raw)]
     for pieces in (laid_out, re.split(rb"\r?\n[ \t]*\r?\n", raw), raw.splitlines()):
-        documents = [found[0] for piece in pieces if (found := _DOCUMENT.search(piece))]
-        held = [one for one in documents if find_cards(one) and take_apart(one) is not None]
+        held = [one for piece in pieces if find_cards(piece) and (one := _document(piece))]
         if held:
             return held
     return []
+
+
+def _document(piece: bytes) -> bytes:
+    """The first document with a card in a piece of a log; nothing where there is none."""
+    for begins in islice(_BEGINS.finditer(piece), _MOST_BEGINS):
+        end = piece.rfind(_CLOSES[begins[1] or begins[2]]) + 1
+        inside = piece[begins.start() : end]
+        if find_cards(inside) and take_apart(inside) is not None:
+            return inside
+    forms = (found[0] for found in _FORM.finditer(piece))
+    return next((one for one in forms if find_cards(one) and take_apart(one) is not None), b"")
 
 
 def _guess(message: Message) -> Way:
