@@ -13,6 +13,7 @@ recording: any of it may be a card.
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -82,6 +83,7 @@ def read_stream(stream: IO[bytes], path: Path, seen: Seen = lambda _: None) -> I
     if looks_like_cassette(head):
         yield from read_cassette(raw, path)
         return
+    raw = raw.removeprefix(codecs.BOM_UTF8)  # an editor's
     if path.suffix.lower() in _SENT_BY_CLIENTS or looks_like_http(raw):
         if _UTF16.match(raw):
             raise wrong(path, 1, "the transcript is UTF-16", "Save it as UTF-8.")

@@ -193,3 +193,16 @@ def test_p03_a_code_called_cc_beside_a_number_that_is_not_is_asked_about(new):
     assert code == 0
     assert "cvc: cc   # is it the security code?" in out
     assert "cvc:" not in new(POST + f"cn={NUMBER}&ct=visa&ex=2909&xx=917")[1]
+
+
+@pytest.mark.parametrize("name", ["part_of_xml.txt", "comma_json.http", "wrapped_form.txt", "curl_command.txt", "escaped_form.txt"])  # fmt: skip
+def test_an_editors_mark_at_the_beginning_changes_nothing(new, name):
+    text = (FOLDER / name).read_text()
+    assert new("\ufeff" + text, name)[1] == new(text, name)[1]
+
+
+def test_an_example_of_a_form_in_an_answer_comes_out(new):
+    code, out, err = new((FOLDER / "link_in_answer.txt").read_text(), "a.txt")
+    assert code == 0
+    assert "numbers: [" in out
+    assert "left out" not in err

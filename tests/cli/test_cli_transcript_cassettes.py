@@ -325,3 +325,10 @@ def test_p16_whatever_a_cassette_holds_it_is_read_or_told(data):
         said = str(error)
     assert not find_cards(said.encode())
     assert all(isinstance(one.body, bytes) for one in messages)
+
+
+def test_p15_what_looks_like_a_number_or_a_date_is_a_text():
+    """A body of digits alone, as a lookup by number has it: YAML would make another text of it."""
+    for body in (NUMBER, "0x1F", "1_000", "12:30:45", "2027-06-18", "yes", "1e3", "null_"):
+        text = VCR.replace(f"string: {FORM}", f"string: {body}")
+        assert recorded(text)[0].body == body.encode()

@@ -101,9 +101,7 @@ def _made(message: Message, side: Side, most: int | None, *, putting_in: bool) -
         return Made(
             outermost, f"{{ cards: {cards}, removed: {example_token(1).alias} }}", shortened
         )
-    if (
-        documents[0].taken.format == "form" and not documents[0].layers
-    ):  # a mask's stars are escaped there
+    if documents[0].taken.format == "form":  # a mask's stars are escaped there
         shown = ", ".join(map(json.dumps, numbers))
         return Made(outermost, f"{{ cards: {cards}, numbers: [{shown}] }}", shortened)
     masked = ", ".join(json.dumps(one) for one in dict.fromkeys(numbers))

@@ -99,6 +99,10 @@ def read_message(recorded: Recorded, way: Way) -> Message:
         body = decode_body(body, recorded.headers.get_all("Content-Encoding"), LimitSettings().body)
     except GatewayError:
         unreadable = "its content coding can not be undone: record it without"
+    if (
+        recorded.way is None and b"\0" not in body
+    ):  # what stands around it is the file's, not the message's
+        body = body.strip()
     message = Message(way, recorded, body, unreadable=unreadable)
     if unreadable or not body.strip():
         return message
