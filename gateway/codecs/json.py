@@ -1,6 +1,6 @@
 """JSON documents: places as byte spans, changes as splices. The format is RFC 8259.
 
-`json_scan.py` reads, `json_edits.py` writes; here are paths, and what a change means. Number
+`json_scan.py` and `json_contents.py` read, `json_edits.py` writes; here are paths, and what a change means. Number
 spelling, key order, white space and escapes of everything that no change names stay as they came.
 
 What is refused beside what `json_scan.py` refuses (properties.md, P13): a name that a path walks
@@ -14,13 +14,22 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
-from typing import Final, NamedTuple
+from typing import Final
 
 from gateway.codecs.document import Add, Change, Insert, Members, Node, Remove, Set
 from gateway.codecs.edits import Edit, Spliced, apply_edits
 from gateway.codecs.embedded import Embedded
-from gateway.codecs.json_edits import MadeObject, Member, Plan, carry_out, number_or_string, string
-from gateway.codecs.json_scan import Entry, Names, Repeated, Scan, unescape
+from gateway.codecs.json_contents import Entry, Names, unescape
+from gateway.codecs.json_edits import (
+    MadeObject,
+    Member,
+    Plan,
+    blank_of,
+    carry_out,
+    number_or_string,
+    string,
+)
+from gateway.codecs.json_scan import Repeated, Scan
 from gateway.codecs.json_string import written_in
 from gateway.codecs.paths import Path
 from gateway.codecs.template import fill
@@ -33,15 +42,9 @@ _LONGEST_TEXT: Final = 1 << 20
 _NAMES_KEPT: Final = 100_000
 # Whatever their size: a card, its booking, and what is around, which else would be read again for each card.
 _OBJECTS_KEPT: Final = 8
+_QUOTE: Final = 0x22
 # In one object that a path walks through, or one list of places. Bounds our memory.
 _MOST_ENTRIES: Final = 100_000
-
-
-class _Place(NamedTuple):
-    """A value of the document. `parent` is the number of the container that it stands in, or -1."""
-
-    entry: Entry
-    parent: int
 
 
 def open_json(body: bytes) -> JsonDocument:
@@ -56,7 +59,7 @@ class JsonDocument:
 
     def __init__(self, scan: Scan) -> None:
         self._scan = scan
-        self._root = _Place(scan.root, -1)
+        self._root = scan.root
         self._names: dict[int, Names] = {}  # of the objects looked into last
         self._kept = 0  # names in them
 
@@ -66,10 +69,15 @@ class JsonDocument:
 
     def select(self, path: Path, within: Node | None = None) -> Sequence[Node]:
         """As the Protocol says. Raises `MessageForbidden` where a name of the path stands twice."""
+        steps = path.steps
+        if len(steps) == 1 and steps[0].axis == "member" and not (path.absolute or path.up):
+            place = self._root if within is None else _place(within)
+            found = self._member(place.container, (steps[0].name or "").encode())
+            return [] if found is None else [found]
         places = [self._root if path.absolute or within is None else _place(within)]
         if path.up:
             places = self._above(places[0], path.up)
-        for step in path.steps:
+        for step in steps:
             if step.axis == "member" and step.name is not None:
                 places = self._named(places, step.name.encode())
             elif step.axis == "item" and step.named is not None:
@@ -89,33 +97,35 @@ class JsonDocument:
     def text(self, node: Node) -> str:
         """Strings decoded, numbers and booleans as they are spelled, null as the empty text, and so
         an array or object with nothing in it."""
-        entry = _place(node).entry
-        if entry.container >= 0 and next(self._scan.entries(entry.container), None) is None:
+        _, _, value, end, container, _ = _place(node)
+        if container < 0:
+            if end - value > _LONGEST_TEXT:
+                raise MessageForbidden
+            raw = self._scan.body[value:end]
+            if raw[0] == _QUOTE:
+                return unescape(raw)
+            return "" if raw == b"null" else raw.decode("ascii")
+        if next(self._scan.entries(container), None) is None:
             return ""
-        if entry.container >= 0 or entry.end - entry.value > _LONGEST_TEXT:
-            raise MessageForbidden
-        raw = self._scan.body[entry.value : entry.end]
-        if raw.startswith(b'"'):
-            return unescape(raw)
-        return "" if raw == b"null" else raw.decode("ascii")
+        raise MessageForbidden
 
     def holds(self, outer: Node, inner: Node) -> bool:
-        around, entry = _place(outer).entry, _place(inner).entry
+        around, entry = _place(outer), _place(inner)
         return around.container >= 0 and around.value < entry.value and entry.end <= around.end
 
     def is_number(self, node: Node) -> bool:
-        return self._scan.body[_place(node).entry.value] in b"-0123456789"
+        return self._scan.body[_place(node).value] in b"-0123456789"
 
     def instead(self, node: Node) -> Sequence[Node]:
         place = _place(node)
-        container = place.entry.container
+        container = place.container
         if container < 0:
             return [place]
         if self._scan.is_object(container):
             return []
         found: list[Node] = []
         for item in self._items([place], None):
-            array = item.entry.container >= 0 and not self._scan.is_object(item.entry.container)
+            array = item.container >= 0 and not self._scan.is_object(item.container)
             found += self.instead(item) if array else [item]
         return found
 
@@ -132,23 +142,24 @@ class JsonDocument:
                     edits.append(_set(change))
                 case Remove():
                     place = _place(change.node)
-                    plans.setdefault(place.parent, Plan()).removed.append(place.entry)
+                    plans.setdefault(place.parent, Plan()).removed.append(place)
                 case Add():
                     self._plan_add(change, plans, made)
                 case _:
                     edits += self._plan_insert(change, plans)
         for (container, name), new in made.items():
+            written = new.written(blank_of(self._scan, container))
             if new.there is None:
-                plans[container].added.append(Member(string(name), new.written(), new.after))
+                plans[container].added.append(Member(string(name), written, new.after))
             else:
-                edits.append(Edit(new.there.value, new.there.end, new.written()))
+                edits.append(Edit(new.there.value, new.there.end, written))
         for container, plan in plans.items():
-            edits += carry_out(self._scan, container, plan)
+            edits += carry_out(self._scan, container, self._names.get(container), plan)
         return apply_edits(self._scan.body, edits)
 
     def embedded(self, nodes: Sequence[Node]) -> list[Embedded]:
         """Of strings. Nothing stands in `null`; any other value is no text."""
-        return [self._embedded(_place(node).entry) for node in nodes]
+        return [self._embedded(_place(node)) for node in nodes]
 
     def apply(self, edits: Iterable[Edit]) -> Spliced:
         return apply_edits(self._scan.body, edits)
@@ -161,7 +172,7 @@ class JsonDocument:
             raise MessageForbidden
         return Embedded(body, [written_in(entry.value + 1, entry.end - 1)])
 
-    def _above(self, place: _Place, levels: int) -> list[_Place]:
+    def _above(self, place: Entry, levels: int) -> list[Entry]:
         """The object so many levels above a place; lists in between are none. Empty above the first."""
         for _ in range(levels):
             number = place.parent
@@ -169,59 +180,54 @@ class JsonDocument:
                 number = self._scan.parent(number)
             if number < 0:
                 return []
-            place = _Place(self._scan.container(number), self._scan.parent(number))
+            place = self._scan.container(number)
         return [place]
 
-    def _named(self, places: Iterable[_Place], name: bytes) -> list[_Place]:
+    def _named(self, places: Iterable[Entry], name: bytes) -> list[Entry]:
         """The members of that name, of those places that are objects."""
-        found = []
-        for place in places:
-            container = place.entry.container
-            member = self._member(container, name)
-            if member is not None:
-                found.append(_Place(member, container))
-        return found
+        members = (self._member(place.container, name) for place in places)
+        return [member for member in members if member is not None]
 
-    def _items(self, places: Iterable[_Place], index: int | None) -> list[_Place]:
+    def _items(self, places: Iterable[Entry], index: int | None) -> list[Entry]:
         """The item of that index, or all, of those places that are arrays."""
-        found: list[_Place] = []
+        found: list[Entry] = []
         first, last = (0, None) if index is None else (index, index + 1)
         for place in places:
-            container = place.entry.container
+            container = place.container
             if container < 0 or self._scan.is_object(container):
                 continue
             items = islice(self._scan.entries(container), first, last)
             room = _MOST_ENTRIES - len(found)
-            found += [_Place(item, container) for item in islice(items, room + 1)]
+            found += islice(items, room + 1)
             if len(found) > _MOST_ENTRIES:
                 raise MessageForbidden
         return found
 
-    def _members(self, places: Iterable[_Place]) -> list[_Place]:
+    def _members(self, places: Iterable[Entry]) -> list[Entry]:
         """Every member of those places that are objects. Raises `MessageForbidden` where a name stands
         twice, or where they are too many."""
-        found: list[_Place] = []
+        found: list[Entry] = []
         for place in places:
-            container = place.entry.container
+            container = place.container
             if container < 0 or not self._scan.is_object(container):
                 continue
             if self._scan.names(container, _MOST_ENTRIES).repeated:
                 raise MessageForbidden
-            found += [_Place(member, container) for member in self._scan.entries(container)]
+            found += self._scan.entries(container)
             if len(found) > _MOST_ENTRIES:
                 raise MessageForbidden
         return found
 
-    def _saying(self, places: Iterable[_Place], name: str, text: str) -> list[_Place]:
+    def _saying(self, places: Iterable[Entry], name: str, text: str) -> list[Entry]:
         """Of those places that are arrays the items whose member `name` has that text."""
         return [
             item
             for item in self._items(places, None)
             for member in self._named([item], name.encode())
-            if member.entry.container < 0 and self.text(member).strip() == text
+            if member.container < 0 and self.text(member).strip() == text
         ]
 
-    def _below(self, place: _Place, name: str) -> list[_Place]:
+    def _below(self, place: Entry, name: str) -> list[Entry]:
         """As `_everywhere`, for a rule's own path: raises `MessageForbidden` where a name on the way
         stands twice in its object, or the last one does."""
         found = self._everywhere([place], name)
@@ -230,7 +236,7 @@ class JsonDocument:
             container = one.parent
             while container not in repeated:
                 repeated[container] = self._scan.repeated(container, _MOST_ENTRIES)
-                if container == place.entry.container:
+                if container == place.container:
                     break
                 container = self._scan.parent(container)
         for one in found:
@@ -242,12 +248,10 @@ class JsonDocument:
                 raise MessageForbidden
         return found
 
-    def _everywhere(self, places: Iterable[_Place], name: str) -> list[_Place]:
+    def _everywhere(self, places: Iterable[Entry], name: str) -> list[Entry]:
         """The members of that name below those places, at any depth; a name may stand there twice."""
-        named = (one for place in places for one in self._scan.named(name, place.entry))
-        found = [
-            _Place(member, container) for member, container in islice(named, _MOST_ENTRIES + 1)
-        ]
+        named = (one for place in places for one in self._scan.named(name, place))
+        found = list(islice(named, _MOST_ENTRIES + 1))
         if len(found) > _MOST_ENTRIES:
             raise MessageForbidden
         return found
@@ -268,7 +272,7 @@ class JsonDocument:
         if name in names.repeated:
             raise MessageForbidden
         found = names.members.get(name)
-        return None if found is None else Entry(*found)
+        return None if found is None else self._scan.member(found, container)
 
     def _keep(self, container: int, names: Names) -> None:
         self._kept += len(names.members)
@@ -283,7 +287,7 @@ class JsonDocument:
         container = self._object(parent)
         plan = plans.setdefault(container, Plan())
         beside = _place(change.beside)
-        after = beside.entry if beside.parent == container else None
+        after = beside if beside.parent == container else None
         value = number_or_string(change.text) if change.number else string(change.text)
         first, *others = names
         there = self._member(container, first.encode())
@@ -313,7 +317,7 @@ class JsonDocument:
         raise MessageUnfit
 
     def _is_null(self, node: Node) -> bool:
-        entry = _place(node).entry
+        entry = _place(node)
         return self._scan.body[entry.value : entry.end] == b"null"
 
     def _plan_insert(self, change: Insert, plans: dict[int, Plan]) -> Iterator[Edit]:
@@ -333,20 +337,20 @@ class JsonDocument:
                 plan.added.append(Member(string(name), value))
 
     def _object(self, node: Node) -> int:
-        container = _place(node).entry.container
+        container = _place(node).container
         if container < 0 or not self._scan.is_object(container):
             raise MessageUnfit
         return container
 
 
-def _place(node: Node) -> _Place:
-    if not isinstance(node, _Place):
+def _place(node: Node) -> Entry:
+    if not isinstance(node, Entry):
         raise MessageUnfit
     return node
 
 
 def _set(change: Set) -> Edit:
-    entry = _place(change.node).entry
+    entry = _place(change.node)
     if entry.container >= 0:
         raise MessageUnfit
     value = number_or_string(change.text) if change.number else string(change.text)

@@ -9,10 +9,13 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from gateway.codecs.edits import Edit
-from gateway.codecs.json_scan import Entry, Scan
-from gateway.codecs.sequence import Addition, NewNames, edit_sequence
+from gateway.codecs.json_contents import Entry, Names
+from gateway.codecs.json_entry import name_at
+from gateway.codecs.json_scan import Scan
+from gateway.codecs.sequence import Addition, NewNames, Span, edit_sequence
 from gateway.errors import MessageUnfit
 
+_STRING: Final = json.JSONEncoder()
 _NUMBER: Final = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?")
 # RFC 8259 section 6: readers may use doubles. Any decimal number of so many digits survives one;
 # integers do up to 2**53, which has 16 digits, as most cards have.
@@ -62,52 +65,80 @@ class MadeObject:
             raise MessageUnfit
         inner.members[last] = value
 
-    def written(self) -> bytes:
-        """The object, on one line."""
+    def written(self, blank: bytes) -> bytes:
+        """The object, on one line, with `blank` after each colon and comma."""
         members = [
-            string(name) + b": " + (value if isinstance(value, bytes) else value.written())
+            string(name)
+            + b":"
+            + blank
+            + (value if isinstance(value, bytes) else value.written(blank))
             for name, value in self.members.items()
         ]
-        return b"{" + b", ".join(members) + b"}"
+        return b"{" + (b"," + blank).join(members) + b"}"
 
 
-def carry_out(scan: Scan, container: int, plan: Plan) -> Iterator[Edit]:
-    """The edits of one container (its number in the `scan`; -1: the document stands in none)."""
+def carry_out(scan: Scan, container: int, names: Names | None, plan: Plan) -> Iterator[Edit]:
+    """The edits of one container (its number in the `scan`; -1: the document stands in none).
+
+    `names` are an object's, where they were read before.
+    """
     if container < 0:  # the whole document can not be removed
         raise MessageUnfit
-    entries = list(scan.entries(container))
-    places = {entry.value: place for place, entry in enumerate(entries)}
-    removed = {places[entry.value] for entry in plan.removed}
+    spans = scan.spans(container, names)
+    places = {span[0]: place for place, span in enumerate(spans)}
+    removed = {places[entry.start] for entry in plan.removed}
     if len(removed) != len(plan.removed):
         raise MessageUnfit
     added = []
+    styles: dict[int, tuple[bytes, bytes]] = {}
     for new in plan.added:
-        place = len(entries) - 1 if new.after is None else places[new.after.value]
-        indent, colon = _style(scan.body, entries, place)
-        added.append(Addition(place, new.name + colon + new.value, b"," + indent))
-    spans = [(entry.start, entry.end) for entry in entries]
+        place = len(spans) - 1 if new.after is None else places[new.after.start]
+        if place not in styles:
+            styles[place] = _style(scan, container, spans, place)
+        glue, colon = styles[place]
+        added.append(Addition(place, new.name + colon + new.value, glue))
     yield from edit_sequence(spans, scan.inside(container), removed, added)
 
 
-def _style(body: bytes, entries: Sequence[Entry], place: int) -> tuple[bytes, bytes]:
-    """The white space before a member, and what stands between its name and its value, as the
-    members around `place` have it."""
-    if not entries:
-        return b" ", b": "
-    model = entries[place]
-    colon = body[model.name_end : model.value]
+def _style(scan: Scan, container: int, spans: Sequence[Span], place: int) -> tuple[bytes, bytes]:
+    """The comma and white space before a member, and what stands between its name and its value, as
+    the members around `place` have it."""
+    if not spans:
+        blank = blank_of(scan, container)
+        return b"," + blank, b":" + blank
+    name_end, value = name_at(scan.body, spans[place][0])
+    colon = scan.body[name_end:value]
     # The first member's white space says nothing where others follow on the same line.
-    following = entries[place + 1] if place == 0 and len(entries) > 1 else model
-    before = body[max(0, following.start - _LONGEST_INDENT) : following.start]
+    following = spans[place + 1 if place == 0 and len(spans) > 1 else place][0]
+    before = scan.body[max(0, following - _LONGEST_INDENT) : following]
     indent = before[len(before.rstrip(_SPACE)) :]
-    if len(entries) == 1 and b"\n" not in indent:
+    if len(spans) == 1 and b"\n" not in indent:
         indent = b" " if colon.endswith(b" ") else b""
-    return indent, colon if len(colon) <= _LONGEST_INDENT else b": "
+    return b"," + indent, colon if len(colon) <= _LONGEST_INDENT else b": "
+
+
+def blank_of(scan: Scan, container: int) -> bytes:
+    """What this document writes after a colon, a blank or nothing: as an object's first member has it,
+    or else what the object, or one around it, is the value of. A blank where nothing says."""
+    first = next(scan.entries(container), None) if scan.is_object(container) else None
+    if first is not None:
+        return _blank(scan.body[first.name_end : first.value])
+    while container >= 0:
+        start = scan.inside(container)[0] - 1
+        before = scan.body[max(0, start - _LONGEST_INDENT) : start]
+        if before.rstrip(_SPACE).endswith(b":"):
+            return _blank(before)
+        container = scan.parent(container)
+    return b" "
+
+
+def _blank(colon: bytes) -> bytes:
+    return b"" if colon.endswith(b":") else b" "
 
 
 def string(text: str) -> bytes:
     """A string with its quotes, in ASCII."""
-    return json.dumps(text).encode("ascii")
+    return _STRING.encode(text).encode("ascii")
 
 
 def number_or_string(text: str) -> bytes:

@@ -59,6 +59,12 @@ IN_ARRAY: Final = _runs(b"", rb"\]")
 _VALUE: Final = rb"(?:(" + _SCALAR + rb")" + _WS + rb"[,}\]]" + _WS + rb"|[{\[])"
 MEMBER: Final = re.compile(rb"(" + _STRING + rb")" + _COLON + _VALUE)
 ITEM: Final = re.compile(rb"()" + _VALUE)
+# As `MEMBER`, of a body that was read already; the name's quotes are outside of group 1.
+_READ: Final = rb'"([^"\\]*+(?:\\.[^"\\]*+)*+)"'
+READ_MEMBER: Final = re.compile(
+    _READ + _COLON + rb"(?:(" + _READ.replace(b"(", b"(?:", 1) + rb'|[^"{}\[\], \t\n\r]++)|[{\[])',
+    re.DOTALL,
+)
 NAME: Final = re.compile(rb"(" + _STRING + rb")" + _COLON)
 NEXT: Final = re.compile(_WS + rb"[,}\]]" + _WS)
 CHARACTERS: Final = re.compile(_CHARS)

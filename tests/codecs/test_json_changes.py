@@ -130,8 +130,42 @@ def test_add_elsewhere_becomes_the_last_member() -> None:
         b'{"card":{"n":1},"extra":{"a":1,"x":"y"},"empty":{ }}'
     )
     assert change(body, (Add, "$.card.n", "$.empty.x", "y")) == (
-        b'{"card":{"n":1},"extra":{"a":1},"empty":{"x": "y" }}'
+        b'{"card":{"n":1},"extra":{"a":1},"empty":{"x":"y" }}'
     )
+
+
+@pytest.mark.parametrize(
+    ("body", "at", "after"),
+    [
+        (b'{"a":{}}', "$.a", b'{"a":{"x":"1","y":"2"}}'),
+        (b'{"a": {}}', "$.a", b'{"a": {"x": "1", "y": "2"}}'),
+        (b'{"a":[{}]}', "$.a[0]", b'{"a":[{"x":"1","y":"2"}]}'),
+        (b'{"a":[[{}, 1]]}', "$.a[0][0]", b'{"a":[[{"x":"1","y":"2"}, 1]]}'),
+        (b'{"a":1,"b": {}}', "$.b", b'{"a":1,"b": {"x": "1", "y": "2"}}'),
+        (b'[{},{"a":1}]', "$[0]", b'[{"x": "1", "y": "2"},{"a":1}]'),  # nothing around it says
+        (b'{"a":\n{}}', "$.a", b'{"a":\n{"x": "1", "y": "2"}}'),
+        (b'{"a":{"b":1}}', "$.a", b'{"a":{"b":1,"x":"1","y":"2"}}'),
+        (b'{"a" :{"b":1,"c":2}}', "$.a", b'{"a" :{"b":1,"c":2,"x":"1","y":"2"}}'),
+        (b'{"a":1, "b":2}', "$", b'{"a":1, "b":2, "x":"1", "y":"2"}'),
+        (b'{ "a":1 }', "$", b'{ "a":1,"x":"1","y":"2" }'),
+    ],
+)
+def test_what_is_inserted_is_written_as_what_is_around(body: bytes, at: str, after: bytes) -> None:
+    assert change(body, (Insert, at, (("x", "1"), ("y", "2")), {})) == after
+
+
+@pytest.mark.parametrize(
+    ("body", "after"),
+    [
+        (b'{"n":1}', b'{"n":1,"e":{"m":"12","y":{"y":"30"}}}'),
+        (b'{"n": 1}', b'{"n": 1, "e": {"m": "12", "y": {"y": "30"}}}'),
+        (b'{"n":1,"e":null}', b'{"n":1,"e":{"m":"12","y":{"y":"30"}}}'),
+        (b'{"n" : 1,"e":{"y":null}}', b'{"n" : 1,"e":{"y":{"y":"30"},"m":"12"}}'),
+    ],
+)
+def test_objects_that_are_made_are_written_as_what_is_around(body: bytes, after: bytes) -> None:
+    adds = ((Add, "$.n", "e.m", "12"), (Add, "$.n", "e.y.y", "30"))
+    assert change(body, *adds) == after
 
 
 @pytest.mark.parametrize(
@@ -242,8 +276,8 @@ def test_objects_that_are_missing_are_made_one_for_all_that_goes_into_them() -> 
         (Add, "$.card.n", "u.a.b", "N"),
         (Add, "$.card.n", "u.c", "C"),
     ) == (
-        b'{"card":{"n":1,"w":"W","exp":{"month": "12", "of": {"year": "2030"}},"z":0},'
-        b'"e":{"a": {"b": "B"}},"u":{"a": {"b": "N"}, "c": "C"}}'
+        b'{"card":{"n":1,"w":"W","exp":{"month":"12","of":{"year":"2030"}},"z":0},'
+        b'"e":{"a":{"b":"B"}},"u":{"a":{"b":"N"},"c":"C"}}'
     )
 
 
