@@ -69,7 +69,7 @@ class Matcher:
 
     def _same_attributes(self, element: Parsed, tag: Tag) -> bool:
         expected = element.items()
-        if self._is_plain(tag, expected):
+        if _is_plain(self._decoded(tag.written), expected):
             return True
         spans = tag.attributes
         if len(spans) != len(expected):
@@ -86,20 +86,6 @@ class Matcher:
             if raw != value and (raw is None or attribute_value(raw) != value):
                 return False
         return True
-
-    def _is_plain(self, tag: Tag, expected: Sequence[tuple[str, str]]) -> bool:
-        """Whether exactly `expected` stands in a tag, in the one way that needs no reading.
-
-        Nearly every tag is written so. Where there are two quotation marks to each attribute and
-        no reference or white space but single spaces, equal texts have equal attributes.
-        """
-        written = self._decoded(tag.written)
-        return (
-            written == "".join([f' {key}="{value}"' for key, value in expected])
-            and written.count('"') == 2 * len(expected)
-            and "&" not in written
-            and written.isprintable()
-        )
 
     def _namespace(self, name: bytes, element: Parsed) -> str | None:
         prefix = self._decoded(name.partition(b":")[0])
@@ -126,6 +112,20 @@ class Matcher:
             return raw.decode(self._source.codec)
         except UnicodeDecodeError:
             return None
+
+
+def _is_plain(written: str | None, expected: Sequence[tuple[str, str]]) -> bool:
+    """Whether exactly `expected` stands in a tag, in the one way that needs no reading.
+
+    Nearly every tag is written so. Where there are two quotation marks to each attribute and
+    no reference or white space but single spaces, equal texts have equal attributes.
+    """
+    return (
+        written == "".join([f' {key}="{value}"' for key, value in expected])
+        and written.count('"') == 2 * len(expected)
+        and "&" not in written
+        and written.isprintable()
+    )
 
 
 def _is_declaration(name: bytes) -> bool:

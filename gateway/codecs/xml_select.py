@@ -163,6 +163,8 @@ def follow(tree: Tree, top: Parsed | None, hops: Sequence[Hop]) -> list[Place]:
 def _from_document(tree: Tree, hop: Hop) -> list[Parsed]:
     if hop.is_attribute:
         return []
+    if hop.deep and hop.plain:
+        return list(tree.walk(tree.root, hop.local))
     if hop.deep:
         return list(_fitting(tree, tree.walk(tree.root, hop.local), hop))
     return list(_fitting(tree, [tree.root] if local_name(tree.root) == hop.local else [], hop))

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import codecs
 import re
-from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 from gateway.codecs.edits import pieces
 from gateway.errors import MessageForbidden, MessageMalformed
@@ -24,6 +23,7 @@ _DECLARATION: Final = re.compile(
     (?:[ \t\r\n]+standalone[ \t\r\n]*=[ \t\r\n]*(?P<q3>["'])(?:yes|no)(?P=q3))?[ \t\r\n]*\?>""",
     re.VERBOSE,
 )
+_SPACES: Final = re.compile(rb"[ \t\r\n]{1,65536}+")  # no call over more: it holds the lock
 _START_TAG: Final = re.compile(rb"""<([^ \t\r\n<>/!?&"']+)""")
 _STARTS_DECLARATION: Final = re.compile(rb"<\?xml[ \t\r\n?]")
 _BARE_DOCTYPE: Final = re.compile(rb"""<!DOCTYPE[ \t\r\n]+[^ \t\r\n<>\[\]"']+[ \t\r\n]*>""")
@@ -67,8 +67,7 @@ _UNWANTED: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(NamedTuple):
     """A body as XML text in an encoding whose ASCII is ASCII, so that bytes can be scanned.
 
     `text` is the body itself, or, for UTF-16, the same in UTF-8 without the mark. The document
@@ -78,12 +77,15 @@ class Source:
     that was asked for, names an external DTD.
     """
 
-    text: bytes = field(repr=False)
+    text: bytes
     start: int
     codec: str
     doctype: bool
     mark: bytes = b""
     wide: str = ""
+
+    def __repr__(self) -> str:
+        return f"Source({len(self.text)} bytes of {self.wide or self.codec})"
 
     @property
     def document(self) -> bytes:
@@ -155,7 +157,7 @@ def _read(body: bytes, doctypes: Doctypes, *, is_text: bool) -> Source:
         return Source(text, start, "utf-8", _has_doctype(text, start, doctypes), mark, wide)
     marked = body.startswith(codecs.BOM_UTF8)
     start = _skip_space(body, len(codecs.BOM_UTF8) if marked else 0)
-    if body.startswith(_UNWANTED, start):
+    if start and body.startswith(_UNWANTED, start):
         raise MessageForbidden
     declared = _declared(body, start)
     codec = "utf-8" if is_text else _codec(declared)
@@ -165,8 +167,8 @@ def _read(body: bytes, doctypes: Doctypes, *, is_text: bool) -> Source:
 
 
 def _skip_space(text: bytes, start: int) -> int:
-    while text[start : start + 1] and text[start] in SPACE:
-        start += 1
+    while space := _SPACES.match(text, start):
+        start = space.end()
     return start
 
 
@@ -198,6 +200,8 @@ def _has_doctype(text: bytes, start: int, doctypes: Doctypes) -> bool:
     """Whether the prolog has a DOCTYPE. Raises `MessageForbidden` unless it is one of `doctypes`."""
     while True:
         start = _skip_space(text, start)
+        if not text.startswith((b"<!", b"<?"), start):
+            return False
         if text.startswith(b"<!DOCTYPE", start):
             if not any(doctype.match(text, start) for doctype in doctypes):
                 raise MessageForbidden

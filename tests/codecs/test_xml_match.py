@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import pytest
 from lxml import etree
 
@@ -24,7 +22,7 @@ PARSED = b'<a xmlns:p="u"><c n="1" p:m="2">x</c><c/></a>'
 def matcher(scanned: bytes) -> tuple[Matcher, list[etree._Element]]:
     """The tree of `PARSED` with the bytes of another document."""
     root = parse(read_source(PARSED))
-    source = dataclasses.replace(read_source(PARSED), text=scanned)
+    source = read_source(PARSED)._replace(text=scanned)
     return Matcher(source, Tree(root, 0)), list(root)
 
 
@@ -68,9 +66,7 @@ def test_p12_any_disagreement_is_refused(scanned: bytes) -> None:
 @pytest.mark.parametrize("inside", [b"y", b"<![CDATA[y]]>", b"x&#32;", b"\xff"])
 def test_p12_a_text_that_differs_is_refused(inside: bytes) -> None:
     document = open_xml(PARSED)
-    document._source = dataclasses.replace(
-        document._source, text=PARSED.replace(b">x<", b">" + inside + b"<")
-    )
+    document._source = document._source._replace(text=PARSED.replace(b">x<", b">" + inside + b"<"))
     places = document.select(parse_path("/a/c", "xml"))
     with pytest.raises(MessageUnfit):
         document.splice([Set(places[0], "z")])
