@@ -5,7 +5,7 @@ from __future__ import annotations
 
 def canonical(name: str) -> str:
     """What lenient readers take for the same name: blanks around it, a NUL that ends it."""
-    return name.partition("\0")[0].strip()
+    return name if name.isidentifier() else name.partition("\0")[0].strip()
 
 
 def outer_names(name: str) -> list[str]:

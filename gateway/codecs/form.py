@@ -21,6 +21,7 @@ import re
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import Final, NamedTuple
 from urllib.parse import quote_plus, unquote_to_bytes
 
@@ -39,6 +40,7 @@ MAX_PAIRS: Final = 10_000
 _LONGEST_TEXT: Final = 1 << 20
 
 _BAD_ESCAPE: Final = re.compile(rb"%(?![0-9a-fA-F]{2})")
+_VALUES: Final = re.compile(rb"=[^&]*+")
 _SPELLED: Final = re.compile(rb"%[0-9a-fA-F]{2}|\+")
 
 
@@ -90,21 +92,32 @@ _ROOT: Final = _Form()
 
 def open_form(body: bytes) -> FormDocument:
     """Reads `body`. Raises `MessageMalformed` or `MessageForbidden`."""
-    return FormDocument(body, tuple(_pairs(body)))
+    return FormDocument(body)
 
 
 class FormDocument:
     """One form; fulfils `gateway.codecs.document.Document`."""
 
-    __slots__ = ("_body", "_bracketed", "_named", "_pairs")
+    __slots__ = ("_body", "_bracketed", "_named", "_names", "_spans")
 
-    def __init__(self, body: bytes, pairs: tuple[_Pair, ...]) -> None:
+    def __init__(self, body: bytes) -> None:
+        """Raises as `open_form`."""
         self._body = body
-        self._pairs = pairs
-        self._named: dict[str, list[_Pair]] = {}
-        for pair in pairs:
-            if pair.end > pair.start:
-                self._named.setdefault(canonical(pair.name), []).append(pair)
+        raw = body.split(b"&", MAX_PAIRS) if body else []
+        self._names = _names(body, raw[:MAX_PAIRS])
+        if len(raw) > MAX_PAIRS:
+            raise MessageForbidden
+        ends = accumulate(map(len, raw), lambda end, length: end + 1 + length)
+        self._spans = [(end - len(pair), end) for pair, end in zip(raw, ends, strict=True)]
+        self._named: dict[str, list[int]] = {}  # the places of the pairs that are not empty
+        for place, name in enumerate(self._names):
+            if not raw[place]:
+                continue
+            key = canonical(name)
+            if key in self._named:
+                self._named[key].append(place)
+            else:
+                self._named[key] = [place]
         self._bracketed = sorted(name for name in self._named if "[" in name)
 
     @property
@@ -156,8 +169,7 @@ class FormDocument:
                     self._plan_add(change, plan)
                 case _:
                     edits += self._plan_insert(change, plan)
-        spans = [(pair.start, pair.end) for pair in self._pairs]
-        edits += edit_sequence(spans, (0, len(self._body)), plan.removed, plan.added)
+        edits += edit_sequence(self._spans, (0, len(self._body)), plan.removed, plan.added)
         return apply_edits(self._body, edits)
 
     def embedded(self, nodes: Sequence[Node]) -> list[Embedded]:
@@ -183,14 +195,23 @@ class FormDocument:
 
     def _pair(self, name: str) -> _Pair | None:
         """The field's pair, or None. Raises `MessageForbidden` where others compete with it."""
-        pairs = self._named.get(canonical(name), [])
-        named = [pair for pair in pairs if pair.name == name]
+        places = self._named.get(canonical(name), ())
+        named = [place for place in places if self._names[place] == name]
         if not named:
             return None
-        around = any(outer in self._named for outer in outer_names(name))
-        if len(pairs) > 1 or around or self._has_members(name):
+        if len(places) > 1 or self._is_nested(name):
             raise MessageForbidden
-        return named[0]
+        start, end = self._spans[named[0]]
+        equals = self._body.find(b"=", start, end)
+        if equals < 0:
+            return _Pair(named[0], name, start, end, end, end)
+        return _Pair(named[0], name, start, equals, equals + 1, end)
+
+    def _is_nested(self, name: str) -> bool:
+        """Whether another field may be nested into that one, or it into another."""
+        if not self._bracketed:
+            return False
+        return self._has_members(name) or any(outer in self._named for outer in outer_names(name))
 
     def _has_members(self, name: str) -> bool:
         """Whether a field is called as a member of `name` is: `card[number]`, of `card`."""
@@ -220,30 +241,27 @@ class FormDocument:
             text = fill(template, change.values, change.position)
             existing = self._pair(name)
             if existing is None:
-                _append(plan, name, text, len(self._pairs) - 1)
+                _append(plan, name, text, len(self._spans) - 1)
             else:
                 yield _set(existing, text, plan)
 
 
-def _pairs(body: bytes) -> Iterator[_Pair]:
-    """Every pair, empty ones too; none in an empty body."""
-    start, place = 0, 0
-    while body and start <= len(body):
-        if place == MAX_PAIRS:
-            raise MessageForbidden
-        end = body.find(b"&", start)
-        end = len(body) if end < 0 else end
-        equals = body.find(b"=", start, end)
-        name_end, value = (end, end) if equals < 0 else (equals, equals + 1)
-        yield _Pair(place, _decode(body[start:name_end]), start, name_end, value, end)
-        start, place = end + 1, place + 1
+def _names(body: bytes, pairs: Sequence[bytes]) -> list[str]:
+    """The name of every pair, empty ones too. Raises as the module's text says."""
+    names = (
+        _VALUES.sub(b"", body) if len(body) <= _LONGEST_TEXT and len(pairs) < MAX_PAIRS else b"%"
+    )
+    if names.isascii() and b"%" not in names and b"+" not in names:
+        return names.decode("ascii").split("&") if pairs else []
+    return [_decode(pair.partition(b"=")[0]) for pair in pairs]
 
 
 def _decode(raw: bytes) -> str:
     """Plus signs and percent escapes undone, once. Raises as the module's text says."""
     if len(raw) > _LONGEST_TEXT:
         raise MessageForbidden
-    raw = raw.replace(b"+", b" ")
+    if b"+" in raw:
+        raw = raw.replace(b"+", b" ")
     if b"%" in raw:
         if _BAD_ESCAPE.search(raw):
             raise MessageMalformed
@@ -263,6 +281,8 @@ def _quoted(content: bytes) -> bytes:
 
 
 def _encode(text: str, safe: str = "") -> bytes:
+    if text.isascii() and text.isalnum():
+        return text.encode("ascii")
     try:
         return quote_plus(text, safe=safe).encode("ascii")
     except UnicodeEncodeError:  # a lone surrogate; holds the text

@@ -7,7 +7,6 @@ separator between any two entries that stay. That arithmetic is here, once.
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -57,21 +56,43 @@ def edit_sequence(
     list's brackets. White space before the first entry and after the last stays, unless nothing
     stays in the list.
     """
-    added = sorted(added, key=lambda addition: addition.place)
-    stays = [place for place in range(len(entries)) if place not in removed]
-    if not stays:
+    if len(added) > 1:
+        added = sorted(added, key=lambda addition: addition.place)
+    if len(removed) == len(entries):
         yield from _replace_all(entries, inside, added)
         return
-    yield from _take_out(entries, stays)
-    first = stays[0]
+    before: dict[int, int] = {}  # of each entry that goes: what stays before it, or -1
+    for left, right in _runs(removed):
+        if right < len(entries):
+            yield Edit(entries[left + 1][0], entries[right][0], b"")
+        else:
+            yield Edit(entries[left][1], entries[-1][1], b"")
+        before.update(dict.fromkeys(range(left + 1, right), left))
+    first = 0
+    while first in before:
+        first += 1
     for addition in added:
-        if addition.place < first:  # nothing that stays stands before it
+        anchor = before.get(addition.place, addition.place)
+        if anchor < 0:  # nothing that stays stands before it
             at = entries[first][0]
             yield Edit(at, at, addition.entry + addition.glue)
-            continue
-        anchor = stays[bisect_right(stays, addition.place) - 1]
-        at = entries[anchor][1]
-        yield Edit(at, at, addition.glue + addition.entry)
+        else:
+            at = entries[anchor][1]
+            yield Edit(at, at, addition.glue + addition.entry)
+
+
+def _runs(removed: Collection[int]) -> Iterator[tuple[int, int]]:
+    """Each run of neighbours that go: what is before it and what after. It goes with the separators
+    after it, or at the end with the one before it."""
+    left = right = -1
+    for place in sorted(removed):
+        if place > right:
+            if right > left + 1:
+                yield left, right
+            left = place - 1
+        right = place + 1
+    if right > left + 1:
+        yield left, right
 
 
 def _replace_all(
@@ -85,14 +106,3 @@ def _replace_all(
     new = added[0].entry + b"".join(addition.glue + addition.entry for addition in added[1:])
     start = entries[0][0] if entries else inside[0]
     yield Edit(start, entries[-1][1] if entries else start, new)
-
-
-def _take_out(entries: Sequence[Span], stays: Sequence[int]) -> Iterator[Edit]:
-    """Each run of neighbours goes with the separators after it, or at the end the one before it."""
-    for left, right in zip([-1, *stays], [*stays, len(entries)], strict=True):
-        if right - left == 1:
-            continue  # no run between these two
-        if right < len(entries):
-            yield Edit(entries[left + 1][0], entries[right][0], b"")
-        else:
-            yield Edit(entries[left][1], entries[-1][1], b"")
