@@ -145,22 +145,25 @@ def uses_postgres() -> bool:
 
 
 _made: dict[str, Path] = {}  # name → the directory that it stands for
+_there: set[str] = set()  # those that need not be asked for: nobody else drops them
 
 
 def place_of(directory: Path) -> PostgresPlace:
     """The database that stands for `directory`; an empty vault at first."""
     name = _name(directory)
-    with _administrator() as connection:
-        there = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name])
-        if there.fetchone() is None:
-            _copy(connection, _template(), name)
+    if name not in _there:
+        found = _administrator().execute("SELECT 1 FROM pg_database WHERE datname = %s", [name])
+        if found.fetchone() is None:
+            _copy(_template(), name)
+        _there.add(name)
     return PostgresPlace(_reached(name))
 
 
 def copy_place(directory: Path, to: Path) -> None:
     """Copies the database that stands for `directory`, to which nobody is connected."""
-    with _administrator() as connection:
-        _copy(connection, _name(directory), _name(to))
+    name = _name(to)
+    _copy(_name(directory), name)
+    _there.add(name)
 
 
 def _name(directory: Path) -> str:
@@ -194,33 +197,43 @@ def pooler_url() -> str:
 def forget_databases(directory: Path) -> None:
     """Drops those that stand for `directory` and what is in it."""
     gone = [name for name, made in _made.items() if directory in (made, *made.parents)]
-    with _administrator() as connection:
-        for name in gone:
-            statement = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)")
-            connection.execute(statement.format(sql.Identifier(name)))
-            del _made[name]
+    for name in gone:
+        statement = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)")
+        _administrator().execute(statement.format(sql.Identifier(name)))
+        _there.discard(name)
+        del _made[name]
 
 
 def _prefix() -> str:
     return f"cgt_{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}_"
 
 
+_connections: dict[str, psycopg.Connection] = {}  # server → the administrator's, in this process
+
+
 def _administrator() -> psycopg.Connection:
-    return psycopg.connect(server_url(), autocommit=True)
+    """Stays open: most tests ask several times, and a connection costs more than what they ask."""
+    url = server_url()
+    known = _connections.get(url)
+    if known is None or known.closed:
+        known = _connections[url] = psycopg.connect(url, autocommit=True)
+        atexit.register(known.close)
+    return known
 
 
 @functools.cache
 def _template() -> str:
     name = f"cg_empty_{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}"
-    with _administrator() as connection:
-        if connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone():
-            return name
-        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    connection = _administrator()
+    if connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone():
+        return name
+    connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
     PostgresDatabase(PostgresPlace(url_of(name)), now="2026-01-01T00:00:00.000000Z").close()
     return name
 
 
-def _copy(connection: psycopg.Connection, template: str, name: str) -> None:
+def _copy(template: str, name: str) -> None:
+    connection = _administrator()
     if POOLER in os.environ:  # it keeps connections that nobody uses
         connection.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [template]
