@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from importlib import resources
 from typing import Any, Final
 
@@ -21,11 +22,12 @@ _OTHERS: Final = (
 )
 
 
-def migrations() -> list[tuple[int, str]]:
+@cache
+def migrations() -> tuple[tuple[int, str], ...]:
     """The numbered SQL files, in order. The first has what SQLite's first fifteen make."""
     folder = resources.files("gateway.vault") / "migrations" / "postgres"
     files = sorted((f for f in folder.iterdir() if f.name.endswith(".sql")), key=lambda f: f.name)
-    return [(int(file.name[:4]), file.read_text(encoding="utf-8")) for file in files]
+    return tuple((int(file.name[:4]), file.read_text(encoding="utf-8")) for file in files)
 
 
 def migrate(raw: Connection[Any], place: str, now: str, seconds: float) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
+from functools import cache, lru_cache
 from importlib import resources
 from pathlib import Path
 from typing import Final, TypeAlias
@@ -22,11 +23,12 @@ _DEFINITIONS: Final = (
 )
 
 
-def migrations() -> list[Migration]:
+@cache
+def migrations() -> tuple[Migration, ...]:
     """The numbered SQL files, in order."""
     folder = resources.files("gateway.vault") / "migrations"
     files = sorted((f for f in folder.iterdir() if f.name.endswith(".sql")), key=lambda f: f.name)
-    return [(int(file.name[:4]), file.read_text(encoding="utf-8")) for file in files]
+    return tuple((int(file.name[:4]), file.read_text(encoding="utf-8")) for file in files)
 
 
 def migrate(connection: sqlite3.Connection, path: Path, now: str) -> None:
@@ -71,13 +73,17 @@ def newest_version() -> int:
 
 def made_by(version: int) -> set[tuple[str, str]]:
     """What the migrations up to `version` make in an empty file, as `definitions` tells it."""
+    return set(_made(tuple(one for one in migrations() if one[0] <= version)))
+
+
+@lru_cache(maxsize=1)
+def _made(steps: tuple[Migration, ...]) -> frozenset[tuple[str, str]]:
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
         connection.execute(_VERSIONS)
-        for number, text in migrations():
-            if number <= version:
-                for statement in statements(text):
-                    connection.execute(statement)
-        return definitions(connection)
+        for _, text in steps:
+            for statement in statements(text):
+                connection.execute(statement)
+        return frozenset(definitions(connection))
 
 
 def definitions(connection: sqlite3.Connection) -> set[tuple[str, str]]:
