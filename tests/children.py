@@ -2,6 +2,7 @@
 
     run(script, *arguments)       `subprocess.run([sys.executable, "-c", script, *arguments])`, with
                                   its output captured and the same result
+    at_once(script, each)         the same for each of several lists of arguments, all at one time
     command(*words)               `subprocess.run([sys.executable, "-m", "gateway", *words])`, likewise
     start(module, *words, …)      `subprocess.Popen([sys.executable, "-m", module, *words], …)`, as
                                   far as tests ask of it: see `Child`
@@ -30,6 +31,7 @@ import subprocess
 import sys
 import tempfile
 import traceback
+from contextlib import ExitStack
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -44,17 +46,34 @@ _STATUS = struct.Struct("i")
 
 def run(script, *arguments):
     """Runs a script with these arguments; its `subprocess.CompletedProcess`, output as bytes."""
-    said = {"script": script, "words": [str(one) for one in arguments]}
-    # the store that the test is run on is said in the environment
-    said |= {"seconds": _SECONDS, "environment": dict(os.environ)}
-    return _ended(_for_script(script), said)
+    (ended,) = at_once(script, [arguments])
+    return ended
+
+
+def at_once(script, each, meanwhile=lambda: None):
+    """Runs it with each of these lists of arguments, and `meanwhile` here; the result of each."""
+    parent, begun = _for_script(script), []
+    with ExitStack() as files:
+        for arguments in each:
+            said = {"script": script, "words": [str(one) for one in arguments]}
+            # the store that the test is run on is said in the environment
+            said |= {"seconds": _SECONDS, "environment": dict(os.environ)}
+            begun.append(_begun(parent, said, files))
+        try:
+            meanwhile()
+        except BaseException:
+            for child, *_ in begun:
+                child.kill()
+            raise
+        return [_ended(*one) for one in begun]
 
 
 def command(*words):
     """Runs the gateway's command; its `subprocess.CompletedProcess`, output as bytes."""
     said = {"module": "gateway.cli.main", "words": [str(one) for one in words]}
     said |= {"seconds": _SECONDS, "environment": dict(os.environ)}
-    return _ended(_parent(GATEWAY), said)
+    with ExitStack() as files:
+        return _ended(*_begun(_parent(GATEWAY), said, files))
 
 
 def start(module, *words, env=None, stdout=None, stderr):
@@ -72,12 +91,19 @@ def start(module, *words, env=None, stdout=None, stderr):
     return child
 
 
-def _ended(parent, said):
-    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-        code = parent.child(said, out.fileno(), err.fileno()).wait()
-        out.seek(0)
-        err.seek(0)
-        return subprocess.CompletedProcess(said["words"], code, out.read(), err.read())
+def _begun(parent, said, files):
+    """A child, what it was told, and where its output and its errors go."""
+    out, err = tempfile.TemporaryFile(), tempfile.TemporaryFile()  # noqa: SIM115 - `files` closes them
+    for file in (out, err):
+        files.enter_context(file)
+    return parent.child(said, out.fileno(), err.fileno()), said["words"], out, err
+
+
+def _ended(child, words, out, err):
+    code = child.wait()
+    out.seek(0)
+    err.seek(0)
+    return subprocess.CompletedProcess(words, code, out.read(), err.read())
 
 
 class Child:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import signal
-import subprocess
-import sys
 from collections import Counter
 from datetime import UTC, datetime
 
 import pytest
 
 from gateway.vault.audits import KEPT, Selection
-from tests.children import run
+from tests.children import at_once, run
 from tests.vault.makers import opened
 from tests.vault.test_vault_audit import PURGE, old_and_new, write
 
@@ -94,12 +92,13 @@ vault.close()
 
 def test_p36_processes_that_write_at_once_have_a_chain_each(tmp_path) -> None:
     with opened(tmp_path) as vault:
-        others = [
-            subprocess.Popen([sys.executable, "-c", MANY, tmp_path, name]) for name in ("b", "c")
-        ]
-        for _ in range(40):
-            write(vault, "a")
-        assert [other.wait(60) for other in others] == [0, 0]
+
+        def meanwhile():
+            for _ in range(40):
+                write(vault, "a")
+
+        others = at_once(MANY, [(tmp_path, name) for name in ("b", "c")], meanwhile)
+        assert [other.returncode for other in others] == [0, 0], others[0].stderr
         report = vault.audit.check()
         lines = vault.audit.lines(Selection())
     assert (report.findings, report.entries) == ([], 280)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import subprocess
-import sys
 import threading
 from dataclasses import replace
 
@@ -15,6 +13,8 @@ from gateway.cards.expiry import Expiry
 from gateway.errors import RecordDamaged, VaultUnavailable
 from gateway.vault import digits as digits_module
 from gateway.vault.digits import Owner
+from tests.children import at_once
+from tests.gate import Gate
 from tests.vault.makers import PAN, booking, find, keep, many, new, open_vault, opened, pan, rows
 from tests.vault.rotating import BY, opened_all, renew, rotate
 from tests.vault.test_vault_carried import carry
@@ -220,10 +220,10 @@ NODE = """
 import sys
 from dataclasses import replace
 from pathlib import Path
+from tests import gate
 from tests.vault.makers import keep, many, opened
 with opened(Path(sys.argv[1]), busy_seconds=60) as vault:
-    print("open", flush=True)
-    sys.stdin.readline()
+    gate.wait(sys.argv[2])
     for one in many(30):
         print(*[kept.digits.text for kept in keep(vault, replace(one, digits=True))])
 """
@@ -233,20 +233,10 @@ with opened(Path(sys.argv[1]), busy_seconds=60) as vault:
 def test_p25_four_processes_show_a_card_as_one(tmp_path):
     with opened(tmp_path):
         pass
-    nodes = [
-        subprocess.Popen(
-            [sys.executable, "-c", NODE, tmp_path],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-        )
-        for _ in range(4)
-    ]  # fmt: skip
-    for node in nodes:
-        assert node.stdout.readline() == "open\n"
-    for node in nodes:
-        node.stdin.write("\n")
-        node.stdin.flush()
-    said = {node.communicate(timeout=60)[0] for node in nodes}
-    assert [node.returncode for node in nodes] == [0] * 4
+    gate = Gate(4)
+    nodes = at_once(NODE, [(tmp_path, gate.name)] * 4, gate.open)
+    assert [node.returncode for node in nodes] == [0] * 4, nodes[0].stderr
+    said = {node.stdout for node in nodes}
     assert len(said) == 1
     assert len(said.pop().split()) == 30
 

@@ -4,8 +4,6 @@ server connections do for many clients. What else holds through it: the tests th
 from __future__ import annotations
 
 import asyncio
-import subprocess
-import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -18,6 +16,8 @@ from gateway.vault.kek.file import KekFile
 from gateway.vault.postgres.place import PostgresPlace
 from gateway.vault.service import Vault
 from tests import pooler, postgres
+from tests.children import at_once
+from tests.gate import Gate
 from tests.vault.makers import entry, find, keep, many, new, pan
 
 pytestmark = [pytest.mark.postgres_alone, pytest.mark.slow]
@@ -30,10 +30,10 @@ import asyncio, pathlib, sys
 from gateway.vault.kek.file import KekFile
 from gateway.vault.postgres.place import PostgresPlace
 from gateway.vault.service import Vault
+from tests import gate
 from tests.vault.makers import entry, many
 vault = Vault.open(PostgresPlace(sys.argv[1]), KekFile(pathlib.Path(sys.argv[2])))
-print("open", flush=True)
-sys.stdin.readline()
+gate.wait(sys.argv[3])
 async def main():
     cards = many(60)
     parts = [cards[n:n + 3] for n in range(0, 60, 3)] + [cards]
@@ -89,19 +89,10 @@ def pools(between):
 def test_p25_four_processes_on_four_connections_give_each_card_one_token(
     between, where, vault, tmp_path
 ):
-    nodes = [
-        subprocess.Popen(
-            [sys.executable, "-c", NODE, where.url, tmp_path / "kek"],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-        )
-        for _ in range(4)
-    ]  # fmt: skip
-    for node in nodes:
-        assert node.stdout.readline() == "open\n"
-    for node in nodes:
-        node.stdin.write("\n")
-        node.stdin.flush()
-    said = {node.communicate(timeout=60)[0] for node in nodes}
+    gate = Gate(4)
+    nodes = at_once(NODE, [(where.url, tmp_path / "kek", gate.name)] * 4, gate.open)
+    assert [node.returncode for node in nodes] == [0] * 4, nodes[0].stderr
+    said = {node.stdout for node in nodes}
     assert len(said) == 1
     assert vault.count_by_product() == {"seaside": 60}
     report = vault.audit.check()

@@ -29,7 +29,8 @@ from gateway.vault.retention import Purged
 from gateway.vault.service import Vault
 from gateway.vault.sqlite.schema import migrations as sqlite_migrations
 from tests import postgres
-from tests.children import run
+from tests.children import at_once, run
+from tests.gate import Gate
 from tests.vault.makers import (
     PAN,
     booking,
@@ -86,10 +87,10 @@ def test_an_insert_of_many_rows_is_one_statement() -> None:
 
 NODE = """
 import asyncio, pathlib, sys
+from tests import gate
 from tests.vault.makers import entry, many, open_vault
 vault = open_vault(pathlib.Path(sys.argv[1]))
-print("open", flush=True)
-sys.stdin.readline()
+gate.wait(sys.argv[2])
 async def main():
     cards = many(40)
     parts = [cards[n:n + 4] for n in range(0, 40, 4)] + [cards, cards[:1]]
@@ -105,20 +106,10 @@ vault.close()
 def test_p25_four_nodes_give_one_token_to_cards_that_come_to_all_at_once(tmp_path: Path) -> None:
     with opened(tmp_path):
         pass
-    nodes = [
-        subprocess.Popen(
-            [sys.executable, "-c", NODE, tmp_path],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-        )
-        for _ in range(4)
-    ]  # fmt: skip
-    for node in nodes:
-        assert node.stdout.readline() == "open\n"
-    for node in nodes:
-        node.stdin.write("\n")
-        node.stdin.flush()
-    said = {node.communicate(timeout=60)[0] for node in nodes}
-    assert [node.returncode for node in nodes] == [0] * 4
+    gate = Gate(4)
+    nodes = at_once(NODE, [(tmp_path, gate.name)] * 4, gate.open)
+    assert [node.returncode for node in nodes] == [0] * 4, nodes[0].stderr
+    said = {node.stdout for node in nodes}
     assert len(said) == 1
     with opened(tmp_path) as vault:
         assert vault.count_by_product() == {"seaside": 40}

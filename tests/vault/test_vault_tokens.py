@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 
@@ -16,6 +14,8 @@ from gateway.vault import draw as drawing
 from gateway.vault import plan
 from gateway.vault.draw import draw
 from gateway.vault.service import Vault
+from tests.children import at_once
+from tests.gate import Gate
 from tests.vault.makers import (
     entry,
     find,
@@ -24,6 +24,7 @@ from tests.vault.makers import (
     new,
     opened,
     pan,
+    place,
 )
 
 # --- P26 ------------------------------------------------------------------------------------------
@@ -42,8 +43,8 @@ def test_p26_tokens_are_unguessable() -> None:
     expected = 1_300_000 / 62
     # chi squared with 61 degrees of freedom: 130 is passed by chance once in a million runs
     assert sum((count - expected) ** 2 / expected for count in signs.values()) < 130
-    for place in range(13):
-        at = Counter(text[place] for text in tokenusers)
+    for position in range(13):
+        at = Counter(text[position] for text in tokenusers)
         assert sum((c - 1e5 / 62) ** 2 / (1e5 / 62) for c in at.values()) < 140
     for bit in range(31):
         assert abs(sum(iduser >> bit & 1 for iduser in idusers) - 50_000) < 1000
@@ -104,8 +105,10 @@ def test_p25_32_writers_of_one_card_get_one_token(vault: Vault, size: int) -> No
 def test_p25_two_processes_give_one_token(tmp_path: Path) -> None:
     script = (
         "import asyncio, pathlib, sys\n"
+        "from tests import gate\n"
         "from tests.vault.makers import many, open_vault\n"
         "vault = open_vault(pathlib.Path(sys.argv[1]))\n"
+        "gate.wait(sys.argv[2])\n"
         "async def main():\n"
         "    cards = many(60)\n"
         "    parts = [cards[n:n + 3] for n in range(0, 60, 3)] + [cards]\n"
@@ -114,12 +117,11 @@ def test_p25_two_processes_give_one_token(tmp_path: Path) -> None:
         "asyncio.run(main())\n"
         "vault.close()\n"
     )
-    running = [
-        subprocess.Popen([sys.executable, "-c", script, tmp_path], stdout=subprocess.PIPE)
-        for _ in range(2)
-    ]
-    answers = {process.communicate(timeout=60)[0] for process in running}
-    assert [process.returncode for process in running] == [0, 0]
+    place(tmp_path)  # a database on PostgreSQL, with nothing in it
+    gate = Gate(2)
+    done = at_once(script, [(tmp_path, gate.name)] * 2, gate.open)
+    assert [one.returncode for one in done] == [0, 0], done[0].stderr
+    answers = {one.stdout for one in done}
     assert len(answers) == 1
     with opened(tmp_path) as vault:
         assert vault.count_by_product() == {"seaside": 60}
