@@ -20,9 +20,9 @@ _STRING: Final = re.compile(
 )
 _HEAD: Final = 64 << 10  # as far as a recording may begin with other words
 _TOLD: Final = re.compile(rb'^[ \t]*(?:<-|->) "', re.MULTILINE)
-# A recording that was itself printed as a string: every sign of it is escaped once more.
-_TOLD_IN_A_STRING: Final = re.compile(rb'(?:\A"?|\\n)[ \t]*(?:<-|->) \\"')
-_TO: Final = re.compile(rb"^[ \t]*opening connection to ([^\s:]+:\d+)", re.MULTILINE)
+# A recording that was itself printed as a string: every sign of it is escaped once more, its quotes maybe not.
+_TOLD_IN_A_STRING: Final = re.compile(rb'(?:\A"?|\\n)[ \t]*(?:<-|->) \\?"')
+_TO: Final = re.compile(rb"^[ \t]*\"?opening connection to ([^\s:]+:\d+)", re.MULTILINE)
 _SECURE: Final = re.compile(rb"^[ \t]*(?:starting SSL|SSL established)", re.MULTILINE)
 _ESCAPE: Final = re.compile(
     rb"\\(?:x([0-9A-Fa-f]{1,2})|u([0-9A-Fa-f]{4})|u\{([0-9A-Fa-f]{1,6})\}|(.))", re.DOTALL

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 
 import pytest
@@ -206,3 +207,22 @@ def test_an_example_of_a_form_in_an_answer_comes_out(new):
     assert code == 0
     assert "numbers: [" in out
     assert "left out" not in err
+
+
+def test_p16_what_is_encrypted_in_an_envelope_is_told(new):
+    inner = json.dumps({"encryptedData": "a2f7382c07bdf1af" * 6, "terminal": "3"}).encode()
+    body = json.dumps({"parametros": base64.b64encode(inner).decode(), "cifrado": "SHA2"})
+    code, out, err = new(POST + body)
+    assert (code, out) == (1, "")
+    assert "$.parametros → $.encryptedData holds what nobody between can read: encrypted?" in err
+
+
+def test_a_recording_that_was_printed_with_its_quotes_as_they_were(new):
+    """`\\n` between its lines, what Ruby had escaped escaped twice, Ruby's own quotes bare."""
+    body = json.dumps({"card": {"number": NUMBER, "exp": "08/29", "cvc": "917"}})
+    told = f'opening connection to pay.payvale.example:443...\n<- "POST /pay HTTP/1.1\\r\\n\\r\\n"\n<- {json.dumps(body)}\n-> "HTTP/1.1 200 OK\\r\\n\\r\\n"\nConn close\n'
+    printed = '"' + told.replace("\\", "\\\\").replace("\n", "\\n") + '"'
+    code, out, _ = new(printed, "a.txt")
+    assert code == 0
+    assert "to: https://pay.payvale.example/pay\n" in out
+    assert new(told, "a.txt")[1] == out

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import re
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
@@ -15,23 +14,18 @@ from gateway.cli.proposal.found import FoundCard, Looked
 from gateway.cli.proposal.leaves import Leaf, Steps, Taken
 from gateway.cli.proposal.mended import PART, mended
 from gateway.cli.proposal.opened import open_all
+from gateway.cli.proposal.sealed import is_encrypted, is_sealed
 from gateway.cli.proposal.shapes import Layer
 from gateway.cli.recorded import Recorded, Way
 from gateway.cli.ruby_debug import unruby_string
 from gateway.codecs.encoding import decode_body
 from gateway.config import LimitSettings
 from gateway.errors import GatewayError
-from gateway.stages.guard import is_text
 
 _SIGNATURE: Final = re.compile(
     r"signature|shasign|sha1hash|md5hash|digest|hmac|fingerprint\Z|hash\Z|firma\Z"
 )
 _SIGNED: Final = 16  # signs of a signature, at least
-_ENCRYPTED: Final = frozenset({"jwe", "csedata", "cipherdata", "ciphervalue", "encdata"})
-_JWE: Final = re.compile(r"eyJ[\w-]+(?:\.[\w-]*){4}")
-_CIPHERTEXT: Final = 24
-_SIGNS: Final = 32  # different ones: hexadecimal digits have 16
-_LONG_BASE64: Final = re.compile(r"(?:[A-Za-z0-9+/]{4}){24,}")  # whole groups: any end will do
 _NO_PATH: Final = "the rules have no path for its name"
 # A form that somebody has laid out in lines: white space of its own is spelled `+` or `%20`.
 _WRAPPED: Final = re.compile(rb"\s*[^\s=&<{\[]+=[^\n]*&\s+\S")
@@ -153,18 +147,23 @@ def _note(message: Message, opened: Opened, envelopes: Collection[Steps]) -> Non
     scrubbed = named or [leaf for leaf, _ in looked.scrubbed]
     message.scrubbed += [told(leaf) for leaf in scrubbed if leaf.steps not in envelopes]
     message.in_texts += [told(leaf) for leaf in looked.in_texts if leaf.steps not in envelopes]
-    _note_secrets(message, taken, told)
+    _note_secrets(message, taken, told, inside=bool(layers))
 
 
-def _note_secrets(message: Message, taken: Taken, told: Callable[[Leaf], str]) -> None:
+def _note_secrets(
+    message: Message, taken: Taken, told: Callable[[Leaf], str], *, inside: bool
+) -> None:
     """Adds what is encrypted, or may be, what signs the message, and names that are cards' numbers."""
     for leaf in taken.leaves:
         for length, step in enumerate(leaf.steps):
             if step.name.isdigit() and pan.is_plausible(step.name):
                 message.in_names.append(ways.absolute(taken, leaf.steps[:length]))
         name = called(taken, leaf)
-        if _is_encrypted(name, leaf.text):
-            message.encrypted.append((ways.absolute(taken, leaf.steps), taken.format))
+        if is_encrypted(name, leaf.text):
+            if inside:  # an envelope: a rule's paths are of what is around it
+                message.sealed.append(told(leaf))
+            else:
+                message.encrypted.append((ways.absolute(taken, leaf.steps), taken.format))
         elif _SIGNATURE.search(words.squash(name)) and len(leaf.text) >= _SIGNED:
             message.signed.append(told(leaf))
         elif is_sealed(leaf.text):
@@ -185,21 +184,3 @@ def unescaped(body: bytes) -> bytes | None:
 
 def _writable(taken: Taken, card: FoundCard) -> bool:
     return all(ways.can_be_written(leaf.steps, taken.format) for leaf in card.leaves)
-
-
-def is_sealed(text: str) -> bool:
-    """Whether a long stretch of base64 in a text says nothing that could be read."""
-    return any(
-        len(set(found[0])) >= _SIGNS and not is_text(base64.b64decode(found[0]))
-        for found in _LONG_BASE64.finditer(text)
-    )
-
-
-def _is_encrypted(name: str, text: str) -> bool:
-    plain, bare = words.squash(name), text.strip()
-    said = "encrypted" in plain or plain in _ENCRYPTED
-    return (
-        (said and len(bare) >= _CIPHERTEXT)
-        or _JWE.fullmatch(bare) is not None
-        or bare.startswith("adyenjs_")
-    )

@@ -9,6 +9,7 @@ from typing import Final, Literal
 from gateway.cli.proposal import ways
 from gateway.cli.proposal.found import Looked, look
 from gateway.cli.proposal.leaves import Leaf, Taken, take_apart
+from gateway.cli.proposal.sealed import is_encrypted
 from gateway.cli.proposal.shapes import Layer
 from gateway.codecs import base64
 from gateway.codecs.envelope import Coding
@@ -26,7 +27,8 @@ def open_all(
 ) -> Iterator[tuple[Taken, tuple[Layer, ...], Looked]]:
     """Each document of a message, the outermost first, with the envelopes around it and what it holds.
 
-    A text inside is a document only where something of a card is in it, or a mask in a card's place.
+    A text inside is a document only where something of a card is in it, a mask in a card's place, or what is
+    encrypted.
     """
     taken = take_apart(body)
     if taken is None:
@@ -41,9 +43,14 @@ def open_all(
         for content, coding in _contents(leaf):
             layer = Layer(taken.format, ways.absolute(taken, leaf.steps), leaf.steps, coding)
             inside = list(open_all(content, (*outside, layer)))
-            if any(found.cards or found.scrubbed for _, _, found in inside):
+            if any(found.cards or found.scrubbed or _is_sealed(one) for one, _, found in inside):
                 yield from inside
                 break
+
+
+def _is_sealed(taken: Taken) -> bool:
+    """Whether a document has an encrypted text in it, which is to be told."""
+    return any(is_encrypted(leaf.name, leaf.text) for leaf in taken.leaves)
 
 
 def _contents(leaf: Leaf) -> Iterator[tuple[bytes, Coding]]:

@@ -9,8 +9,9 @@ from typing import Final
 from gateway.cards.scan import find_cards
 from gateway.cli.hiding import hide
 from gateway.cli.proposal.mended import COMMA, PART
-from gateway.cli.proposal.messages import Message, is_sealed
+from gateway.cli.proposal.messages import Message
 from gateway.cli.proposal.plan import Planned
+from gateway.cli.proposal.sealed import is_sealed
 from gateway.cli.recorded import Recorded
 
 _NOT_IN_URLS: Final = (
