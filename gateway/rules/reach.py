@@ -25,7 +25,7 @@ def path_of(wanted: Sequence[PathPattern], avoided: Sequence[PathPattern] = ()) 
     inside, outside = [_segments(one) for one in wanted], [_segments(one) for one in avoided]
     # Beyond the longest pattern nothing changes any more.
     longest = max((len(one) for one in (*inside, *outside)), default=1)
-    found = _search(inside, outside, 0, longest + 1)
+    found = _search(inside, outside, 0, longest + 1, set())
     return None if found is None else "/" + "/".join(found)
 
 
@@ -34,10 +34,17 @@ def _segments(pattern: PathPattern) -> _Segments:
 
 
 def _search(
-    wanted: Sequence[_Segments], avoided: Sequence[_Segments], at: int, longest: int
+    wanted: Sequence[_Segments],
+    avoided: Sequence[_Segments],
+    at: int,
+    longest: int,
+    dead: set[tuple[int, tuple[_Segments, ...]]],
 ) -> list[str] | None:
-    """The segments from `at` on; so far all of `wanted` and `avoided` fit."""
-    if at > longest or any(_at(one, at) == "**" for one in avoided):
+    """The segments from `at` on; so far all of `wanted` and `avoided` fit. `dead`: which of `avoided` were
+    left at a place from which no way led on; another way there with the same is not tried."""
+    if at > longest or (at, tuple(avoided)) in dead:
+        return None
+    if any(_at(one, at) == "**" for one in avoided):
         return None  # whatever follows fits the one that is to be avoided
     for segment in _choices(wanted, avoided, at):
         inside = [one for one in wanted if _fits(_at(one, at), segment)]
@@ -47,9 +54,10 @@ def _search(
         if all(_ends(one, at) for one in wanted) and not any(_ends(one, at) for one in outside):
             return [segment]
         if segment:
-            rest = _search(wanted, outside, at + 1, longest)
+            rest = _search(wanted, outside, at + 1, longest, dead)
             if rest is not None:
                 return [segment, *rest]
+    dead.add((at, tuple(avoided)))
     return None
 
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
-from gateway.rules.check import tie_of, ties, weight
+from gateway.rules.check import overlap, tie_of, ties, weight
 from gateway.rules.finding import Finding, Level
 from gateway.rules.model import PathPattern, Route
 from gateway.rules.reach import path_of
@@ -42,7 +42,7 @@ def pattern_of(route: Route) -> PathPattern:
 def witness(route: Route, routes: Sequence[Route], method: str) -> str | None:
     """A path with which `route` gets a request of `method` (to a host that it names and no other route
     names better); None where other routes get all of them."""
-    return path_of([pattern_of(route)], _before(route, routes, method))
+    return _witness(route, _Order(routes), method)
 
 
 def url(route: Route, path: str, routes: Sequence[Route]) -> str:
@@ -62,13 +62,13 @@ def url(route: Route, path: str, routes: Sequence[Route]) -> str:
 
 def shadows(routes: Sequence[Route]) -> Iterator[Finding]:
     """Ties, routes and methods that never get a request, and what routes take from others."""
-    tied = list(ties(routes))
+    tied, order = list(ties(routes)), _Order(routes)
     for one, other in tied:
         yield _tie(one, other, routes)
     for route in routes:
-        yield from _never(route, routes)
+        yield from _never(route, order)
     equal = {(one.id, other.id) for one, other in tied}
-    for taken in _taken(routes):
+    for taken in _taken(routes, order):
         if (taken.winner.id, taken.loser.id) not in equal:
             yield _told(taken)
 
@@ -94,11 +94,11 @@ def _tie(one: Route, other: Route, routes: Sequence[Route]) -> Finding:
     return Finding(Level.MISTAKE, "tie", other.id, tie_of(one, other), requests=(request,))
 
 
-def _never(route: Route, routes: Sequence[Route]) -> Iterator[Finding]:
-    none = [method for method in _sorted(route.methods) if witness(route, routes, method) is None]
+def _never(route: Route, order: _Order) -> Iterator[Finding]:
+    none = [method for method in _sorted(route.methods) if _witness(route, order, method) is None]
     if not none:
         return
-    before = {one.id for method in none for one in _rivals(route, routes, method)}
+    before = {one.id for method in none for one in order.rivals(route, method)}
     others = " and ".join(f"`{id}`" for id in sorted(before))
     if len(none) == len(route.methods):
         message = f"route `{route.id}` never gets a request: {others} gets every one before it"
@@ -114,15 +114,21 @@ def _never(route: Route, routes: Sequence[Route]) -> Iterator[Finding]:
     yield Finding(Level.LOOK, "method-never-taken", route.id, problem, f"methods: [{left}]")
 
 
-def _taken(routes: Sequence[Route]) -> Iterator[Taken]:
+def _witness(route: Route, order: _Order, method: str) -> str | None:
+    return path_of([pattern_of(route)], order.before(route, method))
+
+
+def _taken(routes: Sequence[Route], order: _Order) -> Iterator[Taken]:
     for loser in routes:
         for winner in routes:
             methods = winner.methods & loser.methods
-            if winner is loser or not methods or not _comes_first(winner, loser, routes):
+            if winner is loser or not methods or not order.comes_first(winner, loser):
+                continue
+            if not order.overlap(winner, loser):
                 continue
             at = winner if _named(winner, loser) else loser
             for method in _sorted(methods):  # of one of them a third route may get every request
-                avoided = _before(winner, routes, method)
+                avoided = order.before(winner, method, loser)
                 path = path_of([pattern_of(winner), pattern_of(loser)], avoided)
                 if path is not None:
                     yield Taken(winner, loser, f"{method} {url(at, path, routes)}")
@@ -157,30 +163,47 @@ def _told(taken: Taken) -> Finding:
 # --- who is asked before whom -----------------------------------------------------------------------
 
 
-def _same_place(one: Route, other: Route) -> bool:
-    """Whether two routes are found in one list of the matcher, for the same requests."""
-    if one.at is not None or other.at is not None:
-        return one.at is not None and other.at is not None
-    a, b = one.to, other.to
-    return a is not None and b is not None and (a.host, a.port) == (b.host, b.port)
+class _Order:
+    """Who is asked before whom, worked out once: of hundreds of routes of one host each is compared with each."""
+
+    def __init__(self, routes: Sequence[Route]) -> None:
+        places: dict[object, list[Route]] = {}
+        for route in routes:
+            places.setdefault(_place(route), []).append(route)
+        self._asked: dict[int, tuple[list[Route], int]] = {}
+        for order in places.values():
+            # Stable, as the matcher's.
+            order.sort(key=lambda one: weight(pattern_of(one)), reverse=True)
+            self._asked |= {id(one): (order, n) for n, one in enumerate(order)}
+        self._overlaps: dict[tuple[str, str], bool] = {}
+
+    def rivals(self, route: Route, method: str) -> list[Route]:
+        """Those of the same host that are asked before it for a request of this method."""
+        order, place = self._asked[id(route)]
+        return [one for one in order[:place] if method in one.methods]
+
+    def comes_first(self, winner: Route, loser: Route) -> bool:
+        (order, place), (others, after) = self._asked[id(winner)], self._asked[id(loser)]
+        return place < after if order is others else _named(winner, loser)
+
+    def overlap(self, one: Route, other: Route) -> bool:
+        """Whether some path fits both."""
+        a, b = pattern_of(one), pattern_of(other)
+        key = (a.text, b.text)
+        if key not in self._overlaps:
+            self._overlaps[key] = self._overlaps[key[::-1]] = overlap(a, b)
+        return self._overlaps[key]
+
+    def before(self, route: Route, method: str, beside: Route | None = None) -> list[PathPattern]:
+        """The patterns of its rivals, as far as they fit a path of its own; `beside`: and of that one's."""
+        rivals = (one for one in self.rivals(route, method) if self.overlap(one, route))
+        return [pattern_of(o) for o in rivals if beside is None or self.overlap(o, beside)]
 
 
-def _rivals(route: Route, routes: Sequence[Route], method: str) -> list[Route]:
-    """Those of the same host that are asked before it for a request of this method."""
-    order = [one for one in routes if _same_place(one, route)]
-    order.sort(key=lambda one: weight(pattern_of(one)), reverse=True)  # stable, as the matcher's
-    place = next(n for n, one in enumerate(order) if one is route)
-    return [one for one in order[:place] if method in one.methods]
-
-
-def _before(route: Route, routes: Sequence[Route], method: str) -> list[PathPattern]:
-    return [pattern_of(one) for one in _rivals(route, routes, method)]
-
-
-def _comes_first(winner: Route, loser: Route, routes: Sequence[Route]) -> bool:
-    if _same_place(winner, loser):
-        return any(winner is one for one in _rivals(loser, routes, _first(winner.methods)))
-    return _named(winner, loser)
+def _place(route: Route) -> object:
+    """The list of the matcher in which it is found: of the gateway's own URLs, or of a host and port."""
+    to = route.to
+    return "at" if route.at is not None or to is None else (to.host, to.port)
 
 
 def _named(winner: Route, loser: Route) -> bool:

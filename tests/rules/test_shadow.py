@@ -9,6 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from gateway.exchange import Authority
+from gateway.rules import reach
 from gateway.rules.check import ties
 from gateway.rules.finding import Level
 from gateway.rules.load import load_pack_text
@@ -172,6 +173,38 @@ def test_what_a_third_route_gets_of_one_method_hides_no_other():
     assert ("GET https://a.example/",) in {
         one.requests for one in shadows(routes) if one.about == routes[2].id and one.kind != "tie"
     }
+
+
+WAYS = {
+    "each its own": lambda n: f"/v1/a{n}/**",
+    "behind a star": lambda n: f"/v1/*/a{n}",
+    "across": lambda n: (f"/v1/a{n}/**", f"/v1/*/b{n}", f"/v1/*/*/c{n}/**")[n % 3],
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_p33_of_two_hundred_routes_of_one_host_each_is_compared_with_each_once(way, monkeypatch):
+    """Counted, not timed: so many looks at a pattern's segment, by the square of the routes."""
+    looks = 0
+    at = reach._at
+
+    def counted(pattern, place):
+        nonlocal looks
+        looks += 1
+        return at(pattern, place)
+
+    monkeypatch.setattr(reach, "_at", counted)
+    found = {}
+    for many in (100, 200):
+        looks = 0
+        routes = [
+            proxied(f"r{n}", f"https://a.example{WAYS[way](n)}", {"GET", "PUT"})
+            for n in range(many)
+        ]
+        list(shadows(routes))
+        found[many] = looks
+    assert found[200] < 4.6 * found[100]
+    assert found[200] < 200 * 200 * 40
 
 
 @pytest.mark.parametrize(
