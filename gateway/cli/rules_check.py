@@ -12,6 +12,7 @@ import typer
 from gateway import strict_yaml
 from gateway.cli.output import DEFAULT_CONFIG, AsJson, ConfigFile, console, done, print_json, say
 from gateway.cli.rules_exercised import misplaced, unexercised, unexercised_pairs
+from gateway.cli.rules_exercised_routes import unexercised_of_routes
 from gateway.cli.rules_found import Directory, in_force, rules_directory
 from gateway.errors import ConfigurationError, Problem
 from gateway.rules.check import doubled
@@ -91,6 +92,7 @@ def _of_packs(
         yield from unused(read)
         yield from unexercised(read)
         yield from unexercised_pairs(read)
+        yield from unexercised_of_routes(read)
         yield from misplaced(read)
     if settings is not None:
         yield from _beside(packs, working, settings)

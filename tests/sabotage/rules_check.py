@@ -63,14 +63,20 @@ BREAKAGES = (
         (f"{SHADOW}::test_a_path_is_found_where_there_is_one_and_only_there",),
     ),
     Breakage(
+        "overlook a slip of the hand in what a route refuses unseen",
+        "P32",
+        "gateway/cli/rules_check.py",
+        "        yield from unexercised_of_routes(read)\n",
+        "",
+        (f"{CHECK}::test_what_is_found_in_a_pack",),
+    ),
+    Breakage(
         "look for a path among the routes that no path of its own fits",
         "P33",
         "gateway/rules/shadow.py",
         "        rivals = (one for one in self.rivals(route, method) if self.overlap(one, route))",
         "        rivals = (one for one in self.rivals(route, method) if one is not route)",
-        (
-            f"{SHADOW}::test_p33_of_two_hundred_routes_of_one_host_each_is_compared_with_each_once",
-        ),
+        (f"{SHADOW}::test_p33_of_two_hundred_routes_of_one_host_each_is_compared_with_each_once",),
     ),
     Breakage(
         "call a route never taken that a less literal one stands before",
