@@ -50,7 +50,12 @@ def agrees(body: bytes) -> bool:
 @given(documents())
 def test_p13_it_finds_what_the_scan_finds(document: tuple[Value, bytes]) -> None:
     value, body = document
-    odd = body.startswith(b"\xef\xbb\xbf") or b"\\ud" in body.lower()
+    odd = (
+        body.startswith(b"\xef\xbb\xbf")
+        or b"\\ud" in body.lower()
+        or b"NaN" in body
+        or b"Infinity" in body
+    )
     assert agrees(body) or odd or value.scalar
 
 
