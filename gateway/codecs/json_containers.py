@@ -90,7 +90,9 @@ def find_containers(body: bytes, start: int, levels: int, most: int) -> Containe
 
 def _is_json(body: bytes, start: int) -> bool:
     """Whether a parser in C takes a body that begins with an object or an array, and the scan does, too."""
-    if b"NaN" in body or b"Infinity" in body or (b"\\u" in body and _SURROGATE.search(body)):
+    if b"NaN" in body or b"Infinity" in body:
+        return False
+    if b"\\" in body and _SURROGATE.search(body):
         return False
     try:
         # An array that is an object's only member; what stood behind it would be seen with its brackets.

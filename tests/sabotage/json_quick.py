@@ -1,0 +1,70 @@
+"""Breakages of the quick way through JSON: a parser in C says that it is JSON, one expression where what stands."""
+
+from __future__ import annotations
+
+from tests.sabotage.breakage import Breakage
+
+CONTAINERS = "gateway/codecs/json_containers.py"
+CONTENTS = "gateway/codecs/json_contents.py"
+TEST = "tests/codecs/test_json_containers.py"
+LEFT = f"{TEST}::test_p13_what_a_faster_parser_reads_otherwise_is_left_to_the_scan"
+NAMES = f"{TEST}::test_p13_names_are_those_that_are_read_one_by_one"
+
+BREAKAGES = (
+    Breakage(
+        "take NaN for JSON, as a faster parser does",
+        "P13",
+        CONTAINERS,
+        '    if b"NaN" in body or b"Infinity" in body:\n        return False\n',
+        "",
+        (LEFT,),
+    ),
+    Breakage(
+        "take a number of any length, as a faster parser does",
+        "P13",
+        CONTAINERS,
+        "if not stretches or max(map(len, stretches)) >= WINDOW:",
+        "if not stretches:",
+        (LEFT,),
+    ),
+    Breakage(
+        "take as many levels as a faster parser does for a card's message",
+        "P13",
+        CONTAINERS,
+        "                if len(open_ones) > levels:\n",
+        "                if len(open_ones) > 200:\n",
+        (LEFT, f"{TEST}::test_p13_as_many_levels_as_the_scan_takes"),
+    ),
+    Breakage(
+        "take two values for one list",
+        "P13",
+        CONTAINERS,
+        "if position == last and len(starts) <= most else None",
+        "if len(starts) <= most else None",
+        (LEFT,),
+    ),
+    Breakage(
+        "look for brackets inside of what a piece's end cuts",
+        "P13",
+        CONTAINERS,
+        'rb"|.++", re.DOTALL)',
+        'rb"|.", re.DOTALL)',
+        (f"{TEST}::test_what_the_pieces_cut_is_read_whole",),
+    ),
+    Breakage(
+        "take the last of two JSON names where they are read at a stroke",
+        "P13",
+        CONTENTS,
+        "        if len(members) < len(found) or escaped:\n",
+        "        if escaped:\n",
+        (NAMES, "tests/codecs/test_json.py"),
+    ),
+    Breakage(
+        "miss a JSON name with escaped letters where they are read at a stroke",
+        "P13",
+        CONTENTS,
+        "        if len(members) < len(found) or escaped:\n",
+        "        if len(members) < len(found):\n",
+        (NAMES,),
+    ),
+)
