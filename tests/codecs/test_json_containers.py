@@ -160,6 +160,12 @@ def test_large_bodies_are_read_in_short_steps_by_the_scan() -> None:
     assert quickly(b"[]" + b" " * (most - 1)) is None
 
 
+def test_a_large_body_of_brackets_is_read_in_short_steps_by_the_scan() -> None:
+    """What holds the interpreter's lock keeps everybody else waiting: some 0.1 us for each bracket."""
+    for count, read in ((80_000, True), (90_000, True), (100_000, False)):
+        assert agrees(b"[" + b"[]," * count + b"1]") is read
+
+
 @settings(deadline=None)
 @given(st.text(alphabet='{}[]",:\\a1 ', max_size=30))
 def test_p13_brackets_and_quotes_in_any_order(text: str) -> None:
