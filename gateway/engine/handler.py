@@ -125,16 +125,15 @@ class Handler(ProxyConnectionHandler):
     def dispatch(self, event: events.Event) -> None:
         """Gives an event to the layers and obeys what they say. An exception ends the connection."""
         self._waiting = waiting = deque([event])
+        guard = Guard()
         try:
-            while waiting:
-                guard = Guard()
-                with guard:
+            with guard:
+                while waiting:
                     for command in self.layer.handle_event(waiting.popleft()):
                         self._obey(command, waiting)
-                    guard.clear()
-                if guard.verdict is not CLEARED:
-                    self.abort()
-                    return
+                guard.clear()
+            if guard.verdict is not CLEARED:
+                self.abort()
         finally:
             self._waiting = None
 
@@ -246,9 +245,10 @@ class Handler(ProxyConnectionHandler):
             return
 
     async def _keep_pace(self) -> None:
-        writers = [io.writer for io in self.transports.values()]
-        if any(isinstance(one, asyncio.StreamWriter) and _is_behind(one) for one in writers):
-            await self.drain_writers()
+        for io in self.transports.values():
+            if isinstance(io.writer, asyncio.StreamWriter) and _is_behind(io.writer):
+                await self.drain_writers()
+                return
 
     async def drain_writers(self) -> None:
         """Waits for whoever reads slowly. One whose connection broke is let go; not so a client whose

@@ -274,27 +274,34 @@ class Swap:
 
     def _count(self, exchange: Exchange, route: Route, bookings: Sequence[BookingPlace]) -> None:
         """What became of the cards, once that is certain."""
-        places = [place for booking in bookings for place in booking.cards]
-        counts, clear = exchange.counts, [place for place in places if not place.left_alone]
-        tokens = [place.token for place in clear if place.token is not None]
-        ask_again = sum(place.asks_again for place in places)
-        left = len(places) - len(clear) - ask_again
+        clear = tokenized = left = ask_again = carried = not_carried = with_card = 0
+        for booking in bookings:  # once through: six sums of their own cost more than a card does
+            with_card += booking.has_card_data and not booking.outside
+            carried += len(booking.carried)
+            not_carried += booking.asks and not booking.carried
+            for place in booking.cards:
+                if not place.left_alone:
+                    clear += 1
+                    tokenized += place.token is not None
+                elif place.asks_again:
+                    ask_again += 1
+                else:
+                    left += 1
         failed = tuple(failed_cards(bookings))
+        counts = exchange.counts
         counts.left += left
         counts.ask_again += ask_again
-        counts.found += len(clear)
-        counts.tokenized += len(tokens)
+        counts.found += clear
+        counts.tokenized += tokenized
         counts.failed += len(failed)
         counts.failures += failed[:_FAILURES_TOLD]
-        carried = sum(len(booking.carried) for booking in bookings)
-        not_carried = sum(booking.asks and not booking.carried for booking in bookings)
         counts.carried += carried
         counts.not_carried += not_carried
         seen = exchange.seen[_phase(exchange)]
-        seen.with_card = sum(one.has_card_data and not one.outside for one in bookings)
-        seen.cards, seen.left_alone, seen.failed = len(clear), left + ask_again, len(failed)
+        seen.with_card = with_card
+        seen.cards, seen.left_alone, seen.failed = clear, left + ask_again, len(failed)
         for outcome, count in (
-            ("done", len(tokens)),
+            ("done", tokenized),
             ("left_alone", left),
             ("ask_again", ask_again),
             ("carried", carried),

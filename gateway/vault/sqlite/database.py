@@ -216,14 +216,17 @@ class SqliteDatabase:
             raise FileNotFoundError
         connection = self._writing = self._writing or self._connect()
         journal = connection.journal = self._journal
-        with ExitStack() as undo:
-            undo.callback(self._roll_back, connection)
+        done = False
+        try:
             connection.execute("BEGIN IMMEDIATE")
             results = self._work_all(jobs, connection)
             if journal is not None:
                 journal.committing()
             connection.execute("COMMIT")
-            undo.pop_all()
+            done = True
+        finally:
+            if not done:
+                self._roll_back(connection)
         if journal is not None:
             journal.committed()
         for job in jobs:
