@@ -217,6 +217,22 @@ BREAKAGES = (
         (f"{CVC[0]}::test_p21_killed_at_each_step_a_code_is_there_until_its_intent_is",),
     ),
     Breakage(
+        "ask twice which keyring stands",
+        "P33",
+        "gateway/vault/keyring_watch.py",
+        "            self._watch.check(connection)\n",
+        "            self._watch.check(connection)\n            self._watch.check(connection)\n",
+        ("tests/vault/test_vault_statements.py::test_a_known_card_asks_for_nothing_twice",),
+    ),
+    Breakage(
+        "write a link for each poll",
+        "P33",
+        "gateway/vault/plan.py",
+        "        return None if row.seen[:_HOUR] == came[:_HOUR] else self._seen(key, link, row)",
+        "        return self._seen(key, link, row)",
+        ("tests/vault/test_vault_statements.py::test_a_known_card_asks_for_nothing_twice",),
+    ),
+    Breakage(
         "write what nobody waits for any more",
         "P24",
         "gateway/vault/waiting.py",
