@@ -61,6 +61,11 @@ class Journal:
         self._head = Head(head.writer, head.seq + len(rows), hashes[-1])
         connection.came_to(self._head, ids[-1])
 
+    @property
+    def tells(self) -> bool:
+        """Whether somebody else gets the entries as a commit begins."""
+        return bool(self._sinks)
+
     def anchored(self, anchor: Anchor) -> None:
         """The sinks are to get `anchor`, which was written in this transaction: without it nobody could
         check from their lines alone where a chain begins.

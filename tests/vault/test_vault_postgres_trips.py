@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from gateway.errors import VaultUnavailable
+from gateway.vault import entries as audit
 from gateway.vault import key_rows
 from gateway.vault.model import Taken
 from gateway.vault.postgres import connections
@@ -60,16 +62,16 @@ def _undone(vault, work) -> list:
     return found[0]
 
 
-def test_a_message_with_a_new_card_takes_four_trips_and_its_commit(vault, trips) -> None:
+def test_a_message_with_a_new_card_takes_three_trips_and_its_commit(vault, trips) -> None:
     before = trips()
     keep(vault, new(pan(1)), entries=[entry()])
-    assert trips() - before == 5
+    assert trips() - before == 4
 
 
 def test_a_message_with_a_known_card_takes_one_less(vault, trips) -> None:
     before = trips()
     keep(vault, new(pan(0)), entries=[entry()])
-    assert trips() - before == 4
+    assert trips() - before == 3
 
 
 def test_messages_that_wait_together_share_what_they_ask_at_the_beginning(vault, trips) -> None:
@@ -113,6 +115,49 @@ def test_p24_what_can_not_be_added_undoes_all_of_it(vault, tmp_path: Path) -> No
     with rows(tmp_path) as connection:
         asked = "SELECT count(*) FROM keyring_made WHERE purpose IN ('good', 'twice')"
         assert connection.execute(asked).fetchall() == [(0,)]
+
+
+def twice(connection) -> None:
+    """An entry, and behind it what the database refuses with the commit."""
+    audit.append(connection, [entry("lost")])
+    connection.add("INSERT INTO keyring_made (purpose) VALUES (?)", [("twice",)])
+    connection.add("INSERT INTO keyring_made (purpose) VALUES (?)", [("twice",)])
+
+
+def unbound(connection) -> None:
+    """An entry, and behind it what can not even be sent."""
+    audit.append(connection, [entry("lost")])
+    connection.add("INSERT INTO keyring_made (purpose) VALUES (?)", [("a\0b",)])
+
+
+@pytest.mark.parametrize("work", [twice, unbound])
+def test_p36_a_sink_is_told_nothing_that_can_not_be_added(tmp_path: Path, work) -> None:
+    with opened(tmp_path, sinks=[tmp_path / "audit.jsonl"]) as vault:
+        keep(vault, new(pan(0)), entries=[entry("first")])
+        with pytest.raises((Taken, VaultUnavailable)):
+            vault._database.write("test", work).result(20)
+        keep(vault, new(pan(1)), entries=[entry("second")])
+        assert vault.audit.check().findings == []
+    told = (tmp_path / "audit.jsonl").read_text()
+    assert [name in told for name in ("first", "lost", "second")] == [True, False, True]
+
+
+@pytest.mark.parametrize("work", [twice, unbound])
+def test_p36_the_chain_goes_on_after_what_could_not_be_added(vault, tmp_path: Path, work) -> None:
+    with pytest.raises((Taken, VaultUnavailable)):
+        vault._database.write("test", work).result(20)
+    keep(vault, new(pan(1)), entries=[entry()])
+    assert vault.audit.check().findings == []
+    with rows(tmp_path) as connection:
+        assert connection.execute("SELECT count(*) FROM audit_anchor").fetchone() == (1,)
+
+
+def test_a_sink_costs_a_trip(trips, tmp_path: Path) -> None:
+    with opened(tmp_path, sinks=[tmp_path / "audit.jsonl"]) as vault:
+        keep(vault, new(pan(0)), entries=[entry()])
+        before = trips()
+        keep(vault, new(pan(1)), entries=[entry()])
+        assert trips() - before == 5
 
 
 def test_p23_what_was_asked_at_the_beginning_is_asked_again_after_a_change(vault) -> None:

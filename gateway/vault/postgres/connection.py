@@ -6,14 +6,16 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
-from psycopg import Connection, RawCursor, RawServerCursor, sql
+from psycopg import Connection, DatabaseError, RawCursor, RawServerCursor, sql
 from psycopg.adapt import Dumper
+from psycopg.pq import TransactionStatus
 
 from gateway.vault.chain import Head
 from gateway.vault.database import Cursor, Values
 from gateway.vault.postgres.spelling import Insert, insert_of, spelled, unnested
 
 if TYPE_CHECKING:
+    from psycopg import Cursor as PsycopgCursor
     from psycopg.abc import Buffer
 
     from gateway.vault.journal import Journal
@@ -52,6 +54,7 @@ _BESIDE: Final = (
     " WHERE held.locktype = 'virtualxid' AND held.granted AND held.pid <> pg_backend_pid()"
     " AND one.datname = current_database()"
 )
+_OPEN: Final = (TransactionStatus.INTRANS, TransactionStatus.INERROR)
 _HIGHEST: Final = sql.SQL("SELECT coalesce(max({}), 0) FROM {}")
 
 
@@ -138,6 +141,19 @@ class PostgresConnection:
             self._rows_waiting = 0
         self._run(last.statement, last.values)
 
+    @property
+    def is_open(self) -> bool:
+        """Whether the transaction, maybe a failed one, certainly has not ended."""
+        return self._raw.info.transaction_status in _OPEN
+
+    def commit(self) -> None:
+        """Ends the transaction, in one trip with what waits: where that can not be added nothing is committed,
+        and it `is_open` still.
+        """
+        # A transaction in which a statement failed is rolled back by this, without an error.
+        if self._run("COMMIT").statusmessage != "COMMIT":
+            raise DatabaseError
+
     def among(self, statement: str, values: Sequence[bytes] | Sequence[int], /) -> Iterator[Row]:
         """The rows of `statement`, in which each `IN (%s)` stands for `values`."""
         if values:
@@ -201,7 +217,7 @@ class PostgresConnection:
         """Table, column, the sequence of its numbers, and its last one."""
         return self._run(_SEQUENCES).fetchall()
 
-    def _run(self, statement: str, values: Values = ()) -> Cursor:
+    def _run(self, statement: str, values: Values = ()) -> PsycopgCursor[Row]:
         """Runs `statement`, and before it, in the same trip, what waits."""
         if not self._waiting:
             return self._raw.execute(statement, values, binary=True)

@@ -179,8 +179,9 @@ class PostgresDatabase:
                 if begun is None:
                     continue
                 raw, _ = begun
-                result = work(PostgresConnection(raw, self._types))
-                _end(raw)
+                connection = PostgresConnection(raw, self._types)
+                result = work(connection)
+                connection.commit()
                 return result
         raise VaultUnavailable
 
@@ -228,11 +229,14 @@ class PostgresDatabase:
                     )
                     results = self._work_all(jobs, connection)
                     if journal is not None:
+                        if journal.tells:  # never what could not be written
+                            connection.flush()
                         journal.committing()
                     try:
-                        _end(raw)
-                    except _AGAIN:
-                        if journal is not None:
+                        connection.commit()
+                    except _FAILURES as error:
+                        undone = isinstance(error, _AGAIN) or connection.is_open
+                        if journal is not None and undone:
                             journal.not_committed()
                         raise
                     undo.pop_all()
@@ -255,7 +259,6 @@ class PostgresDatabase:
     def _work(self, job: Job[Connection], connection: PostgresConnection) -> object:
         self._step(f"{job.name}:begun")
         result = job.work(connection)
-        connection.flush()
         self._step(f"{job.name}:written")
         return result
 
@@ -280,12 +283,6 @@ def _vacuumed(raw: psycopg.Connection[Row], table: str) -> bool:
     finally:
         raw.remove_notice_handler(told)
     return errors.LockNotAvailable.sqlstate not in held
-
-
-def _end(raw: psycopg.Connection[Row]) -> None:
-    # A transaction in which a statement failed is rolled back by this, without an error.
-    if raw.execute("COMMIT").statusmessage != "COMMIT":
-        raise psycopg.DatabaseError
 
 
 def _guarded(work: Callable[[], T]) -> T:
