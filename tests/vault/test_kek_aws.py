@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import base64
+import functools
 import json
 import logging
 import socket
 import stat
 
 import boto3
+import botocore.session
 import pytest
 from moto.server import ThreadedMotoServer
 
@@ -33,9 +35,16 @@ def kms():
     server.stop()
 
 
+@pytest.fixture(scope="module")
+def loader():
+    """What reads the descriptions of AWS's services: each session has its own, and looks through four hundred."""
+    return functools.cache(botocore.session.create_loader)
+
+
 @pytest.fixture
-def aws(kms, monkeypatch, tmp_path):
+def aws(kms, loader, monkeypatch, tmp_path):
     """The environment that AWS's tools read, and a client of the operator's."""
+    monkeypatch.setattr(botocore.session, "create_loader", loader)
     for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_DEFAULT_REGION", "AWS_CA_BUNDLE"):
         monkeypatch.delenv(name, raising=False)
     for name, value in {

@@ -14,7 +14,7 @@ import pytest
 from gateway.config_vault import PassphraseKek
 from gateway.errors import VaultSealed
 from gateway.secret import Secret
-from gateway.vault.kek import environment
+from gateway.vault.kek import environment, passphrase
 from gateway.vault.kek.environment import KekVariable
 from gateway.vault.kek.passphrase import KekPassphrase
 from gateway.vault.service import Vault
@@ -100,6 +100,13 @@ def under(tmp_path, words=WORDS):
     return KekPassphrase(tmp_path / "kek.passphrase", lambda: Secret(words))
 
 
+@pytest.fixture
+def quick(monkeypatch):
+    """A passphrase that is not hard to guess: where that is not what is asked."""
+    monkeypatch.setattr(passphrase, "_PASSES", 1)
+    monkeypatch.setattr(passphrase, "_MEMORY_KIB", 8192)  # the least that a file may say
+
+
 def test_p22_the_kek_under_a_passphrase_opens_the_vault(tmp_path):
     vault = Vault.open(tmp_path / "state" / "vault.db", under(tmp_path))
     kept = keep(vault, new())[0]
@@ -115,7 +122,7 @@ def test_p22_the_kek_under_a_passphrase_opens_the_vault(tmp_path):
     vault.close()
 
 
-def test_p22_two_files_of_one_passphrase_have_nothing_in_common(tmp_path):
+def test_p22_two_files_of_one_passphrase_have_nothing_in_common(tmp_path, quick):
     files = []
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
@@ -125,7 +132,7 @@ def test_p22_two_files_of_one_passphrase_have_nothing_in_common(tmp_path):
     assert files[0]["keks"] != files[1]["keks"]
 
 
-def test_p19_another_passphrase_does_not_open(tmp_path):
+def test_p19_another_passphrase_does_not_open(tmp_path, quick):
     under(tmp_path).create()
     assert "this passphrase does not open" in refusal(under(tmp_path, WORDS + "."))
 
@@ -145,7 +152,7 @@ def test_p19_another_passphrase_does_not_open(tmp_path):
         {"argon2id": {"salt": "00" * 16, "passes": 3, "memory_kib": 2**31, "lanes": 4}},
     ],
 )
-def test_p18_a_changed_file_does_not_open(tmp_path, change):
+def test_p18_a_changed_file_does_not_open(tmp_path, change, quick):
     under(tmp_path).create()
     file = tmp_path / "kek.passphrase"
     file.write_text(json.dumps(json.loads(file.read_text()) | change))
@@ -173,7 +180,7 @@ def test_a_passphrase_from_a_file_a_variable_or_a_credential_of_systemd(tmp_path
         PassphraseKek(credential="absent").secret()
 
 
-def test_p18_a_file_opens_for_the_keys_that_it_names_alone(tmp_path):
+def test_p18_a_file_opens_for_the_keys_that_it_names_alone(tmp_path, quick):
     under(tmp_path).create()
     file = tmp_path / "kek.passphrase"
     file.write_text(json.dumps(json.loads(file.read_text()) | {"keks": [7]}))
