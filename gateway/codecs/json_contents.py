@@ -69,28 +69,32 @@ class Contents:
 
     def entries(self, container: int) -> Iterator[Entry]:
         """The container's members or items, in order."""
-        body, ends = self.body, self._containers.ends
+        body, starts, ends = self.body, self._containers.starts, self._containers.ends
         is_object, close = self.is_object(container), ends[container] - 1
         read = (MEMBER if is_object else ITEM).match
         child, following = container + 1, self._containers.following
-        position = after_space(body, self._containers.starts[container] + 1)
+        position = after_space(body, starts[container] + 1)
         while position < close:
             if not is_object and body[position] in _BRACKETS:
-                entry = Entry(position, position, position, ends[child], child, container)
-                after = after_entry(body, ends[child])
+                after = ends[child]
+                yield Entry(position, position, position, after, child, container)
+                child = following[child]
+                # What is next to it, in most lists: a comma, and the next container.
+                near = child < len(starts) and starts[child] <= after + 2 and starts[child] < close
+                position = starts[child] if near else after_entry(body, after)
+                continue
+            window = position + WINDOW
+            match = read(body, position, window)
+            if match is None or match.end() >= window:
+                entry = self.entry_at(position, child, container, is_object=is_object)
+                after = after_entry(body, entry.end)
+            elif match.lastindex == 2:
+                entry = Entry(position, match.end(1), *match.span(2), -1, container)
+                after = match.end()
             else:
-                window = position + WINDOW
-                match = read(body, position, window)
-                if match is None or match.end() >= window:
-                    entry = self.entry_at(position, child, container, is_object=is_object)
-                    after = after_entry(body, entry.end)
-                elif match.lastindex == 2:
-                    entry = Entry(position, match.end(1), *match.span(2), -1, container)
-                    after = match.end()
-                else:
-                    value = match.end() - 1
-                    entry = Entry(position, match.end(1), value, ends[child], child, container)
-                    after = after_entry(body, ends[child])
+                value = match.end() - 1
+                entry = Entry(position, match.end(1), value, ends[child], child, container)
+                after = after_entry(body, ends[child])
             if entry.container >= 0:
                 child = following[child]
             yield entry
