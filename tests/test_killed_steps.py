@@ -15,6 +15,8 @@ import inspect
 import re
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[1]
 OF_A_WRITE = ("begun", "written", "committed", "answer")
 # What makes a write, by the name that it is given: `Database.write`, and what is built on it.
@@ -27,6 +29,13 @@ REQUESTS = {"_requests.write", "self._change", "self._write", "_table.change"}
 NEVER = {"charge_refuse:done"}
 NAME = re.compile(r"[a-z_]+:[a-z_]+")
 KILLS = re.compile(r"test_\w*(killed|kills)_")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _forgotten():
+    """Hundreds of thousands of objects: each gateway that starts in this process would look at them."""
+    yield
+    calls.cache_clear()
 
 
 @functools.cache
