@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import time
 
 import pytest
 import typer
@@ -11,7 +12,8 @@ from typer.testing import CliRunner
 
 from gateway.cards.scan import find_cards
 from gateway.cli import rules as command
-from gateway.cli.proposal.mended import is_part, mended, untagged
+from gateway.cli.proposal.logs import bodies_in, untagged
+from gateway.cli.proposal.mended import is_part, mended
 from tests.cli.proposals import FOLDER
 
 NUMBER = "4111111111111111"
@@ -226,3 +228,18 @@ def test_a_recording_that_was_printed_with_its_quotes_as_they_were(new):
     assert code == 0
     assert "to: https://pay.payvale.example/pay\n" in out
     assert new(told, "a.txt")[1] == out
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [b"<a>\n", b"  {\n", b"<a>\n</b>\n", b"a", b"a=", b"a=&", b'"\\', b", ", b"{ ", b'{"', b"<a", b"[Pay] a\n", b"</a>\n"],
+)  # fmt: skip
+def test_what_a_log_costs_grows_with_it_and_no_faster(piece):
+    """Half a megabyte of each: what was squared would take hours."""
+    log = piece * ((1 << 19) // len(piece))
+    before = time.process_time()
+    bodies_in(b"x " + log + f" card {NUMBER} \n".encode())
+    untagged(log)
+    mended(b"{" + log)
+    mended(b"<" + log)
+    assert time.process_time() - before < 20

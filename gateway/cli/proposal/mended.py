@@ -8,7 +8,6 @@ XML        some elements side by side: a part that was cut out of a document
 from __future__ import annotations
 
 import re
-from collections import Counter
 from typing import Final
 
 from gateway.cli.proposal.leaves import elements_of, parse_json, parse_xml
@@ -18,21 +17,8 @@ PART: Final = (
     "the recording is a part of a document: `part` stands for the element around these fields"
 )
 
-_TAG: Final = re.compile(rb"[ \t]*(\[[A-Za-z][\w.-]{1,40}\])(?:[ \t]|\Z)")
-_FEWEST_TAGS: Final = 3
-_STRING_OR_COMMA: Final = re.compile(rb'"(?:[^"\\]|\\.)*+"|,(?=\s*[}\]])', re.DOTALL)
+_STRING_OR_COMMA: Final = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)|,(?=\s*[}\]])', re.DOTALL)
 _LARGEST: Final = 1 << 20
-
-
-def untagged(log: bytes) -> bytes:
-    """A log without what stands before each line, up to the logger's name; as it is where it has none.
-    Its lines stay as many."""
-    lines = log.split(b"\n")
-    tags = Counter(found[1] for line in lines if (found := _TAG.match(line)))
-    tag, count = tags.most_common(1)[0] if tags else (b"", 0)
-    if count < _FEWEST_TAGS or 2 * count < sum(1 for line in lines if line.strip()):
-        return log
-    return b"\n".join(line.rpartition(tag)[2] for line in lines)
 
 
 def mended(body: bytes) -> tuple[bytes, str] | None:

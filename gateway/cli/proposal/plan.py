@@ -5,31 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from itertools import islice
 from typing import Final
 
-from gateway.cards.scan import find_cards
 from gateway.cli.proposal import words
-from gateway.cli.proposal.leaves import Taken, take_apart
-from gateway.cli.proposal.mended import is_part, untagged
+from gateway.cli.proposal.leaves import Taken
+from gateway.cli.proposal.logs import bodies_in, untagged
 from gateway.cli.proposal.messages import Message, read_message
 from gateway.cli.proposal.shapes import Draft, merged, shapes_of
 from gateway.cli.recorded import Recorded, Way
 
 _PUSHED: Final = re.compile(r"notif|webhook|push|callback|deliver", re.IGNORECASE)
-_MOST_LINES: Final = 200
-_LONGEST_LOG: Final = 1 << 20
-# Where a document may begin in what a log says, each with the sign that it ends with; or a form.
-_BEGINS: Final = re.compile(rb"(<)[?A-Za-z]|([{\[])\s*[{\[\"]")
-_CLOSES: Final = {b"<": b">", b"{": b"}", b"[": b"]"}
-_FORM: Final = re.compile(rb"[^\s=&\"'<>]+=[^\s\"'<>]*&[^\s\"'<>]*")
-_MOST_BEGINS: Final = 20
-# A document over several lines, its last one beginning as far from the margin as its first one.
-_LAID_OUT: Final = re.compile(
-    rb"^([ \t]*)(?:(?:<\?xml[^>]*\?>\s*)?<([A-Za-z_][\w:.-]*)(?:\s[^<>]*)?>.*?^\1</\2>"
-    rb"|[{\[][ \t]*$.*?^\1[}\]])[ \t]*\r?$",
-    re.DOTALL | re.MULTILINE,
-)
 _NOTICE: Final = re.compile(r"notif|webhook", re.IGNORECASE)
 _ANSWER: Final = re.compile(r"respon[sd]|reply|\w(?:RS|Rs|Result)\Z", re.IGNORECASE)
 _TEST: Final = re.compile(
@@ -103,40 +88,12 @@ def _apart(messages: Iterable[Recorded]) -> Iterator[Recorded]:
     """A log of bodies is as many messages: one in each line, or somewhere between other words."""
     for recorded in messages:
         log = untagged(recorded.body) if recorded.way is None else b""
-        bodies = _bodies(log) if log else []
+        bodies = bodies_in(log) if log else []
         if not bodies:
             yield recorded
         for n, body in enumerate(bodies):
             line = log[: log.find(body)].count(b"\n") + 1
             yield replace(recorded, body=body, exchange=recorded.exchange + n, line=line)
-
-
-def _bodies(raw: bytes) -> list[bytes]:
-    """What stands in a log; nothing where it is one body, or where none holds a card."""
-    if is_part(raw):
-        return []
-    lines = [line.strip().strip(b'"') for line in raw.splitlines() if line.strip()]
-    if 1 < len(lines) <= _MOST_LINES and all(take_apart(line) is not None for line in lines):
-        return lines
-    if take_apart(raw) is not None or len(raw) > _LONGEST_LOG or not find_cards(raw):
-        return []
-    laid_out = [found[0] for found in _LAID_OUT.finditer(raw)]
-    for pieces in (laid_out, re.split(rb"\r?\n[ \t]*\r?\n", raw), raw.splitlines()):
-        held = [one for piece in pieces if find_cards(piece) and (one := _document(piece))]
-        if held:
-            return held
-    return []
-
-
-def _document(piece: bytes) -> bytes:
-    """The first document with a card in a piece of a log; nothing where there is none."""
-    for begins in islice(_BEGINS.finditer(piece), _MOST_BEGINS):
-        end = piece.rfind(_CLOSES[begins[1] or begins[2]]) + 1
-        inside = piece[begins.start() : end]
-        if find_cards(inside) and take_apart(inside) is not None:
-            return inside
-    forms = (found[0] for found in _FORM.finditer(piece))
-    return next((one for one in forms if find_cards(one) and take_apart(one) is not None), b"")
 
 
 def _guess(message: Message) -> Way:
