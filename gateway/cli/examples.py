@@ -10,7 +10,10 @@ from gateway.cli.hiding import hide
 from gateway.cli.trial import Trial, TriedCard
 from gateway.cli.trying import try_message
 from gateway.errors import GatewayError
-from gateway.rules.model import Example, Pack
+from gateway.headers import Headers
+from gateway.refusing.forms import refuse
+from gateway.refusing.told import Told
+from gateway.rules.model import Example, Pack, Route
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,8 @@ def _run(pack: Pack, example: Example) -> Iterator[str]:
     except GatewayError as error:
         if wanted_refusal != error.code:
             yield from _unequal("refused", wanted_refusal or "no refusal", error.code)
+        else:
+            yield from _told(route, example, error)
         return
     if wanted_refusal is not None:
         yield from _unequal("refused", wanted_refusal, "no refusal")
@@ -45,6 +50,17 @@ def _run(pack: Pack, example: Example) -> Iterator[str]:
         if key in expect:
             yield from _unequal(key, _plain(expect[key]), found)
     yield from _texts(trial, expect)
+
+
+def _told(route: Route, example: Example, error: GatewayError) -> Iterator[str]:
+    """What `contains:` asks of a refusal, as its caller is told it. Of an answer nobody knows the request."""
+    phase = example.direction
+    told = Told(error, phase, let_in=True, route=route.id)
+    request = example.message.encode() if phase == "request" else b""
+    text = refuse(told, route.refusals, Headers(), request)[2].decode()
+    for wanted in _strings(example.expect.get("contains")):
+        if wanted not in text:
+            yield f"contains: `{wanted}` is not in the refusal:\n    {hide(text)}"
 
 
 def _measures(trial: Trial) -> dict[str, object]:

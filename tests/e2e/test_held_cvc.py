@@ -242,7 +242,9 @@ def test_without_a_code_nothing_leaves(holding, sandbox, pms):
     _, payment_id = pms.tentative()
     answer = pms.execute(payment_id, card_number=alias, security_code=None)
     assert answer.status_code == 422
-    assert answer.json()["code"] == "cvc_unavailable"
+    assert answer.headers["X-Gateway-Refused"] == "cvc_unavailable"
+    (told,) = answer.json()["server"]  # as BookingSync tells its own errors
+    assert told.startswith("cvc_unavailable: ")
     assert not sandbox.received.cards("bookingsync")
 
 
