@@ -183,7 +183,7 @@ WAYS = {
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_p33_of_two_hundred_routes_of_one_host_each_is_compared_with_each_once(way, monkeypatch):
+def test_of_two_hundred_routes_of_one_host_each_is_compared_with_each_once(way, monkeypatch):
     """Counted, not timed: so many looks at a pattern's segment, by the square of the routes."""
     looks = 0
     at = reach._at
