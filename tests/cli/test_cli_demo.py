@@ -53,10 +53,15 @@ def forked(command, *, stdout, stderr, **_):
 
 
 @pytest.fixture
-def few_chapters(monkeypatch):
-    """Plays only these chapters, between the start and the search at the end."""
+def forking(monkeypatch):
+    """The gateway has everything imported."""
     ours = SimpleNamespace(**vars(subprocess) | {"Popen": forked})
     monkeypatch.setattr(demo_gateway, "subprocess", ours)
+
+
+@pytest.fixture
+def few_chapters(monkeypatch, forking):
+    """Plays only these chapters, between the start and the search at the end."""
 
     def choose(*chapters):
         played = (demo_operations.start, *chapters, demo_operations.stop, demo_operations.scan_all)
@@ -253,6 +258,7 @@ def test_stopped_half_way_it_leaves_nothing_running(tmp_path, number):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("forking")
 def test_a_gateway_that_does_not_start_is_told(tmp_path):
     rules = tmp_path / "rules"
     shutil.copytree(RULES, rules)
