@@ -77,7 +77,7 @@ def test_p23_whoever_slept_all_the_time_goes_on_under_the_new_keys(tmp_path):
         kept = keep(asleep, new())[0]
         before = used(tmp_path)
         assert renew(awake) == {Purpose.AUDIT}
-        assert keep(asleep, new())[0] == replace(kept, created=False)
+        assert keep(asleep, new())[0] == kept._replace(created=False)
         assert find(asleep, kept.token).card.pan.reveal() == new().card.pan.reveal()
         keep(asleep, new(pan(1)), *many(240))
         now = used(tmp_path)
@@ -115,7 +115,7 @@ def test_p23_what_was_planned_before_the_keys_changed_is_planned_again(tmp_path)
         assert len(calls) == 2
         assert under(tmp_path, "card") == {used(tmp_path)[Purpose.DATA]}
         assert under(tmp_path, "answer_body") == {used(tmp_path)[Purpose.SPOOL]}
-        assert keep(other, *cards) == [replace(one, created=False) for one in kept]
+        assert keep(other, *cards) == [one._replace(created=False) for one in kept]
 
 
 def test_p23_a_refused_answer_that_was_sealed_before_is_sealed_again(tmp_path, monkeypatch):

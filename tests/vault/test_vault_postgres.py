@@ -21,6 +21,7 @@ from gateway.config_vault import VaultSettings
 from gateway.errors import ConfigurationError, VaultBusy, VaultUnavailable
 from gateway.secret import Secret
 from gateway.vault.kek.file import KekFile
+from gateway.vault.postgres import schema
 from gateway.vault.postgres.database import PostgresDatabase
 from gateway.vault.postgres.place import PostgresPlace, is_local
 from gateway.vault.postgres.schema import migrations
@@ -462,6 +463,28 @@ def test_four_that_start_together_on_an_empty_database_make_one_vault(tmp_path: 
     with rows(tmp_path) as connection:
         versions = connection.execute("SELECT version FROM schema_version ORDER BY 1").fetchall()
     assert versions == [(number,) for number, _ in migrations()]
+
+
+def test_a_vault_that_another_process_makes_just_after_a_look_is_a_vault(
+    tmp_path: Path, monkeypatch
+) -> None:
+    """Torture met it: no version yet, and then all the tables."""
+    where, look = place(tmp_path), schema._row
+    with psycopg.connect(where.url, autocommit=True) as connection:
+        connection.execute("DROP SCHEMA public CASCADE")
+        connection.execute("CREATE SCHEMA public")
+    looked: list[str] = []
+
+    def first_of_two(raw, statement):
+        row = look(raw, statement)
+        if not looked:
+            looked.append(statement)
+            open_vault(tmp_path).close()
+        return row
+
+    monkeypatch.setattr(schema, "_row", first_of_two)
+    with contextlib.closing(PostgresDatabase(where, now=NOW)):
+        assert "schema_version" in looked[0]
 
 
 def test_both_stores_have_the_same_newest_version() -> None:

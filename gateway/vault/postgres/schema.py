@@ -50,6 +50,7 @@ def migrate(raw: Connection[Any], place: str, now: str, seconds: float) -> None:
             raw.execute("SELECT pg_advisory_xact_lock($1)", [_LOCK])
             version = _version(raw, place)
             if version == 0:
+                _make_sure_nothing_is_there(raw, place)
                 raw.execute(_CREATE)
             for number, text in migrations():
                 if number > version:
@@ -69,11 +70,6 @@ def _version(raw: Connection[Any], place: str) -> int:
     """The schema's version; 0 where there is none yet."""
     (there,) = _row(raw, "SELECT to_regclass('schema_version') IS NOT NULL")
     if not there:
-        (others,) = _row(raw, _OTHERS)
-        if others:
-            raise _refused(
-                place, "this database is not a vault", "Name a database or a schema of its own."
-            )
         return 0
     (version,) = _row(raw, "SELECT coalesce(max(version), 0) FROM schema_version")
     if version > migrations()[-1][0]:
@@ -85,6 +81,16 @@ def _version(raw: Connection[Any], place: str) -> int:
     if version < _FIRST:
         raise _refused(place, "this database is not a vault", "Name a database of its own.")
     return int(version)
+
+
+def _make_sure_nothing_is_there(raw: Connection[Any], place: str) -> None:
+    """To be asked under the lock: tables of a vault that another process has just made are none of another
+    program's. Raises ConfigurationError."""
+    (others,) = _row(raw, _OTHERS)
+    if others:
+        raise _refused(
+            place, "this database is not a vault", "Name a database or a schema of its own."
+        )
 
 
 def _row(raw: Connection[Any], statement: str) -> tuple[Any, ...]:  # Any: as the schema has them
