@@ -40,10 +40,6 @@ STEPS = [
     for name, write in WRITES.items()
     for step in (BEFORE[0], *write.steps, BEFORE[1], *AFTER)
 ]
-# Steps at which nothing reached PostgreSQL that the next one does not find as well: of `begun` a transaction
-# without a statement of the write, of `answer` what `committed` left. On SQLite, where the database is this
-# process's own files, both have their kill.
-NOTHING_MORE = ("begun", "answer")
 
 
 def content(directory):
@@ -128,23 +124,8 @@ def undisturbed(each, store):
     return each[store]
 
 
-@pytest.mark.sqlite_alone
 @pytest.mark.parametrize("at, durable", STEPS)
 def test_p24_killed_at_each_step_a_write_is_whole_or_not_there(tmp_path, undisturbed, at, durable):
-    check_killed(tmp_path, undisturbed, at, durable)
-
-
-@pytest.mark.postgres_alone
-@pytest.mark.parametrize(
-    "at, durable", [one for one in STEPS if one[0].partition(":")[2] not in NOTHING_MORE]
-)
-def test_p24_killed_on_its_way_to_a_server_a_write_is_whole_or_not_there(
-    tmp_path, undisturbed, at, durable
-):
-    check_killed(tmp_path, undisturbed, at, durable)
-
-
-def check_killed(tmp_path, undisturbed, at, durable):
     name = at.partition(":")[0]
     given = undisturbed.before(name, tmp_path)
     ended = run(KILLED, tmp_path, at, given)
