@@ -48,8 +48,8 @@ class Answer:
 
     @property
     def code(self) -> str:
-        """The stable code of a refusal, or an empty text."""
-        code = self.json().get("code")
+        """The stable code of a refusal, in whatever words it is told, or an empty text."""
+        code = self.headers.get("X-Gateway-Refused") or self.json().get("code")
         return code if isinstance(code, str) else ""
 
     def json(self) -> dict[str, Any]:

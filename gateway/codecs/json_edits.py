@@ -85,14 +85,15 @@ def carry_out(scan: Scan, container: int, names: Names | None, plan: Plan) -> It
     if container < 0:  # the whole document can not be removed
         raise MessageUnfit
     spans = scan.spans(container, names)
-    places = {span[0]: place for place, span in enumerate(spans)}
-    removed = {places[entry.start] for entry in plan.removed}
+    # By their ends: of an object that a path came up to, nobody looked for its name.
+    places = {end: place for place, (_, end) in enumerate(spans)}
+    removed = {places[entry.end] for entry in plan.removed}
     if len(removed) != len(plan.removed):
         raise MessageUnfit
     added = []
     styles: dict[int, tuple[bytes, bytes]] = {}
     for new in plan.added:
-        place = len(spans) - 1 if new.after is None else places[new.after.start]
+        place = len(spans) - 1 if new.after is None else places[new.after.end]
         if place not in styles:
             styles[place] = _style(scan, container, spans, place)
         glue, colon = styles[place]

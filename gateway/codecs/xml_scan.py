@@ -132,8 +132,8 @@ def may_include(text: bytes, start: int) -> bool:
 def _occurs(sign: bytes, text: bytes, start: int) -> bool:
     if len(text) - start <= _WINDOW:
         return text.find(sign, start) >= 0
-    windows = range(start, len(text), _WINDOW - len(sign) + 1)
-    return any(text.find(sign, window, window + _WINDOW) >= 0 for window in windows)
+    windows, over = range(start, len(text), _WINDOW), len(sign) - 1
+    return any(text.find(sign, window, window + _WINDOW + over) >= 0 for window in windows)
 
 
 def attribute_value(raw: str) -> str:

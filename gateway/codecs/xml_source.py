@@ -24,7 +24,10 @@ _DECLARATION: Final = re.compile(
     re.VERBOSE,
 )
 _SPACES: Final = re.compile(rb"[ \t\r\n]{1,65536}+")  # no call over more: it holds the lock
-_START_TAG: Final = re.compile(rb"""<([^ \t\r\n<>/!?&"']+)""")
+# Not of an element that ends with it: what follows that one is beside it.
+_START_TAG: Final = re.compile(
+    rb"""<([^ \t\r\n<>/!?&"']++)[^"'<>]*+(?:(?:"[^"<]*+"|'[^'<]*+')[^"'<>]*+)*+(?<!/)>"""
+)
 _STARTS_DECLARATION: Final = re.compile(rb"<\?xml[ \t\r\n?]")
 _BARE_DOCTYPE: Final = re.compile(rb"""<!DOCTYPE[ \t\r\n]+[^ \t\r\n<>\[\]"']+[ \t\r\n]*>""")
 _LITERAL: Final = rb"""(?:"[^"<>\[\]&]*"|'[^'<>\[\]&]*')"""

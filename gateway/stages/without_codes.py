@@ -131,7 +131,9 @@ def _blank_as(codec: str, body: bytes, names: Collection[str]) -> bytes:
 
 def _blank(body: bytes, names: Collection[str]) -> bytes:
     words = b"|".join(re.escape(name.encode()) for name in sorted(names))
-    found = re.compile(_BEFORE + rb"(?:(?<!/)\b[\w.-]+:)?(?:" + words + rb")(?!\w)", re.IGNORECASE)
+    found = re.compile(
+        _BEFORE + rb"(?:(?<!/)\b[\w.-]{1,64}+:)?(?:" + words + rb")(?!\w)", re.IGNORECASE
+    )
     parts, position = [], 0
     for name in found.finditer(body):
         if name.end() < position:

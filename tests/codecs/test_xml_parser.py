@@ -134,7 +134,8 @@ def test_what_bytes_do_not_tell_is_told_by_a_tree(body):
 
 @pytest.mark.parametrize(
     "body",
-    [b"<a></a><a></a>", b"<a></a>x", b"<a></b></a>", b"<a/><b></a>", b"<a></a><!-- </a>", b"<a></a></x><x>", b"<a></x><x></a>"],
+    [b"<a></a><a></a>", b"<a></a>x", b"<a></b></a>", b"<a/><b></a>", b"<a></a><!-- </a>", b"<a></a></x><x>", b"<a></x><x></a>",
+     b"<a/><a></a>", b"<a/>4111111111111111<a></a>", b"<a b='>'/><a></a>", b'<a b="/>" /><a></a>', b"<a/><a/></a>"],
 )  # fmt: skip
 def test_p12_nothing_slips_in_beside_the_outermost_element(body):
     assert not opens(body)
