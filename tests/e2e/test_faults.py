@@ -14,7 +14,7 @@ import requests
 from gateway.sandbox.cards import VISA_TWO as CANARY
 from gateway.sandbox.faults import FAULTS, FaultServer
 from gateway.sandbox.tls import server_context
-from tests.e2e.problem import check_problem
+from tests.e2e.problem import check_problem, check_pull
 from tests.e2e.test_charge import PAN, intent, keep, stripe
 from tests.pki import Authority
 from tests.running import Running
@@ -153,7 +153,7 @@ def test_p03_p16_a_pull_from_a_broken_partner(faulty, log_of, fault):
     log = log_of(faulty.gateway)
     answer = faulty.pull(fault)
     if code:
-        check_problem(answer, status, code)
+        check_pull(answer, status, code)
     else:
         assert answer.status_code == status
     assert CANARY not in seen(answer)
@@ -246,7 +246,7 @@ def test_one_client_connection_survives_a_broken_partner(faulty):
         base = f"https://fault.sandbox.test:{faulty.servers['garbage'].port}"
         for _ in range(2):
             answer = faulty.gateway.pull("10107", session=session, base=base)
-            check_problem(answer, *INVALID)
+            check_pull(answer, *INVALID)
         assert faulty.gateway.pull("10107", session=session).status_code == 200
     assert len(faulty.requests("garbage")) == 2
 
@@ -255,7 +255,7 @@ def test_a_partner_that_never_shakes_hands(own_gateway, sandbox):
     with FaultServer("never_answer") as server:  # no TLS: the ClientHello is never answered
         gateway = own_gateway(test_hosts=host(sandbox, server), limits=LIMITS)
         answer = gateway.pull("10107", base=f"https://fault.sandbox.test:{server.port}")
-    check_problem(answer, *SLOW)
+    check_pull(answer, *SLOW)
 
 
 def test_p05_a_partner_with_a_certificate_of_another_authority(own_gateway, sandbox, tmp_path):
@@ -263,7 +263,7 @@ def test_p05_a_partner_with_a_certificate_of_another_authority(own_gateway, sand
     with FaultServer("two_answers", context=context) as server:
         gateway = own_gateway(test_hosts=host(sandbox, server), limits=LIMITS)
         answer = gateway.pull("10107", base=f"https://fault.sandbox.test:{server.port}")
-        check_problem(answer, 502, "upstream_untrusted")
+        check_pull(answer, 502, "upstream_untrusted")
         assert not any(server.received)
 
 

@@ -16,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import requests
 
+from tests.e2e.problem import error_of
 from tests.e2e.process import BULK, IDUSER, Site, until
 from tests.running import ROOT
 
@@ -185,7 +186,7 @@ def test_p27_p36_a_full_disk_while_it_runs(steady):
         resource.prlimit(process.child.pid, resource.RLIMIT_FSIZE, (4096, resource.RLIM_INFINITY))
         try:
             answer = process.pull(session, "BULK-5-1")
-            assert (answer.status_code, answer.json()["code"]) == (503, "vault_unavailable")
+            assert (answer.status_code, error_of(answer)) == (503, "vault_unavailable")
             assert until(30, lambda: process.get("control", "/readyz").status_code == 503)
             assert process.get("control", "/healthz").status_code == 200
             charge = session.post(

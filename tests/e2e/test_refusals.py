@@ -11,6 +11,7 @@ import zeep
 from zeep.exceptions import Fault
 
 from gateway.errors import VaultSealed
+from tests.e2e.problem import check_problem, check_pull
 from tests.e2e.strict import CANARY
 from tests.e2e.test_bad_input import push_json, push_xml, soap
 
@@ -175,11 +176,19 @@ def test_without_a_word_a_partner_who_pushes_xml_is_told_in_xml(own):
 
 def test_a_pms_is_told_in_problem_json(gateway):
     """Whoever holds a gateway key, unless the route says otherwise."""
-    answer = gateway.pull("MALFORMED")
-    assert answer.headers["Content-Type"] == "application/problem+json"
-    assert answer.json()["route"] == "siteminder/pull"
-    assert answer.headers["X-Gateway-Refused"] == answer.json()["code"]
+    url = f"{gateway.sandbox.named_url('stripe')}/v1/payment_intents"
+    odd, form = b"card%zz=1", {"Content-Type": "application/x-www-form-urlencoded"}
+    with gateway.session(gateway.key()) as session:
+        answer = session.post(url, data=odd, headers=form, timeout=10)
+    check_problem(answer, 400, "message_malformed")
+    assert answer.json()["route"].startswith("stripe/")
     with gateway.session() as session:
-        answer = gateway.pull("10107", session=session)
+        answer = session.post(url, data=odd, headers=form, timeout=10)
     assert answer.status_code == 401
     assert "route" not in answer.json()
+
+
+def test_a_pms_that_pulls_from_siteminder_is_told_in_otas_words(gateway):
+    answer = gateway.pull("MALFORMED")
+    check_pull(answer, 502, "message_malformed")
+    assert "siteminder/pull" in answer.text

@@ -15,6 +15,7 @@ from gateway.rules.load import load_every_pack
 from gateway.rules.watch import Rules
 from gateway.sandbox.scenarios import SCENARIOS
 from tests.e2e.ota import timeless
+from tests.e2e.problem import error_of
 
 ROOT = Path(__file__).parent.parent.parent
 # What a client can not read when nobody stands between, or what is about its time alone.
@@ -55,7 +56,7 @@ def test_p03_a_pull_is_foretold(gateway, sandbox, rehearsed, hotel):
     answer = gateway.pull(hotel)
     outcome = rehearsed(before)
     if outcome.refused is not None:
-        assert answer.json()["code"] == outcome.refused.code
+        assert error_of(answer) == outcome.refused.code
         return
     assert nameless(answer.content) == nameless(outcome.bodies[1])
     counts = outcome.counts

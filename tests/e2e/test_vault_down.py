@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from gateway.sandbox.push import Credential, push_json
-from tests.e2e.problem import check_problem
+from tests.e2e.problem import check_problem, check_pull
 from tests.e2e.process import until
 from tests.e2e.test_charge import intent, keep, stripe
 
@@ -60,7 +60,7 @@ def check_down(vaulted):
     with ThreadPoolExecutor(4) as pool:
         pulled, charged = pool.submit(vaulted.pull), pool.submit(vaulted.charge)
         pushed, ready = pool.submit(push, gateway), pool.submit(becomes, gateway, 503)
-        check_problem(pulled.result(), 503, "vault_unavailable")
+        check_pull(pulled.result(), 503, "vault_unavailable")
         check_problem(charged.result(), 503, "vault_unavailable")
         problem = json.loads(pushed.result().body)
         assert (pushed.result().status, problem["code"]) == (503, "vault_unavailable")
@@ -106,9 +106,9 @@ def test_p27_a_vault_that_is_full(vaulted):
         answer = vaulted.pull(f"BULK-14-{series}")
         if answer.status_code != 200:
             break
-    check_problem(answer, 503, "vault_unavailable")
+    check_pull(answer, 503, "vault_unavailable")
     cards = vaulted.gateway.rows("select count(*) from card")
-    check_problem(vaulted.pull("BULK-100"), 503, "vault_unavailable")
+    check_pull(vaulted.pull("BULK-100"), 503, "vault_unavailable")
     assert vaulted.gateway.rows("select count(*) from card") == cards  # a message, or nothing of it
     vaulted.write("PRAGMA max_page_count = 1000000")
     assert vaulted.pull("BULK-100").status_code == 200
@@ -202,7 +202,7 @@ def test_p27_a_vault_that_keeps_no_card_costs_no_card_its_token(vaulted):
     vaulted.gateway.sandbox.reset()
     on_database(vaulted, refuse)
     try:
-        check_problem(vaulted.pull("BULK-14-39"), 503, "vault_unavailable")
+        check_pull(vaulted.pull("BULK-14-39"), 503, "vault_unavailable")
     finally:
         on_database(vaulted, "DROP TRIGGER no_card")
 
@@ -210,7 +210,7 @@ def test_p27_a_vault_that_keeps_no_card_costs_no_card_its_token(vaulted):
 def test_p24_p36_no_token_leaves_when_its_audit_can_not_be_written(vaulted):
     before = vaulted.gateway.rows("select count(*) from card")
     forbid_audit(vaulted)
-    check_problem(vaulted.pull(), 503, "vault_unavailable")
+    check_pull(vaulted.pull(), 503, "vault_unavailable")
     assert vaulted.gateway.rows("select count(*) from card") == before
     allow_audit(vaulted)
     assert vaulted.pull().status_code == 200
