@@ -75,7 +75,7 @@ class KeptPushes:
                 _not_kept(exchange, error, "vault_unavailable")
                 return
             room = self._room.bytes - sum(row.size for row in there)
-            if len(there) >= self._room.pushes or room <= 0:
+            if len(there) >= self._room.pushes or len(request.body) > room:
                 _not_kept(exchange, error, "no_room")
                 return
             kept = await self._quarantine.refuse(

@@ -70,13 +70,15 @@ class Quarantine:
         is any while the vault is down. `client`: under whose name, where that is not the caller's; `room`: at
         most so many bytes, as they are kept.
         """
-        body = await self._without_codes(route, message)
+        decoded, head = await self._decoded(message), write_headers(message.headers)
+        if decoded is not None and room is not None and len(head) + len(decoded) > room:
+            _not_kept(
+                exchange, message, error, why="no_room"
+            )  # before it is searched, which takes longer
+            return False
+        body = None if decoded is None else await _without_codes(route, message, decoded)
         if exchange.admission is None or body is None:
             _not_kept(exchange, message, error)
-            return False
-        head = write_headers(message.headers)
-        if room is not None and len(head) + len(body) > room:
-            _not_kept(exchange, message, error, why="no_room")
             return False
         now = self._clock()
         kept = Answer(
@@ -119,16 +121,19 @@ class Quarantine:
         await self._vault.record([intent])
         return await self._vault.answers.open_refused(exchange, client=client)
 
-    async def _without_codes(self, route: Route, message: Request | Response) -> bytes | None:
+    async def _decoded(self, message: Request | Response) -> bytes | None:
         try:
-            body = await self._messages.decoded(message)
+            return await self._messages.decoded(message)
         except GatewayError:
             return None
-        if isinstance(message, Response):
-            return await run(len(body), without_codes, body, route.shapes)
-        rule = route.request.tokenize
-        shapes = route.shapes if rule is None else rule.shapes
-        return await run(len(body), without_codes, body, shapes, USUAL_NAMES)
+
+
+async def _without_codes(route: Route, message: Request | Response, body: bytes) -> bytes | None:
+    if isinstance(message, Response):
+        return await run(len(body), without_codes, body, route.shapes)
+    rule = route.request.tokenize
+    shapes = route.shapes if rule is None else rule.shapes
+    return await run(len(body), without_codes, body, shapes, USUAL_NAMES)
 
 
 def _not_kept(

@@ -26,7 +26,10 @@ async def result_of(future: Future[T]) -> T:
         raise
     if future.cancelled():
         raise asyncio.CancelledError
-    return future.result()
+    try:
+        return future.result()
+    finally:
+        del future  # what it raises holds this frame, with all that its own frames hold
 
 
 def _ended(

@@ -72,7 +72,7 @@ BREAKAGES = (
         "keep a push without looking for room",
         "P33",
         "gateway/stages/kept_pushes.py",
-        "            if len(there) >= self._room.pushes or room <= 0:",
+        "            if len(there) >= self._room.pushes or len(request.body) > room:",
         "            if there is None:",
         PUSHES,
     ),
@@ -88,7 +88,7 @@ BREAKAGES = (
         "measure a compressed push as it came",
         "P33",
         "gateway/stages/quarantine.py",
-        "len(head) + len(body) > room:",
+        "len(head) + len(decoded) > room:",
         "len(message.body) > room:",
         (
             "tests/vault/test_vault_pushes.py::test_p33_a_compressed_push_takes_the_room_of_what_it_holds",

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import threading
+import weakref
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
@@ -43,6 +45,32 @@ def test_what_it_raises_is_raised(wait):
 
     with pytest.raises(ZeroDivisionError):
         asyncio.run(go())
+
+
+def test_p16_what_it_raised_is_let_go_of_at_once():
+    """With it go the frames that it came through, and the cards in them; the collector may take ten minutes."""
+
+    class Failed(Exception):
+        pass
+
+    def failing() -> Future[None]:
+        future: Future[None] = Future()
+        error = Failed()
+        seen.append(weakref.ref(error))
+        future.set_exception(error)
+        return future
+
+    async def go() -> None:
+        with contextlib.suppress(Failed):
+            await result_of(failing())
+
+    seen: list[weakref.ref[Failed]] = []
+    gc.disable()
+    try:
+        asyncio.run(go())
+        assert seen[0]() is None
+    finally:
+        gc.enable()
 
 
 @WAYS
