@@ -151,7 +151,7 @@ class Load:
                 if self.answered.setdefault(hotel, given) != given or len(given) != 5:
                     self.wrong.append((hotel, given))
                 self.by_node[node] += 1
-            elif (answer.status_code, answer.json()["code"]) == (503, "vault_unavailable"):
+            elif answer.headers.get("X-Gateway-Refused") == "vault_unavailable":
                 self.refused.append(node)
             else:
                 self.wrong.append((hotel, answer.status_code, answer.text))

@@ -10,7 +10,7 @@ from psycopg.conninfo import conninfo_to_dict
 from gateway.vault import closing
 from gateway.vault.closing import Closed
 from tests import children, postgres
-from tests.e2e.problem import check_problem
+from tests.e2e.problem import check_problem, check_pull
 from tests.e2e.process import IDUSER, until
 from tests.e2e.test_charge import PAN, intent, keep, stripe
 from tests.running import Running
@@ -72,7 +72,7 @@ def test_p24_p27_a_gateway_moves_to_postgresql_while_it_serves(own_gateway, sand
     # Whoever has the old file open is told so, and nothing is forwarded.
     for answer in pms.answers:
         if answer.status_code != 200:
-            check_problem(answer, 503, "vault_closed")
+            check_pull(answer, 503, "vault_closed")
             assert answer.headers["Retry-After"]
     sandbox.received.clear()
     refused = stripe(gateway, "/v1/payment_intents", intent(token.alias), key=key)
@@ -139,7 +139,7 @@ def test_p27_nothing_is_asked_of_a_partner_that_could_not_be_kept(own_gateway, s
     assert keep(gateway, "4111111111111111")  # it has begun
     sandbox.received.clear()
     with gateway.session(key) as session:
-        check_problem(gateway.pull("10107", session=session), 503, "vault_closed")
+        check_pull(gateway.pull("10107", session=session), 503, "vault_closed")
     refused = stripe(gateway, "/v1/payment_intents", intent(token.alias), key=key)
     check_problem(refused, 503, "vault_closed")
     assert refused.headers["Retry-After"]
