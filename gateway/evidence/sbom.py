@@ -22,6 +22,7 @@ from gateway import __version__
 from gateway.errors import ConfigurationError, Problem
 
 INSTALL: Final = "Run: pip install 'card-gateway[evidence]'"
+_OURS: Final = "card-gateway"
 _RECORD: Final = "card-gateway:record-sha256"
 _LONGEST: Final = 32 << 20
 
@@ -72,7 +73,9 @@ def cyclonedx(components: list[Component]) -> str:
     from cyclonedx.output.json import JsonV1Dot6  # noqa: PLC0415  # as above
     from packageurl import PackageURL  # noqa: PLC0415  # as above
 
-    ours = Part(name="card-gateway", version=__version__, type=ComponentType.APPLICATION)
+    # A reference that the library draws is some thirty digits: now and then they look like a card.
+    application = ComponentType.APPLICATION
+    ours = Part(name=_OURS, version=__version__, type=application, bom_ref=_OURS)
     bom = Bom()
     bom.metadata.component = ours
     for one in components:

@@ -268,6 +268,9 @@ def test_the_sbom_is_cyclonedx_and_has_what_is_installed(made):
     assert json.loads(text)["specVersion"] == "1.6"
     read = Bom.from_json(json.loads(text))  # by the format's own library
     assert read.metadata.component.name == "card-gateway"
+    # None drawn at random: thirty digits may be a card to `scan`.
+    references = {one["ref"] for one in json.loads(text)["dependencies"]}
+    assert {one for one in references if not one.startswith("pkg:pypi/")} == {"card-gateway"}
     found = {one["name"]: one for one in json.loads(text)["components"]}
     for name in ("mitmproxy", "cryptography", "lxml"):
         assert found[name]["purl"] == f"pkg:pypi/{name}@{version(name)}"
