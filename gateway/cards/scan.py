@@ -21,7 +21,7 @@ from typing import Final
 
 from gateway.cards.judge import Known, Verdict, judge
 from gateway.cards.near import Piece, pieces
-from gateway.cards.spelling import SEPARATORS, Decoded, View, again, decode
+from gateway.cards.spelling import SEPARATORS, Decoded, View, again, decode, read, read_again
 from gateway.cards.wrapped import unwrap
 from gateway.secret import Secret
 
@@ -81,7 +81,7 @@ def has_long_number(data: bytes) -> bool:
 
 
 def _has_long_number(data: bytes, depth: int) -> bool:
-    texts = (decoded.text for piece in pieces(data) for decoded in _levels(data, piece))
+    texts = (text for piece in pieces(data) for text in _texts(data, piece))
     if any(True for text in itertools.chain((data,), texts) for _ in _stretches(text)):
         return True
     if depth == _DEPTH:
@@ -188,11 +188,24 @@ def _digits_in(stretch: bytes) -> int:
 
 def _spelled(data: bytes, known: Known) -> Iterator[Finding]:
     for piece in pieces(data):
+        # Where each sign stood is found out for a text that holds a long number: hardly any does.
+        if not any(True for text in _texts(data, piece) for _ in _stretches(text)):
+            continue
         for decoded in _levels(data, piece):
             for start, end in _stretches(decoded.text):
                 for verdict in judge(decoded.text, start, end, known):
                     if piece.first <= decoded.starts[verdict.start] < piece.last:
                         yield from _disguised(decoded, verdict)
+
+
+def _texts(data: bytes, piece: Piece) -> Iterator[bytes]:
+    """The texts of `_levels`."""
+    text: bytes | None = read(data, piece.segments)
+    for _ in range(_LEVELS):
+        if text is None:
+            return
+        yield text
+        text = read_again(text)
 
 
 def _levels(data: bytes, piece: Piece) -> Iterator[Decoded]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import itertools
 import random
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from gateway.cards import pan, scan
+from gateway.cards.near import Piece
 from gateway.cards.scan import find_cards, has_long_number
 from gateway.errors import CardDisguised
 from gateway.stages.guard import guard_body
@@ -277,3 +279,22 @@ def test_p11_known_numbers_of_two_lengths(text):
     known = ("4111111111111111", "378282246310005")
     (found,) = find_cards(b"<a>note " + text + b" end</a>", known=known)
     assert (found.digits.reveal(), found.known) == ("378282246310005", True)
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(SPELLINGS), st.sampled_from("0123456789"), st.sampled_from(SEPARATORS)
+        )
+        | st.binary(max_size=6),
+        max_size=40,
+    ),
+    st.integers(1, 3),
+)
+def test_p11_what_is_read_first_is_the_text_that_is_looked_into(spelled, cuts):
+    """Only a text that holds a long number is read sign by sign: both must read the same text."""
+    body = b"".join(one if isinstance(one, bytes) else one[0](one[1]) + one[2] for one in spelled)
+    edges = [len(body) * at // cuts for at in range(cuts + 1)]
+    piece = Piece(tuple(itertools.pairwise(edges)), 0, len(body))
+    texts = [decoded.text for decoded in scan._levels(body, piece)]
+    assert list(scan._texts(body, piece)) == texts
