@@ -38,6 +38,10 @@ class Entry(NamedTuple):
     parent: int
 
 
+# What an `Entry` is made by wherever a field is asked for: without a call of Python's in between.
+_tuple: Final = tuple.__new__
+
+
 class Names(NamedTuple):
     """An object's members by name (decoded, in UTF-8), and which names stand in it repeatedly.
 
@@ -127,11 +131,10 @@ class Contents:
         start, end = found.span()
         value = found.start(2)
         if value >= 0:
-            return Entry(start, found.end(1) + 1, value, end, -1, container)
+            return _tuple(Entry, (start, found.end(1) + 1, value, end, -1, container))
         child = bisect_left(self._containers.starts, end - 1, container + 1)
-        return Entry(
-            start, found.end(1) + 1, end - 1, self._containers.ends[child], child, container
-        )
+        after = self._containers.ends[child]
+        return _tuple(Entry, (start, found.end(1) + 1, end - 1, after, child, container))
 
     def spans(self, container: int, names: Names | None) -> list[tuple[int, int]]:
         """Where the container's entries stand, in order. `names`, where an object's were read before."""

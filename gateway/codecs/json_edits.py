@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from json.encoder import encode_basestring_ascii
 from typing import Final
 
 from gateway.codecs.edits import Edit
@@ -15,7 +15,6 @@ from gateway.codecs.json_scan import Scan
 from gateway.codecs.sequence import Addition, NewNames, Span, edit_sequence
 from gateway.errors import MessageUnfit
 
-_STRING: Final = json.JSONEncoder()
 _NUMBER: Final = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?")
 # RFC 8259 section 6: readers may use doubles. Any decimal number of so many digits survives one;
 # integers do up to 2**53, which has 16 digits, as most cards have.
@@ -139,7 +138,7 @@ def _blank(colon: bytes) -> bytes:
 
 def string(text: str) -> bytes:
     """A string with its quotes, in ASCII."""
-    return _STRING.encode(text).encode("ascii")
+    return encode_basestring_ascii(text).encode("ascii")
 
 
 def number_or_string(text: str) -> bytes:
