@@ -14,9 +14,10 @@ from typing import Final, NamedTuple
 
 _LONGEST: Final = 256  # signs of a value, or between two
 _KEPT: Final = 1024  # paths that are kept ready
-_PART: Final = re.compile(r"\{(\*?)([0-9]{0,3})\}|(\r?\n)|\^")
+_PART: Final = re.compile(r"\{(\*?)([0-9]{0,3})\}|(\r\n?|\n)|\^")
 _LINE: Final = rb"[^\r\n]*[^\s][^\r\n]*+"
 _END: Final = rb"(?:\r\n|\n|\r(?!\n))"
+_BEGIN: Final = rb"(?:^|(?<=\r)(?!\n))"  # `^` alone knows no line that only a CR ends
 
 
 class Around(NamedTuple):
@@ -33,7 +34,7 @@ def mistake(path: str) -> str:
 
 
 def _mistakes(path: str) -> Iterator[str]:
-    if not path or not re.sub(r"\r?\n|\t", "", path).isprintable():
+    if not path or not re.sub(r"[\r\n\t]", "", path).isprintable():
         yield "it has signs that no message shows"
     before, between, after = path.partition("{...}")
     if between:
@@ -57,23 +58,23 @@ def _mistakes(path: str) -> Iterator[str]:
 def literal(text: str) -> re.Pattern[bytes]:
     """What finds a text of one or more lines; `^`: where a line begins."""
     anchored, bare = text.startswith("^"), text.removeprefix("^")
-    lines = (re.escape(line.encode()) for line in re.split(r"\r?\n", bare))
-    return re.compile((rb"^" if anchored else b"") + _END.join(lines), re.MULTILINE)
+    lines = (re.escape(line.encode()) for line in re.split(r"\r\n?|\n", bare))
+    return re.compile((_BEGIN if anchored else b"") + _END.join(lines), re.MULTILINE)
 
 
 @lru_cache(_KEPT)
 def made_ready(path: str) -> Around:
     """A path that has no mistake, and no `{...}`."""
     if path == "{line}":
-        return Around(re.compile(rb"^" + _LINE, re.MULTILINE), None, b"")
-    made = [b"^" if path.startswith("{") else b""]
+        return Around(re.compile(_BEGIN + _LINE, re.MULTILINE), None, b"")
+    made = [_BEGIN if path.startswith("{") else b""]
     width: int | None = None
     stop, last = b"", 0
     for part in _PART.finditer(path):
         made.append(re.escape(path[last : part.start()].encode()))
         last = part.end()
         if part[0] == "^":
-            made.append(b"^")
+            made.append(_BEGIN)
         elif part[3]:
             made.append(_END)
         else:

@@ -9,7 +9,7 @@ give back what it took, and none takes more than `_LONGEST` signs.
 - `{*}` is anything up to what follows, `{*2}` any two signs; neither leaves its line.
 - `^`, or a brace, at the start: a line begins there. `{line}` alone is each line that holds something.
 - `{...}` is anything up to what follows, over several lines: for a booking, or a card among others.
-- A line's end in a path stands for any line's end.
+- A line ends with LF, CRLF or a CR alone; each in a path stands for any of them.
 
 Bytes that are not UTF-8 are taken as ISO-8859-1: what is around a card is copied, whatever it is.
 

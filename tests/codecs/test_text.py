@@ -58,6 +58,12 @@ def found(body: bytes, path: str, within: str = "$") -> list[str]:
         (b"[1](2){x", "[1]({}){*}", ["2"]),
         (b"[1](2)", "[1]({})", ["2"]),
         (b"\xef\xbb\xbfa: 1", "a: {}", ["1"]),
+        (b"a;b c;d\r;;\r1;2", "^{*};{};", ["b c", ""]),
+        (b"a;b c;d\r;;\r1;2", "{*};{}", ["b c;d", ";", "2"]),
+        (b"a: 1\r\nb: 2\ra: 3\na: 4 a: 5", "^a: {}", ["1", "3", "4 a: 5"]),
+        (b"a;1\r\r\n\n\ra;2\r", "^a;{}", ["1", "2"]),
+        (b"1\rb: 2\r\nb: 3\nb: 4", "^b: {}\r", ["2", "3"]),
+        (b"1\rb: 2\r\nb: 3\nb: 4", "b: {}\r\nb: 3", ["2"]),
     ],
 )
 def test_what_a_path_finds(body, path, values):
@@ -72,6 +78,8 @@ def test_what_a_path_finds(body, path, values):
         (b"Guest A\nGuest B", "Guest{...}End", ["Guest A\nGuest B"]),
         (b"a Guest\nGuest\r\nx\n\ny", "^Guest{...}\n\n", ["Guest\r\nx"]),
         (b"a\r\n\n  \n b\nc", "{line}", ["a", " b", "c"]),
+        (b"a\r\r  \r b\rc\r", "{line}", ["a", " b", "c"]),
+        (b"a Guest\rGuest\rx\r\ry", "^Guest{...}\n\n", ["Guest\rx"]),
     ],
 )
 def test_what_a_part_of_a_text_is(body, path, values):
@@ -163,16 +171,31 @@ CELLS = st.text(
 
 @given(
     st.lists(st.tuples(CELLS, CELLS, CELLS), min_size=1, max_size=6),
-    st.sampled_from(["\n", "\r\n"]),
+    st.sampled_from(["\n", "\r\n", "\r"]),
 )
 def test_p15_columns_are_those_of_another_reader(rows, end):
     body = "".join(f"{a};{b};{c}{end}" for a, b, c in rows).encode()
-    read = [row[1] for row in csv.reader(io.StringIO(body.decode()), delimiter=";")]
+    read = [row[1] for row in csv.reader(io.StringIO(body.decode(), newline=None), delimiter=";")]
     assert found(body, "^{*};{};") == read
     document = open_document("text", body)
     nodes = document.select(parse_path("^{*};{};", "text"))
     changed = document.splice([Set(node, "new") for node in nodes]).body
     assert changed.decode() == "".join(f"{a};new;{c}{end}" for a, _, c in rows)
+
+
+@given(st.text("a ;\r\n", max_size=40))
+def test_a_line_is_what_another_reader_takes_for_one(text):
+    """Python's lines of bytes: LF, CRLF and CR end them, nothing else does."""
+    body = text.encode()
+    lines = [line.decode() for line in body.splitlines()]
+    assert found(body, "{line}") == [line for line in lines if line.strip()]
+    values = [line[2:].strip() for line in lines if line.startswith("a;")]
+    assert found(body, "^a;{}") == values
+    document = open_document("text", body)
+    nodes = document.select(parse_path("^a;{}", "text"))
+    changed = document.splice([Set(node, "new") for node in nodes]).body
+    assert found(changed, "^a;{}") == ["new"] * len(values)
+    assert len(changed) == len(body) + sum(len("new") - len(value) for value in values)
 
 
 @given(st.text(st.characters(codec="ascii", exclude_categories=["Cc"]), min_size=1, max_size=60))

@@ -115,7 +115,7 @@ def test_p07_the_token_of_a_mail_becomes_the_card_in_names_and_values(plain):
     assert request.body.endswith(b"&EXPDATE=1230&NAME=Ada Doe&X=1")
 
 
-@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 def test_p03_each_line_of_an_export_is_a_booking(plain, end):
     lines = ["id;number;expiry;", f"1;{PAN};1230;", "2;;;", f"3;{REMARK};0931;", "4;4111;1230;", ""]
     answer = export(plain, end.join(lines).encode())
