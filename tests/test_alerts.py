@@ -11,6 +11,7 @@ import yaml
 
 from gateway.drift.judge import Kind
 from gateway.metrics import Metrics
+from gateway.upkeep import _CARD_SECONDS
 from tests.promtool import WITHOUT, promtool
 from tests.test_docs import ROOT, blocks
 
@@ -31,6 +32,14 @@ def families():
     return found
 
 
+def documented_metrics():
+    """Name as it stands in a query → its labels, as the table of docs/operating.md has them."""
+    section = OPERATING.partition("## What to watch")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| (`card_gateway_[^|]*) \|", section, re.MULTILINE)
+    metrics = re.findall(r"`(card_gateway_\w+)(?:\{([\w,]*)\})?`", " ".join(rows))
+    return {name: set(filter(None, labels.split(","))) for name, labels in metrics}
+
+
 def named(expression):
     """The metrics that a query names, each with the labels that it asks for."""
     for name, matchers in re.findall(r"(card_gateway_\w+)(?:\{([^}]*)\})?", expression):
@@ -48,6 +57,10 @@ def test_every_metric_and_label_in_an_alert_is_one_that_a_gateway_has(rule):
     shown = set(re.findall(r"\$labels\.(\w+)", rule["annotations"]["summary"]))
     assert by | shown <= labels | {"instance"}
     assert not by or shown <= by
+
+
+def test_the_documents_name_every_metric_with_its_labels():
+    assert documented_metrics() == families()
 
 
 def test_what_a_gateway_tells_of_a_drift_is_what_alerts_ask_for():
@@ -79,6 +92,17 @@ def test_no_alert_misses_the_first_count_of_a_labelled_counter(rule):
     """Such a counter has no line before, so `increase` alone sees no change."""
     for counter in re.findall(r"increase\((\w+\{[^}]*\})", rule["expr"]):
         assert f"or ({counter} unless {counter} offset 1h)" in rule["expr"]
+
+
+def test_no_alert_is_raised_by_a_start():
+    """A time that is written with the first of what is done is 0 until then."""
+    known, asked = families(), {}
+    for rule in RULES.values():
+        for name in re.findall(r"time\(\) - (card_gateway_\w+)(?![\w{])", rule["expr"]):
+            if not known[name]:
+                asked[name] = int(rule.get("for", "0m").removesuffix("m")) * 60
+    assert asked == {"card_gateway_cards_purged_timestamp_seconds": 15 * 60}
+    assert min(asked.values()) > _CARD_SECONDS
 
 
 def test_the_documents_say_what_to_do_about_each_alert():
@@ -158,8 +182,8 @@ CASES = {
         {'card_gateway_cards_overdue{product="p"}': "1x30 0x40"},
     ),
     "CardsNotPurged": (
-        61, {"card_gateway_cards_purged_timestamp_seconds": "0x61"},
-        {"card_gateway_cards_purged_timestamp_seconds": "0+60x61"},
+        78, {"card_gateway_cards_purged_timestamp_seconds": "0x78"},
+        {"card_gateway_cards_purged_timestamp_seconds": "0+60x69 0x10"},  # started anew
     ),
     "ClockLeapt": (5, {"card_gateway_clock_leapt": "1x5"}, {"card_gateway_clock_leapt": "0x5"}),
     "AnswersNotDelivered": (

@@ -124,4 +124,20 @@ BREAKAGES = (
         'card_gateway_drift{kind="outside"}',
         ALERTS,
     ),
+    Breakage(
+        "alert at each start that nothing was erased",
+        "P23",
+        "deploy/alerts.yml",
+        "        for: 15m  # one that",
+        "        # one that",
+        ("tests/test_alerts.py::test_no_alert_is_raised_by_a_start",),
+    ),
+    Breakage(
+        "have a metric that the documents do not name",
+        "P39",
+        "gateway/metrics.py",
+        'prefix + "connections", "Open client connections."',
+        'prefix + "open_connections", "Open client connections."',
+        ("tests/test_alerts.py::test_the_documents_name_every_metric_with_its_labels",),
+    ),
 )
