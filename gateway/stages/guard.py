@@ -99,6 +99,11 @@ def _guard(
     return Guarded(spliced.body, len(found) - echoed, echoed, spliced.edits)
 
 
+def has_card(body: bytes, put_in: Mapping[str, str], not_cards: Collection[str]) -> bool:
+    """Whether a card is in a text; the arguments are `guard_body`'s."""
+    return any(_counts(one, not_cards) for one in find_cards(body, known=put_in))
+
+
 def _counts(one: Finding, not_cards: Collection[str]) -> bool:
     return one.known or not not_cards or one.digits.reveal() not in not_cards
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from gateway.codecs.envelope import Layout
-from gateway.errors import CardDisguised, MessageForbidden
+from gateway.errors import CardDisguised
 from gateway.exchange import Exchange, Request, Response
 from gateway.headers import Headers
 from gateway.metrics import Metrics
 from gateway.rules.model import Direction, Route
 from gateway.stages import labels
-from gateway.stages.guard import guard_headers, guard_text, is_text
+from gateway.stages.guard import guard_headers, guard_text, has_card
 from gateway.stages.guard_inside import guard_message
 from gateway.stages.messages import layout_of, put_body
+from gateway.stages.unseen import check_encodings, check_text
 from gateway.stages.without_codes import blank_codes_inside, code_names
 
 
@@ -50,12 +53,12 @@ class LastLook:
             exchange.counts.guarded += guard_headers(headers, exchange.known)
             if not body:
                 return body
-            unparsed = layout is None or layout.outer == "multipart"  # a file may be in it
-            if unparsed and not is_text(body):
-                raise MessageForbidden
+            check_text(body, layout.outer if layout else None)
             guarded = guard_message(
                 body, layout, exchange.known, exchange.not_cards, doctype=route.doctype
             )
+            still = partial(has_card, put_in=exchange.known, not_cards=exchange.not_cards)
+            check_encodings(headers, guarded.body, still)
         except CardDisguised:
             self._metrics.guard_findings.labels(route.id, "refused").inc()
             raise

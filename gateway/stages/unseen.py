@@ -1,0 +1,112 @@
+"""What a look at a body's bytes does not see, whatever its label says: refused (P08, P10, P11).
+
+1. Bytes that are no text, under the label of a format that is: an archive, or an answer that was
+   compressed once more than its head says. The client would undo what the guard did not.
+2. A label or an XML declaration that names another encoding than those whose ASCII is ASCII, as UTF-7
+   or EBCDIC: the body is read so as well, and a card that shows only then can not be masked in its place.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from gateway.codecs.document import Format
+from gateway.errors import CardDisguised, MessageForbidden
+from gateway.headers import Headers
+from gateway.stages.guard import is_text
+
+_CHARSET: Final = re.compile(r"""charset[ \t]*=[ \t]*["']?([^"'\s;,]+)""", re.IGNORECASE)
+_DECLARED: Final = re.compile(
+    rb"""<\?xml[^>]{0,200}?encoding\s*=\s*["']([A-Za-z0-9._:-]{1,40})["']"""
+)
+_HEAD: Final = 400  # bytes in which an XML declaration stands
+_EBCDIC: Final = b"\x4c\x6f\xa7\x94"  # `<?xm`: XML 1.0, appendix F.1
+# The guard reads these by itself: in all of them an ASCII digit is the byte that it is in ASCII, and in
+# none of them anything else is a digit of one byte.
+_READ: Final = re.compile(
+    r"utf-?8(?:-?(?:sig|mb[34]))?|(?:us-)?ascii|iso-?8859-?[0-9]{1,2}|latin-?[0-9]{1,2}"
+    r"|(?:windows|cp)-?125[0-8]",
+    re.IGNORECASE,
+)
+# Python has these as encodings of names and of its own source: no message is written in them.
+_NO_TEXT: Final = frozenset(
+    {"idna", "punycode", "unicode-escape", "raw-unicode-escape", "undefined"}
+)
+# Without a mark readers disagree about the order.
+_ORDERS: Final = {
+    "utf-16": ("utf-16-le", "utf-16-be"),
+    "utf-32": ("utf-32-le", "utf-32-be"),
+}
+_MOST: Final = 4  # encodings of one body: it is read whole in each
+_PIECE: Final = 256 * 1024  # decoded at once: one call holds the interpreter
+
+
+def check_text(body: bytes, format: Format | None) -> None:
+    """Raises MessageForbidden for bytes that are no text. A multipart form may hold a file, and what has no
+    format that is read here (None) may be anything: those are looked at more closely."""
+    closely = format is None or format == "multipart"
+    if (closely or not _is_utf8(body)) and not is_text(body):
+        raise MessageForbidden
+
+
+def check_encodings(headers: Headers, body: bytes, has_card: Callable[[bytes], bool]) -> None:
+    """Reads a body that may leave in every other encoding that its head or its declaration names.
+
+    `has_card` says whether one is in a text (UTF-8). Raises CardDisguised where that shows one, and
+    MessageForbidden for an encoding that nobody here can read, where the body is not in UTF-8 anyway.
+    """
+    names = list(dict.fromkeys(_named(headers, body)))
+    if len(names) > _MOST:
+        raise MessageForbidden
+    for name in names:
+        if _unreadable(name):
+            if not _is_utf8(body):
+                raise MessageForbidden
+        elif any(has_card(_decoded(body, codec)) for codec in _ORDERS.get(_codec(name), (name,))):
+            raise CardDisguised
+
+
+def _is_utf8(body: bytes) -> bool:
+    """What is compressed is not, but for a few bytes, in which no card is."""
+    if body.isascii():
+        return True
+    try:
+        body.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _named(headers: Headers, body: bytes) -> Iterator[str]:
+    """The encodings that are not read as they are, by the names that the message has for them."""
+    for value in headers.get_all("Content-Type"):
+        yield from (name for name in _CHARSET.findall(value) if not _READ.fullmatch(name))
+    declared = _DECLARED.search(body[:_HEAD]) if body[:_HEAD].lstrip()[:5] == b"<?xml" else None
+    if declared is not None and not _READ.fullmatch(declared[1].decode("ascii")):
+        yield declared[1].decode("ascii")
+    if body.startswith(_EBCDIC):
+        yield "cp037"
+
+
+def _unreadable(name: str) -> bool:
+    """Whether Python has no encoding of texts by that name."""
+    try:
+        b" ".decode(name, "replace")
+        return _codec(name) in _NO_TEXT
+    except (LookupError, ValueError):
+        return True
+
+
+def _codec(name: str) -> str:
+    return codecs.lookup(name).name
+
+
+def _decoded(body: bytes, name: str) -> bytes:
+    """The body in UTF-8, read as the encoding of that name."""
+    decoder = codecs.getincrementaldecoder(name)("replace")
+    parts = [decoder.decode(body[at : at + _PIECE]) for at in range(0, len(body), _PIECE)]
+    parts.append(decoder.decode(b"", final=True))
+    return "".join(parts).encode("utf-8", "surrogatepass")

@@ -1,0 +1,43 @@
+"""Breakages of what keeps a card from the caller that stands in no byte as it is."""
+
+from __future__ import annotations
+
+from tests.sabotage.breakage import Breakage
+
+UNSEEN = "tests/stages/test_unseen.py"
+WHOLE = "tests/e2e/test_unseen.py::test_p03_p08_p11_a_card_that_only_the_client_would_have_seen"
+
+BREAKAGES = (
+    Breakage(
+        "believe a label that calls compressed bytes JSON",
+        "P08",
+        "gateway/stages/unseen.py",
+        "    if (closely or not _is_utf8(body)) and not is_text(body):",
+        "    if closely and not is_text(body):",
+        (f"{UNSEEN}::test_p08_p11_what_is_packed_is_no_text_whatever_its_label", WHOLE),
+    ),
+    Breakage(
+        "read an answer in no other encoding than its bytes look like",
+        "P11",
+        "gateway/stages/last_look.py",
+        "            check_encodings(headers, guarded.body, still)\n",
+        "",
+        (WHOLE,),
+    ),
+    Breakage(
+        "read an XML declaration's encoding in the head alone",
+        "P12",
+        "gateway/stages/unseen.py",
+        "    if declared is not None and not _READ",
+        "    if declared is None and not _READ",
+        (f"{UNSEEN}::test_p11_p12_a_card_that_shows_in_the_encoding_that_is_named",),
+    ),
+    Breakage(
+        "let bytes pass in an encoding that nobody can read",
+        "P11",
+        "gateway/stages/unseen.py",
+        "            if not _is_utf8(body):\n                raise MessageForbidden",
+        "            continue",
+        (f"{UNSEEN}::test_p11_an_encoding_that_nobody_can_read_is_refused",),
+    ),
+)
