@@ -21,6 +21,7 @@ from typing import Final
 
 from gateway.cards.judge import Known, Verdict, judge
 from gateway.cards.near import Piece, pieces
+from gateway.cards.scattered import in_pieces
 from gateway.cards.spelling import SEPARATORS, Decoded, View, again, decode, read, read_again
 from gateway.cards.wrapped import unwrap
 from gateway.secret import Secret
@@ -130,16 +131,21 @@ def _same(one: Finding, other: Finding) -> bool:
 
 
 def _plain(data: bytes, known: Known) -> Iterator[Finding]:
-    for start, end in _stretches(data):
-        for verdict in judge(data, start, end, known):
-            number = data[verdict.start : verdict.end]
-            places = [verdict.start + i for i, sign in enumerate(number) if 48 <= sign < 58]
-            yield Finding(
-                Secret("".join(chr(data[place]) for place in places)),
-                tuple((place, place + 1) for place in places),
-                "plain" if len(places) == len(number) else "separated",
-                verdict.known,
-            )
+    for verdict in _verdicts(data, known):
+        number = data[verdict.start : verdict.end]
+        places = [verdict.start + i for i, sign in enumerate(number) if 48 <= sign < 58]
+        yield Finding(
+            Secret("".join(chr(data[place]) for place in places)),
+            tuple((place, place + 1) for place in places),
+            "plain" if len(places) == len(number) else "separated",
+            verdict.known,
+        )
+
+
+def _verdicts(text: bytes, known: Known) -> Iterator[Verdict]:
+    for start, end in _stretches(text):
+        yield from judge(text, start, end, known)
+    yield from in_pieces(text, known)
 
 
 def _stretches(data: bytes) -> Iterator[tuple[int, int]]:
@@ -188,14 +194,13 @@ def _digits_in(stretch: bytes) -> int:
 
 def _spelled(data: bytes, known: Known) -> Iterator[Finding]:
     for piece in pieces(data):
-        # Where each sign stood is found out for a text that holds a long number: hardly any does.
-        if not any(True for text in _texts(data, piece) for _ in _stretches(text)):
+        # Where each sign stood is found out for a text with a number in it: hardly any has one.
+        if not any(True for text in _texts(data, piece) for _ in _verdicts(text, known)):
             continue
         for decoded in _levels(data, piece):
-            for start, end in _stretches(decoded.text):
-                for verdict in judge(decoded.text, start, end, known):
-                    if piece.first <= decoded.starts[verdict.start] < piece.last:
-                        yield from _disguised(decoded, verdict)
+            for verdict in _verdicts(decoded.text, known):
+                if piece.first <= decoded.starts[verdict.start] < piece.last:
+                    yield from _disguised(decoded, verdict)
 
 
 def _texts(data: bytes, piece: Piece) -> Iterator[bytes]:

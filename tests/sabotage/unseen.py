@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.sabotage.breakage import Breakage
 
 UNSEEN = "tests/stages/test_unseen.py"
+SCATTERED = "tests/cards/test_scattered.py"
 WHOLE = "tests/e2e/test_unseen.py::test_p03_p08_p11_a_card_that_only_the_client_would_have_seen"
 
 BREAKAGES = (
@@ -39,5 +40,32 @@ BREAKAGES = (
         "            if not _is_utf8(body):\n                raise MessageForbidden",
         "            continue",
         (f"{UNSEEN}::test_p11_an_encoding_that_nobody_can_read_is_refused",),
+    ),
+    Breakage(
+        "look for a number that was put in only as numbers are written",
+        "P11",
+        "gateway/cards/scan.py",
+        "    yield from in_pieces(text, known)\n",
+        "",
+        (
+            f"{SCATTERED}::test_p11_a_known_number_is_found_whatever_stands_between_its_pieces",
+            f"{SCATTERED}::test_p11_p15_in_its_format_it_becomes_its_alias_or_is_refused",
+        ),
+    ),
+    Breakage(
+        "take two masks for the number that they hide",
+        "P15",
+        "gateway/cards/scattered.py",
+        "[*#](?![*#])",
+        "[*#]",
+        (f"{SCATTERED}::test_p15_a_masked_number_beside_another_is_none",),
+    ),
+    Breakage(
+        "look for a number in pieces up to the edge of a window",
+        "P11",
+        "gateway/cards/scattered.py",
+        "begin + _WINDOW + _REACH]",
+        "begin + _WINDOW]",
+        (f"{SCATTERED}::test_p11_at_every_edge_of_what_is_looked_at_at_once",),
     ),
 )
