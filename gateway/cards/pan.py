@@ -12,6 +12,7 @@ _DIGITS: Final = re.compile(r"[0-9]{12,19}")
 _DIGIT: Final = re.compile(r"\d")  # of any script: a full-width number is masked, too
 _MASK_SIGN: Final = re.compile(r"[*#xX•·\u2022]")
 _LETTER: Final = re.compile(r"[^\W\d_]")
+_LAST_FOUR: Final = re.compile(r"[.\u2026]*[0-9]{4}")
 _UNBROKEN: Final = re.compile(rf"{_MASK_SIGN.pattern}*\d+{_MASK_SIGN.pattern}*")
 _MASK_AND_CODE: Final = re.compile(
     rf"{_MASK_SIGN.pattern}{_SEPARATORS.pattern}*\d+{_SEPARATORS.pattern}+\d{{3,4}}\Z"
@@ -193,6 +194,12 @@ def has_code_behind_mask(text: str) -> bool:
     )
 
 
+def is_no_part_of_one(text: str) -> bool:
+    """Whether a text can hold no card, for it has fewer digits than one, and no CVC behind a mask."""
+    few = len(_DIGIT.findall(text)) < 12
+    return few and not has_code_behind_mask(text) and not _ends_in_code(text)
+
+
 def is_zeros(text: str) -> bool:
     """Whether a number field holds zeros and nothing else, however many and in whatever groups."""
     bare = _SEPARATORS.sub("", text.strip())
@@ -200,7 +207,8 @@ def is_zeros(text: str) -> bool:
 
 
 def is_no_card(text: str) -> bool:
-    """Whether a number field says "no clear card here": empty, a mask, zeros, a foreign token.
+    """Whether a number field says "no clear card here": empty, a mask, the last four digits alone, zeros, a
+    foreign token.
 
     A foreign token has letters and fewer than twelve digits; twelve or more digits beside letters
     are a mistyped card, which fails and is masked. So is a mask with what may be a CVC behind it.
@@ -209,6 +217,8 @@ def is_no_card(text: str) -> bool:
     digits = _DIGIT.findall(bare)
     if not bare or not digits or (set(digits) == {"0"} and len(digits) == len(bare)):
         return True
+    if _LAST_FOUR.fullmatch(bare):
+        return True  # as many systems show a stored card; shorter may be a code
     signs = len(_MASK_SIGN.findall(bare))
     if signs and signs + len(digits) == len(bare):
         if _ends_in_code(text):

@@ -6,7 +6,7 @@ XML   names, `@name`, `/`, `//`, `.`, `[n]` (1-based), `[@a='v']`; `//` at the s
       `a[b='v']` is the `a` that has a child `b` with the text `v`; `a/*` is every child of `a`.
       A name without a prefix matches in any namespace; `p:name` matches the prefix as written.
 JSON  `$` (the document, or the node at hand for relative paths), dotted names, `['any name']`,
-      `..name` (at any depth), `.*` (every member of an object), `[n]` (0-based), `[*]`, `[name='v']` (the item whose member `name` is
+      `..name` and `..['any name']` (at any depth), `.*` (every member of an object), `[n]` (0-based), `[*]`, `[name='v']` (the item whose member `name` is
       `v`); `.` is the node at hand, `../a` starts at the object that it stands in (a list in between
       is none).
 text  what stands around a value, which is `{}`: `Card number: {}` (`codecs/text.py`); `$` or `.` is the
@@ -36,7 +36,7 @@ _XML_STEP: Final = re.compile(
     r"|/(?P<every>\*)"
 )
 _JSON_STEP: Final = re.compile(
-    r"\.?(?P<name>[^\W\d][\w-]*)|\.\.(?P<deep>[^\W\d][\w-]*)|\[(?P<index>0|[1-9][0-9]*)\]"
+    r"\.?(?P<name>[^\W\d][\w-]*)|\.\.(?:(?P<deep>[^\W\d][\w-]*)|\['(?P<odd>[^']+)'\])|\[(?P<index>0|[1-9][0-9]*)\]"
     r"|(?P<every>\[\*\])|(?P<members>\.\*)|\['(?P<quoted>[^']+)'\]"
     r"|\[(?P<key>[^\W\d][\w-]*)=(?:'(?P<value>[^']*)'|\"(?P<words>[^\"]*)\")\]"
 )
@@ -202,7 +202,8 @@ def _parse_json(text: str) -> Path:
         starts_bare = match is not None and match["name"] and match[0][0] != "."
         if match is None or (starts_bare and (position > 0 or absolute)):
             raise _not_a_path(text, len(text) - len(rest) + position, "json")
-        if not absolute and position == 0 and match[0][0] == "." and not match["deep"]:
+        deep = match["deep"] or match["odd"]
+        if not absolute and position == 0 and match[0][0] == "." and not deep:
             raise PathError(f"`{text}`: a relative path starts with a name")
         if match["every"]:
             steps.append(Step("item"))
@@ -212,8 +213,8 @@ def _parse_json(text: str) -> Path:
             steps.append(Step("item", index=int(match["index"])))
         elif match["key"]:
             steps.append(Step("item", named=(match["key"], match["value"] or match["words"] or "")))
-        elif match["deep"]:
-            steps.append(Step("below", match["deep"]))
+        elif deep:
+            steps.append(Step("below", deep))
         else:
             steps.append(Step("member", match["name"] or match["quoted"]))
         position = match.end()

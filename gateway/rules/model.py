@@ -84,6 +84,7 @@ class VirtualPlace:
     """Where a message tells that a card is virtual (paths relative to the card; None: nowhere)."""
 
     flag: Path | None = None
+    raised_by: frozenset[str] = frozenset()  # what the flag then says; empty: yes, in any spelling
     active_from: Field | None = None
     active_until: Field | None = None
     balance: Path | None = None

@@ -119,10 +119,20 @@ class TokenEntry(Entry):
     tokenuser: Text
 
 
+class FlagEntry(Entry):
+    """A flag's place; `is:` are the texts that raise it, where it says more than yes or no."""
+
+    at: Text
+    is_: Texts = Field(default=(), alias="is")
+
+
+FlagPlace = Annotated[FlagEntry, BeforeValidator(path_alone), short(FlagEntry)]
+
+
 class VirtualEntry(Entry):
     """How the message tells that a card is virtual."""
 
-    flag: Text | None = None
+    flag: FlagPlace | None = None
     active_from: DayPlace | None = None
     active_until: DayPlace | None = None
     balance: Text | None = None

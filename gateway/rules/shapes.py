@@ -172,8 +172,12 @@ class _Compiler:
     def _virtual(self, entry: VirtualEntry | None, place: Place) -> VirtualPlace | None:
         if entry is None:
             return None
+        flag = entry.flag
         return VirtualPlace(
-            flag=self._card_path(entry.flag, (*place, "flag"), shared=True),
+            flag=self._card_path(flag.at, (*place, "flag", "at"), shared=True) if flag else None,
+            raised_by=frozenset(text.strip().casefold() for text in flag.is_)
+            if flag
+            else frozenset(),
             active_from=self._field(entry.active_from, (*place, "active_from"), _WHOLE),
             active_until=self._field(entry.active_until, (*place, "active_until"), _WHOLE),
             balance=self._card_path(entry.balance, (*place, "balance"), shared=True),

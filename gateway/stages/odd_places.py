@@ -7,6 +7,8 @@
    says which of them is the CVC. Outside of every booking a number without quotes must be one that
    a scheme issues: masked it is a text, and whoever wants a number there can not read the message.
 3. What `not_cards:` selects is neither, but a clear CVC beside it still is.
+4. What has only the card's name, outside of every booking or where the rule chooses others by a text beside
+   them (`pay[@kind='card']`), is a card if its number could be one: else it is a voucher, a bank account.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from typing import Final
 
 from gateway.cards import pan
 from gateway.cards.card import Failure
+from gateway.cards.scan import find_cards
 from gateway.codecs.document import Document, Node
 from gateway.errors import MessageForbidden
 from gateway.rules.model import Shape
@@ -38,7 +41,8 @@ def read_outside(
             continue
         nodes = [node for node in document.select(group.anywhere) if node not in seen]
         odd = _read_odd(document, group.shapes, nodes, seen, not_cards, stray=True)
-        cards += _fail(odd, Failure.OUTSIDE_BOOKING)
+        named_alike = [place for place in odd if not _is_another_thing(place, group)]
+        cards += _fail(named_alike, Failure.OUTSIDE_BOOKING)
     return cards
 
 
@@ -90,6 +94,16 @@ def _read_odd(
             seen.add(inner)
             cards.append(place)
     return cards
+
+
+def _is_another_thing(place: CardPlace, group: Group) -> bool:
+    """Whether what has a card's name holds a number that is none, and no code."""
+    if place.left_alone or place.cvcs or place.failure is Failure.CARD_MALFORMED:
+        return False
+    text = place.text.reveal()
+    if group.chosen and not pan.has_code_behind_mask(text):
+        return not find_cards(text.encode("utf-8", "surrogatepass"))
+    return pan.is_no_part_of_one(text)
 
 
 def _fail(cards: list[CardPlace], failure: Failure) -> list[CardPlace]:

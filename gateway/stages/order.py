@@ -16,13 +16,15 @@ _KEPT: Final = 256  # rules
 @dataclass(frozen=True, slots=True)
 class Group:
     """Shapes whose cards stand in the same places. `fields`: each number is a part of its card;
-    `listed`: the cards are the items of a list; `anywhere`: where strays of them may stand."""
+    `listed`: the cards are the items of a list; `anywhere`: where strays of them may stand; `chosen`: the rule
+    says which of those that have the name are cards."""
 
     shapes: tuple[Shape, ...]
     card: Path
     fields: bool
     listed: bool
     anywhere: Path | None
+    chosen: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,4 +72,5 @@ def _group(card: Path, shapes: Sequence[Shape]) -> Group:
         all(place.steps for shape in shapes for place in shape.number.places),
         [step.axis for step in steps[-1:]] == ["item"],
         anywhere,
+        any(step.where or step.named for step in steps[-1:]),
     )

@@ -30,7 +30,8 @@ def read_virtual(document: Document, place: CardPlace) -> Virtual | None:
     active_from = _day(document, rule.active_from, place.node, first_day)
     active_until = _day(document, rule.active_until, place.node, last_day)
     by_date = active_from or active_until
-    if not (flag in _TRUE or by_date or _is_in(place, rule) or _is_agent(document, place, rule)):
+    raised = flag in (rule.raised_by or _TRUE)
+    if not (raised or by_date or _is_in(place, rule) or _is_agent(document, place, rule)):
         return None
     balance = first_text(document, rule.balance, place.node) or None
     currency = first_text(document, rule.currency, place.node).strip().upper()

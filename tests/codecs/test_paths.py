@@ -86,6 +86,8 @@ def test_xml_refuses(text: str) -> None:
         ("$['a']['b']", (member("a"), member("b")), True),
         ("$..a.b", (Step("below", "a"), member("b")), True),
         ("..a", (Step("below", "a"),), False),
+        ("$..['ota:Card'].b", (Step("below", "ota:Card"), member("b")), True),
+        ("a..['@b']", (member("a"), Step("below", "@b")), False),
         ("a..b", (member("a"), Step("below", "b")), False),
         ("a[b='x y'].c", (member("a"), Step("item", named=("b", "x y")), member("c")), False),
         ("имя", (member("имя"),), False),
@@ -99,7 +101,7 @@ def test_json(text: str, steps: tuple[Step, ...], absolute: bool) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "", " ", "$.", "$a", ".a", "a.", "a..", "$..", "...a", "a[b=1]", "[b='1'", "[='1']", "a b", "a[", "a[-1]", "a[01]", "a[?(@.b)]",
+        "", " ", "$.", "$a", ".a", "a.", "a..", "$..", "...a", "..['']", "..['a", "..[0]", "..[*]", "a[b=1]", "[b='1'", "[='1']", "a b", "a[", "a[-1]", "a[01]", "a[?(@.b)]",
         "a[1:2]", "a['b", "a['']", 'a["b"]', "a.[0]", "a.['b']", "$$", "a..*", "a.*b", "*", "1a", "a[*]b",
         "a/b", "@a", "a\ud800", "a\n",
     ],

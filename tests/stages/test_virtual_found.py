@@ -129,6 +129,28 @@ def test_how_a_virtual_card_is_told(shapes, form, said, found):
     assert read_virtual(document, place) == found
 
 
+@pytest.mark.parametrize("form", ["xml", "json", "form"])
+@pytest.mark.parametrize(
+    ("said", "found"),
+    [
+        ("VCC", True),
+        (" vcc ", True),
+        ("virtual", True),
+        ("guest", False),
+        ("", False),
+        ("1", False),
+    ],
+)
+def test_a_flag_may_say_which_kind_of_card_it_is(form, said, found):
+    text = PACK.replace('flag: "@vcc"', 'flag: { at: "@vcc", is: [VCC, Virtual] }')
+    text = text.replace("flag: vcc", "flag: { at: vcc, is: [VCC, Virtual] }")
+    around = Surroundings(bins={"agencies": ()})
+    shape = load_pack_text(text, "acme.yaml", around).shapes[form]
+    document = open_document(form, MAKE[form](vcc=said))
+    ((place,),) = [one.cards for one in read_bookings(document, [shape], "acme")]
+    assert read_virtual(document, place) == (Virtual() if found else None)
+
+
 def problems(bins, around=None):
     text = PACK.replace("agencies", bins)
     with pytest.raises(ConfigurationError) as caught:

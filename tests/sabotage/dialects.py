@@ -1,0 +1,42 @@
+"""What more dialects of strangers showed: breakages of its remedies."""
+
+from __future__ import annotations
+
+from tests.sabotage.breakage import Breakage
+
+ALIKE = "tests/stages/test_named_alike.py"
+
+BREAKAGES = (
+    Breakage(
+        "leave a card in clear that the rule's choice leaves out",
+        "P03",
+        "gateway/stages/odd_places.py",
+        '        return not find_cards(text.encode("utf-8", "surrogatepass"))',
+        "        return True",
+        (f"{ALIKE}::test_p03_what_could_be_a_card_is_one_whatever_the_rule_chooses",),
+    ),
+    Breakage(
+        "take whatever is called as the card is for one",
+        "P15",
+        "gateway/stages/order.py",
+        "        any(step.where or step.named for step in steps[-1:]),",
+        "        False,",
+        (f"{ALIKE}::test_what_the_rule_did_not_choose_stays",),
+    ),
+    Breakage(
+        "leave a code that stands beside a voucher",
+        "P03",
+        "gateway/stages/odd_places.py",
+        "    if place.left_alone or place.cvcs or place.failure",
+        "    if place.left_alone or place.failure",
+        (f"{ALIKE}::test_p03_a_clear_code_beside_it_goes",),
+    ),
+    Breakage(
+        "take any few digits for a card's last four",
+        "P16",
+        "gateway/cards/pan.py",
+        '_LAST_FOUR: Final = re.compile(r"[.\\u2026]*[0-9]{4}")',
+        '_LAST_FOUR: Final = re.compile(r"[.\\u2026]*[0-9]{3,}")',
+        ("tests/cards/test_pan.py::test_a_card_even_if_a_bad_one",),
+    ),
+)
