@@ -20,8 +20,11 @@ _STRING: Final = re.compile(
 )
 _HEAD: Final = 64 << 10  # as far as a recording may begin with other words
 _TOLD: Final = re.compile(rb'^[ \t]*(?:<-|->) "', re.MULTILINE)
-# A recording that was itself printed as a string: every sign of it is escaped once more, its quotes maybe not.
-_TOLD_IN_A_STRING: Final = re.compile(rb'(?:\A"?|\\n)[ \t]*(?:<-|->) \\?"')
+# A recording that was itself printed as a string: every sign of it is escaped once more, its quotes maybe not;
+# or each of its lines was.
+_TOLD_IN_A_STRING: Final = re.compile(
+    rb'(?:\A"?|\\n)[ \t]*(?:<-|->) \\?"|^[ \t]*(?:<-|->) \\"', re.MULTILINE
+)
 _TO: Final = re.compile(rb"^[ \t]*\"?opening connection to ([^\s:]+:\d+)", re.MULTILINE)
 _SECURE: Final = re.compile(rb"^[ \t]*(?:starting SSL|SSL established)", re.MULTILINE)
 _ESCAPE: Final = re.compile(
@@ -34,6 +37,8 @@ _SIGNS: Final = {
 _FIRST: Final = re.compile(rb"\A([A-Z]{3,20} )(/\S*)( HTTP/1)")
 _REQUEST: Final = re.compile(rb"[A-Z]{3,20} \S+ HTTP/1")
 _BEGINS: Final = re.compile(rb"[A-Z]{3,20} \S+ HTTP/1|HTTP/[0-9]")
+# An editor's, in a head whose own lines end in CR LF.
+_WRAPPED: Final = re.compile(rb"(?<!\r)\n[ \t]*")
 _LARGEST_SIGN: Final = 0x10FFFF
 
 
@@ -54,7 +59,12 @@ def unruby(raw: bytes) -> Iterator[tuple[int, bytes]]:
             if held:
                 yield begins, _message(raw, way, held, counted)
             way, held, begins = found[1], bytearray(), line
-        held += unruby_string(found[2])
+        elif way == b"<-" and b"\r\n\r\n" not in held and held.endswith(b"\r\n"):
+            held += b"\r\n"  # Net::HTTP writes a request's head at once: its blank line was cut off
+        text = unruby_string(found[2])
+        if b"\\r\\n" in text and _BEGINS.match(text):  # a head that was escaped once more
+            text = unruby_string(text)
+        held += text
         if found[3] is None and b"\r\n\r\n" not in held and _BEGINS.match(held):
             held += b"\r\n\r\n" if way == b"<-" else b"\r\n"
     if held:
@@ -69,6 +79,9 @@ def unruby_string(text: bytes) -> bytes:
 def _message(raw: bytes, way: bytes, held: bytearray, until: int) -> bytes:
     """With the host that was connected to: the `Host` that stands there lacks the scheme."""
     message = bytes(held)
+    head, blank, body = message.partition(b"\r\n\r\n")
+    if blank and b"\r\n" in head and _BEGINS.match(head):
+        message = _WRAPPED.sub(b"", head) + blank + body
     if not _BEGINS.match(message):  # of some libraries' logs the heads were cut
         message = (
             b"POST / HTTP/1.1\r\n\r\n" if way == b"<-" else b"HTTP/1.1 200 OK\r\n\r\n"

@@ -122,6 +122,10 @@ def test_commas(body, plain):
         (b"<r><a>1</a></r><r><a>2</a></r>", False),  # two documents
         (b"text <a>1</a><b>2</b>", False),
         (b"<a>1</a>text<b>2", False),
+        (b"<m:a>1</m:a><m:b>2</m:b>", True),  # nothing says what `m` means
+        (b"<m:a><m:b>1</m:b></m:a>", True),
+        (b'<m:a xmlns:m="urn:m"><m:b>1</m:b></m:a>', False),
+        (b'<m:a xmlns:n="urn:n"><m:b>1</m:c></m:a>', False),
         (b'<?xml version="1.0"?><a>1</a><b>2</b>', False),
         (b"<!DOCTYPE a [<!ENTITY b 'c'>]><a>&b;</a><b/>", False),
         (b"", False),

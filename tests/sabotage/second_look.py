@@ -150,7 +150,7 @@ BREAKAGES = (
     Breakage(
         "overlook an expiry that is a number without its zero",
         "P05",
-        "gateway/cli/proposal/found.py",
+        "gateway/cli/proposal/expiries.py",
         "short = leaf.number and len(leaf.text) == _WITHOUT_ZERO",
         "short = False",
         (f"{NEW}::test_an_expiry_that_is_a_number_without_its_zero_is_proposed",),

@@ -14,23 +14,15 @@ from typing import Final
 
 from gateway.cards import pan
 from gateway.cards.scan import find_cards
-from gateway.cli.proposal import codes, spelled, words
+from gateway.cli.proposal import codes, expiries, spelled, words
 from gateway.cli.proposal.called import called
+from gateway.cli.proposal.expiries import Expiry
 from gateway.cli.proposal.holders import holder_of
 from gateway.cli.proposal.leaves import Leaf, Steps, Taken, common
 
 _SHORTEST, _LONGEST = 12, 40  # signs of a number, with what stands between its digits
 _BEHIND: Final = 6  # fields
 _LAST_MONTH: Final = 12
-_WITHOUT_ZERO: Final = 3  # digits of `MMYY` as a JSON number
-
-
-@dataclass(frozen=True, slots=True)
-class Expiry:
-    """One field, or a month and a year."""
-
-    at: tuple[Leaf, ...]
-    spellings: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +40,7 @@ class FoundCard:
     guessed: bool = False  # the code: it has its length and its place, and a name that says nothing
     again: tuple[Leaf, ...] = ()  # where the code is said again
     other_codes: tuple[Leaf, ...] = ()  # what could be its code as well
+    unread: Leaf | None = None  # what is called its expiry, and says none
 
     @property
     def leaves(self) -> Iterator[Leaf]:
@@ -66,6 +59,7 @@ class Looked:
     cards: list[FoundCard] = field(default_factory=list)
     not_cards: list[tuple[Leaf, str]] = field(default_factory=list)
     scrubbed: list[tuple[Leaf, str]] = field(default_factory=list)
+    called: list[Leaf] = field(default_factory=list)  # as a card's number is, and holding none
     in_texts: list[Leaf] = field(default_factory=list)
 
 
@@ -128,6 +122,8 @@ def _numbers(taken: Taken, looked: Looked) -> Iterator[tuple[Leaf, str, str]]:
             looked.scrubbed.append((leaf, name))
         elif len(leaf.text) > _SHORTEST and find_cards(leaf.text.encode("utf-8", "replace")):
             looked.in_texts.append(leaf)
+        elif leaf.text.strip() and words.names_number(name) and not words.names_mask(name):
+            looked.called.append(leaf)
 
 
 def _could_be(digits: str, name: str) -> bool:
@@ -165,6 +161,10 @@ def _doubted(card: FoundCard, digits: str) -> FoundCard:
 def _around(taken: Taken, number: Leaf, numbers: Numbers) -> FoundCard:
     """The card of a number: what stands near it, before another number is nearer."""
     expiry, unsure, code = _nearby(taken, number, numbers)
+    if expiry is None and (expiry := expiries.guess(taken, number)) is not None:
+        unsure = ("is it the expiry? its name does not say so; remove the line if not",)
+    widest = _widest(taken, number, numbers)
+    unread = expiries.unread(taken, widest, number) if expiry is None else None
     near = [number.steps, *(leaf.steps for leaf in (expiry.at if expiry else ()))]
     near += [code.steps] if code else []
     scope = common([_parent(one) for one in near])
@@ -179,10 +179,12 @@ def _around(taken: Taken, number: Leaf, numbers: Numbers) -> FoundCard:
     brands = (one for one in region if words.names_brand(called(taken, one)))
     brand = next((one for one in brands if words.is_brand(one.text)), None)
     said = code or guessed or codes.blank(taken, region)
-    card = FoundCard(number, scope, expiry, said, holder, brand, (), unsure, guessed is not None)
+    card = FoundCard(
+        number, scope, expiry, said, holder, brand, (), unsure, guessed is not None, unread=unread
+    )
     if said is None or not said.text.strip():
         return card
-    named = codes.named(taken, _widest(taken, number, numbers), number)
+    named = codes.named(taken, widest, number)
     again, others = codes.beside(taken, said, scope, [*named, *guessable], named)
     return replace(card, again=again, other_codes=others)
 
@@ -209,7 +211,7 @@ def _nearby(
             break
         region = _region(taken, number, numbers, place)
         if expiry is None:
-            expiry, doubt = _expiry(taken, region)
+            expiry, doubt = expiries.expiry_in(taken, region)
             unsure = (doubt,) if doubt else ()
         code = code or codes.code_of(taken, region, number)
         if expiry is not None and code is not None:
@@ -237,65 +239,3 @@ def _nearest(region: Sequence[Leaf], number: Leaf, numbers: Numbers) -> list[Lea
 
 def _parent(steps: Steps) -> Steps:
     return steps[:-1]
-
-
-def _is_close(taken: Taken, leaf: Leaf, *, bare: bool) -> bool:
-    """Whether a month or year is an expiry's: by its name, or by one above it."""
-    name = called(taken, leaf)
-    if words.names_expiry(name):
-        return True
-    above = [step.name for step in leaf.steps[:-1] if step.name]
-    return bare or any(words.names_expiry(one) for one in above[-3:])
-
-
-def _expiry(taken: Taken, region: Sequence[Leaf]) -> tuple[Expiry | None, str]:
-    for leaf in region:
-        name = called(taken, leaf)
-        above = any(words.names_expiry(step.name) for step in leaf.steps[-3:-1])
-        if not (words.names_expiry(name) or above) or (leaf.number and len(leaf.text) < 3):
-            continue
-        # A JSON number has no leading zero; `as: MMYY` reads it without.
-        short = leaf.number and len(leaf.text) == _WITHOUT_ZERO
-        read = spelled.whole(leaf.text.zfill(4) if short else leaf.text, name)
-        if read is None or (
-            len(leaf.text.strip()) == 4 and words.names_year(name) and spelled.year(leaf.text)
-        ):
-            continue
-        doubt = ""
-        if read.others:
-            doubt = f"or {' or '.join(read.others)}? what was recorded fits both"
-        return Expiry((leaf,), (read.spelling,)), doubt
-    return _two_fields(taken, region), ""
-
-
-def _two_fields(taken: Taken, region: Sequence[Leaf]) -> Expiry | None:
-    for bare in (False, True):  # first those that an expiry's name stands over, then any
-        months = [
-            one for one in region if _is_month(taken, one) and _is_close(taken, one, bare=bare)
-        ]
-        years = [one for one in region if _is_year(taken, one) and _is_close(taken, one, bare=bare)]
-        for month in months:
-            beside = [
-                one
-                for one in years
-                if len(common([one.steps, month.steps])) >= len(month.steps) - 2
-            ]
-            beside.sort(key=lambda one: -len(common([one.steps, month.steps])))
-            if beside:
-                spellings = (
-                    spelled.month(month.text, bare=month.number) or "MM",
-                    spelled.year(beside[0].text) or "YY",
-                )
-                return Expiry((month, beside[0]), spellings)
-    return None
-
-
-def _is_month(taken: Taken, leaf: Leaf) -> bool:
-    return (
-        words.names_month(called(taken, leaf))
-        and spelled.month(leaf.text, bare=leaf.number) is not None
-    )
-
-
-def _is_year(taken: Taken, leaf: Leaf) -> bool:
-    return words.names_year(called(taken, leaf)) and spelled.year(leaf.text) is not None

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import Final
 
 from gateway.cli.proposal import words
 from gateway.cli.proposal.called import called
 from gateway.cli.proposal.leaves import Leaf, Taken
 
 _SHORTEST_NAME, _LONGEST_NAME = 2, 80
+_NAMES: Final = frozenset({"name", "fullname", "customername", "payername", "billingname"})
 
 
 def holder_of(taken: Taken, region: Sequence[Leaf], number: Leaf) -> tuple[Leaf, ...]:
@@ -36,13 +38,14 @@ def holder_of(taken: Taken, region: Sequence[Leaf], number: Leaf) -> tuple[Leaf,
                 return (one, other)
     flat = taken.format in {"form", "multipart"}
     alone = [one for one in named if flat and words.squash(one.name) == "name"]
+    alone = alone or [one for one in named if words.squash(one.name) in _NAMES - {"name"}]
     return (alone[0],) if len(alone) == 1 else ()
 
 
 def _part(taken: Taken, leaf: Leaf) -> str:
-    """What a part of a name is called; of `owner.first` with what stands above."""
+    """What a part of a name is called; of `owner.first` or `name.first` with what stands above."""
     above = [step.name for step in leaf.steps if step.name]
-    if len(above) > 1 and words.names_holder(above[-2]):
+    if len(above) > 1 and (words.names_holder(above[-2]) or words.squash(above[-2]) in _NAMES):
         return f"{above[-1]}name"
     return called(taken, leaf)
 

@@ -2,7 +2,7 @@
 
 a log      the logger's name before each line (`[Partner] <card>…`)
 JSON       a comma before a closing bracket, as people leave one who shorten a recording by hand
-XML        some elements side by side: a part that was cut out of a document
+XML        some elements side by side: a part that was cut out of a document, maybe without what its prefixes mean
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ PART: Final = (
 )
 
 _STRING_OR_COMMA: Final = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)|,(?=\s*[}\]])', re.DOTALL)
+_PREFIX: Final = re.compile(rb"<([A-Za-z_][\w.-]*):[A-Za-z_]")
+_DECLARED: Final = re.compile(rb"\sxmlns:([A-Za-z_][\w.-]*)\s*=")
 _LARGEST: Final = 1 << 20
 
 
@@ -28,7 +30,7 @@ def mended(body: bytes) -> tuple[bytes, str] | None:
         return None
     if bare.startswith((b"{", b"[")):
         return _without_commas(bare)
-    return (b"<part>" + bare + b"</part>", PART) if is_part(bare) else None
+    return (_around(bare), PART) if is_part(bare) else None
 
 
 def is_part(body: bytes) -> bool:
@@ -38,12 +40,24 @@ def is_part(body: bytes) -> bool:
         return False
     if parse_xml(bare) is not None:
         return False
-    around = parse_xml(b"<part>" + bare + b"</part>")
+    around = parse_xml(_around(bare))
     if around is None or (around.text or "").strip():
         return False
     children = elements_of(around)
     texts = [one for one in children if not elements_of(one)]
-    return len(children) > 1 and 2 * len(texts) >= len(children)
+    alone = len(children) == 1 and bool(_undeclared(bare))
+    return alone or (len(children) > 1 and 2 * len(texts) >= len(children))
+
+
+def _around(body: bytes) -> bytes:
+    """With an element around it that declares each prefix which nothing in it declares."""
+    spaces = b"".join(b' xmlns:%s="urn:part:%s"' % (one, one) for one in _undeclared(body))
+    return b"<part" + spaces + b">" + body + b"</part>"
+
+
+def _undeclared(body: bytes) -> list[bytes]:
+    declared = {b"xml", *_DECLARED.findall(body)}
+    return [one for one in dict.fromkeys(_PREFIX.findall(body)) if one not in declared]
 
 
 def _without_commas(body: bytes) -> tuple[bytes, str] | None:

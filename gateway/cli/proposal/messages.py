@@ -54,6 +54,7 @@ class Message:
     documents: list[Document] = field(default_factory=list)  # all, the outermost first
     not_cards: list[tuple[str, str, Leaf]] = field(default_factory=list)  # path, reason
     scrubbed: list[str] = field(default_factory=list)  # paths
+    called: list[str] = field(default_factory=list)  # paths of what is called a number, and is none
     encrypted: list[tuple[str, str]] = field(default_factory=list)  # path, format
     sealed: list[str] = field(default_factory=list)  # paths of what may be encrypted
     signed: list[str] = field(default_factory=list)
@@ -140,6 +141,11 @@ def _note(message: Message, opened: Opened, envelopes: Collection[Steps]) -> Non
     for leaf, why in looked.not_cards:
         if pan.is_plausible(pan.digits_of(leaf.text) or ""):
             message.not_cards.append((told(leaf), why, leaf))
+        elif words.names_number(called(taken, leaf)):
+            message.called.append(told(leaf))
+    message.called += [
+        told(leaf) for leaf in looked.called if not is_encrypted(leaf.name, leaf.text)
+    ]
     for card in looked.cards:
         if not _writable(taken, card):
             message.not_cards.append((told(card.number), _NO_PATH, card.number))

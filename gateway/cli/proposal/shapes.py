@@ -61,6 +61,7 @@ class Draft:
     unsure: tuple[str, ...] = ()
     guessed: bool = False  # what is taken for the code
     other_codes: tuple[str, ...] = ()  # the paths of what could be it as well
+    unread: str = ""  # the path of what is called the expiry, and says none
     cards: int = 0
 
     @property
@@ -104,6 +105,7 @@ def merged(one: Draft, other: Draft) -> Draft:
         unsure=tuple(dict.fromkeys((*one.unsure, *other.unsure))),
         guessed=one.guessed or other.guessed,
         other_codes=tuple(dict.fromkeys((*one.other_codes, *other.other_codes))),
+        unread=one.unread or other.unread,
         cards=one.cards + other.cards,
     )
 
@@ -148,6 +150,7 @@ def _draft(
         unsure=card.unsure,
         guessed=card.guessed,
         other_codes=tuple(place(one).at[0] for one in card.other_codes),
+        unread=place(card.unread).at[0] if card.unread is not None else "",
         cards=1,
     )
     if booking:

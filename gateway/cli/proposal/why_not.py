@@ -51,6 +51,11 @@ def _reasons(message: Message) -> Iterator[tuple[str, str]]:
             f"{place}: a card's number stands within a longer text: {path}.",
             "No rule takes it out: the guard masks it on its way to the PMS.",
         )
+    for path in dict.fromkeys(message.called) if not message.scrubbed else ():
+        yield (
+            f"{place}: {path} is called as a card's number is, but holds none: that is 12 to 19 digits, with a check digit.",
+            "Is it a token? Then record the request that brings the card; else record this one with a published test card.",
+        )
     yield from _in_names(message, place)
     if message.unreadable:
         yield _unreadable(message, place)

@@ -16,7 +16,9 @@ _NUMBER: Final = re.compile(
     r"|cardid(?=number)|creditcardnumber|ccnr|numcard"
 )
 _NUMBER_WORDS: Final = frozenset({"pan", "epan", "fpan", "dpan", "acct", "cc", "ccn", "cardn"})
-_NUMBER_WHOLE: Final = frozenset({"card", "creditcard", "umcard", "xcard", "cc", "tarjeta"})
+_NUMBER_WHOLE: Final = frozenset(
+    {"card", "creditcard", "umcard", "xcard", "cc", "tarjeta", "porteur"}
+)
 # A name that ends in one of these is of something else, whatever stands before.
 _ELSE: Final = frozenset(
     {
@@ -31,7 +33,7 @@ _ELSE: Final = frozenset(
 )  # fmt: skip
 _ENDS_ELSE: Final = re.compile(
     r"(?:token|reference|transid|transactionid|orderid|txnid|refnum|refno|retref|authcode|orderno|ordernumber"
-    r"|ordernum|invoicenumber|transactionnumber|confirmationnumber|phonenumber|tracenumber|batchnumber)\Z"
+    r"|ordernum|invoicenumber|transactionnumber|confirmationnumber|bankaccountnumber|bankaccountno|phonenumber|tracenumber|batchnumber)\Z"
 )
 _GENERIC: Final = frozenset(
     {"value", "val", "string", "text", "plaintext", "content", "data", "int", "i4", "long", "v", "number", "num",
@@ -76,6 +78,11 @@ def names_number(name: str) -> bool:
     )
 
 
+def names_mask(name: str) -> bool:
+    """Whether a field is called as what is left of a number: `maskedCardNumber`, `cardLastFour`."""
+    return re.search(r"mask|last|truncat|hidden", squash(name)) is not None
+
+
 def says_nothing(name: str) -> bool:
     """Whether a name is a code of the partner's own: `b1`, `cn`."""
     return len(squash(name)) <= _CODED and not is_generic(name) and not names_else(name)
@@ -96,7 +103,7 @@ def names_else(name: str) -> bool:
 # --- the expiry ---
 
 _EXPIRY: Final = re.compile(
-    r"exp(?!ress|lan|lic|os|ec|er|edia|ort|end)|valid(?:thru|until|to|ity|till)|goodthru|endvalid|venc|caduc|carddue|ablauf|scadenza|validade"
+    r"exp(?!ress|lan|lic|os|ec|er|edia|ort|end)|valid(?:thru|until|to|ity|till)|goodthru|endvalid|xprd(?:t|ate)|venc|caduc|carddue|ablauf|scadenza|validade"
 )
 _EXPIRY_WHOLE: Final = frozenset(
     {"ed", "ex", "dateval", "expiry", "exp", "expdate", "edate", "validthru", "gueltigbis"}
@@ -146,7 +153,7 @@ _NOT_CODE: Final = re.compile(
     r"result|response|resp|indicator|presence|present|ind\Z|check|match|status|type|cavv(?!2)|flag|desc|message|mode"
 )
 _OTHER_DIGITS: Final = re.compile(
-    r"last|first|bin\Z|issue|start|currency|country|zip|post|status|instal|plan|count|length|price|fee|version|index|position"
+    r"last|first|bin\Z|terminal|merchant|store|issue|start|currency|country|zip|post|status|instal|plan|(?<!ac)count|length|price|fee|version|index|position"
     r"|day|mcc|result|response|level|rate|percent|nights|room|night|guest"
 )
 _HOLDER: Final = re.compile(

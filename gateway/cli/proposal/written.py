@@ -102,6 +102,9 @@ def _shape(name: str, draft: Draft, routes: Sequence[Planned]) -> Iterator[str]:
     yield f"    card: {scalar(draft.card)}"
     for key, place in draft.fields.items():
         yield f"    {key}: {_place(key, place)}{_note(key, place, draft)}"
+    if draft.unread and not any(name.startswith("expiry") for name in draft.fields):
+        at = f"{{ at: {scalar(draft.unread)}, as: MMYY }}"
+        yield f"    # expiry: {at}   # called so, but what was recorded there is none: how is it spelled?"
     if draft.join:
         yield f"    holder: {{ join: [{', '.join(map(scalar, draft.join))}] }}"
     for key, path in draft.around.items():
@@ -116,7 +119,7 @@ def _note(key: str, place: Place, draft: Draft) -> str:
     notes: list[str] = []
     if key == "number":
         notes += draft.doubts
-        if not any(name.startswith("expiry") for name in draft.fields):
+        if not draft.unread and not any(name.startswith("expiry") for name in draft.fields):
             notes.append("no expiry was found near it: is there one?")
         if re.search(r"\[1[0-9]\]\Z", place.at[0]):
             notes.append("what is in brackets is the value's length: it differs with the number")
