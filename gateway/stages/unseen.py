@@ -73,8 +73,11 @@ def _is_utf8(body: bytes) -> bool:
     """What is compressed is not, but for a few bytes, in which no card is."""
     if body.isascii():
         return True
+    decoder = codecs.getincrementaldecoder("utf-8")()
     try:
-        body.decode()
+        for at in range(0, len(body), _PIECE):
+            decoder.decode(body[at : at + _PIECE])
+        decoder.decode(b"", final=True)
     except UnicodeDecodeError:
         return False
     return True

@@ -11,6 +11,7 @@ import pytest
 from gateway.cards.scan import find_cards
 from gateway.errors import CardDisguised, MessageForbidden
 from gateway.headers import Headers
+from gateway.stages import unseen
 from gateway.stages.guard import has_card
 from gateway.stages.unseen import check_encodings, check_text
 
@@ -124,3 +125,14 @@ def test_p33_a_body_is_not_read_in_every_encoding_that_there_is():
     look(b"x", *types[:-1])
     with pytest.raises(MessageForbidden):
         look(b"x", *types)
+
+
+def test_p08_a_sign_across_two_pieces_is_one_and_half_a_sign_at_the_end_is_none():
+    """Read in pieces, so that no call holds the interpreter for long."""
+    packed = b"\x00" + zlib.compress(ERROR)
+    for before in range(unseen._PIECE - 3, unseen._PIECE + 1):
+        check_text(b"x" * before + "中".encode() + b"\x00", "json")
+        with pytest.raises(MessageForbidden):
+            check_text(b"x" * before + "中".encode()[:2] + b"\x00", "json")
+    with pytest.raises(MessageForbidden):
+        check_text("中".encode() * unseen._PIECE + packed, "json")
