@@ -16,9 +16,7 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
@@ -33,15 +31,13 @@ from gateway.vault.database import Connection, Database, Step, no_step
 from gateway.vault.entries import stamp
 from gateway.vault.keyring import Keyring
 from gateway.vault.model import CardRow, LinkRow
+from gateway.vault.resting import resting
 from gateway.vault.stub import StubBookingRow, StubRow, seal_booking, seal_card
 
 Progress = Callable[[int], None]  # so many links are gone
 
 # So many links go in one transaction: each byte is overwritten, and others are to write meanwhile.
 _PORTION: Final = 200
-# SQLite wakes nobody who waits for its lock: whoever takes it again at once keeps other processes out
-# until they give up.
-_REST: Final = 0.5
 # So many are looked for at once: what another product keeps longer is passed over each time.
 _FOUND: Final = 10_000
 
@@ -196,7 +192,7 @@ class RetentionTable:
             while due := self._due(product, bounds):
                 for start in range(0, len(due), _PORTION):
                     portion = json.dumps(due[start : start + _PORTION])
-                    with _resting():
+                    with resting():
                         gone += self._expire(product, bounds, portion, now, entry)
                     if progress is not None:
                         progress(gone.links)
@@ -305,7 +301,7 @@ class RetentionTable:
             values = (product, stamp(now - retention.of(product).stub), _PORTION)
             count = _PORTION
             while count:
-                with _resting():
+                with resting():
                     count = self._end_some(values)
                 gone += count
         return Purged(stubs=gone)
@@ -333,14 +329,6 @@ class RetentionTable:
             return records.booking_of(link, content)
         except RecordDamaged:
             return None
-
-
-@contextmanager
-def _resting() -> Iterator[None]:
-    """Lets others write after a portion: half as long as it took."""
-    began = time.monotonic()
-    yield
-    time.sleep(_REST * (time.monotonic() - began))
 
 
 def _products(connection: Connection) -> list[str]:

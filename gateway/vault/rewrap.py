@@ -1,6 +1,7 @@
 """Sealing every record anew, under the keys in use, while gateways run and change the same rows.
 
-1. A portion is read, sealed anew beside, and written in one transaction: others write between two of them.
+1. A portion is read, sealed anew beside, and written in one transaction; then others have their turn. No read
+   and no write is of more than a window, however much there is (`windows`).
 2. A row is changed only if it still holds what was read. Whoever changed it meanwhile sealed it under the
    key in use, for nothing is written under another one (`keyring_watch`).
 3. Nothing is noted of how far it came: a row says by itself which key it is under. Killed at any moment it
@@ -21,9 +22,12 @@ from gateway.errors import RecordDamaged
 from gateway.vault import entries as audit
 from gateway.vault import key_rows
 from gateway.vault.database import Connection, Database, Step, no_step
+from gateway.vault.keyring import Keyring
 from gateway.vault.keyring_watch import KeyringWatch
 from gateway.vault.model import Taken
+from gateway.vault.resting import resting
 from gateway.vault.sealed_tables import TABLES, Table
+from gateway.vault.windows import Window, windows
 
 Progress = Callable[[str, int, int], None]  # which table, how many rows, of how many
 
@@ -85,41 +89,48 @@ class Rewrap:
         return {name: count for name, count in counts.items() if count}
 
     def _table(self, table: Table, report: Rewrapped, progress: Progress) -> None:
-        count, done, after = self._count(table), 0, None
-        while True:
-            version = self._watch.version  # before anything is sealed
-            rows = self._portion(table, after)
-            if not rows:
-                return
-            damaged: list[Damaged] = []
-            written = self._written(table, rows, version, damaged)
-            if written is None:  # other keys are in use by now
-                self._watch.refresh()
-                continue
-            done, after = done + len(rows), rows[-1].key
-            report.rows[table.name] = report.rows.get(table.name, 0) + written
-            report.damaged += damaged
-            progress(table.name, done, max(count, done))
+        count, done = self._count(table), 0
+        for window, stale in windows(self._database, table.table, table.key, self._counting(table)):
+            left = window
+            while stale:
+                version = self._watch.version  # before anything is sealed
+                rows = self._portion(table, left)
+                if not rows:
+                    break
+                damaged: list[Damaged] = []
+                with resting():
+                    written = self._written(table, rows, version, damaged)
+                if written is None:  # other keys are in use by now
+                    self._watch.refresh()
+                    continue
+                done, left = done + len(rows), left.behind(rows[-1].key)
+                report.rows[table.name] = report.rows.get(table.name, 0) + written
+                report.damaged += damaged
+                progress(table.name, done, max(count, done))
 
     def _count(self, table: Table) -> int:
-        stale, ids = table.stale(self._watch.keyring)
-        statement = f"SELECT count(*) FROM {table.source} WHERE ({stale})"
-        (count,) = self._database.read(lambda c: c.execute(statement, ids).fetchone())
-        return int(count)
+        found = windows(self._database, table.table, table.key, self._counting(table))
+        return sum(count for _, count in found)
 
-    def _portion(self, table: Table, after: tuple[Any, ...] | None) -> list[_Row]:
+    def _counting(self, table: Table) -> Callable[[Connection, Window], int]:
+        """How many rows of a window are under an older key."""
+
+        def count(connection: Connection, window: Window) -> int:
+            where, values = _stale(table, self._watch.keyring, window)
+            statement = f"SELECT count(*) FROM {table.source} WHERE {where}"
+            return int(connection.execute(statement, values).fetchone()[0])
+
+        return count
+
+    def _portion(self, table: Table, window: Window) -> list[_Row]:
         keyring = self._watch.keyring
-        stale, values = table.stale(keyring)
+        where, values = _stale(table, keyring, window)
         key = ", ".join(table.key)
-        behind = ""
-        if after is not None:
-            behind = f" AND ({key}) > ({', '.join('?' * len(after))})"
         statement = (
-            f"SELECT {key}, {table.selects} FROM {table.source} WHERE ({stale}){behind}"
+            f"SELECT {key}, {table.selects} FROM {table.source} WHERE {where}"
             f" ORDER BY {key} LIMIT {table.portion}"
         )
-        bound = [*values, *(after or ())]
-        found = self._database.read(lambda c: c.execute(statement, bound).fetchall())
+        found = self._database.read(lambda c: c.execute(statement, values).fetchall())
         names = len(table.key)
         rows = []
         for row in found:
@@ -168,3 +179,10 @@ class Rewrap:
     def _record(self, by: str, outcome: Outcome) -> None:
         entry = Entry(self._clock(), "", Action.VAULT_REWRAP, outcome, origin=by)
         self._database.write("rewrap_said", lambda c: audit.append(c, [entry])).result()
+
+
+def _stale(table: Table, keyring: Keyring, window: Window) -> tuple[str, list[Any]]:
+    """SQL: whether a row of a window is under an older key; and what is bound to it. Any: as above."""
+    older, ids = table.stale(keyring)
+    where, values = window.where()
+    return f"({older}) AND {where}", [*ids, *values]

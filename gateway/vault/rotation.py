@@ -5,13 +5,11 @@
 2. `activate` uses the new keys from its commit on, if every process that serves has them (`keyring_watch`).
    What is under the old ones is read as before.
 3. `Rewrap` seals every record anew.
-4. `retire` erases the wrapped keys that are named nowhere any more, looked for in the transaction that
-   erases them.
+4. `retire` erases the wrapped keys that are named nowhere any more (`key_uses`).
 
-Each is one transaction with its audit entries, and with the keys' history, which stays.
+Each change is one transaction with its audit entries, and with the keys' history, which stays.
 """
 
-# ruff: noqa: S608  # the statements are put together from constants
 from __future__ import annotations
 
 import secrets
@@ -24,14 +22,14 @@ from gateway.audit import Action, Entry, Outcome
 from gateway.errors import RecordDamaged
 from gateway.secret import Secret
 from gateway.vault import entries as audit
-from gateway.vault import key_rows
+from gateway.vault import key_rows, key_uses
 from gateway.vault.database import Connection, Database, Step, no_step
 from gateway.vault.entries import stamp
 from gateway.vault.envelope import KEY_LENGTH
 from gateway.vault.key_rows import KeyEvent, KeyHistory
 from gateway.vault.keyring import Purpose, State, WrappedKey, opens, wrap
 from gateway.vault.keyring_watch import SILENT, KeyringWatch, new_version
-from gateway.vault.sealed_tables import CHECKED, ROTATED, USES
+from gateway.vault.sealed_tables import ROTATED
 
 _ACTION: Final = {
     KeyEvent.CREATED: Action.VAULT_KEY_CREATE,
@@ -133,13 +131,15 @@ class Rotation:
 
     def retire(self, by: str) -> Retired:
         """Erases every old key under which nothing is left. The audit's are kept: old entries are checked
-        with them.
+        with them. Others write meanwhile, and nothing of it is lost where it is killed.
         """
+        candidates = _in_state(self._database.read(key_rows.read), State.RETIRING)
+        unused = key_uses.unused(self._database, candidates, self._step)
         version, now = new_version(), self._clock()
 
         def work(connection: Connection) -> Retired:
             old = _in_state(key_rows.read(connection), State.RETIRING)
-            going = [row for row in old if not _is_needed(connection, row)]
+            going = [row for row in old if row.id in unused]
             for row in going:
                 key_rows.erase(connection, row)
                 key_rows.say(connection, row, KeyEvent.RETIRED, stamp(now), by)
@@ -191,16 +191,3 @@ class Rotation:
 
 def _in_state(rows: Iterable[WrappedKey], state: State) -> list[WrappedKey]:
     return [row for row in rows if row.state is state]
-
-
-def _is_needed(connection: Connection, key: WrappedKey) -> bool:
-    if key.purpose in CHECKED or key.purpose not in USES:
-        return True
-    named = key.id.to_bytes(4, "big")
-    return any(
-        connection.execute(
-            f"SELECT 1 FROM {column.table} WHERE {column.under()} = ? LIMIT 1", (named,)
-        ).fetchone()
-        is not None
-        for column in USES[key.purpose]
-    )

@@ -83,6 +83,27 @@ USES: Final[Mapping[Purpose, tuple[Column, ...]]] = {
     Purpose.IMPORT_KEY: (_sealed("import_key"),),
     Purpose.DIGITS: (_hash("digit_token", "hash"),),
 }  # fmt: skip
+# Each of these tables by what tells its rows apart, so that it can be read in windows: a card before what it
+# leaves, for a key is looked for in this order.
+KEYS: Final[Mapping[str, tuple[str, ...]]] = {
+    "card": ("id",),
+    "stub": ("iduser",),
+    "stub_booking": ("iduser", "booking_hash"),
+    "link": ("id",),
+    "digit_token": ("iduser",),
+    "cvc": ("iduser",),
+    "foreign_token": ("iduser", "processor"),
+    "recapture": ("number",),
+    "idempotent": ("id",),
+    "notice": ("number",),
+    "processor_credential": ("product", "processor"),
+    "charge": ("number",),
+    "page_link": ("number",),
+    "viewer": ("number",),
+    "collection": ("number",),
+    "import_key": ("id",),
+    "answer_body": ("id",),
+}
 # New audit entries are under the new key; old ones, and the anchors for good, are checked with the old one.
 CHECKED: Final = frozenset({Purpose.AUDIT})
 # Not rotated: one hashes booking numbers, which are no card data, and its hashes are names by now; the

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.sabotage.breakage import Breakage
 
 ROTATION = "tests/vault/test_rotation.py"
+RETIRING = "tests/vault/test_retiring.py"
 
 BREAKAGES = (
     Breakage(
@@ -99,16 +100,16 @@ BREAKAGES = (
         "erase a key that records are under",
         "P24",
         "gateway/vault/rotation.py",
-        "            going = [row for row in old if not _is_needed(connection, row)]",
-        "            going = [row for row in old if row.purpose not in CHECKED]",
+        "            going = [row for row in old if row.id in unused]",
+        "            going = [row for row in old if row.purpose is not Purpose.AUDIT]",
         (ROTATION,),
     ),
     Breakage(
         "erase the key that old entries are checked with",
         "P36",
-        "gateway/vault/rotation.py",
-        "    if key.purpose in CHECKED or key.purpose not in USES:\n        return True\n",
-        "    if key.purpose in CHECKED:\n        return False\n",
+        "gateway/vault/key_uses.py",
+        "    return frozenset(left)\n",
+        "    return frozenset({*left, *(row.id for row in keys if row.purpose not in USES)})\n",
         (ROTATION,),
     ),
     Breakage(
@@ -142,5 +143,54 @@ BREAKAGES = (
         "            if not opens(rows, self._watch.kek):",
         "            if not rows:",
         (ROTATION,),
+    ),
+    Breakage(
+        "look for an old key beside a write that began under it",
+        "P23",
+        "gateway/vault/key_uses.py",
+        'database.write("key_turn", lambda _: None, large=True)',
+        'database.write("key_turn", lambda _: None)',
+        (RETIRING,),
+    ),
+    Breakage(
+        "look for an old key in what is left of cards before the cards",
+        "P23",
+        "gateway/vault/key_uses.py",
+        "    for table in KEYS:\n",
+        "    for table in reversed(KEYS):\n",
+        (RETIRING,),
+    ),
+    Breakage(
+        "erase a key that became an old one while it was looked",
+        "P23",
+        "gateway/vault/rotation.py",
+        "            going = [row for row in old if row.id in unused]",
+        "            going = [row for row in old if row.id in unused or row not in candidates]",
+        (RETIRING,),
+    ),
+    Breakage(
+        "look for an old key in one write",
+        "P27",
+        "gateway/vault/rotation.py",
+        "            old = _in_state(key_rows.read(connection), State.RETIRING)\n",
+        "            old = _in_state(key_rows.read(connection), State.RETIRING)\n"
+        '            connection.execute("SELECT count(sealed || look_up) FROM card")\n',
+        (RETIRING,),
+    ),
+    Breakage(
+        "pass over the last row of a window",
+        "P24",
+        "gateway/vault/windows.py",
+        '("<=", self.until)',
+        '("<", self.until)',
+        (RETIRING,),
+    ),
+    Breakage(
+        "read a table to its end at once",
+        "P27",
+        "gateway/vault/windows.py",
+        "    window = Window(key, after, None if last is None else tuple(last))",
+        "    window = Window(key, after, None)",
+        (RETIRING,),
     ),
 )

@@ -433,7 +433,7 @@ BREAKAGES = (
     Breakage(
         "keep others out between two portions of a purge",
         "P27",
-        "gateway/vault/retention.py",
+        "gateway/vault/resting.py",
         "time.sleep(_REST *",
         "time.sleep(0 *",
         ("tests/vault/test_vault_retention.py",),

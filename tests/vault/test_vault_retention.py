@@ -364,7 +364,7 @@ def test_p27_a_purge_rests_after_each_portion(tmp_path, monkeypatch):
     rests = []
     with opened(tmp_path) as vault:
         keep(vault, *(new(pan(number), at=booking(f"R-{number}")) for number in range(401)))
-        monkeypatch.setattr("gateway.vault.retention.time.sleep", rests.append)
+        monkeypatch.setattr("gateway.vault.resting.time.sleep", rests.append)
         assert purge(vault) == Purged(links=401, cards=401)
         monkeypatch.undo()
     assert sum(one > 0 for one in rests) >= 3

@@ -371,6 +371,9 @@ WRITES = {
     ),
     "rewrap_said": Write(rotated, lambda world, _: world.vault.rewrap.run("test")),
     "rewrap": Write(rotated, lambda world, _: world.vault.rewrap.run("test"), ("row",)),
+    "key_turn": Write(
+        rewrapped, lambda world, _: world.vault.rotation.retire("test"), ("looked",), changes=False
+    ),
     "key_retire": Write(rewrapped, lambda world, _: world.vault.rotation.retire("test"), ("row",)),
     "foreign_claim": Write(kept, lambda world, alias: test_vault_claims.claim(world.vault, iduser_of(alias))),
     "foreign_release": Write(
