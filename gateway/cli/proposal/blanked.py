@@ -26,6 +26,7 @@ from gateway.cli.proposal.leaves import (
     parse_json,
     parse_xml,
 )
+from gateway.cli.proposal.ways import text_path
 from gateway.codecs.xml_tree import Parsed, local_name
 
 _TESTS: Final = (
@@ -77,6 +78,8 @@ def _written(taken: Taken, texts: Texts, kept: Callable[[Steps], bool]) -> str:
         return line if len(line) <= _WIDE else json.dumps(value, ensure_ascii=True, indent=1)
     if taken.format == "multipart":
         return _multipart(taken, texts, kept)
+    if taken.format == "text":
+        return _text(taken, texts)
     written = []
     for name, value in pairs(taken.body):
         steps = (Step("field", name),)
@@ -178,6 +181,22 @@ def _names(names: Collection[str], asked: Collection[str]) -> dict[str, str]:
     numbered = itertools.chain(["x"], (f"x{n}" for n in itertools.count(2)))
     free = (one for one in numbered if one not in names)
     return {n: next(free) if n not in asked and words.may_be_a_value(n) else n for n in names}
+
+
+def _text(taken: Taken, texts: Texts) -> str:
+    """What stands around the values that are asked for, each in a line; of columns the rows with a card."""
+    rows: dict[Step, list[str]] = {}
+    lines = []
+    for leaf in taken.leaves:
+        path, text = text_path(leaf.steps), texts.get(leaf.steps)
+        if leaf.steps[0].axis == "item":
+            end = path.rpartition("{}")[2]
+            said = _blank(leaf.text) if text is None else text
+            rows.setdefault(leaf.steps[0], []).append(said + end)
+        elif text is not None:
+            lines.append(path.removeprefix("^").replace("{}", text))
+    asked = {steps[0] for steps in texts}
+    return "\n".join(lines + ["".join(row) for step, row in rows.items() if step in asked])
 
 
 def _multipart(taken: Taken, texts: Texts, kept: Callable[[Steps], bool]) -> str:

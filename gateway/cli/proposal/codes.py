@@ -10,7 +10,9 @@ from gateway.cards import pan
 from gateway.cli.proposal import ways, words
 from gateway.cli.proposal.called import called
 from gateway.cli.proposal.leaves import Leaf, Steps, Taken
+from gateway.cli.proposal.leaves import beside as beside_it
 
+_BEHIND: Final = 6  # columns
 FORM: Final = re.compile(r"[0-9]{3,4}")
 
 
@@ -58,6 +60,16 @@ def guessable(taken: Taken, number: Leaf, used: Collection[Leaf]) -> list[Leaf]:
     saw would stay in the message; what is none is struck out by whoever reads the proposal. In a form, where
     all stands side by side, too much has that length. `used`: the expiry's.
     """
+    if taken.format == "text":  # columns that nothing names
+        length = 4 if (pan.digits_of(number.text) or "").startswith(("34", "37")) else 3
+        behind = taken.leaves[taken.index.span(number.steps)[0] + 1 :]
+        return [
+            one
+            for one in behind[:_BEHIND]
+            if beside_it(taken, one, number)
+            and words.says_nothing(one.name)
+            and re.fullmatch(rf"[0-9]{{{length}}}", one.text)
+        ]
     if taken.format not in {"xml", "json"}:  # `cc`, beside a number that is called otherwise
         return [
             one

@@ -104,6 +104,10 @@ def _made(message: Message, side: Side, most: int | None, *, putting_in: bool) -
     if documents[0].taken.format == "form":  # a mask's stars are escaped there
         shown = ", ".join(map(json.dumps, numbers))
         return Made(outermost, f"{{ cards: {cards}, numbers: [{shown}] }}", shortened)
+    if documents[0].taken.format == "text":
+        return Made(
+            outermost, f"{{ cards: {cards}, contains: {example_token(1).alias} }}", shortened
+        )
     masked = ", ".join(json.dumps(one) for one in dict.fromkeys(numbers))
     return Made(outermost, f"{{ cards: {cards}, contains: [{masked}] }}", shortened)
 

@@ -9,7 +9,7 @@ from typing import Final
 
 from gateway.cli.proposal import spelled, words
 from gateway.cli.proposal.called import called
-from gateway.cli.proposal.leaves import Leaf, Taken, common
+from gateway.cli.proposal.leaves import Leaf, Taken, beside, common
 
 _WITHOUT_ZERO: Final = 3  # digits of `MMYY` as a JSON number
 _FAR: Final = 2  # fields between a form's number and what may be its expiry
@@ -51,9 +51,10 @@ def expiry_in(taken: Taken, region: Sequence[Leaf]) -> tuple[Expiry | None, str]
 def guess(taken: Taken, number: Leaf) -> Expiry | None:
     """The one text beside the number that is spelled as an expiry is, by a name that nobody knows; None where
     there is none, or more than one. `03` and `29` apart are too little to go by."""
-    if taken.format in {"form", "multipart"}:
-        at = taken.leaves.index(number)
-        near: Sequence[Leaf] = taken.leaves[max(at - _FAR, 0) : at + _FAR + 1]
+    if taken.format in {"form", "multipart", "text"}:
+        at = taken.index.span(number.steps)[0]
+        around = taken.leaves[max(at - _FAR, 0) : at + _FAR + 1]
+        near = [one for one in around if beside(taken, one, number)]
     else:
         near = [one for one in taken.under(number.steps[:-1]) if _is_beside(one, number)]
     found = [

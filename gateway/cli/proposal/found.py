@@ -18,7 +18,7 @@ from gateway.cli.proposal import codes, expiries, spelled, words
 from gateway.cli.proposal.called import called
 from gateway.cli.proposal.expiries import Expiry
 from gateway.cli.proposal.holders import holder_of
-from gateway.cli.proposal.leaves import Leaf, Steps, Taken, common
+from gateway.cli.proposal.leaves import Leaf, Steps, Taken, beside, common
 
 _SHORTEST, _LONGEST = 12, 40  # signs of a number, with what stands between its digits
 _BEHIND: Final = 6  # fields
@@ -134,8 +134,12 @@ def _could_be(digits: str, name: str) -> bool:
 
 def _unnamed(taken: Taken, card: FoundCard) -> FoundCard:
     """A number whose name is the partner's code; what stands behind it may be the expiry and the code."""
-    at = taken.leaves.index(card.number)
-    behind = [one for one in taken.leaves[at + 1 : at + _BEHIND] if words.says_nothing(one.name)]
+    at = taken.index.span(card.number.steps)[0]
+    behind = [
+        one
+        for one in taken.leaves[at + 1 : at + _BEHIND]
+        if words.says_nothing(one.name) and beside(taken, one, card.number)
+    ]
     expiry: Expiry | None = None
     for first, second in (*pairwise(behind), *pairwise(reversed(behind))):
         month, year = spelled.month(first.text, bare=first.number), spelled.year(second.text)
@@ -226,7 +230,7 @@ def _region(taken: Taken, number: Leaf, numbers: Numbers, place: Steps) -> Seque
 
 def _is_flat(taken: Taken, place: Steps) -> bool:
     """Whether all stands side by side, as in a form: there nearness is the order."""
-    return taken.format in {"form", "multipart"} and not place
+    return taken.format in {"form", "multipart", "text"} and not place
 
 
 def _nearest(region: Sequence[Leaf], number: Leaf, numbers: Numbers) -> list[Leaf]:

@@ -36,7 +36,7 @@ def holder_of(taken: Taken, region: Sequence[Leaf], number: Leaf) -> tuple[Leaf,
         for other in last:
             if one.steps[:-1] == other.steps[:-1]:
                 return (one, other)
-    flat = taken.format in {"form", "multipart"}
+    flat = taken.format in {"form", "multipart", "text"}
     alone = [one for one in named if flat and words.squash(one.name) == "name"]
     alone = alone or [one for one in named if words.squash(one.name) in _NAMES - {"name"}]
     return (alone[0],) if len(alone) == 1 else ()

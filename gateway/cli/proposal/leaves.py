@@ -248,6 +248,12 @@ def _part_text(content: bytes) -> str:
     return content.decode("utf-8", "replace")
 
 
+def beside(taken: Taken, leaf: Leaf, other: Leaf) -> bool:
+    """Whether two texts stand side by side: in one line of a text's columns, anywhere in a form."""
+    rows = taken.format == "text" and other.steps[0].axis == "item"
+    return not rows or leaf.steps[:1] == other.steps[:1]
+
+
 def common(steps: Sequence[Steps]) -> Steps:
     """The longest way that all of `steps` share."""
     first, last = min(steps, key=len), ()

@@ -26,6 +26,7 @@ _CLOSING: Final = re.compile(rb"[ \t]*(?:</[A-Za-z_][\w:.-]*>|[}\]])")
 _BEGINS: Final = re.compile(rb"(<)[?A-Za-z]|([{\[])\s*[{\[\"]")
 _CLOSES: Final = {b"<": b">", b"{": b"}", b"[": b"]"}
 _MOST_BEGINS: Final = 20
+_PAIR: Final = re.compile(rb"[\w.-]+=[^&]*")
 _UNBROKEN: Final = re.compile(rb"[^\s\"'<>]+")
 
 
@@ -45,6 +46,8 @@ def bodies_in(log: bytes) -> list[bytes]:
     if is_part(log):
         return []
     lines = [line.strip().strip(b'"') for line in log.splitlines() if line.strip()]
+    if len(lines) > 1 and all(_PAIR.fullmatch(line) for line in lines):
+        return []  # names and values, one in each line: a text
     if 1 < len(lines) <= _MOST_LINES and all(take_apart(line) is not None for line in lines):
         return lines
     if take_apart(log) is not None or len(log) > _LONGEST or not find_cards(log):

@@ -10,12 +10,13 @@ from typing import Final
 from gateway.cards import pan
 from gateway.cli.proposal import ways, words
 from gateway.cli.proposal.called import called
-from gateway.cli.proposal.found import FoundCard, Looked
+from gateway.cli.proposal.found import FoundCard, Looked, look
 from gateway.cli.proposal.leaves import Leaf, Steps, Taken
 from gateway.cli.proposal.mended import PART, mended
 from gateway.cli.proposal.opened import open_all
 from gateway.cli.proposal.sealed import is_encrypted, is_sealed
 from gateway.cli.proposal.shapes import Layer
+from gateway.cli.proposal.texts import take_text
 from gateway.cli.recorded import Recorded, Way
 from gateway.cli.ruby_debug import unruby_string
 from gateway.codecs.encoding import decode_body
@@ -123,6 +124,12 @@ def _documents(message: Message) -> Sequence[Opened]:
     if better is not None:
         message.body, message.mended = better
         documents = list(open_all(message.body))
+    lines = len(documents) == 1 and documents[0][0].format == "form" and b"\n" in message.body
+    if not documents or (lines and not _count(documents)):
+        text = take_text(message.body)
+        looked = look(text) if text is not None else Looked()
+        if text is not None and looked.cards:
+            documents = [(text, (), looked)]
     return documents
 
 

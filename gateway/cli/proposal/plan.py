@@ -101,6 +101,8 @@ def _guess(message: Message) -> Way:
     anything else with a card is a charge."""
     if message.documents and _is_answer(message):
         return "response"
+    if any(one.taken.format == "text" for one in message.documents):
+        return "response"
     if any(_has_booking(one.taken) and not _is_notice(one.taken) for one in message.documents):
         return "response"
     return "request"
@@ -194,7 +196,7 @@ def _add(side: Side, draft: Draft) -> None:
     if side.shapes and side.shapes[0].layout != draft.layout:
         return
     for n, one in enumerate(side.shapes):
-        flat = draft.format in {"form", "multipart"} and draft.card == "$"
+        flat = draft.format in {"form", "multipart", "text"} and draft.card == "$"
         same_number = set(one.fields["number"].at) & set(draft.fields["number"].at)
         if (one.booking, one.card) == (draft.booking, draft.card) and (same_number or not flat):
             side.shapes[n] = merged(one, draft)

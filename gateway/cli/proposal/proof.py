@@ -19,6 +19,7 @@ from gateway.cli.proposal.leaves import Leaf, Steps, Taken, take_apart
 from gateway.cli.proposal.messages import Message
 from gateway.cli.proposal.plan import Planned
 from gateway.cli.proposal.shapes import Layer
+from gateway.cli.proposal.texts import same_but
 from gateway.cli.trial import example_token
 from gateway.cli.trying import try_message
 from gateway.codecs import base64
@@ -178,6 +179,8 @@ def _same_but(before: bytes, after: bytes, message: Message, ours: set[Steps]) -
     What was inserted is new; what was removed of ours (a code) is gone.
     """
     for document in message.documents:
+        if document.taken.format == "text":
+            return same_but(before, after, ours)
         was, now = _inside(before, document.layers), _inside(after, document.layers)
         if was is None or now is None:
             return was is now

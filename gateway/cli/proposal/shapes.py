@@ -11,6 +11,7 @@ from gateway.cli.proposal import ways, words
 from gateway.cli.proposal.called import called
 from gateway.cli.proposal.found import FoundCard
 from gateway.cli.proposal.leaves import Leaf, Steps, Taken
+from gateway.cli.proposal.texts import head_of
 from gateway.codecs.document import Format
 from gateway.codecs.envelope import Coding
 
@@ -61,6 +62,7 @@ class Draft:
     unsure: tuple[str, ...] = ()
     guessed: bool = False  # what is taken for the code
     other_codes: tuple[str, ...] = ()  # the paths of what could be it as well
+    sentinels: tuple[str, ...] = ()  # what stands in the number's place and is none
     unread: str = ""  # the path of what is called the expiry, and says none
     cards: int = 0
 
@@ -80,7 +82,7 @@ def shapes_of(
         draft, node = _draft(taken, layers, card, bookings=bookings)
         number = draft.fields["number"].at[0]
         key = (draft.booking, draft.card)
-        if taken.format in {"form", "multipart"} and draft.card == "$":
+        if taken.format in {"form", "multipart", "text"} and draft.card == "$":
             key = (number, draft.card)  # side by side, each is a card of its own
         elif node in nodes.get(key, set()):
             key = (number, draft.card)
@@ -150,12 +152,19 @@ def _draft(
         unsure=card.unsure,
         guessed=card.guessed,
         other_codes=tuple(place(one).at[0] for one in card.other_codes),
+        sentinels=_sentinels(taken, fields["number"]),
         unread=place(card.unread).at[0] if card.unread is not None else "",
         cards=1,
     )
     if booking:
         draft = _with_booking(taken, booking, scope, draft)
     return draft, scope
+
+
+def _sentinels(taken: Taken, number: Place) -> tuple[str, ...]:
+    """The name of a column of numbers, which stands in its first line."""
+    head = head_of(taken, number.at[0]) if taken.format == "text" else ""
+    return (head,) if head else ()
 
 
 def _reachable(booking: Steps, scope: Steps, steps: Steps) -> bool:

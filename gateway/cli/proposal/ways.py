@@ -8,6 +8,7 @@ from typing import Final
 from gateway.cli.proposal import words
 from gateway.cli.proposal.called import said_by
 from gateway.cli.proposal.leaves import Leaf, Step, Steps, Taken
+from gateway.codecs.around import mistake
 
 _JSON_NAME: Final = re.compile(r"[^\W\d][\w-]*")
 _XML_NAME: Final = re.compile(r"[A-Za-z_][\w.-]*")
@@ -24,9 +25,16 @@ def can_be_written(steps: Steps, format: str) -> bool:
     """Whether the language has a path for a way, and no name on it could be a card's number."""
     if any(_LONG.search(step.name) for step in steps):
         return False
+    if format == "text":
+        return not mistake(text_path(steps))
     if format == "xml":
         return all(_XML_NAME.fullmatch(step.name) for step in steps)
     return all("'" not in step.name and (step.name.isprintable()) for step in steps)
+
+
+def text_path(steps: Steps) -> str:
+    """What stands around a value of a text."""
+    return next((step.name for step in steps if step.axis == "field"), "{line}")
 
 
 def to_card(taken: Taken, scope: Steps, number: Leaf) -> tuple[str, Steps]:
@@ -34,6 +42,8 @@ def to_card(taken: Taken, scope: Steps, number: Leaf) -> tuple[str, Steps]:
     if taken.format in {"form", "multipart"}:
         row = _ROW.fullmatch(number.name) if taken.format == "form" else None
         return (f"{row['list']}[*]" if row else "$"), ()
+    if taken.format == "text":
+        return ("{line}" if number.steps[0].axis == "item" else "$"), ()
     if taken.format == "json":
         return absolute(taken, scope), scope
     if len(scope) > 1 and _SCHEME.search(
@@ -47,6 +57,8 @@ def absolute(taken: Taken, steps: Steps) -> str:
     """From the document's root."""
     if taken.format in {"form", "multipart"}:
         return steps[0].name if steps else "$"
+    if taken.format == "text":
+        return text_path(steps)
     if taken.format == "xml":
         return "".join(_xml_step(step) for step in steps)
     return "$" + "".join(_json_step(taken, steps, n, every=True) for n in range(len(steps)))
@@ -59,6 +71,8 @@ def relative(taken: Taken, scope: Steps, steps: Steps, *, any_depth: bool = Fals
         return row["below"] if row else steps[0].name
     if taken.format == "multipart":
         return steps[0].name
+    if taken.format == "text":
+        return text_path(steps)
     shared = 0
     while shared < min(len(scope), len(steps)) and scope[shared] == steps[shared]:
         shared += 1

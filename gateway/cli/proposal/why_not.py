@@ -17,6 +17,9 @@ from gateway.cli.recorded import Recorded
 _NOT_IN_URLS: Final = (
     "No rule takes it out there, and the gateway refuses it: have it sent in a body."
 )
+_DUMPED: Final = re.compile(
+    rb"\A\s*(?:Array|\w+ Object)\s*\(|[\"\w]\s*=>\s*[\"\[{\d]|\A\s*array\(\d+\)"
+)
 _SCRUBBED: Final = re.compile(rb"filtered|redacted|scrubbed|x{4}|\*{4}", re.IGNORECASE)
 
 
@@ -96,9 +99,15 @@ def _hidden(message: Message, place: str) -> Iterator[tuple[str, str]]:
 def _unreadable(message: Message, place: str) -> tuple[str, str]:
     if is_sealed(message.body.decode("latin-1")):
         return f"{place}: it is what nobody between can read: encrypted?", ""
+    if _DUMPED.search(message.body):
+        why = f"{place}: it is what a program prints of its own data (PHP, Ruby), not what goes over the line."
+        return (
+            why,
+            "Record the message itself: with a proxy, as a HAR, or what the HTTP library tells.",
+        )
     if find_cards(message.body):
         why = f"{place}: a card is in it, but {message.unreadable}."
-        hint = "Where it is text, write a shape with `format: text` (docs/rules.md): nothing proposes one yet."
+        hint = "Where it is text, write a shape with `format: text` (docs/rules.md): no name of a card's field leads to it."
         return why, hint
     if _SCRUBBED.search(message.body):
         why = f"{place}: it was scrubbed so that it can not be read any more."

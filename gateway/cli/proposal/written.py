@@ -102,6 +102,16 @@ def _shape(name: str, draft: Draft, routes: Sequence[Planned]) -> Iterator[str]:
     yield f"    card: {scalar(draft.card)}"
     for key, place in draft.fields.items():
         yield f"    {key}: {_place(key, place)}{_note(key, place, draft)}"
+    yield from _around_card(name, draft, routes)
+
+
+def _around_card(name: str, draft: Draft, routes: Sequence[Planned]) -> Iterator[str]:
+    """What a shape says beside the card's own fields, and what it could say."""
+    if draft.sentinels:
+        said = ", ".join(map(scalar, draft.sentinels))
+        yield f"    sentinels: [{said}]   # what stands there in the first line"
+    if draft.format == "text" and _takes_out(name, routes):
+        yield "    show: alias   # the token in the number's place: nothing can be inserted into a text"
     if draft.unread and not any(name.startswith("expiry") for name in draft.fields):
         at = f"{{ at: {scalar(draft.unread)}, as: MMYY }}"
         yield f"    # expiry: {at}   # called so, but what was recorded there is none: how is it spelled?"
@@ -112,6 +122,14 @@ def _shape(name: str, draft: Draft, routes: Sequence[Planned]) -> Iterator[str]:
         yield f"    {key}: {scalar(path)}{note}"
     for path, why in _not_cards(name, routes):
         yield f"    # not_cards: [{scalar(path)}]   # could pass for a card's number, but {why}; the guard would mask it in an answer"
+
+
+def _takes_out(name: str, routes: Sequence[Planned]) -> bool:
+    """Whether a shape takes cards out of messages."""
+    return any(
+        name in route.response.names or (route.pushed and name in route.request.names)
+        for route in routes
+    )
 
 
 def _note(key: str, place: Place, draft: Draft) -> str:
