@@ -156,11 +156,12 @@ class Pipeline:
             batch = await self._s.swap.find(exchange, route, document, rule.tokenize, len(body))
             body = await self._s.swap.tokenize(exchange, route, batch, body)
         if rule.detokenize and body:  # a POST without a body has nothing to put a card into
-            layout = layout_of(rule.detokenize)
-            labels.check(request.headers, layout.outer)
+            layout, before = layout_of(rule.detokenize), body
+            labels.check(request.headers, layout.outer, body)
             labels.check_boundary(request.headers, layout.outer, body)
             document = await open_in(exchange, layout, body)
             body = await self._s.swap.detokenize(exchange, route, document, rule.detokenize, body)
+            labels.check_written(request.headers, layout.outer, before, body)
         if rule.exchange and body:
             labels.check(request.headers, layout_of(rule.exchange.pairs).outer)
             document = await open_in(exchange, layout_of(rule.exchange.pairs), body)

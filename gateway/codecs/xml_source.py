@@ -50,9 +50,13 @@ _ASIDES: Final = {b"<!--": b"-->", b"<?": b"?>"}  # what may stand before a DOCT
 _SINGLE_BYTE: Final = re.compile(
     r"(?:iso[-_]?8859[-_](?P<part>[1-9]|1[0-1]|1[3-6])|(?:windows-|cp)(?P<page>125[0-8])|latin-?1)"
 )
+WIDE_LABELS: Final = {
+    "utf-16-le": frozenset({"utf-16", "utf-16le"}),
+    "utf-16-be": frozenset({"utf-16", "utf-16be"}),
+}
 _UTF_16: Final = {
-    codecs.BOM_UTF16_LE: ("utf-16-le", {"", "utf-16", "utf-16le"}),
-    codecs.BOM_UTF16_BE: ("utf-16-be", {"", "utf-16", "utf-16be"}),
+    codecs.BOM_UTF16_LE: ("utf-16-le", {"", *WIDE_LABELS["utf-16-le"]}),
+    codecs.BOM_UTF16_BE: ("utf-16-be", {"", *WIDE_LABELS["utf-16-be"]}),
 }
 # UTF-32 in four byte orders with and without a mark, UTF-16 without one, EBCDIC, and UTF-7, which
 # looks like text that is not XML at all. The UTF-32 marks come first: one starts like UTF-16's.
@@ -193,9 +197,18 @@ def _codec(declared: str) -> str:
     """The codec of a body without a UTF-16 mark."""
     if declared in {"", "utf-8", "utf8"}:
         return "utf-8"
-    match = _SINGLE_BYTE.fullmatch(declared)
-    if match is None:
+    codec = codec_of(declared)
+    if codec is None:
         raise MessageForbidden
+    return codec
+
+
+def codec_of(charset: str) -> str | None:
+    """Python's and libxml2's name of a charset of one byte whose ASCII is ASCII, from what a document or a
+    label calls it, in lower case; None for any other charset."""
+    match = _SINGLE_BYTE.fullmatch(charset)
+    if match is None:
+        return None
     return f"windows-{match['page']}" if match["page"] else f"iso-8859-{match['part'] or 1}"
 
 

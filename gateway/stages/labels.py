@@ -11,6 +11,7 @@ from typing import Final
 
 from gateway.codecs.document import Format
 from gateway.codecs.multipart_parts import boundary_of
+from gateway.codecs.xml_source import WIDE_LABELS, codec_of, read_source_with_doctype
 from gateway.errors import LabelWrong
 from gateway.headers import Headers
 
@@ -24,17 +25,42 @@ _LABEL: Final = re.compile(
 _BOUNDARY: Final = re.compile(r';[ \t]*boundary=(?:"([^"\\]*)"|([^";\s]*))', re.IGNORECASE)
 _CHARSET: Final = re.compile(r';[ \t]*charset="?([^";\s]*)', re.IGNORECASE)
 _UTF8: Final = frozenset({"utf-8", "utf8", "us-ascii"})
+_HIGH: Final = re.compile(rb"(?:%[89A-Fa-f][0-9A-Fa-f])+")
 
 
-def check(headers: Headers, format: Format) -> None:
+def check(headers: Headers, format: Format, body: bytes = b"") -> None:
     """Raises `LabelWrong` unless there is exactly one Content-Type, it names `format`, and its
-    charset, where it has one, is UTF-8: another one would make other fields of the same bytes."""
+    charset, where it has one, is UTF-8 or makes the same of `body`: another one would make other fields
+    of the same bytes."""
     labels = headers.get_all("Content-Type")
     match = _LABEL.fullmatch(labels[0].strip()) if len(labels) == 1 else None
     if match is None or not _fits(match[1], format):
         raise LabelWrong
-    if not all(charset.lower() in _UTF8 for charset in _CHARSET.findall(match[2])):
+    charsets = {charset.lower() for charset in _CHARSET.findall(match[2])} - _UTF8
+    if not all(body and _reads_alike(charset, format, body) for charset in charsets):
         raise LabelWrong
+
+
+def check_written(headers: Headers, format: Format, before: bytes, after: bytes) -> None:
+    """Raises `LabelWrong` where what was written into a body would be read as other signs by its label's
+    charset: a name with an accent, in UTF-8, in a form that says that it is ISO-8859-1."""
+    charsets = {one.lower() for one in _CHARSET.findall(headers.get("Content-Type") or "")} - _UTF8
+    if not charsets or after == before:
+        return
+    check(headers, format, after)
+    if format == "form" and set(_HIGH.findall(after)) - set(_HIGH.findall(before)):
+        raise LabelWrong
+
+
+def _reads_alike(charset: str, format: Format, body: bytes) -> bool:
+    """Whether a reader who goes by `charset`, which is not UTF-8, reads the same as we: in XML that names it
+    itself, and where nothing but ASCII stands, which the charsets of one byte have in common."""
+    codec = codec_of(charset)
+    if format == "xml":
+        source = read_source_with_doctype(body)
+        if charset in WIDE_LABELS.get(source.wide, ()) or codec == source.codec != "utf-8":
+            return True
+    return codec is not None and body.isascii()
 
 
 def check_boundary(headers: Headers, format: Format, body: bytes) -> None:

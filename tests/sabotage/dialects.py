@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.sabotage.breakage import Breakage
 
+LABELS = "tests/stages/test_labels.py"
 ALIKE = "tests/stages/test_named_alike.py"
 
 BREAKAGES = (
@@ -38,5 +39,21 @@ BREAKAGES = (
         '_LAST_FOUR: Final = re.compile(r"[.\\u2026]*[0-9]{4}")',
         '_LAST_FOUR: Final = re.compile(r"[.\\u2026]*[0-9]{3,}")',
         ("tests/cards/test_pan.py::test_a_card_even_if_a_bad_one",),
+    ),
+    Breakage(
+        "believe a label whatever stands in the body",
+        "P09",
+        "gateway/stages/labels.py",
+        "    return codec is not None and body.isascii()",
+        "    return codec is not None",
+        (f"{LABELS}::test_p09_one_that_does_not_is_refused",),
+    ),
+    Breakage(
+        "write a name in UTF-8 into a form that says another charset",
+        "P09",
+        "gateway/stages/labels.py",
+        "    if not charsets or after == before:",
+        "    if charsets or after == before:",
+        (f"{LABELS}::test_p09_what_is_written_is_read_as_it_was_meant",),
     ),
 )

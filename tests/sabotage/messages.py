@@ -40,7 +40,7 @@ BREAKAGES = (
         "believe any label",
         "P09",
         "gateway/pipeline.py",
-        "            labels.check(request.headers, layout.outer)\n",
+        "            labels.check(request.headers, layout.outer, body)\n",
         "",
         (f"{CHARGE}::test_p09_a_wrong_label_is_refused",),
     ),

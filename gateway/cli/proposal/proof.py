@@ -105,7 +105,8 @@ def _labels(routes: Sequence[Planned]) -> tuple[str, ...]:
             headers = message.recorded.headers
             try:
                 if message.cards and "Content-Type" in headers:
-                    labels.check(headers, message.documents[0].taken.format)
+                    taken = message.documents[0].taken
+                    labels.check(headers, taken.format, message.recorded.body)
             except LabelWrong:
                 wrong.append(message.recorded.place)
     return tuple(wrong)
