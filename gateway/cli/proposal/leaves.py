@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal, NamedTuple
 from urllib.parse import unquote_plus
 
+from gateway.cli.proposal import words
 from gateway.codecs.document import Format
 from gateway.codecs.multipart_parts import read_parts
 from gateway.codecs.xml import open_xml, open_xml_with_doctype
@@ -213,6 +214,8 @@ def _values(value: Any, here: Steps) -> Iterator[Leaf]:
             yield from _values(inner, (*here, Step("item", nth=index)))
     elif isinstance(value, str) or value is None:
         yield Leaf(here, str(value or ""), number=isinstance(value, Bare))
+    elif isinstance(value, bool) and words.names_virtual(here[-1].name if here else ""):
+        yield Leaf(here, str(value).lower())
 
 
 # --- forms ------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from gateway.cli.proposal import ways, words
+from gateway.cli.proposal.agencies import marks_of
 from gateway.cli.proposal.called import called
 from gateway.cli.proposal.found import FoundCard
 from gateway.cli.proposal.leaves import Leaf, Steps, Taken
@@ -62,6 +63,7 @@ class Draft:
     unsure: tuple[str, ...] = ()
     guessed: bool = False  # what is taken for the code
     other_codes: tuple[str, ...] = ()  # the paths of what could be it as well
+    virtual: tuple[tuple[str, str], ...] = ()  # key → path of what marks an agency's card
     sentinels: tuple[str, ...] = ()  # what stands in the number's place and is none
     unread: str = ""  # the path of what is called the expiry, and says none
     cards: int = 0
@@ -108,6 +110,7 @@ def merged(one: Draft, other: Draft) -> Draft:
         guessed=one.guessed or other.guessed,
         other_codes=tuple(dict.fromkeys((*one.other_codes, *other.other_codes))),
         unread=one.unread or other.unread,
+        virtual=one.virtual or other.virtual,
         cards=one.cards + other.cards,
     )
 
@@ -156,6 +159,11 @@ def _draft(
         unread=place(card.unread).at[0] if card.unread is not None else "",
         cards=1,
     )
+    if bookings and taken.format in {"xml", "json"}:
+        near = taken.under(booking or scope[:-1])
+        marks = marks_of(taken, near, list(card.leaves))
+        said_of = [(key, one) for key, one in marks if ways.can_be_written(one.steps, taken.format)]
+        draft = replace(draft, virtual=tuple((key, place(one).at[0]) for key, one in said_of))
     if booking:
         draft = _with_booking(taken, booking, scope, draft)
     return draft, scope

@@ -277,6 +277,49 @@ def names_booking_id(name: str) -> bool:
     }  # fmt: skip
 
 
+# --- an agency's card ---
+
+_VIRTUAL: Final = re.compile(
+    r"(?:is|card)?virtual(?:card|creditcard|vcc|flag|indicator)?|(?:is)?vcc(?:flag)?"
+)
+
+
+def names_virtual(name: str) -> bool:
+    """Whether a field is called as the mark of a virtual card is."""
+    return _VIRTUAL.fullmatch(squash(name)) is not None
+
+
+def names_first_day(name: str) -> bool:
+    """Whether a field is called as the first day is on which a card can be charged."""
+    return (
+        re.search(
+            r"activ(?:e|ation|ated?)(?:from|date|on|at)?\Z|effectivedate|chargeablefrom|chargefrom|validfrom",
+            squash(name),
+        )
+        is not None
+    )
+
+
+def names_last_day(name: str) -> bool:
+    """Whether a field is called as the last day is on which a card can be charged."""
+    return (
+        re.search(
+            r"activeuntil|activeto|deactivat|chargeableuntil|chargeuntil|validuntil", squash(name)
+        )
+        is not None
+    )
+
+
+def names_balance(name: str) -> bool:
+    """Whether a field is called as what is left on a card is."""
+    return re.search(r"balance\Z|cardlimit\Z|vccamount\Z|cardamount\Z", squash(name)) is not None
+
+
+def names_currency(name: str) -> bool:
+    """Whether a field is called as a currency is."""
+    return re.search(r"currency(?:code)?\Z", squash(name)) is not None
+
+
 # --- what stands in the place of a value ---
 
 _SCRUBBED: Final = re.compile(

@@ -13,6 +13,7 @@ from gateway.cli.proposal.scalars import scalar, word
 from gateway.cli.proposal.shapes import Draft, Place
 
 _LONGEST: Final = 40
+_IN_PLACE: Final = "# show: alias   # or, without insert: the token in the number's place"
 _NOT_A_SYSTEM: Final = frozenset(
     {"www", "api", "co", "com", "org", "net", "gov", "secure", "test", "sandbox"}
 )
@@ -112,6 +113,9 @@ def _around_card(name: str, draft: Draft, routes: Sequence[Planned]) -> Iterator
         yield f"    sentinels: [{said}]   # what stands there in the first line"
     if draft.format == "text" and _takes_out(name, routes):
         yield "    show: alias   # the token in the number's place: nothing can be inserted into a text"
+    if draft.virtual:
+        marks = ", ".join(f"{key}: {scalar(path)}" for key, path in draft.virtual)
+        yield f"    # virtual: {{ {marks} }}   # an agency's card: it can not be charged before its first day"
     if draft.unread and not any(name.startswith("expiry") for name in draft.fields):
         at = f"{{ at: {scalar(draft.unread)}, as: MMYY }}"
         yield f"    # expiry: {at}   # called so, but what was recorded there is none: how is it spelled?"
@@ -269,13 +273,16 @@ def _insertions(side: Side) -> Iterator[str]:
     if draft.format == "xml" and draft.card != "/":
         yield f'insert: [{into}xml: "<CardToken>{{alias}}</CardToken>" }}]{note}'
         yield f'on_failure: [{into}xml: "<CardError>{{error}}</CardError>" }}]'
+        yield _IN_PLACE
     elif draft.format == "json":
         yield f'insert: [{into}json: {{ card_token: "{{alias}}" }} }}]{note}'
         yield f'on_failure: [{into}json: {{ card_error: "{{error}}" }} }}]'
+        yield _IN_PLACE
     elif draft.format in {"form", "multipart"} and len(side.shapes) > 1:
         yield "# `show: alias`, in each shape, puts the token in its number's place"
     elif draft.format in {"form", "multipart"} and draft.card == "$":
         yield f'insert: [{{ into: $, each: card, form: {{ card_token: "{{alias}}" }} }}]{note}'
+        yield _IN_PLACE
 
 
 def _side(key: str, side: Side, lines: Sequence[str]) -> Iterator[str]:

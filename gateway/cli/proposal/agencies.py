@@ -1,0 +1,43 @@
+"""What marks a travel agency's virtual card: a flag beside it, its days, its sum. Proposed as a comment only."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Final
+
+from gateway.cli.proposal import words
+from gateway.cli.proposal.called import called
+from gateway.cli.proposal.leaves import Leaf, Taken
+
+_FLAG: Final = re.compile(r"true|false|yes|no|[yn01]|virtual_card", re.IGNORECASE)
+_DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T ].*)?")
+_SUM: Final = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,3})?")
+_CURRENCY: Final = re.compile(r"[A-Z]{3}")
+_FIELDS: Final = (
+    ("active_from", words.names_first_day, _DAY),
+    ("active_until", words.names_last_day, _DAY),
+    ("balance", words.names_balance, _SUM),
+    ("currency", words.names_currency, _CURRENCY),
+)
+
+
+def marks_of(
+    taken: Taken, region: Sequence[Leaf], used: Sequence[Leaf]
+) -> tuple[tuple[str, Leaf], ...]:
+    """The keys of `virtual` with their texts; none where neither a flag nor a first day is there. `used`: the
+    card's own texts."""
+    free = [one for one in region if one not in used]
+    found: dict[str, Leaf] = {}
+    for leaf in free:
+        if words.names_virtual(called(taken, leaf)) and _FLAG.fullmatch(leaf.text.strip()):
+            found.setdefault("flag", leaf)
+    for key, named, form in _FIELDS:
+        for leaf in free:
+            if named(called(taken, leaf)) and form.fullmatch(leaf.text.strip()):
+                found.setdefault(key, leaf)
+    if not found.keys() & {"flag", "active_from"}:
+        return ()
+    if "balance" not in found:
+        found.pop("currency", None)
+    return tuple(found.items())
