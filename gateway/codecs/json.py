@@ -142,7 +142,10 @@ class JsonDocument:
                     edits.append(_set(change))
                 case Remove():
                     place = _place(change.node)
-                    plans.setdefault(place.parent, Plan()).removed.append(place)
+                    if place.parent >= 0 and not self._scan.is_object(place.parent):
+                        edits.append(self._emptied(place))
+                    else:
+                        plans.setdefault(place.parent, Plan()).removed.append(place)
                 case Add():
                     self._plan_add(change, plans, made)
                 case _:
@@ -163,6 +166,11 @@ class JsonDocument:
 
     def apply(self, edits: Iterable[Edit]) -> Spliced:
         return apply_edits(self._scan.body, edits)
+
+    def _emptied(self, item: Entry) -> Edit:
+        """An item of a list goes, and its place stays: readers count the others from the first."""
+        is_text = self._scan.body[item.value] == _QUOTE
+        return Edit(item.value, item.end, b'""' if is_text else b"null")
 
     def _embedded(self, entry: Entry) -> Embedded:
         body = self._scan.body

@@ -21,14 +21,18 @@ from gateway.cards import pan
 from gateway.cards.card import Failure
 from gateway.cards.scan import find_cards
 from gateway.codecs.document import Document, Node
+from gateway.codecs.paths import Path, Step
 from gateway.errors import MessageForbidden
 from gateway.rules.model import Shape
 from gateway.secret import Secret
 from gateway.stages.card_place import CardPlace, left_alone, read_place
+from gateway.stages.fields import places_of
 from gateway.stages.order import Group
 
 # As many digits as a card has, wherever in a text that is not a number's own.
 _LONG_NUMBER: Final = re.compile(r"\d(?:[ \u00a0-]?\d){11}")
+
+_ITEMS: Final = Path("[*]", (Step("item"),))
 
 
 def read_outside(
@@ -57,6 +61,8 @@ def read_malformed(
     if not group.fields:
         return []  # a number that is its own card
     others = [node for node in nodes if document.instead(node)]
+    if group.counted:
+        others = [node for node in others if not _is_row(document, group, node)]
     if not others:
         return []
     odd = _read_odd(document, group.shapes, others, seen, not_cards)
@@ -64,6 +70,16 @@ def read_malformed(
     if group.listed and any(place.number == place.node for place in cards):
         raise MessageForbidden
     return cards
+
+
+def _is_row(document: Document, group: Group, node: Node) -> bool:
+    """Whether a list's items are the card's fields, for the rule counts them: `number: "[3]"`. Lists among
+    them are not counted."""
+    items = document.select(_ITEMS, node)
+    if any(list(document.instead(item)) not in ([], [item]) for item in items):
+        return False
+    numbers = [n for shape in group.shapes for n in places_of(document, shape.number, node)]
+    return any(document.holds(node, number) for number in numbers)
 
 
 def _read_odd(

@@ -17,7 +17,7 @@ _KEPT: Final = 256  # rules
 class Group:
     """Shapes whose cards stand in the same places. `fields`: each number is a part of its card;
     `listed`: the cards are the items of a list; `anywhere`: where strays of them may stand; `chosen`: the rule
-    says which of those that have the name are cards."""
+    says which of those that have the name are cards; `counted`: it says which item of a list each number is."""
 
     shapes: tuple[Shape, ...]
     card: Path
@@ -25,6 +25,7 @@ class Group:
     listed: bool
     anywhere: Path | None
     chosen: bool
+    counted: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +67,17 @@ def _group(card: Path, shapes: Sequence[Shape]) -> Group:
     if named and named[0].axis in {"child", "descendant", "member", "below"} and named[0].name:
         name = named[0].name
         anywhere = Path(f"//{name}", (Step("descendant", name),), absolute=True)
+    numbers = [place.steps for shape in shapes for place in shape.number.places]
+    listed = [step.axis for step in steps[-1:]] == ["item"]
+    counted = all(way and way[0].axis == "item" and way[0].index is not None for way in numbers)
+    if listed and counted:
+        anywhere = None  # the name is that of a list of rows, and none of a card
     return Group(
         tuple(shapes),
         card,
-        all(place.steps for shape in shapes for place in shape.number.places),
-        [step.axis for step in steps[-1:]] == ["item"],
+        all(numbers),
+        listed,
         anywhere,
         any(step.where or step.named for step in steps[-1:]),
+        counted,
     )

@@ -87,10 +87,11 @@ def test_remove_members(removed: list[str], left: bytes) -> None:
     assert change(body, *((Remove, f"$.{name}") for name in removed)) == left
 
 
-def test_remove_items() -> None:
-    body = b'[ 1, {"a": []} ,3 ]'
-    assert change(body, (Remove, "$[1]")) == b"[ 1, 3 ]"
-    assert change(body, (Remove, "$[0]"), (Remove, "$[1]"), (Remove, "$[2]")) == b"[]"
+def test_an_item_that_goes_leaves_its_place_to_the_others() -> None:
+    body = b'[ 1, {"a": []} ,"3", [4] ]'
+    assert change(body, (Remove, "$[1]")) == b'[ 1, null ,"3", [4] ]'
+    assert change(body, (Remove, "$[0]"), (Remove, "$[2]")) == b'[ null, {"a": []} ,"", [4] ]'
+    assert change(body, (Remove, "$[3][0]")) == b'[ 1, {"a": []} ,"3", [null] ]'
 
 
 def test_remove_keeps_the_lines_of_the_others() -> None:

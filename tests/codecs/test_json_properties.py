@@ -67,6 +67,11 @@ def test_every_member_of_a_name_is_found_wherever_it_stands(
             assert opened.select(anywhere) == by_name.get(name, [])
 
 
+def emptied(item: Value) -> Value:
+    """What stands in an item's place when it is gone."""
+    return Value('""' if item.scalar.startswith('"') else "null")
+
+
 class Changes:
     """Random changes that do not overlap, applied to the model as they are collected."""
 
@@ -103,7 +108,7 @@ class Changes:
             self.changes.append(Insert(node, content, {"what": "é"}))
             after.setdefault(len(children) - 1, []).append((name, Value('"<é>"')))
         if value.items is not None:
-            value.items[:] = [child for child in children if child not in gone]
+            value.items[:] = [emptied(child) if child in gone else child for child in children]
         else:
             value.members = list(self.members_after(value, gone, after))
 
