@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -155,3 +158,40 @@ def test_no_card(text):
 )  # fmt: skip
 def test_a_card_even_if_a_bad_one(text):
     assert not pan.is_no_card(text)
+
+
+MEGABYTE = 1 << 20
+
+
+@pytest.mark.parametrize(
+    "unit", ["4", "4 ", "- ", "*", "** ", "xxx.", "x1", ".", "0", "\uff14", "* *"]
+)
+@pytest.mark.parametrize("ends", ["", "1", "12345 123", " 4111111111111111"])
+@pytest.mark.parametrize("act", [pan.digits_of, pan.is_no_card, pan.is_zeros, pan.mask_unreadable])
+def test_a_field_of_a_megabyte_holds_nobody_up(unit, ends, act):
+    """It is told in a thread, but with the interpreter's lock: an event loop waits for as long."""
+    text = unit * (MEGABYTE // len(unit)) + ends
+    took = []
+    for _ in range(3):
+        begun = time.process_time()
+        act(text)
+        took.append(time.process_time() - begun)
+    assert min(took) < 0.03
+
+
+def test_what_is_longer_than_any_token_is_no_token():
+    assert pan.is_no_card("a" * 65_536)
+    assert not pan.is_no_card("a1" * 5 + "b" * 65_536)
+
+
+@given(st.text("0123456789 -*x\u00a0\uff14a\t", max_size=40))
+def test_a_number_is_what_stands_between_spaces_and_dashes(text):
+    bare = re.sub(r"[ \u00a0-]", "", text.strip())
+    found = pan.digits_of(text)
+    assert found in {None, bare}
+    assert found is None or re.fullmatch("[0-9]{12,19}", found)
+    assert pan.is_zeros(text) == bool(re.fullmatch("0+", bare))
+    assert re.sub(r"\d", "*", text) == pan.mask_every_digit(text)
+    masked = pan.mask_unreadable(text)
+    assert len(masked) == len(text)
+    assert len(re.findall(r"\d", masked)) in {0, 4}

@@ -161,9 +161,11 @@ def test_large_bodies_are_read_in_short_steps_by_the_scan() -> None:
 
 
 def test_a_large_body_of_brackets_is_read_in_short_steps_by_the_scan() -> None:
-    """What holds the interpreter's lock keeps everybody else waiting: some 0.1 us for each bracket."""
-    for count, read in ((80_000, True), (90_000, True), (100_000, False)):
+    """What holds the interpreter's lock keeps everybody else waiting: up to 0.16 us for each bracket."""
+    for count, read in ((30_000, True), (32_767, True), (32_768, False), (100_000, False)):
         assert agrees(b"[" + b"[]," * count + b"1]") is read
+    deep = b"[" * 60 + b"]" * 60
+    assert not agrees(b"[" + b",".join([deep] * 600) + b"]")  # 72 KB
 
 
 @settings(deadline=None)

@@ -67,4 +67,23 @@ BREAKAGES = (
         "        if len(members) < len(found):\n",
         (NAMES,),
     ),
+    Breakage(
+        "let a faster parser hold everybody up with a quarter of a megabyte of brackets",
+        "P13",
+        CONTAINERS,
+        "    if len(body) > MOST or (len(body) > _MANY and",
+        "    if len(body) > MOST or (len(body) > 1 << 18 and",
+        (f"{TEST}::test_a_large_body_of_brackets_is_read_in_short_steps_by_the_scan",),
+    ),
+    Breakage(
+        "look for a code behind a mask in a megabyte of a number field",
+        "P13",
+        "gateway/cards/pan.py",
+        "    if digits >= 12 or len(text) > _LONGEST_TOKEN or has_code_behind_mask(text):",
+        "    if has_code_behind_mask(text) or digits >= 12:",
+        (
+            "tests/cards/test_pan.py::test_what_is_longer_than_any_token_is_no_token",
+            "tests/cards/test_pan.py::test_a_field_of_a_megabyte_holds_nobody_up",
+        ),
+    ),
 )
