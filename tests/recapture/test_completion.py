@@ -30,6 +30,7 @@ from gateway.errors import (
     UpstreamUntrusted,
     VirtualCardExcluded,
 )
+from gateway.recapture import rounds
 from gateway.recapture.form import CardForm
 from gateway.secret import Secret
 from gateway.vault.model import Wanted
@@ -247,6 +248,15 @@ def test_p06_another_clients_recapture_takes_no_card(ready):
     with pytest.raises(RecaptureUnknown):
         ready.complete(ready.id, ready.keep(), who=replace(WHO, client="other"))
     assert sent(ready) == []
+
+
+def test_p06_a_recapture_is_claimed_by_its_own_client_alone(ready):
+    """As the vault has it while the card is about to go: whatever was looked at before may be another's."""
+    one, now = ready.run(ready.vault.recaptures.open(ready.id)), ready.now
+    for client in ("other", ""):
+        with pytest.raises(RecaptureUnknown):
+            rounds.claimed(one, client, now)
+    assert rounds.claimed(one, WHO.client, now).row.state is RecaptureState.SENDING
 
 
 def test_p21_a_typed_card_is_kept_without_its_code(ready):

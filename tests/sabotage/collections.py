@@ -55,7 +55,7 @@ BREAKAGES = (
     Breakage(
         "miss money that comes after the end",
         "P24",
-        "gateway/vault/migrations/0012_collections.sql",
+        "gateway/vault/migrations/0014_stated_sums.sql",
         "    UPDATE collection SET due = new.created\n    WHERE number IN",
         "    UPDATE collection SET due = due\n    WHERE number IN",
         SERVICE,

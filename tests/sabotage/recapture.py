@@ -25,7 +25,7 @@ BREAKAGES = (
         "gateway/recapture/rounds.py",
         "    if one is None or one.row.client != client:",
         "    if one is None:",
-        (f"{COMPLETION[0]}::test_p06_another_clients_recapture_takes_no_card",),
+        (f"{COMPLETION[0]}::test_p06_a_recapture_is_claimed_by_its_own_client_alone",),
     ),
     Breakage(
         "keep the code of a card that was typed in",
@@ -79,7 +79,7 @@ BREAKAGES = (
         "let tokens be guessed as replacements of cards",
         "P28",
         "gateway/control/recaptures.py",
-        "            await self._guessing.unknown(entry, written=True)\n",
+        "                await self._guessing.unknown(entry, written=True)\n",
         "",
         ("tests/e2e/test_recapture.py::test_p28_a_client_that_tries_too_many_tokens_is_blocked",),
     ),
