@@ -185,10 +185,17 @@ def _put_in_one(document: Document, spot: TokenSpot, found: Found) -> list[Chang
         nodes = spot.numbers if name == "number" else to_write(document, rule, spot.node)
         # A month that the caller sent as a JSON number stays one.
         for node in nodes:
-            there = document.text(node)
             bare = rule.number or (name != "number" and document.is_number(node))
-            changes.append(Set(node, around(there, text), bare))
+            changes += _set(document, node, text, number=bare)
         if not nodes:
             changes.append(Add(spot.node, rule.at, beside, text, rule.number))
     changes += [Remove(node) for node in spot.pair or ()]
     return changes
+
+
+def _set(document: Document, node: Node, text: str, *, number: bool) -> list[Set]:
+    """The value of a place. Where the caller says the same already, his spelling of it stays."""
+    there = document.text(node)
+    new = around(there, text)
+    same = new == there and number == document.is_number(node)
+    return [] if same else [Set(node, new, number)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.sabotage.breakage import Breakage
 
 UNSEEN = "tests/stages/test_unseen.py"
+PLACES = "tests/stages/test_several_places.py"
 SCATTERED = "tests/cards/test_scattered.py"
 WHOLE = "tests/e2e/test_unseen.py::test_p03_p08_p11_a_card_that_only_the_client_would_have_seen"
 
@@ -67,5 +68,21 @@ BREAKAGES = (
         "begin + _WINDOW + _REACH]",
         "begin + _WINDOW]",
         (f"{SCATTERED}::test_p11_at_every_edge_of_what_is_looked_at_at_once",),
+    ),
+    Breakage(
+        "spell anew what says the same already",
+        "P15",
+        "gateway/stages/detokenize.py",
+        "    same = new == there and number == document.is_number(node)",
+        "    same = False",
+        (f"{PLACES}::test_p15_what_says_the_same_already_stays_as_its_caller_spells_it",),
+    ),
+    Breakage(
+        "leave what says the same in another type",
+        "P15",
+        "gateway/stages/detokenize.py",
+        "    same = new == there and number == document.is_number(node)",
+        "    same = new == there",
+        (f"{PLACES}::test_p15_what_says_the_same_in_another_type_becomes_the_rules",),
     ),
 )

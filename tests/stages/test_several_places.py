@@ -12,7 +12,7 @@ from gateway.cards.card import Failure
 from gateway.cli.trial import EXAMPLE_NUMBER, Trial, example_token, try_detokenize, try_tokenize
 from gateway.codecs import open_document
 from gateway.codecs.edits import apply_edits
-from gateway.errors import MessageForbidden
+from gateway.errors import GatewayError, MessageForbidden
 from gateway.rules.load import load_pack_text
 from gateway.rules.model import Shape, Tokenize
 from gateway.stages.select import bookings_of, cards_of, only
@@ -306,6 +306,41 @@ def test_p15_a_month_that_came_as_a_json_number_stays_one():
     assert into(body, JSON) == body.replace(ALIAS, EXAMPLE_NUMBER).replace("1,", "12,").replace(
         '"26"', '"2030"'
     )
+
+
+FORM = shape(
+    "format: form, card: $, number: pan, expiry_month: { at: m, as: M }, "
+    "expiry_year: { at: year, as: YYYY }, holder: name"
+)
+
+
+@pytest.mark.parametrize(
+    ("rule", "body"),
+    [
+        (FORM, f"m=%312&name=Jane%20D%6fe&pan={ALIAS}&year=2030&z=a%20b"),
+        (JSON, f'{{"payment": {{"number": "{ALIAS}", "month": "1\\u0032", "year": "2\\u003030"}}}}'),
+        (XML, card(f'CardNumber="{ALIAS}" ExpireDate="1&#50;30" Holder = "Jane&#x20;Doe"')),
+        (XML, card(f'CardNumber="{ALIAS}"', "<Expiry><![CDATA[1230]]></Expiry><CardHolderName>J&#97;ne Doe</CardHolderName>")),
+    ],
+)  # fmt: skip
+def test_p15_what_says_the_same_already_stays_as_its_caller_spells_it(rule, body):
+    """Node's stripe writes `Jane%20Doe`: no reader, and no signature over the other fields, sees another byte."""
+    assert into(body, rule) == body.replace(ALIAS, EXAMPLE_NUMBER)
+
+
+def test_p15_what_says_the_same_in_another_type_becomes_the_rules():
+    rule = shape(
+        "format: json, card: $, number: pan, expiry_month: { at: m, as: M, type: number }, "
+        "expiry_year: { at: year, as: YYYY, type: number }"
+    )
+    body = f'{{"pan": "{ALIAS}", "m": "12", "year": 2030}}'
+    assert into(body, rule) == f'{{"pan": "{EXAMPLE_NUMBER}", "m": 12, "year": 2030}}'
+
+
+@pytest.mark.parametrize("split", ["Jane<!-- x --> Doe", "Jane <?x y?>Doe", "Jane <b/>Doe"])
+def test_p12_what_says_the_same_in_pieces_is_refused(split):
+    with pytest.raises(GatewayError):
+        into(card(f'CardNumber="{ALIAS}"', f"<CardHolderName>{split}</CardHolderName>"))
 
 
 @pytest.mark.parametrize(("said", "failure"), [("131", None), ('"131"', Failure.EXPIRY_INVALID)])
