@@ -45,7 +45,7 @@ def may_change(rule: Direction) -> set[str]:
         fields = (
             shape.number, shape.expiry, shape.expiry_month, shape.expiry_year, shape.cvc, shape.holder,
         )  # fmt: skip
-        names |= {last_name(one.at) for one in fields if one is not None}
+        names |= {last_name(place) for one in fields if one is not None for place in one.places}
         if shape.cvc is not None:  # an element that a code leaves
             names |= {step.name for step in shape.cvc.at.steps if step.name}
         if shape.token is not None:
