@@ -21,8 +21,10 @@ class TargetNotAllowed(GatewayError):
 
 class TargetAmbiguous(GatewayError):
     code, status = "target_ambiguous", 400
-    text = "CONNECT, TLS server name, Host and URL do not name one and the same target."
-    action = "Send the same host and port everywhere."
+    text = "CONNECT, TLS server name, Host, URL or a header such as X-Original-URL name different targets."
+    action = (
+        "Send the same host and port everywhere, and no header that names another path or method."
+    )
 
 
 class UpstreamForbidden(GatewayError):

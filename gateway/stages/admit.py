@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final
 from urllib.parse import urlsplit
 
 from gateway.access.clients import Access, Admission
@@ -21,6 +22,16 @@ from gateway.exchange import Authority, Blind, Exchange, Peer, Tunnel, supplied_
 from gateway.headers import Headers
 from gateway.rules.match import Matcher, allows
 from gateway.rules.model import Route
+
+# Servers and frameworks that go by them look at another path, or do another method, than the route was chosen
+# for (IIS, Symfony, Rack): a card would go where no rule says.
+_OVERRIDES: Final = (
+    "X-Original-URL",
+    "X-Rewrite-URL",
+    "X-HTTP-Method-Override",
+    "X-HTTP-Method",
+    "X-Method-Override",
+)
 
 
 class Admitting:
@@ -57,7 +68,8 @@ class Admitting:
 
         Sets `exchange.admission`, `.route`, `.test_host`, `.product_named`, and on the endpoints
         listener the request's authority and path, or the channel that will tell them. Raises the refusals of `Access` and
-        `RouteUnknown`, `ScopeMissing`, `ProductUnknown`, `ProductNotPermitted`.
+        `RouteUnknown`, `ScopeMissing`, `ProductUnknown`, `ProductNotPermitted`; `TargetAmbiguous` where a
+        card may be put in and a header names another path or method.
         """
         headers = exchange.request.headers
         exchange.product_named = headers.get("X-Gateway-Product")
@@ -69,6 +81,8 @@ class Admitting:
             admission = self._endpoint_caller(exchange, exchange.route)
         route = exchange.route
         self._let_in(exchange, admission, route)
+        if route.request.detokenize and any(name in headers for name in _OVERRIDES):
+            raise TargetAmbiguous
         # Only now: what a stranger calls his exchange is in no log and no answer.
         exchange.id = supplied_id(headers.get("X-Gateway-Exchange")) or exchange.id
         self._access.strip(headers)

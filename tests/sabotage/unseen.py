@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.sabotage.breakage import Breakage
 
 UNSEEN = "tests/stages/test_unseen.py"
+ADMIT = "tests/stages/test_admit.py"
 PLACES = "tests/stages/test_several_places.py"
 SCATTERED = "tests/cards/test_scattered.py"
 WHOLE = "tests/e2e/test_unseen.py::test_p03_p08_p11_a_card_that_only_the_client_would_have_seen"
@@ -84,5 +85,13 @@ BREAKAGES = (
         "    same = new == there and number == document.is_number(node)",
         "    same = new == there",
         (f"{PLACES}::test_p15_what_says_the_same_in_another_type_becomes_the_rules",),
+    ),
+    Breakage(
+        "let a header name another path for a charge",
+        "P04",
+        "gateway/stages/admit.py",
+        "        if route.request.detokenize and any(name in headers for name in _OVERRIDES):",
+        "        if route.request.detokenize and not headers:",
+        (f"{ADMIT}::test_p04_where_a_card_is_put_in_no_header_names_another_path_or_method",),
     ),
 )

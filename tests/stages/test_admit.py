@@ -11,9 +11,12 @@ from gateway.access.clients import Access
 from gateway.access.keys import NewKey, create
 from gateway.config import Config
 from gateway.egress import Egress
-from gateway.errors import NetworkNotAllowed, RouteUnknown, ScopeMissing
+from gateway.errors import NetworkNotAllowed, RouteUnknown, ScopeMissing, TargetAmbiguous
 from gateway.exchange import Authority, Blind, Exchange, Peer, Request, Tunnel
 from gateway.headers import Headers
+from gateway.rules.load import load_pack_text
+from gateway.rules.match import Matcher
+from gateway.rules.model import RuleSet
 from gateway.stages.admit import Admitting
 from tests.access.fakes import START, Clock, Table
 from tests.rules.test_match import matcher
@@ -21,6 +24,14 @@ from tests.rules.test_match import matcher
 ACME = ("api.acme.example", 443)
 HOME, BESIDE = ip_address("10.0.0.5"), ip_address("10.9.0.1")
 RULES = matcher("name: charge, to: https://api.acme.example/v1/**, methods: [POST]")
+CHARGE = """
+system: acme
+about: A processor
+shapes:
+  card: { format: json, card: $.card, number: number }
+routes:
+  - { name: charge, to: "https://api.acme.example/v1/**", methods: [POST], request: { detokenize: card } }
+"""
 YAML = {
     "listen": {"proxy": "127.0.0.1:0"},
     "products": {"seaside": {"merchant_code": "a", "terminal": 1, "mode": "test"}},
@@ -43,13 +54,13 @@ class Gate:
         peer = Peer(address, "proxy", tls=False)
         return self.admitting.connect(peer, host, port, Headers(list(fields)), RULES)
 
-    def admit(self, address=HOME, *fields, path="/v1/charges", tunnelled=True):
+    def admit(self, address=HOME, *fields, path="/v1/charges", tunnelled=True, rules=RULES):
         headers = Headers([(b"X-Api-Key", self.key.encode()), *fields])
         request = Request("POST", Authority("https", *ACME), path, headers)
         peer = Peer(address, "proxy", tls=False)
         tunnel = Tunnel(*ACME, None, address) if tunnelled else None
         exchange = Exchange(peer, request, tunnel)
-        self.admitting.admit(exchange, RULES)
+        self.admitting.admit(exchange, rules)
         return exchange
 
 
@@ -91,3 +102,24 @@ def test_p28_what_is_ours_is_gone_once_admitted():
 def test_p32_a_path_beside_the_rule_has_no_route():
     with pytest.raises(RouteUnknown):
         Gate().admit(path="/v2/charges")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        (b"X-Original-URL", b"/v1/customers"),
+        (b"x-rewrite-url", b"/v1/charges"),
+        (b"X-HTTP-Method-Override", b"PUT"),
+        (b"X-HTTP-Method", b"POST"),
+        (b"X-Method-Override", b""),
+    ],
+)
+def test_p04_where_a_card_is_put_in_no_header_names_another_path_or_method(name, value):
+    gate = Gate(scopes=("proxy", "detokenize"))
+    pack = load_pack_text(CHARGE, "acme.yaml")
+    charge = Matcher(RuleSet((pack,)))
+    with pytest.raises(TargetAmbiguous):
+        gate.admit(HOME, (name, value), rules=charge)
+    assert gate.admit(HOME, rules=charge).route is pack.routes[0]
+    # Where none is, they are between the caller and the partner.
+    assert gate.admit(HOME, (name, value)).request.headers.get(name.decode()) == value.decode()
