@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from typing import TypeVar
 
 from gateway.errors import VaultUnavailable
@@ -31,22 +32,13 @@ class Aside:
         done: Future[T] = Future()
         done.set_running_or_notify_cancel()
 
-        def followed(begun: Future[Future[T]]) -> None:
-            error = begun.exception()
-            if error is not None:
-                done.set_exception(error)
-            else:
-                begun.result().add_done_callback(ended)
-
-        def ended(written: Future[T]) -> None:
-            error = written.exception()
-            if error is not None:
-                done.set_exception(error)
-            else:
-                done.set_result(written.result())
-
-        self._submit(work).add_done_callback(followed)
-        return await result_of(done)
+        self._submit(work).add_done_callback(partial(_followed, done))
+        try:
+            return await result_of(done)
+        finally:
+            del (
+                done
+            )  # what it raises holds this frame, which would hold it: a card, in its own frames
 
     def _submit(self, work: Callable[[], T]) -> Future[T]:
         try:
@@ -65,3 +57,20 @@ class Aside:
     def close(self) -> None:
         """Waits for what was begun. Further calls do nothing."""
         self._pool.shutdown()
+
+
+def _followed(done: Future[T], begun: Future[Future[T]]) -> None:
+    """On the thread that did it: `begun` has ended."""
+    error = begun.exception()
+    if error is not None:
+        done.set_exception(error)
+    else:
+        begun.result().add_done_callback(partial(_ended, done))
+
+
+def _ended(done: Future[T], written: Future[T]) -> None:
+    error = written.exception()
+    if error is not None:
+        done.set_exception(error)
+    else:
+        done.set_result(written.result())

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import gc
+import weakref
 from concurrent.futures import Future
 from threading import Event
 
@@ -45,6 +48,39 @@ def test_what_is_followed_raises_what_its_future_raises(aside):
     written.set_exception(ZeroDivisionError())
     with pytest.raises(ZeroDivisionError):
         asyncio.run(aside.follow(lambda: written))
+
+
+@pytest.mark.parametrize("where", ["work", "written"])
+def test_p16_what_was_raised_is_let_go_of_at_once(aside, where):
+    """With it go the frames that it came through, and the cards in them; the collector may take ten minutes."""
+
+    class Failed(Exception):
+        pass
+
+    def failed() -> Failed:
+        error = Failed()
+        seen.append(weakref.ref(error))
+        return error
+
+    def work() -> Future[None]:
+        if where == "work":
+            raise failed()
+        written: Future[None] = Future()
+        written.set_exception(failed())
+        return written
+
+    async def go() -> None:
+        with contextlib.suppress(Failed):
+            await aside.follow(work)
+
+    seen: list[weakref.ref[Failed]] = []
+    gc.disable()
+    try:
+        asyncio.run(go())
+        asyncio.run(aside.run(lambda: None))  # its one thread is done with what was before
+        assert seen[0]() is None
+    finally:
+        gc.enable()
 
 
 def test_who_goes_stops_neither(aside):

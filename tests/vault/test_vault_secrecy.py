@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
+import gc
 import re
 import stat
+import weakref
 from pathlib import Path
 
 import pytest
@@ -308,3 +311,29 @@ def test_p36_entries_can_not_be_changed_or_removed(tmp_path: Path) -> None:
             with pytest.raises(REFUSED, match="append only"):
                 connection.execute(statement)
         assert [row.entry for row in vault.entries()] == [entry(iduser=7, booking="b", detail="d")]
+
+
+@pytest.mark.parametrize("cards", [1, 300])
+def test_p16_what_stopped_a_message_is_let_go_of_with_its_cards(vault, cards):
+    """Few are kept on the thread that writes, many beside it. The collector may take ten minutes."""
+
+    class Failed(Exception):
+        def __init__(self):
+            seen.append(weakref.ref(self))
+
+    def fail(_kept):
+        raise Failed
+
+    async def go():
+        with contextlib.suppress(Failed):
+            await vault.keep(many(cards), [], fail)
+        for _ in range(2):  # the threads are done with what was before
+            await vault.keep(many(cards), [])
+
+    seen = []
+    gc.disable()
+    try:
+        asyncio.run(go())
+        assert [one() for one in seen] == [None]
+    finally:
+        gc.enable()

@@ -137,9 +137,7 @@ class PostgresDatabase:
         self, name: str, work: Callable[[Connection], T], *, entries: int = 0, large: bool = False
     ) -> Future[T]:
         """Runs `work` in a transaction, as if no other ran beside it."""
-        future: Future[object] = Future()
-        self._writer.submit(Job(name, work, future, entries, large))
-        return cast("Future[T]", future)
+        return cast("Future[T]", self._writer.submit(Job(name, work, entries, large)))
 
     def scrub(self) -> bool:
         """Takes erased rows out of their pages. PostgreSQL overwrites nothing on purpose, neither there nor in

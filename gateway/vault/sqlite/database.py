@@ -101,9 +101,7 @@ class SqliteDatabase:
         `work` may run twice and must do the same both times. The future ends in what `work` raises,
         in VaultUnavailable, or in Taken when a row is there already, or one it needs is gone.
         """
-        future: Future[object] = Future()
-        self._writer.submit(Job(name, work, future, entries, large))
-        return cast("Future[T]", future)
+        return cast("Future[T]", self._writer.submit(Job(name, work, entries, large)))
 
     def scrub(self) -> bool:
         """Writes the write-ahead log back and cuts it off: it has pages as they were before something
