@@ -31,14 +31,12 @@ class Aside:
         """
         done: Future[T] = Future()
         done.set_running_or_notify_cancel()
-
         self._submit(work).add_done_callback(partial(_followed, done))
         try:
             return await result_of(done)
         finally:
-            del (
-                done
-            )  # what it raises holds this frame, which would hold it: a card, in its own frames
+            # What it raises holds this frame, which would hold it, and with it the cards in its own frames.
+            del done
 
     def _submit(self, work: Callable[[], T]) -> Future[T]:
         try:
