@@ -11,15 +11,19 @@ from collections.abc import Iterator
 from typing import Final
 from urllib.parse import quote_plus
 
+from gateway.cli.multipart_written import write_form
+
 _COMMAND: Final = re.compile(rb"^[ \t]*(?:\$ )?curl(?:\.exe)?[ \t]", re.MULTILINE)
 _CONTINUED: Final = re.compile(rb"[\\^][ \t]*\r?\n[ \t]*")
 _DATA: Final = frozenset({"-d", "--data", "--data-raw", "--data-ascii", "--data-binary"})
 # Options of ours and others' that take a value; all others are flags.
 _VALUED: Final = _DATA | {
     "-X", "--request", "-H", "--header", "--json", "--data-urlencode", "--url", "-u", "--user", "-A", "--user-agent",
-    "-b", "--cookie", "-e", "--referer", "-o", "--output", "-F", "--form", "-m", "--max-time", "--connect-timeout", "-x",
+    "-b", "--cookie", "-e", "--referer", "-o", "--output", "-F", "--form", "--form-string", "-m", "--max-time", "--connect-timeout", "-x",
     "--proxy", "--cacert", "--cert", "-E", "--key", "-T", "--upload-file", "-w", "--write-out",
 }  # fmt: skip
+_FIELDS: Final = frozenset({"-F", "--form", "--form-string"})
+_TYPED: Final = re.compile(r";[ ]*(?:type|filename|headers|encoder)=.*\Z", re.DOTALL)
 _FORM: Final = "application/x-www-form-urlencoded"
 _LARGEST: Final = 1 << 20
 
@@ -58,9 +62,14 @@ def _request(command: bytes) -> bytes | None:
         return None
     if body and not any(one.lower().startswith("content-type:") for one in headers):
         headers.append(f"Content-Type: {'application/json' if whole else _FORM}")
-    default = "POST" if body else "GET"
-    method = next((value for name, value in said if name in {"-X", "--request"}), default)
     content = body.encode("utf-8", "surrogateescape")
+    fields = [_field(name, value) for name, value in said if name in _FIELDS and "=" in value]
+    if fields:
+        kind, content = write_form(fields)
+        headers = [one for one in headers if not one.lower().startswith("content-type:")]
+        headers.append(f"Content-Type: {kind}")
+    default = "POST" if content else "GET"
+    method = next((value for name, value in said if name in {"-X", "--request"}), default)
     headers = [one for one in headers if not one.lower().startswith("content-length:")]
     target = url if "://" in url else f"https://{url}"
     head = [f"{method.upper()} {target} HTTP/1.1", *headers, f"Content-Length: {len(content)}"]
@@ -81,6 +90,18 @@ def _options(words: list[str]) -> Iterator[tuple[str, str]]:
             yield word[:2], word[2:]
         elif not word.startswith("-"):
             yield "", word
+
+
+def _field(option: str, value: str) -> tuple[str, str | None]:
+    """A form's field; a file, of which nothing is read, where its value begins with `@` or `<`."""
+    name, _, text = value.partition("=")
+    if option == "--form-string":
+        return name, text
+    if text.startswith(("@", "<")):
+        return name, None
+    text = _TYPED.sub("", text)
+    quoted = len(text) > 1 and text[0] == text[-1] == '"'
+    return name, text[1:-1] if quoted else text
 
 
 def _encoded(value: str) -> str:

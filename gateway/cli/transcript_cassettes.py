@@ -1,6 +1,7 @@
 """Cassettes: the exchanges that test tools record, and the requests that people keep in Postman.
 
     VCR, vcrpy, betamax   `http_interactions`, or `interactions`: YAML or JSON
+    responses             what Python's `responses` records: answers, with the URL that each was for
     nock                  a JSON list of `scope`, `method`, `path`, `body`, `status`, `response`
     Postman               a collection (v2.1): folders of requests, each maybe with saved answers
 
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlencode
 
+from gateway.cli.multipart_written import write_form
 from gateway.cli.recorded import NOT_RECORDED, Recorded, as_it_was, fields_of, wrong
 from gateway.cli.transcript_http import authority_of
 from gateway.exchange import Authority
@@ -25,7 +27,7 @@ from gateway.yaml_texts import NotYaml, items
 
 LARGEST: Final = 16 << 20  # YAML is read as a whole, and slowly
 _YAML: Final = re.compile(
-    rb"\A(?:\xef\xbb\xbf)?(?:---[^\n]*\n|#[^\n]*\n|[\w-]+:[^\n]*\n)*(?:http_)?interactions:\s"
+    rb"\A(?:\xef\xbb\xbf)?(?:---[^\n]*\n|#[^\n]*\n|[\w-]+:[^\n]*\n)*(?:(?:http_)?interactions:\s|responses:\s*\n\s*- response:)"
 )
 _OLD: Final = re.compile(rb"\A---\s*\n- !ruby/struct:VCR::HTTPInteraction")
 _JSON: Final = re.compile(
@@ -34,6 +36,7 @@ _JSON: Final = re.compile(
 )
 _URL: Final = re.compile(r"(?P<scheme>https?)://(?P<netloc>[^/?#]*)(?P<path>[^#]*)", re.IGNORECASE)
 _HEX: Final = re.compile(r"(?:[0-9a-f]{2})+")
+_BODILESS: Final = frozenset({"GET", "HEAD", "DELETE", "OPTIONS"})
 _DEEPEST: Final = 20  # folders of a collection
 
 Node = Mapping[str, Any]  # what a tool wrote: looked at piece by piece
@@ -71,7 +74,7 @@ def _entries(raw: bytes, file: Path) -> Iterator[tuple[int, Node]]:
         if bare.startswith((b"{", b"[")):
             yield from ((1, one) for one in _of_json(json.loads(bare)))
         else:
-            yield from items(raw, ("http_interactions", "interactions"))
+            yield from items(raw, ("http_interactions", "interactions", "responses"))
     except NotYaml as error:
         raise wrong(file, error.line, "this is not well-formed YAML", "Record it again.") from None
     except (ValueError, RecursionError):
@@ -103,6 +106,8 @@ def _pair(one: Node) -> tuple[Node, ...]:
     """A request, and its answer where there is one, as VCR has them. Raises KeyError, TypeError."""
     if "scope" in one:
         return _of_nock(one)
+    if "request" not in one:
+        return _of_responses(one["response"])
     asked, answers = one["request"], one.get("response")
     if isinstance(asked, str):  # Postman: a URL alone
         return ({"uri": asked, "method": "GET"},)
@@ -110,6 +115,16 @@ def _pair(one: Node) -> tuple[Node, ...]:
         saved = answers if isinstance(answers, list) else []
         return (_of_postman(asked), *map(_answer_of_postman, saved))
     return (asked,) if answers is None else (asked, answers)
+
+
+def _of_responses(said: Node) -> tuple[Node, ...]:
+    """An answer, and of its request what is told: where it went."""
+    method = said["method"]
+    asked = {"method": method, "uri": said["url"], "lost": str(method).upper() not in _BODILESS}
+    fields = dict(said.get("headers") or {})
+    if said.get("content_type"):
+        fields.setdefault("Content-Type", said["content_type"])
+    return asked, {"status": said.get("status"), "headers": fields, "body": said.get("body")}
 
 
 def _of_nock(one: Node) -> tuple[Node, ...]:
@@ -141,7 +156,16 @@ def _of_postman(asked: Node) -> Node:
     if mode == "urlencoded":
         text = urlencode(_listed(body.get("urlencoded")))
         headers.append(("Content-Type", "application/x-www-form-urlencoded"))
-    lost = mode in {"formdata", "file", "graphql"}
+    fields = _fields_of(body.get("formdata")) if mode == "formdata" else []
+    if fields:
+        kind, form = write_form(fields)
+        headers = [one for one in headers if one[0].lower() != "content-type"]
+        headers.append(("Content-Type", kind))
+        text = form
+    elif mode == "graphql":
+        text = _graphql(body.get("graphql") or {})
+        headers.append(("Content-Type", "application/json"))
+    lost = mode == "file" or (mode == "formdata" and not fields)
     return {
         "method": asked.get("method", "GET"),
         "uri": url if isinstance(url, str) else url["raw"],
@@ -149,6 +173,23 @@ def _of_postman(asked: Node) -> Node:
         "body": text,
         "lost": lost,
     }
+
+
+def _fields_of(pairs: Any) -> list[tuple[str, str | None]]:
+    """The parts of a form of Postman's; None for a file, of which the collection has the name alone."""
+    return [
+        (str(one["key"]), None if one.get("type") == "file" else str(one.get("value") or ""))
+        for one in (pairs if isinstance(pairs, list) else [])
+        if isinstance(one, dict) and "key" in one and not one.get("disabled")
+    ]
+
+
+def _graphql(said: Node) -> str:
+    """What is sent of a query, with its variables, which Postman keeps as a text of JSON."""
+    variables = said.get("variables")
+    if isinstance(variables, str) and variables.strip():
+        variables = json.loads(variables)
+    return json.dumps({"query": said.get("query", ""), "variables": variables or {}})
 
 
 def _answer_of_postman(one: Node) -> Node:

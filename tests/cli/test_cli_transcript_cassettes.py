@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import email
+import email.policy
 import gzip
 import json
 from io import BytesIO
@@ -332,3 +334,87 @@ def test_p15_what_looks_like_a_number_or_a_date_is_a_text():
     for body in (NUMBER, "0x1F", "1_000", "12:30:45", "2027-06-18", "yes", "1e3", "null_"):
         text = VCR.replace(f"string: {FORM}", f"string: {body}")
         assert recorded(text)[0].body == body.encode()
+
+
+# --- forms and queries that a collection keeps in pieces, and answers alone -------------------------
+
+
+def postman(body):
+    request = {"method": "POST", "url": "https://pay.payvale.example/x", "header": [], "body": body}
+    schema = "https://schema.getpostman.com/json/collection/v2.1.0/collection.json"
+    (message,) = recorded(json.dumps({"info": {"schema": schema}, "item": [{"request": request}]}))
+    return message
+
+
+def test_a_form_of_postmans_is_written_as_it_would_be_sent():
+    """Read by the standard library's reader of mails."""
+    fields = [
+        {"key": "number", "value": NUMBER, "type": "text"},
+        {"key": 'a"b', "value": "----form-of-the-recording"},
+        {"key": "off", "value": "x", "disabled": True},
+        {"key": "scan", "type": "file", "src": "/tmp/a.png"},
+        {"key": "none"},
+    ]
+    message = postman({"mode": "formdata", "formdata": fields})
+    assert message.complete
+    head = f"Content-Type: {message.headers.get('Content-Type')}\r\n\r\n".encode()
+    parts = email.message_from_bytes(head + message.body, policy=email.policy.HTTP).get_payload()
+    said = [
+        (one.get_param("name", header="content-disposition"), one.get_payload()) for one in parts
+    ]
+    assert said == [
+        ("number", NUMBER),
+        ("a%22b", "----form-of-the-recording"),
+        ("scan", ""),
+        ("none", ""),
+    ]
+    assert b"/tmp/a.png" not in message.body
+
+
+@pytest.mark.parametrize("variables", ['{"c": {"pan": "1"}}', {"c": {"pan": "1"}}])
+def test_a_query_is_sent_with_its_variables(variables):
+    message = postman({"mode": "graphql", "graphql": {"query": "q", "variables": variables}})
+    assert json.loads(message.body) == {"query": "q", "variables": {"c": {"pan": "1"}}}
+    assert message.headers.get("Content-Type") == "application/json"
+    with pytest.raises(ConfigurationError, match="an entry of the cassette is none"):
+        postman({"mode": "graphql", "graphql": {"query": "q", "variables": "{"}})
+
+
+@pytest.mark.parametrize("body", [{"mode": "file", "file": {"src": "a"}}, {"mode": "formdata"}])
+def test_what_a_collection_does_not_hold_is_said_to_be_missing(body):
+    assert not postman(body).complete
+
+
+RESPONSES = """responses:
+- response:
+    body: '{"card": {"number": "4111111111111111"}}'
+    content_type: application/json
+    method: GET
+    status: 201
+    url: https://api.payvale.example/v1/cards?x=1
+- response:
+    body: ok
+    headers: {X-A: '1'}
+    method: POST
+    status: 200
+    url: https://api.payvale.example/v1/pay
+"""
+
+
+def test_what_pythons_responses_records():
+    asked, answer, posted, said = recorded(RESPONSES, "a.yaml")
+    assert (asked.method, asked.path, asked.complete, asked.body) == (
+        "GET",
+        "/v1/cards?x=1",
+        True,
+        b"",
+    )
+    assert (answer.status, answer.headers.get("Content-Type")) == (201, "application/json")
+    assert answer.body == b'{"card": {"number": "4111111111111111"}}'
+    assert not posted.complete  # what was sent it does not record
+    assert (said.body, said.headers.get("X-A")) == (b"ok", "1")
+
+
+def test_a_description_of_an_interface_is_no_cassette():
+    text = b"openapi: 3.0.0\nresponses:\n  Ok:\n    description: fine\n"
+    assert not transcript_cassettes.looks_like_cassette(text)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import email
+import email.policy
 import json
 from io import BytesIO
 from pathlib import Path
@@ -119,3 +121,28 @@ def test_p16_whatever_such_a_file_holds_it_is_read_or_told(data):
     except ConfigurationError as error:
         said = str(error)
     assert not find_cards(said.encode())
+
+
+@pytest.mark.parametrize(
+    ("options", "fields"),
+    [
+        ("-F a=1 -F 'b=2 3'", [("a", "1"), ("b", "2 3")]),
+        ("-Fa=1 --form b=2 --form=c=3", [("a", "1"), ("b", "2"), ("c", "3")]),
+        ("-F 'a=1;type=text/plain'", [("a", "1")]),
+        ("-F 'a=\"1;2\"' -F a=x", [("a", "1;2"), ("a", "x")]),
+        ("--form-string 'a=@b;type=c'", [("a", "@b;type=c")]),
+        ("-F a=@/etc/passwd -F 'b=<c'", [("a", ""), ("b", "")]),
+        ("-F novalue -F a=1 -H 'Content-Type: multipart/form-data'", [("a", "1")]),
+    ],
+)
+def test_a_form_that_curl_would_send(options, fields):
+    """Read by the standard library's reader of mails. No file is opened."""
+    (message,) = recorded(f"curl {URL} {options}\n")
+    assert message.method == "POST"
+    assert message.complete
+    head = f"Content-Type: {message.headers.get('Content-Type')}\r\n\r\n".encode()
+    parts = email.message_from_bytes(head + message.body, policy=email.policy.HTTP).get_payload()
+    said = [
+        (one.get_param("name", header="content-disposition"), one.get_payload()) for one in parts
+    ]
+    assert said == fields

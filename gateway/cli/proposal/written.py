@@ -51,8 +51,9 @@ def written(routes: Sequence[Planned], system: str, *, examples: bool = True) ->
             lines += _shape(name, draft, routes)
     lines += ["", "routes:"]
     names = route_names(routes)
+    several = sum(route.pushed for route in routes) > 1
     for route, name in zip(routes, names, strict=True):
-        lines += _route(route, name, system)
+        lines += _route(route, name, f"/push/{system}/{name}" if several else f"/push/{system}")
     if examples:
         told = [
             line
@@ -200,10 +201,10 @@ def _like_cards(side: Side) -> Iterator[tuple[str, str, str]]:
 # --- routes -----------------------------------------------------------------------------------------
 
 
-def _route(route: Planned, name: str, system: str) -> Iterator[str]:
+def _route(route: Planned, name: str, at: str) -> Iterator[str]:
     yield f"  - name: {scalar(name)}"
     if route.pushed:
-        yield f"    at: {scalar('/push/' + system)}"
+        yield f"    at: {scalar(at)}"
         yield '    forward: "{pms}/path-of-the-pms"    # gateway.yaml: variables: { pms: … }'
         yield "    auth: channel-manager               # an entry under callers: in gateway.yaml"
     else:
