@@ -39,6 +39,7 @@ _REQUEST: Final = re.compile(rb"[A-Z]{3,20} \S+ HTTP/1")
 _BEGINS: Final = re.compile(rb"[A-Z]{3,20} \S+ HTTP/1|HTTP/[0-9]")
 # An editor's, in a head whose own lines end in CR LF.
 _WRAPPED: Final = re.compile(rb"(?<!\r)\n[ \t]*")
+_BLANK: Final = re.compile(rb"\n\r?\n")
 _LARGEST_SIGN: Final = 0x10FFFF
 
 
@@ -59,8 +60,8 @@ def unruby(raw: bytes) -> Iterator[tuple[int, bytes]]:
             if held:
                 yield begins, _message(raw, way, held, counted)
             way, held, begins = found[1], bytearray(), line
-        elif way == b"<-" and b"\r\n\r\n" not in held and held.endswith(b"\r\n"):
-            held += b"\r\n"  # Net::HTTP writes a request's head at once: its blank line was cut off
+        elif _BEGINS.match(held) and not _BLANK.search(held):
+            held += _ended(held, way, found[2])
         text = unruby_string(found[2])
         if b"\\r\\n" in text and _BEGINS.match(text):  # a head that was escaped once more
             text = unruby_string(text)
@@ -69,6 +70,15 @@ def unruby(raw: bytes) -> Iterator[tuple[int, bytes]]:
             held += b"\r\n\r\n" if way == b"<-" else b"\r\n"
     if held:
         yield begins, _message(raw, way, held, len(raw))
+
+
+def _ended(held: bytes, way: bytes, following: bytes) -> bytes:
+    """What a head lacks of its line ends, cut off with the rest of each string, before what follows it.
+
+    Net::HTTP writes a request's head at once, and tells an answer's line by line.
+    """
+    end = b"" if held.endswith(b"\n") else b"\r\n"
+    return end + b"\r\n" if way == b"<-" or not following else end
 
 
 def unruby_string(text: bytes) -> bytes:

@@ -223,6 +223,16 @@ def test_p16_what_is_encrypted_in_an_envelope_is_told(new):
     assert "$.parametros → $.encryptedData holds what nobody between can read: encrypted?" in err
 
 
+@pytest.mark.parametrize("coded", [False, True])
+def test_p16_a_pgp_message_is_told(new, coded):
+    text = f"-----BEGIN PGP MESSAGE-----\n\n{SEALED}\n=Hj7N\n-----END PGP MESSAGE-----\n"
+    said = base64.b64encode(text.encode()).decode() if coded else text
+    code, out, err = new(POST + json.dumps({"RequestBase64": said}))
+    assert code == 1
+    assert "$.RequestBase64 is encrypted: nobody between can look into it." in err
+    assert "because: encrypted" in out
+
+
 def test_a_recording_that_was_printed_with_its_quotes_as_they_were(new):
     """`\\n` between its lines, what Ruby had escaped escaped twice, Ruby's own quotes bare."""
     body = json.dumps({"card": {"number": NUMBER, "exp": "08/29", "cvc": "917"}})

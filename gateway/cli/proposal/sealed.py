@@ -11,6 +11,8 @@ from gateway.stages.guard import is_text
 
 _ENCRYPTED: Final = frozenset({"jwe", "csedata", "cipherdata", "ciphervalue", "encdata"})
 _JWE: Final = re.compile(r"eyJ[\w-]+(?:\.[\w-]*){4}")
+_PGP: Final = "-----BEGIN PGP MESSAGE"  # RFC 9580
+_WHOLE: Final = 28  # signs of it in base64 that no other end changes
 _CIPHERTEXT: Final = 24
 _SIGNS: Final = 32  # different ones: hexadecimal digits have 16
 _LONG_BASE64: Final = re.compile(r"(?:[A-Za-z0-9+/]{4}){24,}")  # whole groups: any end will do
@@ -31,5 +33,5 @@ def is_encrypted(name: str, text: str) -> bool:
     return (
         (said and len(bare) >= _CIPHERTEXT)
         or _JWE.fullmatch(bare) is not None
-        or bare.startswith("adyenjs_")
+        or bare.startswith(("adyenjs_", _PGP, base64.b64encode(_PGP.encode()).decode()[:_WHOLE]))
     )

@@ -205,7 +205,7 @@ def names_first(name: str) -> bool:
 
 def names_last(name: str) -> bool:
     """Whether a field is called as a last name is."""
-    return re.search(r"lastname|lname\Z|surname|familyname", squash(name)) is not None
+    return re.search(r"lastname|(?<!ful)lname\Z|surname|familyname", squash(name)) is not None
 
 
 def names_brand(name: str) -> bool:
