@@ -10,7 +10,8 @@ So that it says so only where the ordinary way would have come to the same:
    Nor has one with envelopes (the name may stand in base64), with `not_cards`, or with a condition on a
    child (`[name='v']`), whose text could refuse the message.
 2. A name can not be spelled in another way than the one that is searched for: no UTF-16 in XML, no
-   escaped letters in JSON's strings, no `%` and `+` in the names of a form's fields.
+   escaped letters in JSON's strings (and no rule with a name that has other spellings), no `%` and `+`
+   in the names of a form's fields.
 3. The message is one that the codec reads: XML is parsed by the same parser, which need build nothing; JSON by one in C that takes
    nothing more than ours; a form's names say it themselves.
 4. No name on the way to the card stands twice in a JSON object: that refuses the message.
@@ -66,6 +67,7 @@ _AXES: Final = frozenset({"child", "descendant", "attribute", "member", "below",
 
 _DECLARED: Final = 4  # bytes: a mark of the encoding, and where an XML declaration begins
 _WIDE: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_SHORT_ESCAPES: Final = frozenset('"\\/')
 # ASCII by number, and surrogates, which a parser may take where ours does not.
 _ESCAPED: Final = re.compile(rb"\\u(?:00[0-7]|[dD])")
 _VALUES: Final = re.compile(rb"=[^&]*")
@@ -211,7 +213,8 @@ def _made(shapes: tuple[Shape, ...]) -> Sequence[Gate]:
         ((cards, shape),) = nodes.items()
         inside = [path.steps for shape in shapes for path in _inside(shape)]
         by_fields = _gate(format, [(*cards, *steps) for steps in inside if _named(steps)])
-        if by_fields is not None and all(map(_named, inside)) and _only_names((*cards, *_END)):
+        readable = shape.booking is None or shape.booking.text.isascii()  # in whatever charset
+        if by_fields and readable and all(map(_named, inside)) and _only_names((*cards, *_END)):
             nesting = _nesting(shape) if format == "xml" else None
             found.append(replace(by_fields, cards=cards, nesting=nesting))
     return tuple(gate for gate in found if gate is not None)
@@ -224,6 +227,8 @@ def _gate(format: Format, places: Sequence[tuple[Step, ...]]) -> Gate | None:
     for place in places:
         named = _named(place)
         if not named or not _only_names(place):
+            return None
+        if format == "json" and not all(_spelled_in_one_way(place[at].name or "") for at in named):
             return None
         absent[_plain(place[named[-1]].name or "", format)] = None
         ways[place[: named[-1]]] = None
@@ -276,6 +281,11 @@ def _only_names(steps: Sequence[Step]) -> bool:
         return False
     below = any(step.axis == "below" for step in steps[:-1])
     return not below and not any(step.named for step in steps)
+
+
+def _spelled_in_one_way(name: str) -> bool:
+    """Whether JSON has this name in no other spelling than by the numbers of its letters. PHP escapes slashes."""
+    return name.isascii() and name.isprintable() and not _SHORT_ESCAPES.intersection(name)
 
 
 def _plain(name: str, format: Format) -> str:

@@ -9,6 +9,14 @@ ALIKE = "tests/stages/test_named_alike.py"
 
 BREAKAGES = (
     Breakage(
+        "look for a name as it is, where PHP writes it with a stroke before its slash",
+        "P03",
+        "gateway/stages/gate.py",
+        "    return name.isascii() and name.isprintable() and not _SHORT_ESCAPES.intersection(name)",
+        "    return name.isascii() and name.isprintable()",
+        ("tests/stages/test_gate.py::test_p03_a_name_that_json_spells_in_two_ways_is_not_missed",),
+    ),
+    Breakage(
         "take a list whose items nobody counted for a row",
         "P03",
         "gateway/stages/odd_places.py",

@@ -194,6 +194,33 @@ def test_a_rule_that_is_not_all_names_has_no_gate(shape):
     assert not gate.gates_of(rule(shape))
 
 
+@pytest.mark.parametrize(
+    ("shape", "body"),
+    [
+        (
+            "{ format: json, card: $.c, number: \"['card/number']\" }",
+            r'{"c": {"card\/number": "CARD"}}',
+        ),
+        ('{ format: json, card: $.c, number: n1, cvc: "[\'a\\"b\']" }', r'{"c": {"a\"b": "123"}}'),
+        ("{ format: json, card: \"$['x/y']\", number: n1 }", r'{"x\/y": {"n1": "CARD"}}'),
+        ("{ format: json, card: \"$['x/y'].c\", number: n1 }", r'{"x\/y": {"c": {"n1": "CARD"}}}'),
+        ("{ format: json, card: '$.имя', number: n1 }", r'{"\u0438\u043c\u044f": {"n1": "CARD"}}'),
+        ("{ format: json, card: '$.имя', number: n1 }", r'{"имя": {"n1": "CARD"}}'),
+    ],
+)
+def test_p03_a_name_that_json_spells_in_two_ways_is_not_missed(shape, body):
+    direction, message = rule(shape), body.replace("CARD", CARD).encode()
+    assert ordinary(direction, message) == 1
+    assert not holds_nothing(direction, message)
+
+
+def test_a_booking_whose_name_is_no_ascii_is_looked_into():
+    nested = '<?xml version="1.0" encoding="windows-1251"?><Бронь><Бронь><Card/></Бронь></Бронь>'
+    direction = rule("{ format: xml, booking: //Бронь, card: .//Card, number: '@n' }")
+    assert ordinary(direction, nested.encode("windows-1251")) == "message_forbidden"
+    assert not holds_nothing(direction, nested.encode("windows-1251"))
+
+
 def test_a_word_that_the_gate_does_not_know_closes_it(monkeypatch):
     assert gate.gates_of(OTA)
     more = tuple(one for one in dataclasses.fields(Tokenize) if one.name == "header")
