@@ -17,6 +17,7 @@ WHOLE_SPELLINGS: Final = (
     "DD.MM.YYYY", "YYYYMMDD", "YYYY-MM-DDThh:mm:ss", "YYYY-MM-DD hh:mm:ss",
     "YYYY.MM", "YYYY MM", "M-YY", "M-YYYY", "YYYY-M", "MM/DD/YY", "DD/MM/YY", "DD-MM-YYYY",
     "MMM YYYY", "MMM-YYYY", "MMM/YYYY", "MMM YY", "MMM-YY", "MMM/YY", "MMMM YYYY",
+    "MMMYY", "MMMYYYY", "DD-MMM-YY", "DD-MMM-YYYY", "DD MMM YYYY", "DDMMMYY", "DDMMMYYYY",
 )  # fmt: skip
 MONTH_SPELLINGS: Final = ("MM", "M", "MMM", "MMMM")
 YEAR_SPELLINGS: Final = ("YYYY", "YY")
@@ -31,7 +32,13 @@ _NUMBERS: Final = {
     name.lower()[:length]: number for number, name in enumerate(_NAMES, 1) for length in (3, 9)
 } | {"sept": 9}
 # ISO 8601 of an xs:dateTime: fractions and zone may follow.
-_TIME: Final = r"[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?(?:Z|[+-][0-9]{2}:?[0-9]{2})?"
+_ZONE: Final = r"(?:Z|[+-][0-9]{2}:?[0-9]{2})?"
+_TIME: Final = rf"[0-9]{{2}}:[0-9]{{2}}:[0-9]{{2}}(?:\.[0-9]+)?{_ZONE}"
+# Behind a day as a country writes it: `12/31/2030 12:00:00 AM`.
+_ANY_TIME: Final = (
+    r"(?:[ T]{1,2}[0-9]{1,2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]+)?)?(?: ?[AaPp]\.?[Mm]\.?)?)?"
+)
+_ZONED: Final = frozenset({"YYYY-MM-DD", "YYYY-MM"})  # XML Schema's date and gYearMonth
 _YEAR: Final = re.compile(r"[0-9]{2}|[0-9]{4}")
 
 
@@ -51,7 +58,7 @@ def parse(text: str, spelling: str) -> Expiry | None:
 
     Example: `parse("1114", "MMYY")` is November 2014. A month may lack its leading zero where a
     separator makes that clear (`8/29`). The day of `YYYY-MM-DD` is checked for range and dropped;
-    the time of a date-time too, with its zone: the month is the one that is written.
+    a time behind a day, and a zone, too: the month is the one that is written.
     """
     match = _PATTERNS[spelling].fullmatch(text.strip())
     if match is None:
@@ -180,9 +187,10 @@ def _pattern(spelling: str) -> re.Pattern[str]:
         "DD": "(?P<day>[0-9]{1,2})" if separated else "(?P<day>[0-9]{2})",
         "hh:mm:ss": _TIME,
     }
-    return re.compile(
-        "".join(groups.get(part) or _between(part) for part in re.findall(f"{_PART}|.", spelling))
-    )
+    parts = re.findall(f"{_PART}|.", spelling)
+    behind = _ANY_TIME if separated and "DD" in parts and "hh:mm:ss" not in parts else ""
+    zone = _ZONE if spelling in _ZONED else ""
+    return re.compile("".join(groups.get(part) or _between(part) for part in parts) + behind + zone)
 
 
 _PATTERNS: Final = {spelling: _pattern(spelling) for spelling in WHOLE_SPELLINGS}

@@ -139,7 +139,7 @@ class JsonDocument:
         for change in changes:
             match change:
                 case Set():
-                    edits.append(_set(change))
+                    edits.append(_set(change, self._scan.body))
                 case Remove():
                     place = _place(change.node)
                     if place.parent >= 0 and not self._scan.is_object(place.parent):
@@ -357,9 +357,11 @@ def _place(node: Node) -> Entry:
     return node
 
 
-def _set(change: Set) -> Edit:
+def _set(change: Set, body: bytes) -> Edit:
     entry = _place(change.node)
     if entry.container >= 0:
         raise MessageUnfit
     value = number_or_string(change.text) if change.number else string(change.text)
+    if value[0] == _QUOTE == body[entry.value]:  # its quotes stay, however an envelope spells them
+        return Edit(entry.value + 1, entry.end - 1, value[1:-1])
     return Edit(entry.value, entry.end, value)

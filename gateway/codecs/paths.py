@@ -28,7 +28,7 @@ Axis = Literal[
     "child", "descendant", "attribute", "member", "below", "item", "every", "field", "around"
 ]
 
-_XML_NAME: Final = r"(?:[A-Za-z_][\w.-]*:)?[A-Za-z_][\w.-]*"
+_XML_NAME: Final = r"(?:[^\W\d][\w.-]*:)?[^\W\d][\w.-]*"
 _XML_STEP: Final = re.compile(
     rf"(?P<slashes>//?)?(?P<at>@)?(?P<name>{_XML_NAME})"
     rf"(?:\[(?P<index>[1-9][0-9]*)\]"

@@ -67,6 +67,10 @@ def test_examples():
         ("31.08.2029", "DD.MM.YYYY"), ("20290831", "YYYYMMDD"), ("2029-08-31T00:00:00", "YYYY-MM-DDThh:mm:ss"),
         ("2029-08-31T22:00:00.000+02:00", "YYYY-MM-DDThh:mm:ss"), ("2029-08-31T23:59:59Z", "YYYY-MM-DDThh:mm:ss"),
         ("2029-08-31 10:00:00", "YYYY-MM-DD hh:mm:ss"), ("2029.08", "YYYY.MM"), ("8-2029", "M-YYYY"), ("08 / 29", "MM/YY"),
+        ("31-AUG-29", "DD-MMM-YY"), ("31-Aug-2029", "DD-MMM-YYYY"), ("1 Aug 2029", "DD MMM YYYY"), ("AUG29", "MMMYY"),
+        ("31AUG29", "DDMMMYY"), ("31AUG2029", "DDMMMYYYY"), ("AUG2029", "MMMYYYY"), ("2029-08-31+01:00", "YYYY-MM-DD"),
+        ("2029-08Z", "YYYY-MM"), ("2029-08-05:00", "YYYY-MM"), ("8/31/2029 12:00:00 AM", "MM/DD/YYYY"),
+        ("31/08/2029 0:00:00", "DD/MM/YYYY"), ("31.08.2029 00:00", "DD.MM.YYYY"), ("2029-08-31T22:00:00.000Z", "YYYY-MM-DD"),
         ("Aug 2029", "MMM YYYY"), ("AUGUST-29", "MMM-YY"), ("aug. 29", "MMM YY"), ("Aug 2029", "MMMM YYYY"),
     ],
 )  # fmt: skip
@@ -74,7 +78,21 @@ def test_every_spelling_is_read(text, spelling):
     assert expiry.parse(text, spelling) == Expiry(2029, 8)
 
 
+@pytest.mark.parametrize(
+    ("text", "spelling"),
+    [
+        ("31-08-29", "DD-MMM-YY"), ("32-AUG-29", "DD-MMM-YY"), ("31-AUX-29", "DD-MMM-YY"), ("2029-08+1", "YYYY-MM"),
+        ("2029-08-31 ", "YYYY-MM"), ("12/31/2029 and 12:00", "MM/DD/YYYY"), ("20290831 10:00", "YYYYMMDD"),
+        ("08/29 12:00", "MM/YY"), ("AUG 29", "MMMYY"), ("31/08/2029 123", "DD/MM/YYYY"),
+    ],
+)  # fmt: skip
+def test_nothing_else_is_read(text, spelling):
+    assert expiry.parse(text, spelling) is None
+
+
 def test_what_is_written_is_the_last_day():
+    assert expiry.write(Expiry(2029, 8), "DD-MMM-YY") == "31-Aug-29"
+    assert expiry.write(Expiry(2029, 8), "DDMMMYYYY") == "31Aug2029"
     assert expiry.write(Expiry(2029, 8), "M/YY") == "8/29"
     assert expiry.write(Expiry(2029, 8), "DD/MM/YYYY") == "31/08/2029"
     assert expiry.write(Expiry(2028, 2), "YYYYMMDD") == "20280229"

@@ -51,6 +51,8 @@ def member(name: str) -> Step:
         ("a[@b='']", (child("a", where=("b", "")),), False),
         ("a[b='1']/c", (child("a", named=("b", "1")), child("c")), False),
         ("a[@p:b='c']", (child("a", where=("p:b", "c")),), False),
+        ("//Карта/@Срок", (deep("Карта"), attribute("Срок")), True),
+        ("氏名[種別='1']", (child("氏名", named=("種別", "1")),), False),
     ],
 )
 def test_xml(text: str, steps: tuple[Step, ...], absolute: bool) -> None:
