@@ -15,6 +15,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
 from gateway.cards import expiry
+from gateway.rules.key_texts import TEXTS
 from gateway.rules.schema import PackEntry, one_envelope, refused_ones, whole_body
 from gateway.rules.schema_words import one_or_many
 
@@ -35,10 +36,8 @@ def json_schema() -> dict[str, Any]:
     for name, properties in _NARROWER.items():
         for key, more in properties.items():
             (parts[name] if name else made)["properties"][key] |= more
-    schema: dict[str, Any] = _closed(
-        {"$schema": DIALECT, **made, "title": "card-gateway pack"},
-    )
-    return schema
+    schema: dict[str, Any] = _told(_closed({"$schema": DIALECT, **made, "title": "Entry"}))
+    return schema | {"title": "card-gateway pack"}
 
 
 class _Generator(GenerateJsonSchema):
@@ -78,6 +77,19 @@ def _closed(part: Any) -> Any:
 
 
 _NO_DEFAULT: Final = ("default", None)
+
+
+def _told(part: Any) -> Any:
+    """With what an editor says about each key. Titles lose what is the models' own."""
+    if not isinstance(part, Mapping):
+        return [_told(item) for item in part] if isinstance(part, list) else part
+    told = {key: _told(value) for key, value in part.items()}
+    title = told.get("title")
+    if isinstance(title, str) and "properties" in told:
+        name = told["title"] = title.removesuffix("Entry")
+        for key, text in TEXTS[name].items():
+            told["properties"][key]["description"] = text
+    return told
 
 
 def _one_of(*keys: str) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from gateway import strict_yaml
 from gateway.cli.rules import app
 from gateway.errors import ConfigurationError
 from gateway.rules.json_schema import json_schema
+from gateway.rules.key_texts import TEXTS
 from gateway.rules.load import load_pack_text
 from gateway.rules.schema import PackEntry
 from tests.rules import packs
@@ -176,3 +177,27 @@ def test_p37_the_schema_is_never_stricter_than_the_loader_and_as_strict_as_the_m
     except ConfigurationError:
         return  # the schema may see that, or not
     assert said(text) == []
+
+
+def models(part):
+    """Each place of the schema that has keys: its title, and them."""
+    if isinstance(part, dict):
+        if "title" in part and "properties" in part:
+            yield part["title"], part["properties"]
+        for inner in part.values():
+            yield from models(inner)
+    elif isinstance(part, list):
+        for inner in part:
+            yield from models(inner)
+
+
+def test_an_editor_tells_of_every_key_what_it_is():
+    told = {}
+    for title, keys in models(json_schema()):
+        said = {name: key.get("description", "") for name, key in keys.items()}
+        assert told.setdefault(title, said) == said
+    told[""] = told.pop("card-gateway pack")
+    assert told == {name: dict(texts) for name, texts in TEXTS.items()}
+    for text in (text for texts in TEXTS.values() for text in texts.values()):
+        assert text[-1] == "."
+        assert len(text) < 120
