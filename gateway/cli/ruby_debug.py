@@ -61,7 +61,7 @@ def unruby(raw: bytes) -> Iterator[tuple[int, bytes]]:
                 yield begins, _message(raw, way, held, counted)
             way, held, begins = found[1], bytearray(), line
         elif _BEGINS.match(held) and not _BLANK.search(held):
-            held += _ended(held, way, found[2])
+            held += _ended(bytes(held[-1:]), way, found[2])
         text = unruby_string(found[2])
         if b"\\r\\n" in text and _BEGINS.match(text):  # a head that was escaped once more
             text = unruby_string(text)
@@ -72,12 +72,13 @@ def unruby(raw: bytes) -> Iterator[tuple[int, bytes]]:
         yield begins, _message(raw, way, held, len(raw))
 
 
-def _ended(held: bytes, way: bytes, following: bytes) -> bytes:
-    """What a head lacks of its line ends, cut off with the rest of each string, before what follows it.
+def _ended(last: bytes, way: bytes, following: bytes) -> bytes:
+    """What a head, whose last byte is `last`, lacks of its line ends, cut off with the rest of each string,
+    before what follows it.
 
     Net::HTTP writes a request's head at once, and tells an answer's line by line.
     """
-    end = b"" if held.endswith(b"\n") else b"\r\n"
+    end = b"" if last == b"\n" else b"\r\n"
     return end + b"\r\n" if way == b"<-" or not following else end
 
 

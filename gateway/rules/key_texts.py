@@ -61,7 +61,7 @@ TEXTS: Final[Mapping[str, Mapping[str, str]]] = {
         "tokenuser": "Path to its second half, from the card.",
     },
     "Virtual": {
-        "flag": "Path to what says that the card is virtual: `true`, `1`, `yes`, `y`, `virtual_card`.",
+        "flag": "Path to what says that the card is virtual: `true`, `1`, `yes`, `y`, `virtual_card`, or what `is:` names.",
         "active_from": "Path to the first day on which it may be charged.",
         "active_until": "Path to the last day on which it may be charged.",
         "balance": "Path to the amount that it holds.",
@@ -69,6 +69,10 @@ TEXTS: Final[Mapping[str, Mapping[str, str]]] = {
         "decimals": "Path to how many decimals a balance without a point has.",
         "holders": "Holders' names that virtual cards have.",
         "bins": "First digits of virtual cards: numbers, ranges, or the name of a table in gateway.yaml.",
+    },
+    "Flag": {
+        "at": "Path to what says whether the card is virtual.",
+        "is": "The texts that say so, in any case of letters; instead of yes in its spellings.",
     },
     "Envelope": {
         "format": "Of the outer document.",
