@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final, Protocol
 
+from gateway.cards.scan import find_cards
 from gateway.errors import (
     GatewayError,
     NetworkNotAllowed,
@@ -117,7 +118,11 @@ def cleaned(text: str) -> str:
     """A peer's text for the list: printable, short, and without anything like a card number.
 
     With more digits than a version or a hotel code has, every digit is masked: a number may be
-    split by whatever signs the peer likes.
+    split by whatever signs the peer likes. Base64 that spells one has few, and goes whole.
     """
-    plain = _UNPRINTABLE.sub("?", text)[:_LENGTH_MAX]
+    plain = _UNPRINTABLE.sub("?", text)
+    for one in find_cards(plain.encode("ascii")):
+        if not one.in_place:
+            plain = plain[: one.start] + "*" * (one.end - one.start) + plain[one.end :]
+    plain = plain[:_LENGTH_MAX]
     return _DIGIT.sub("*", plain) if len(_DIGIT.findall(plain)) > _DIGITS_MAX else plain
