@@ -117,7 +117,7 @@ def test_p11_at_every_edge_of_what_is_looked_at_at_once():
         assert [(one.start, one.end) for one in found] == [(before, before + len(number))]
 
 
-def test_p33_it_costs_no_more_the_more_often_it_stands_there():
+def test_it_costs_no_more_the_more_often_it_stands_there():
     def spent(times):
         body = (pieces(4, 4, 4, 4, by=",") + "; ").encode() * times
         start = time.process_time()
