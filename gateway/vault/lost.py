@@ -21,8 +21,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
-from operator import attrgetter
 from typing import Any, Final, Generic, TypeVar
 
 from gateway.errors import BackupRefused
@@ -32,6 +30,7 @@ from gateway.vault.chain import Anchor, Chain, Head, read_heads, write_heads
 from gateway.vault.chain_check import Finding, Report, Row, check
 from gateway.vault.database import Connection
 from gateway.vault.lost_lines import Lines
+from gateway.vault.sqlite.spool import Entries, Followed, Stored
 
 T = TypeVar("T", Line, AnchorLine)
 
@@ -50,7 +49,6 @@ _ADD_ANCHOR: Final = (
     "INSERT INTO audit_anchor (id, at, newest, through, heads, hash) VALUES (?, ?, ?, ?, ?, ?)"
 )
 _PURGED: Final = "DELETE FROM audit WHERE id <= ?"
-_NEVER: Final = 2**63
 
 
 def heads_of(connection: Connection) -> dict[int, Head]:
@@ -66,7 +64,7 @@ def newest_of(connection: Connection) -> tuple[int, str] | None:
 
 def put_behind(
     connection: Connection, chain: Chain, lines: Lines, expected: Row | None = None
-) -> list[Line]:
+) -> Stored:
     """Adds what happened after the backup to its audit, in a transaction; gives, in order, all entries that
     were written down behind the backup: those that may not have been committed, too. `expected`: an entry
     that it has to have, for somebody noted it down.
@@ -77,15 +75,18 @@ def put_behind(
     before = check(connection, chain)
     heads = heads_of(connection)
     anchored = _anchors_behind(chain, anchors.read(connection), lines.anchors)
-    entries = _entries_behind(chain, heads, anchored, before.purged, lines.entries)
+    entries = lines.entries
+    _follow_all(chain, heads, anchored, before.purged, entries)
     for one in map(_anchor, anchored.happened):
         row = (one.id, one.at, one.newest, one.through, write_heads(one.heads), one.hash)
         connection.execute(_ADD_ANCHOR, row)
-    happened = entries.happened
     if connection.gapless:
-        happened = _without_collisions(happened, lines.entries)
-    connection.executemany(_ADD, map(_row, happened))
-    for tip in {one.writer: one for one in happened}.values():
+        _without_collisions(entries)
+    connection.executemany(_ADD, map(_row, entries.happened))
+    tips: dict[int | None, Line] = {}
+    for line in entries.happened:
+        tips[line.writer] = line
+    for tip in tips.values():
         head = Head(tip.writer or 0, tip.seq or 0, bytes.fromhex(tip.hash))
         connection.came_to(head, tip.id)
     through = max((one.through or 0 for one in anchored.happened), default=0)
@@ -102,7 +103,7 @@ def put_behind(
 
 
 def _require_newest(newest: tuple[int, str] | None, lines: Lines) -> None:
-    if newest is None or any((one.id, one.hash) == newest for one in lines.entries):
+    if newest is None or lines.entries.has(*newest):
         return
     raise BackupRefused(
         "audit_does_not_reach",
@@ -222,48 +223,61 @@ def _anchors_behind(
     return _Behind(places.happened(hashed), written)
 
 
-def _entries_behind(
+def _follow_all(
     chain: Chain,
     heads: Mapping[int, Head],
     anchored: _Behind[AnchorLine],
     purged: int,
-    lines: Iterable[Line],
-) -> _Behind[Line]:
-    """Of all writers, by id."""
+    entries: Entries,
+) -> None:
+    """Of all writers. Raises BackupRefused where one does not follow."""
     roots: dict[int, list[bytes]] = {writer: [head.hash] for writer, head in heads.items()}
     for one in (*anchored.happened, *anchored.written):
         if one.through is None and bytes.fromhex(one.hash) not in roots.setdefault(one.anchor, []):
             roots[one.anchor].append(bytes.fromhex(one.hash))
-    places: dict[int, _Places[Line]] = {}
-    for line in lines:
-        writer, seq = line.writer, line.seq
-        if writer is None or seq is None or line.id <= purged:
-            continue
+    writers = entries.writers(purged)
+    for writer, first in writers:
         if writer not in roots:
-            raise _made_up("entry", line.id)
-        if writer not in places:
-            last = heads[writer].seq if writer in heads else 0
-            places[writer] = _Places("entry", last, roots[writer], partial(_fits, chain))
-        places[writer].add(seq, line)
-    written = [one for place in places.values() for one in place.follow()]
-    happened = [one for writer, place in places.items() for one in place.happened(roots[writer][0])]
-    by_id = attrgetter("id")
-    return _Behind(sorted(happened, key=by_id), sorted(written, key=by_id))
+            raise _made_up("entry", first)
+    for writer, _ in writers:
+        last = heads[writer].seq if writer in heads else 0
+        _follow(chain, roots[writer], last, entries.claims(writer, last, purged), entries)
+        entries.choose(writer)
 
 
-def _without_collisions(found: Sequence[Line], lines: Sequence[Line]) -> list[Line]:
+def _follow(
+    chain: Chain,
+    roots: Sequence[bytes],
+    last: int,
+    claims: Iterable[tuple[int, Sequence[tuple[int, Line]]]],
+    entries: Entries,
+) -> None:
+    """One writer's, behind its number `last`: of what claims one number, what follows the number before."""
+    reached = {root: place for place, root in enumerate(roots)}
+    for number, (seq, claiming) in enumerate(claims, start=last + 1):
+        if seq != number:
+            raise _not_whole("entry", number)
+        here: dict[bytes, int] = {}
+        for place, one in claiming:
+            before = next((b for b in reached if _fits(chain, b, one)), None)
+            if before is None:
+                raise _made_up("entry", number)
+            here[bytes.fromhex(one.hash)] = root = reached[before]
+            writer = one.writer or 0
+            entries.follow(Followed(place, one.id, writer, seq, one.hash, before.hex(), root))
+        reached = here
+
+
+def _without_collisions(entries: Entries) -> None:
     """Where ids have no gap, one that was given twice was not committed the first time, nor was what its
     writer wrote behind it.
     """
-    when = {one.hash: place for place, one in enumerate(lines)}
-    given: dict[int, Line] = {}
-    gone: dict[int, int] = {}  # writer → from which of its entries on
-    for one in sorted(found, key=lambda line: when[line.hash]):
-        before = given.get(one.id)
-        if before is not None and before.writer is not None and before.seq is not None:
-            gone[before.writer] = min(before.seq, gone.get(before.writer, before.seq))
-        given[one.id] = one
-    return [one for one in found if (one.seq or 0) < gone.get(one.writer or 0, _NEVER)]
+    given: dict[int, tuple[int, int]] = {}
+    for id, writer, seq in entries.collisions():
+        before = given.get(id)
+        if before is not None:
+            entries.forget(*before)
+        given[id] = writer, seq
 
 
 def _fits(chain: Chain, before: bytes, one: Line) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -18,6 +18,7 @@ from gateway.vault.audit_line import AnchorLine, KeyLine, Line
 from gateway.vault.chain import Head, read_heads, write_heads
 from gateway.vault.database import Connection
 from gateway.vault.keyring import Purpose, State, WrappedKey
+from gateway.vault.sqlite.spool import Entries
 
 _LINE: Final = (
     "SELECT id, at, exchange, action, outcome, client, key, origin, route, product, iduser, booking,"
@@ -44,7 +45,7 @@ class Lines:
     `heads`, `newest`: how far it noted itself that its writers came, and its ids. `others`: lines that are no entry, no anchor and no key, such as one that was cut off, or a log's.
     """
 
-    entries: list[Line] = field(default_factory=list)
+    entries: Entries
     anchors: list[AnchorLine] = field(default_factory=list)
     keys: list[KeyLine] = field(default_factory=list)
     keyring: list[WrappedKey] = field(default_factory=list)
@@ -53,28 +54,29 @@ class Lines:
     others: int = 0
 
 
-def of_files(files: Sequence[Path]) -> Lines:
-    """The lines of sinks' files, the older file first. Raises OSError."""
-    found = Lines()
+def of_files(files: Sequence[Path], entries: Entries) -> Lines:
+    """The lines of sinks' files, the older file first; entries are put into `entries`. Raises OSError."""
+    found = Lines(entries)
     for path in files:
         with path.open("rb") as file:
-            for text in file:
-                _read(text, found)
+            entries.add(_read(file, found))
     return found
 
 
-def of_database(lost: Connection, heads: Mapping[int, Head], newest: int | None) -> Lines:
+def of_database(
+    lost: Connection, heads: Mapping[int, Head], newest: int | None, entries: Entries
+) -> Lines:
     """The same from the old database, of what its writers wrote behind `heads`. `newest`: the id of the
     entry with which the backup ends.
     """
-    found = Lines()
+    found = Lines(entries)
     if newest is not None:
-        found.entries += map(_line, lost.execute(_ONE, (newest,)))
+        entries.add(map(_line, lost.execute(_ONE, (newest,))))
     for writer, seq in lost.execute(_WRITERS).fetchall():
         head = heads.get(writer)
         if head is None or head.seq < seq:
-            further = lost.execute(_FURTHER, (writer, 0 if head is None else head.seq))
-            found.entries += map(_line, further)
+            further = lost.stream(_FURTHER, (writer, 0 if head is None else head.seq))
+            entries.add(map(_line, further))
     found.anchors = [
         AnchorLine(one.id, one.at, one.newest, one.through, write_heads(one.heads), one.hash.hex())
         for one in anchors.read(lost)
@@ -93,21 +95,23 @@ def _line(row: tuple[Any, ...]) -> Line:  # Any: the columns' types, as the sche
     return Line._make((*entry, hashed.hex()))
 
 
-def _read(text: bytes, found: Lines) -> None:
-    try:
-        said: Any = json.loads(text)  # Any: whatever stands there
-    except ValueError:
-        said = None
-    if not isinstance(said, dict):
-        found.others += bool(text.strip())
-    elif said.keys() == _ENTRY and _is_entry(said):
-        found.entries.append(Line(**said))
-    elif said.keys() == _ANCHOR and _is_anchor(said):
-        found.anchors.append(AnchorLine(**said))
-    elif said.keys() == _KEY and _is_key(said):
-        found.keys.append(KeyLine(**said))
-    else:
-        found.others += 1
+def _read(texts: Iterable[bytes], found: Lines) -> Iterator[Line]:
+    """The entries among them; what else there is goes into `found`."""
+    for text in texts:
+        try:
+            said: Any = json.loads(text)  # Any: whatever stands there
+        except ValueError:
+            said = None
+        if not isinstance(said, dict):
+            found.others += bool(text.strip())
+        elif said.keys() == _ENTRY and _is_entry(said):
+            yield Line(**said)
+        elif said.keys() == _ANCHOR and _is_anchor(said):
+            found.anchors.append(AnchorLine(**said))
+        elif said.keys() == _KEY and _is_key(said):
+            found.keys.append(KeyLine(**said))
+        else:
+            found.others += 1
 
 
 def _is_entry(said: dict[str, Any]) -> bool:  # Any: as above

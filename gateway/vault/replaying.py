@@ -15,8 +15,9 @@ The audit's entries are the ground for all of it, and nothing is added to them h
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, Final
 
 from gateway.audit import Action, Outcome
@@ -26,6 +27,7 @@ from gateway.vault.database import Connection, Database
 from gateway.vault.erasure import Erasure, Reduced, Traces
 from gateway.vault.keyring import Keyring
 from gateway.vault.retention import RetentionTable
+from gateway.vault.sqlite.spool import Stored
 
 _FORGET: Final = "DELETE FROM card WHERE iduser = ?"
 _FORGET_LINK: Final = "DELETE FROM link WHERE iduser = ? AND booking_hash = ?"
@@ -44,6 +46,7 @@ _VIEWER: Final[Mapping[str, str]] = {
 }
 _CREDENTIAL: Final = "DELETE FROM processor_credential WHERE product = ? AND processor = ?"
 _IMPORT_KEY: Final = "DELETE FROM import_key WHERE id = ?"
+_LINKS: Final = "SELECT id FROM page_link WHERE state = 'open'"
 _LINK: Final = "UPDATE page_link SET state = 'revoked', changed = ? WHERE id = ? AND state = 'open'"
 _ONGOING: Final = "state NOT IN ('succeeded', 'failed', 'stopped', 'expired')"
 _STOPPED: Final = (
@@ -69,6 +72,7 @@ _LEFT: Final = "SELECT iduser FROM stub WHERE iduser IN (%s)"
 _BEGUN: Final = frozenset({Outcome.INTENT.value, Outcome.DONE.value})
 _NO_USE: Final = frozenset({Action.LINK_CREATE.value, Action.VIEWER_CODE.value})
 _ISSUED: Final = frozenset({Action.TOKENIZE, Action.IMPORT})
+_PORTION: Final = 10_000  # cards that are looked for at once
 _MONEY: Final = frozenset({Action.CHARGE, Action.CAPTURE, Action.CANCEL, Action.REFUND})
 
 
@@ -109,19 +113,22 @@ class Replaying:
         self._erasure = Erasure(database, keyring)
         self._retention = RetentionTable(database, keyring)
 
-    def run(self, entries: Sequence[Line]) -> Replayed:
+    def run(self, entries: Stored) -> Replayed:
         """Does it; says what. Blocks. Raises VaultUnavailable, RecordDamaged."""
-        found = Replayed(len(entries))
-        if entries:
-            found.first, found.last = entries[0].id, entries[-1].id
-            found.until = max(one.at for one in entries)
-        done = [one for one in entries if one.outcome == Outcome.DONE and one.detail != "repeated"]
-        self._guests(done, found)
-        self._write(lambda c: self._cards(c, done, found))
-        self._write(lambda c: self._people(c, done, found))
+        found = Replayed()
+        for one in entries:
+            found.entries, found.first, found.last = (
+                found.entries + 1,
+                found.first or one.id,
+                one.id,
+            )
+            found.until = max(found.until, one.at)
+        self._guests(entries, found)
+        self._write(lambda c: self._cards(c, entries, found))
+        self._write(lambda c: self._people(c, entries, found))
         self._write(lambda c: self._pages(c, entries, found))
-        self._write(lambda c: self._collections(c, {one.subject for one in entries}, found))
-        self._database.read(lambda c: self._missing(c, entries, done, found))
+        self._write(lambda c: self._collections(c, entries, found))
+        self._database.read(lambda c: self._missing(c, entries, found))
         return found
 
     def stop_all(self) -> Replayed:
@@ -129,16 +136,16 @@ class Replaying:
         found = Replayed()
 
         def work(connection: Connection) -> None:
-            ids = {id for (id,) in connection.execute(_OPEN).fetchall()}
-            self._collections(connection, ids, found)
+            for (id,) in connection.execute(_OPEN).fetchall():
+                self._stop(connection, id, found)
 
         self._write(work)
         return found
 
     # --- guests and cards -------------------------------------------------------------------------
 
-    def _guests(self, done: Sequence[Line], found: Replayed) -> None:
-        erased = [one for one in done if one.action == Action.ERASE]
+    def _guests(self, entries: Stored, found: Replayed) -> None:
+        erased = [one for one in _done(entries) if one.action == Action.ERASE]
         # Bookings first: how one is spelt is known as long as a card of it is there.
         for one in erased:
             if one.iduser is None and one.subject:
@@ -155,8 +162,8 @@ class Replaying:
         for name, count in traces.left:
             found.left[name] = found.left.get(name, 0) + count
 
-    def _cards(self, connection: Connection, done: Sequence[Line], found: Replayed) -> None:
-        for one in done:
+    def _cards(self, connection: Connection, entries: Stored, found: Replayed) -> None:
+        for one in _done(entries):
             if one.iduser is None:
                 continue
             booking = bytes.fromhex(one.subject) if one.subject and _is_erasure(one) else None
@@ -174,8 +181,8 @@ class Replaying:
 
     # --- who may, and what counts once ------------------------------------------------------------
 
-    def _people(self, connection: Connection, done: Sequence[Line], found: Replayed) -> None:
-        for one in done:
+    def _people(self, connection: Connection, entries: Stored, found: Replayed) -> None:
+        for one in _done(entries):
             if one.action == Action.KEY_REVOKE:
                 found.did("keys", connection.execute(_REVOKE, (one.at, one.key)).rowcount)
             elif one.action in _VIEWER:
@@ -191,46 +198,47 @@ class Replaying:
             elif one.action == Action.VAULT_KEY_CREATE and one.subject.isdecimal():
                 _burn(connection, int(one.subject), one.detail, one.at)
 
-    def _pages(self, connection: Connection, entries: Sequence[Line], found: Replayed) -> None:
-        used = {
-            one.exchange: one
-            for one in entries
-            if one.exchange and one.outcome in _BEGUN and one.action not in _NO_USE
-        }
-        for id in used:
-            found.did("page_links", connection.execute(_LINK, (self._now, id)).rowcount)
+    def _pages(self, connection: Connection, entries: Stored, found: Replayed) -> None:
+        there = {id for (id,) in connection.execute(_LINKS).fetchall()}
+        for one in entries:
+            begun = one.outcome in _BEGUN and one.action not in _NO_USE
+            if begun and one.exchange in there:
+                found.did(
+                    "page_links", connection.execute(_LINK, (self._now, one.exchange)).rowcount
+                )
 
-    def _collections(self, connection: Connection, named: set[str], found: Replayed) -> None:
-        for (id,) in connection.execute(_OPEN).fetchall():
-            if id not in named:
-                continue
-            connection.execute(_STOPPED, (self._now, id))
-            (link,) = connection.execute(_STOP, (self._now, id)).fetchone()
-            if link is not None:
-                connection.execute(_LINK, (self._now, link))
-            found.did("stopped")
+    def _collections(self, connection: Connection, entries: Stored, found: Replayed) -> None:
+        there = [id for (id,) in connection.execute(_OPEN).fetchall()]
+        named = {one.subject for one in entries}.intersection(there) if there else ()
+        for id in there:
+            if id in named:
+                self._stop(connection, id, found)
+
+    def _stop(self, connection: Connection, id: str, found: Replayed) -> None:
+        connection.execute(_STOPPED, (self._now, id))
+        (link,) = connection.execute(_STOP, (self._now, id)).fetchone()
+        if link is not None:
+            connection.execute(_LINK, (self._now, link))
+        found.did("stopped")
 
     # --- what is not there ------------------------------------------------------------------------
 
-    def _missing(
-        self,
-        connection: Connection,
-        entries: Sequence[Line],
-        done: Sequence[Line],
-        found: Replayed,
-    ) -> None:
-        erased = {one.iduser for one in done if _is_erasure(one) and not one.subject}
-        issued = {
+    def _missing(self, connection: Connection, entries: Stored, found: Replayed) -> None:
+        erased = {one.iduser for one in _done(entries) if _is_erasure(one) and not one.subject}
+        lost: set[int] = set()
+        issued = (
             one.iduser
-            for one in done
+            for one in _done(entries)
             if one.action in _ISSUED and one.iduser is not None and one.iduser not in erased
-        }
-        there = {
-            iduser
-            for statement in (_KNOWN, _LEFT)
-            for (iduser,) in connection.among(statement, sorted(issued))
-        }
-        for iduser in sorted(issued - there):
+        )
+        while portion := sorted(set(islice(issued, _PORTION))):
+            there = {
+                iduser
+                for statement in (_KNOWN, _LEFT)
+                for (iduser,) in connection.among(statement, portion)
+            }
+            lost.update(iduser for iduser in portion if iduser not in there)
+        for iduser in sorted(lost):
             found.misses("cards", str(iduser))
         kept = {str(row.id) for row in key_rows.read(connection)}
         for one in entries:
@@ -252,6 +260,11 @@ _NAMES: Final[Mapping[str, tuple[str, Callable[[Line], str]]]] = {
     Action.VAULT_KEY_ACTIVATE: ("vault_keys", lambda one: one.subject),
     Action.IMPORT_KEY: ("import_keys", lambda one: one.subject),
 }
+
+
+def _done(entries: Stored) -> Iterator[Line]:
+    """What was done, and not only repeated."""
+    return (one for one in entries if one.outcome == Outcome.DONE and one.detail != "repeated")
 
 
 def _named(one: Line) -> tuple[str, str]:

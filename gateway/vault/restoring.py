@@ -14,6 +14,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing as releasing
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -24,7 +25,6 @@ from gateway.audit import Action, Entry, Outcome
 from gateway.errors import BackupRefused, RecordDamaged, VaultSealed
 from gateway.vault import closing, copying, key_rows, lost_keys, manifest
 from gateway.vault import entries as audit
-from gateway.vault.audit_line import Line
 from gateway.vault.chain import Chain, Head
 from gateway.vault.chain_check import Row
 from gateway.vault.closing import Closed
@@ -46,10 +46,12 @@ from gateway.vault.replaying import Replayed, Replaying
 from gateway.vault.sqlite import file
 from gateway.vault.sqlite.connection import SqliteConnection
 from gateway.vault.sqlite.database import SqliteDatabase
+from gateway.vault.sqlite.spool import Entries, Stored
 from gateway.vault.unsealing import holder
 
-# What the lost vault's audit says: from how far each writer came in the backup on, and its newest entry.
-Lost: TypeAlias = Callable[[dict[int, Head], int | None], Lines]
+# What the lost vault's audit says: from how far each writer came in the backup on, and its newest entry;
+# and where its entries are put.
+Lost: TypeAlias = Callable[[dict[int, Head], int | None, Entries], Lines]
 _DROP: Final = f"DROP TABLE {manifest.TABLE}"
 _PURPOSES: Final = "SELECT count(*) FROM keyring_made"
 
@@ -90,20 +92,22 @@ class Staged:
 
 def from_files(files: Sequence[Path]) -> Lost:
     """What happened, from what sinks got; the older files first."""
-    return lambda _heads, _newest: of_files(files)
+    return lambda _heads, _newest, entries: of_files(files, entries)
 
 
 def from_database(database: Database) -> Lost:
     """The same from a vault's database."""
-    return lambda heads, newest: database.read(lambda c: of_database(c, heads, newest))
+    return lambda heads, newest, entries: database.read(
+        lambda c: of_database(c, heads, newest, entries)
+    )
 
 
 def from_old_file(path: Path) -> Lost:
     """The same from a vault's file, in which nothing is changed. Raises BackupRefused."""
 
-    def work(heads: dict[int, Head], newest: int | None) -> Lines:
+    def work(heads: dict[int, Head], newest: int | None, entries: Entries) -> Lines:
         with _opened(path, path) as old:
-            return file.readable(lambda: of_database(old, heads, newest))
+            return file.readable(lambda: of_database(old, heads, newest, entries))
 
     return work
 
@@ -147,14 +151,15 @@ def staged(backup: Path, terms: Terms, place: Path, *, step: Step = no_step) -> 
     try:
         database.write("unpack", lambda c: c.execute(_DROP)).result()
         found = Staged(made, database, keyring, kek)
-        entries = [] if terms.lost is None else _audit_of(database, terms, terms.lost, found)
-        step("restore:audit")
-        replaying = Replaying(database, found.keyring, terms.reduced, stamp(terms.now))
-        if terms.lost is None:
-            found.replayed = replaying.stop_all()
-        else:
-            found.replayed = replaying.run(entries)
-            found.keyring = unlock(database.read(key_rows.read), kek)
+        with releasing(Entries(place / "audit.db")) as spool:
+            entries = terms.lost and _audit_of(database, terms, terms.lost, found, spool)
+            step("restore:audit")
+            replaying = Replaying(database, found.keyring, terms.reduced, stamp(terms.now))
+            if entries is None:
+                found.replayed = replaying.stop_all()
+            else:
+                found.replayed = replaying.run(entries)
+                found.keyring = unlock(database.read(key_rows.read), kek)
         step("restore:replayed")
         yield found
     finally:
@@ -317,12 +322,14 @@ def _opened(path: Path, named: Path, *, writes: bool = False) -> Iterator[Sqlite
 # --- what happened since --------------------------------------------------------------------------
 
 
-def _audit_of(database: Database, terms: Terms, lost: Lost, found: Staged) -> list[Line]:
+def _audit_of(
+    database: Database, terms: Terms, lost: Lost, found: Staged, spool: Entries
+) -> Stored:
     heads, newest = database.read(lambda c: (heads_of(c), newest_of(c)))
-    lines = lost(heads, None if newest is None else newest[0])
+    lines = lost(heads, None if newest is None else newest[0], spool)
     found.others = lines.others
 
-    def work(connection: Connection) -> tuple[Keyring, list[Line]]:
+    def work(connection: Connection) -> tuple[Keyring, Stored]:
         lost_keys.take_in(connection, lines, found.kek, terms.keks, stamp(terms.now))
         keyring = unlock(key_rows.read(connection), found.kek)
         return keyring, put_behind(connection, Chain(keyring.audit), lines, terms.expected)
