@@ -31,7 +31,7 @@ import subprocess
 import sys
 import tempfile
 import traceback
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -40,6 +40,7 @@ GATEWAY = (
     "gateway.worker", "gateway.cli.run", "gateway.cli.output", "uvloop", "tests.parsed_packs",
     "anyio._backends._asyncio", "pydantic.v1",
 )  # fmt: skip
+SCRIPTS = ("pytest", "tests.vault.makers")
 _SECONDS = 60
 _STATUS = struct.Struct("i")
 
@@ -52,10 +53,11 @@ def run(script, *arguments):
 
 def at_once(script, each, meanwhile=lambda: None):
     """Runs it with each of these lists of arguments, and `meanwhile` here; the result of each."""
-    parent, begun = _for_script(script), []
+    parent, begun = _parent(SCRIPTS), []
     with ExitStack() as files:
         for arguments in each:
             said = {"script": script, "words": [str(one) for one in arguments]}
+            said["modules"] = _of_tests(script)
             # the store that the test is run on is said in the environment
             said |= {"seconds": _SECONDS, "environment": dict(os.environ)}
             begun.append(_begun(parent, said, files))
@@ -143,19 +145,11 @@ def _parent(modules):
     return _Parent(modules)
 
 
-_SCRIPTS = []  # what forks for scripts: one, as the tests of a file have the same imports
-
-
-def _for_script(script):
-    """What has imported the modules of tests that a script imports, and what those import."""
+def _of_tests(script):
+    """The modules of tests that a script imports: what forks it imports them, and what those import."""
     tree = ast.walk(ast.parse(script))
     imported = {one.module for one in tree if isinstance(one, ast.ImportFrom)}
-    needed = {name for name in imported if name.startswith("tests.")}
-    if not (_SCRIPTS and needed <= set(_SCRIPTS[0].modules)):
-        while _SCRIPTS:
-            _SCRIPTS.pop().end()
-        _SCRIPTS.append(_Parent(("pytest", *sorted(needed or {"tests.vault.makers"}))))
-    return _SCRIPTS[0]
+    return sorted(name for name in imported if name.startswith("tests."))
 
 
 class _Parent:
@@ -191,11 +185,7 @@ class _Parent:
 
 def _serve(inherited, modules):
     """What the parent does: a fork for each message that comes in, and each child's exit code."""
-    for module in modules:
-        importlib.import_module(module)
-    if len(list(Path("/proc/self/task").iterdir())) > 1:
-        raise RuntimeError(f"one of {modules} starts a thread, and a fork would lose it")
-    gc.freeze()  # no child looks through what is there to stay
+    _imported(modules)
     ours = socket.socket(fileno=inherited)
     running = {}  # pidfd → (pid, where its status goes)
     while True:
@@ -213,6 +203,7 @@ def _serve(inherited, modules):
                 return
             _, fds, _, _ = socket.recv_fds(ours, 1, 3)
             said = json.loads(ours.recv(struct.unpack("I", size)[0], socket.MSG_WAITALL))
+            _imported(said.get("modules", ()))
             pid = os.fork()
             if pid == 0:
                 for mine in (ours, *(status for _, status in running.values())):
@@ -225,6 +216,18 @@ def _serve(inherited, modules):
             status = socket.socket(fileno=fds[2])
             status.sendall(_STATUS.pack(pid))
             running[os.pidfd_open(pid)] = (pid, status)
+
+
+def _imported(modules):
+    """For all children from now on. What can not be imported the child that asks for it says by itself."""
+    missing = [module for module in modules if module not in sys.modules]
+    for module in missing:
+        with suppress(ImportError):
+            importlib.import_module(module)
+    if len(list(Path("/proc/self/task").iterdir())) > 1:
+        raise RuntimeError(f"one of {modules} starts a thread, and a fork would lose it")
+    if missing:
+        gc.freeze()  # no child looks through what is there to stay
 
 
 def _become(said, fds):
