@@ -223,10 +223,11 @@ class Sealed(Process):
 
 
 def until(seconds, condition):
-    """Waits for `condition`; how long it took, or None when it did not come."""
+    """Waits for `condition`; how long it took, or None when it did not come. What took a second may
+    take a tenth more: most conditions ask a whole gateway."""
     started = time.monotonic()
-    while time.monotonic() - started < seconds:
+    while (waited := time.monotonic() - started) < seconds:
         if condition():
             return time.monotonic() - started
-        time.sleep(0.05)
+        time.sleep(min(0.25, 0.02 + waited / 10))
     return None
