@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import typer
+from typer.testing import CliRunner
+
+from gateway.cli import rules as command
 from gateway.cli.proposal.plan import Planned, drafts_of, plan
 from gateway.cli.proposal.shapes import Draft
 from gateway.cli.transcript import read
@@ -45,3 +49,13 @@ def _line(name: str, draft: Draft) -> str:
     words += [f"holder={'+'.join(draft.join)}"] if draft.join else []
     words += [f"{key}={path}" for key, path in draft.around.items()]
     return " ".join(words)
+
+
+def rules_new(*arguments: object, stdin: str | None = None) -> tuple[int, str, str]:
+    """What `rules new` answers: exit code, stdout, stderr."""
+    app = typer.Typer()
+    command.register(app)
+    result = CliRunner().invoke(app, ["rules", "new", *map(str, arguments)], input=stdin)
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result.exit_code, result.stdout, result.stderr

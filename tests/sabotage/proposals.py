@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from tests.sabotage.breakage import Breakage
 
-PROPOSED = ("tests/cli/test_cli_rules_new.py",)
+PROPOSED = (
+    "tests/cli/test_cli_rules_new.py",
+    "tests/cli/test_cli_rules_new_command.py",
+    "tests/cli/test_cli_rules_new_names.py",
+)
 
 BREAKAGES = (
     Breakage(

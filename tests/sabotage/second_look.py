@@ -5,7 +5,8 @@ from __future__ import annotations
 from tests.sabotage.breakage import Breakage
 
 CODES = "tests/stages/test_without_codes.py"
-NEW = "tests/cli/test_cli_rules_new.py"
+NEW = "tests/cli/test_cli_rules_new_questions.py"
+NAMES = "tests/cli/test_cli_rules_new_names.py"
 HOSTILE = "tests/cli/test_cli_rules_new_hostile.py"
 
 BREAKAGES = (
@@ -185,7 +186,7 @@ BREAKAGES = (
         "gateway/cli/proposal/ways.py",
         "if value and taken.at(here) is None:",
         "if value and taken.at(here) is not None:",
-        (f"{NEW}::test_p16_a_guests_name_that_leads_to_a_card_is_any_name",),
+        (f"{NAMES}::test_p16_a_guests_name_that_leads_to_a_card_is_any_name",),
     ),
     Breakage(
         "show a guest's name in an example",
@@ -193,6 +194,6 @@ BREAKAGES = (
         "gateway/cli/proposal/blanked.py",
         "n not in asked and words.may_be_a_value(n) else n",
         "n in asked and words.may_be_a_value(n) else n",
-        (f"{NEW}::test_p16_a_guests_name_that_leads_to_a_card_is_any_name",),
+        (f"{NAMES}::test_p16_a_guests_name_that_leads_to_a_card_is_any_name",),
     ),
 )

@@ -1,0 +1,69 @@
+"""What `rules new` proposes for plain text, asks about an expiry, and reads of commands."""
+
+from __future__ import annotations
+
+from tests.sabotage.breakage import Breakage
+
+TEXTS = "tests/cli/test_cli_rules_new_texts.py"
+EXPIRY = "tests/cli/test_cli_rules_new_expiry.py"
+
+BREAKAGES = (
+    Breakage(
+        "propose a text's path that leads to two places",
+        "P15",
+        "gateway/cli/proposal/texts.py",
+        "    return len(places) == 1 and places[0]",
+        "    return len(places) > 0 and places[0]",
+        (f"{TEXTS}::test_what_leads_to_two_places_or_none_is_not_proposed",),
+    ),
+    Breakage(
+        "let a guest's name stand in a text's path",
+        "P16",
+        "gateway/cli/proposal/texts.py",
+        '    return words.names_field(label.strip()) or words.squash(label) == "name"',
+        "    return bool(label)",
+        (f"{TEXTS}::test_p16_a_guests_name_leads_to_no_card",),
+    ),
+    Breakage(
+        "call a text unchanged whatever stands behind the card",
+        "P15",
+        "gateway/cli/proposal/texts.py",
+        "    return after[at:].endswith(before[last:])",
+        "    return len(after) >= at",
+        (f"{TEXTS}::test_p15_another_change_in_a_text_is_seen",),
+    ),
+    Breakage(
+        "guess an expiry where two texts could be it",
+        "P15",
+        "gateway/cli/proposal/expiries.py",
+        "    if len(found) != 1:",
+        "    if not found:",
+        (f"{EXPIRY}::test_what_is_spelled_as_an_expiry_beside_the_number_is_asked_about",),
+    ),
+    Breakage(
+        "say that nothing is called a number where something is",
+        "P16",
+        "gateway/cli/proposal/why_not.py",
+        "    for path in dict.fromkeys(message.called) if not message.scrubbed else ():",
+        "    for path in message.called[:0]:",
+        (f"{EXPIRY}::test_p16_what_is_called_a_number_and_holds_none_is_told",),
+    ),
+    Breakage(
+        "read the file that a command for curl would send",
+        "P16",
+        "gateway/cli/curl_command.py",
+        "        return name, None\n",
+        '        return name, open(text[1:], encoding="latin-1").read()\n',
+        ("tests/cli/test_cli_transcript_tools.py::test_a_form_that_curl_would_send",),
+    ),
+    Breakage(
+        "take an agency's flag for set whatever it says",
+        "P15",
+        "gateway/cli/proposal/agencies.py",
+        "_FLAG.fullmatch(leaf.text.strip())",
+        "leaf.text.strip()",
+        (
+            "tests/cli/test_cli_rules_new_comments.py::test_what_marks_an_agencys_card_is_proposed_as_a_comment",
+        ),
+    ),
+)
