@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
+from gateway.cards.packed import unpack
+
 _BLOCK: Final = 1 << 15
 _OVERLAP: Final = 512
 
@@ -45,7 +47,7 @@ class Wrapped:
 
 def unwrap(data: bytes) -> Iterator[Wrapped]:
     """Every stretch of `data` that decodes to something in which a card could stand."""
-    done = 0
+    done, long = 0, []
     for begin in range(0, len(data), _BLOCK):
         block = data[begin : begin + _BLOCK + _OVERLAP]
         for start, end in _digit_stretches(block):
@@ -53,9 +55,12 @@ def unwrap(data: bytes) -> Iterator[Wrapped]:
         for start in _long_starts(block):
             if begin + start < done:
                 continue
+            long.append(begin + start)
             for piece in _long_pieces(data, begin + start):
                 done = piece.end
                 yield piece
+    for start, end, content in unpack(data, long):
+        yield Wrapped(start, end, content, is_message=True)
 
 
 def _digit_stretches(block: bytes) -> Iterator[tuple[int, int]]:

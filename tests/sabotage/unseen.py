@@ -6,6 +6,7 @@ from tests.sabotage.breakage import Breakage
 
 UNSEEN = "tests/stages/test_unseen.py"
 ADMIT = "tests/stages/test_admit.py"
+PACKED = "tests/cards/test_packed.py"
 PLACES = "tests/stages/test_several_places.py"
 SCATTERED = "tests/cards/test_scattered.py"
 WHOLE = "tests/e2e/test_unseen.py::test_p03_p08_p11_a_card_that_only_the_client_would_have_seen"
@@ -101,5 +102,21 @@ BREAKAGES = (
         "        if not one.in_place:",
         "        if not one.digits:",
         ("tests/test_refused.py::test_p16_nothing_like_a_card_number_is_kept",),
+    ),
+    Breakage(
+        "leave what is compressed in base64 unread",
+        "P11",
+        "gateway/cards/wrapped.py",
+        "    for start, end, content in unpack(data, long):",
+        "    for start, end, content in unpack(data[:0], long[:0]):",
+        (f"{PACKED}::test_p11_a_card_in_a_compressed_field_is_refused",),
+    ),
+    Breakage(
+        "unpack what is compressed in base64 to its end",
+        "P10",
+        "gateway/cards/packed.py",
+        "decompress(_decoded(bare[:whole]), _MOST - held))",
+        "decompress(_decoded(bare[:whole])))",
+        (f"{PACKED}::test_a_bomb_is_read_up_to_a_limit",),
     ),
 )
