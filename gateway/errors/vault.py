@@ -124,6 +124,16 @@ class VaultUnavailable(GatewayError):
     action = "Try again later."
 
 
+class VaultAway(VaultUnavailable):
+    """The database's server does not answer whoever opens the vault: a start, or a command."""
+
+    text = "The server of the vault's database does not answer."
+    action = (
+        "Is it up, and does vault.url name its address and port? What was tried is in the log: "
+        "database_not_connected."
+    )
+
+
 class AuditUnwritable(VaultUnavailable):
     """A file or pipe that gets the audit, too, takes nothing: for readiness. What is to be done meanwhile
     is refused as by a vault that can not be written."""

@@ -51,6 +51,11 @@ class Connections:
             raise ConfigurationError([Problem(str(self._place), 0, refusal.message, refusal.hint)])
         self._pool.open()
 
+    @property
+    def are_away(self) -> bool:
+        """Whether the server gave none when one was asked for last."""
+        return self._away
+
     def close(self) -> None:
         """Closes all of them."""
         self._pool.close()

@@ -23,7 +23,7 @@ import psycopg
 from psycopg import errors, sql
 from psycopg_pool import PoolClosed, PoolTimeout
 
-from gateway.errors import ConfigurationError, Problem, VaultBusy, VaultUnavailable
+from gateway.errors import ConfigurationError, Problem, VaultAway, VaultBusy, VaultUnavailable
 from gateway.log import event
 from gateway.vault import key_rows
 from gateway.vault.database import Connection, Step, no_step
@@ -118,7 +118,12 @@ class PostgresDatabase:
         self._connections = Connections(place, busy_seconds)
         with ExitStack() as undo:
             undo.callback(self._connections.close)
-            _guarded(lambda: self._prepare(str(place), now, busy_seconds))
+            try:
+                _guarded(lambda: self._prepare(str(place), now, busy_seconds))
+            except VaultUnavailable:
+                if self._connections.are_away:
+                    raise VaultAway from None
+                raise
             undo.pop_all()
         self._writer = Writer(self._commit, self._finish, step)
 
