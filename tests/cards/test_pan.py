@@ -176,7 +176,7 @@ def test_a_field_of_a_megabyte_holds_nobody_up(unit, ends, act):
         begun = time.process_time()
         act(text)
         took.append(time.process_time() - begun)
-    assert min(took) < 0.03
+    assert min(took) < 0.06  # a third of it on 3.13; with an expression over each sign 0.08 to 0.18
 
 
 def test_what_is_longer_than_any_token_is_no_token():
