@@ -18,6 +18,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from itertools import chain
 from typing import Final
 
 from gateway.audit import Action, Outcome
@@ -140,7 +141,7 @@ def _require_all(
     is not known. Of any other number there was no key: what names it does not follow the chain.
     """
     made = {id for id, _ in _told(lines.entries, Action.VAULT_KEY_CREATE)}
-    hashes = [*(one.hash for one in lines.entries), *(one.hash for one in lines.anchors)]
+    hashes = chain((one.hash for one in lines.entries), (one.hash for one in lines.anchors))
     for id in {int(hashed[:_ID], 16) for hashed in hashes}:
         if id in known:
             continue

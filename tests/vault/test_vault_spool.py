@@ -15,10 +15,12 @@ from gateway.vault.audit_line import Line
 from gateway.vault.chain import Chain, Head
 from gateway.vault.hashes import KeyedHash
 from gateway.vault.lost import _Behind, _follow_all, _without_collisions
+from gateway.vault.lost_keys import _require_all
 from gateway.vault.lost_lines import of_files
 from gateway.vault.sqlite.spool import Entries
 
-CHAIN = Chain(KeyedHash({1: Secret(bytes(range(32)))}, 1))
+KEY = Secret(bytes(range(32)))
+CHAIN = Chain(KeyedHash({1: KEY}, 1))
 ROOT = CHAIN.entries(b"", [("root",)])[0]
 NONE = _Behind([], [])
 
@@ -128,7 +130,7 @@ def test_p24_it_takes_no_more_memory_for_more_of_them(tmp_path):
         file.write_text("".join(one.json() for one in lines(count)))
         with closing(Entries(tmp_path / f"{count}.db")) as entries:
             tracemalloc.start()
-            of_files([file], entries)
+            _require_all({1: KEY}, {}, of_files([file], entries))
             follow(entries)
             _without_collisions(entries)
             assert sum(1 for _ in entries.happened) == len(entries.written) == count
