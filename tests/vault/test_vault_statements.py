@@ -6,6 +6,7 @@ card costs in its codec neither is little, and neither shows in a test that meas
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -81,3 +82,19 @@ def test_a_known_card_changes_few_pages(vault, tmp_path: Path) -> None:
 def keep_answer(vault, exchange: str) -> None:
     made = answer(exchange, body=b"<a/>" * 1000)
     keep(vault, new(), entries=[entry()], answer=lambda _kept: made)
+
+
+def test_p27_who_begins_to_write_reads_no_more_where_the_audit_is_longer(tmp_path: Path) -> None:
+    """In steps of SQLite's machine: each process's first entry is written while all others wait."""
+    steps = {}
+    for entries in (200, 2000):
+        directory = tmp_path / str(entries)
+        with opened(directory, clock=lambda: NOON) as vault:
+            asyncio.run(vault.record([entry() for _ in range(entries)]))
+        with opened(directory, clock=lambda: NOON) as vault:
+            counted: list[None] = []
+            vault._database._writing.set_progress_handler(lambda seen=counted: seen.append(None), 1)
+            asyncio.run(vault.record([entry()]))
+            steps[entries] = len(counted)
+            assert vault.audit.check().findings == []
+    assert 0 < steps[2000] <= steps[200] * 1.1
