@@ -19,6 +19,7 @@ from gateway.cli.proposal.plan import plan
 from gateway.cli.proposal.scalars import scalar
 from gateway.cli.proposal.written import system_of, written
 from gateway.cli.transcript import read_stream
+from tests.cli.proposals import rules_new
 
 NUMBER = "4111111111111111"
 SIGNATURE = "aabbccddeeff0011" * 4
@@ -126,3 +127,25 @@ def test_a_form_field_is_no_more_than_a_name(name):
     routes = plan(read_stream(BytesIO(body.encode()), Path("a.txt")), push=None, way="request")
     if routes[0].request.acting:
         check(written(routes, system_of(routes)))
+
+
+# --- names for which the language has no path, and a number that is all there is ---------------------
+
+
+@pytest.mark.parametrize("name", ["card[number%", "../card", "card[16%]", "card'number"])
+def test_a_fields_name_that_no_path_can_say_is_told(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    head = "POST https://x.example/pay HTTP/1.1\n\n"
+    (tmp_path / "a.http").write_text(f"{head}{name}=4111111111111111&exp=0829")
+    code, out, err = rules_new("a.http")
+    assert (code, out) == (1, "")
+    assert "the rules have no path for its name" in " ".join(err.split())
+
+
+@pytest.mark.parametrize("way", ["request", "response"])
+def test_a_number_that_is_all_of_a_document_is_found(tmp_path, monkeypatch, way):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.xml").write_text("<CardNum>4111111111111111</CardNum>")
+    code, out, err = rules_new("a.xml", "--as", way)
+    assert code == 0, err
+    assert "    card: //CardNum\n    number: .  " in out

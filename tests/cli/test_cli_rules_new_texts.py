@@ -99,6 +99,15 @@ def test_p15_each_line_of_columns_is_a_card(new, what, named):
     assert b"Ida Moe" in trial.after
 
 
+def test_p03_a_column_of_codes_is_emptied_in_every_line(new):
+    """A code that was mistyped goes, too."""
+    text = f"id;guest;pan;expires;cvc\n1;Ida;{NUMBER};0829;987\n2;Bo;{OTHER};0930;65\n"
+    code, out, err = new(text)
+    assert code == 0, err
+    _, trial = try_message(load_pack_text(out, "columns").routes[0], "response", text.encode())
+    assert trial.after.endswith(b";0829;\n2;Bo;tok_2_Example000002;0930;\n")
+
+
 def test_p16_a_guests_name_leads_to_no_card(new):
     code, out, err = new(f"Zelda Quux: {NUMBER}\nZelda expires: 0829\n")
     assert "Zelda" not in out

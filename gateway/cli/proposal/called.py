@@ -24,7 +24,9 @@ def said_by(taken: Taken, steps: Steps) -> tuple[int, str, str, str] | None:
             if leaf.steps == steps:
                 continue
             said = leaf.text.strip()
-            if words.squash(leaf.name) not in _SAID_BY or not _WORD.fullmatch(said):
+            if words.squash(leaf.name) not in _SAID_BY or not _WORD.fullmatch(leaf.name):
+                continue
+            if not _WORD.fullmatch(said):
                 continue
             if words.names_field(said):
                 at = "@" if leaf.steps[-1].axis == "attribute" else ""

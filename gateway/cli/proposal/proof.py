@@ -19,7 +19,7 @@ from gateway.cli.proposal.leaves import Leaf, Steps, Taken, take_apart
 from gateway.cli.proposal.messages import Message
 from gateway.cli.proposal.plan import Planned
 from gateway.cli.proposal.shapes import Layer
-from gateway.cli.proposal.texts import same_but
+from gateway.cli.proposal.texts import in_columns, same_but
 from gateway.cli.trial import example_token
 from gateway.cli.trying import try_message
 from gateway.codecs import base64
@@ -181,7 +181,7 @@ def _same_but(before: bytes, after: bytes, message: Message, ours: set[Steps]) -
     """
     for document in message.documents:
         if document.taken.format == "text":
-            return same_but(before, after, ours)
+            return same_but(before, after, in_columns(document.taken, ours))
         was, now = _inside(before, document.layers), _inside(after, document.layers)
         if was is None or now is None:
             return was is now

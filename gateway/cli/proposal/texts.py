@@ -154,6 +154,12 @@ def _leads_to(body: bytes, path: str, value: str) -> bool:
 # --- what was there before --------------------------------------------------------------------------
 
 
+def in_columns(taken: Taken, ours: Iterable[Steps]) -> set[Steps]:
+    """With all that stands in the columns of ours: a code of two digits goes, too."""
+    paths = {text_path(steps) for steps in ours}
+    return {leaf.steps for leaf in taken.leaves if text_path(leaf.steps) in paths}
+
+
 def same_but(before: bytes, after: bytes, ours: Iterable[Steps]) -> bool:
     """Whether all of a text but the values of ours is as it was, byte for byte, in its order."""
     lines = [one.span() for one in made_ready("{line}").pattern.finditer(before)]

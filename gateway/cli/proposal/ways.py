@@ -9,6 +9,7 @@ from gateway.cli.proposal import words
 from gateway.cli.proposal.called import said_by
 from gateway.cli.proposal.leaves import Leaf, Step, Steps, Taken
 from gateway.codecs.around import mistake
+from gateway.codecs.paths import PathError, parse_path
 
 _JSON_NAME: Final = re.compile(r"[^\W\d][\w-]*")
 _XML_NAME: Final = re.compile(r"[A-Za-z_][\w.-]*")
@@ -27,9 +28,23 @@ def can_be_written(steps: Steps, format: str) -> bool:
         return False
     if format == "text":
         return not mistake(text_path(steps))
+    if format == "form":
+        return _is_path(steps[0].name)
     if format == "xml":
         return all(_XML_NAME.fullmatch(step.name) for step in steps)
-    return all("'" not in step.name and (step.name.isprintable()) for step in steps)
+    return all(
+        "'" not in step.name and step.name.isprintable() and (step.name or step.axis != "member")
+        for step in steps
+    )
+
+
+def _is_path(name: str) -> bool:
+    """Whether a form's field can be named by a path: not where brackets or percent signs say something else."""
+    try:
+        parse_path(name, "form")
+    except PathError:
+        return False
+    return "'" not in name
 
 
 def text_path(steps: Steps) -> str:
@@ -46,11 +61,12 @@ def to_card(taken: Taken, scope: Steps, number: Leaf) -> tuple[str, Steps]:
         return ("{line}" if number.steps[0].axis == "item" else "$"), ()
     if taken.format == "json":
         return absolute(taken, scope), scope
+    scope = scope or number.steps[:1]  # the number is all of the document
     if len(scope) > 1 and _SCHEME.search(
         scope[-1].name
     ):  # `VISA-SSL`: other schemes have other names
         scope = scope[:-1]
-    return f"//{scope[-1].name}" if scope else "/", scope
+    return f"//{scope[-1].name}", scope
 
 
 def absolute(taken: Taken, steps: Steps) -> str:

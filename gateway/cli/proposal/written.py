@@ -271,7 +271,7 @@ def _insertions(side: Side) -> Iterator[str]:
     draft = side.shapes[0]
     note = "   # the names are yours to choose"
     into = "{ into: ., of: card, each: card, "
-    if draft.format == "xml" and draft.card != "/":
+    if draft.format == "xml":
         yield f'insert: [{into}xml: "<CardToken>{{alias}}</CardToken>" }}]{note}'
         yield f'on_failure: [{into}xml: "<CardError>{{error}}</CardError>" }}]'
         yield _IN_PLACE
