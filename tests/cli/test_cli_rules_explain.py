@@ -20,10 +20,10 @@ def test_explain_says_which_card_is_where_and_what_becomes_of_it(rules):
     assert code == 1  # a card fails
     assert lines[0] == "Route acme/both (rules/acme.yaml:27), its response:"
     assert lines[1] == (
-        "1. line 2, column 11: $.cards[*][1] pan (shape `out`) becomes 444433******1111 "
+        "1. line 2, column 12: $.cards[*][1] pan (shape `out`) becomes 444433******1111 "
         "and gets a token, a virtual card"
     )
-    assert lines[2].startswith("2. line 3, column 11: $.cards[*][2] pan (shape `out`) becomes ")
+    assert lines[2].startswith("2. line 3, column 12: $.cards[*][2] pan (shape `out`) becomes ")
     assert lines[2].endswith(
         "fails: the expiry can not be read with the shape's `as:` "
         "(`exp` is spelled like `99/99`, the shape reads MM/YY)"
@@ -35,7 +35,7 @@ def test_explain_says_which_card_is_where_and_what_becomes_of_it(rules):
 
 def test_explain_shows_which_bytes_change(rules):
     _, out, _ = rules("explain", "--route", "acme/both", "--as", "response", "message.json")
-    assert "bytes 24-42, line 2, column 11\n  - " in out or "line 2, column 11\n  - " in out
+    assert "bytes 25-41, line 2, column 12\n  - " in out or "line 2, column 12\n  - " in out
     assert "(removed)" in out
     assert "(inserted)" in out
     assert "tok_1_…" in out

@@ -39,7 +39,7 @@ def test_both_directions_each_on_the_route_that_takes_it(explained):
     assert out.splitlines()[:3] == [
         "some.http:1: request POST https://api.acme.example:8443/x",
         "Route acme/both (rules/acme.yaml:27), its request:",
-        "1. line 1, column 21: $.payment[1] .[1] pan (shape `in`) holds a token; the card takes its place",
+        "1. line 1, column 22: $.payment[1] .[1] pan (shape `in`) holds a token; the card takes its place",
     ]
     assert "some.http:6: response (200) POST https://api.acme.example:8443/x" in out
     assert "becomes 444433******1111 and gets a token" in out
