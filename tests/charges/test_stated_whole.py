@@ -15,6 +15,8 @@ from tests.processors.orders import keep, set_credentials
 from tests.processors.served import Gateway
 from tests.processors.test_bookingsync import prepared
 
+pytestmark = pytest.mark.slow
+
 PRODUCT = {"merchant_code": "seaside01", "terminal": 1, "mode": "test", "hold_cvc_minutes": 15}
 
 

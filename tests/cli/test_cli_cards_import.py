@@ -14,6 +14,8 @@ from gateway.cards.token import parse_alias
 from gateway.importing import keys
 from tests.importing.files import HEADER, number, private, row
 
+pytestmark = pytest.mark.slow
+
 IMPORT = ("--product", "seaside", "--provider", "pci-booking")
 
 

@@ -19,6 +19,8 @@ from tests.processors.orders import keep, set_credentials
 from tests.processors.served import Gateway
 from tests.sandbox.rapid import BAD, OTHER, Partner
 
+pytestmark = pytest.mark.slow
+
 CARD, VIRTUAL = "5555555555554444", "4539578763621486"
 PRODUCTS = {
     "seaside": {
