@@ -23,7 +23,7 @@ from gateway.stages.select import bookings_of, cards_of
 # Of the card itself: what is missed there is missed in clear, or not put in.
 _OF_THE_CARD: Final = frozenset({"card", "number", "cvc", "expiry", "expiry_month", "expiry_year", "token"})  # fmt: skip
 _FIELDS: Final = ("number", "cvc", "expiry", "expiry_month", "expiry_year", "holder", "brand")
-_OF_BOOKING: Final = ("hotel", "booking_id", "departure")
+_OF_BOOKING: Final = ("hotel", "booking_id")
 _OF_VIRTUAL: Final = ("flag", "active_from", "active_until", "balance", "currency", "decimals")
 # Of a card that is put in the rest is written, whether it was there or not.
 _FOUND_ON_THE_WAY_OUT: Final = frozenset({"card", "number", "token"})
@@ -169,6 +169,8 @@ def _of_booking(shape: Shape) -> _Places:
         path: Path | None = getattr(shape, name)
         if path is not None:
             found[(name,)] = path
+    for n, path in enumerate(shape.departure.places if shape.departure else ()):
+        found[("departure", "at", n)] = path
     return found
 
 

@@ -83,10 +83,15 @@ def places_of(shape: Shape) -> Iterator[tuple[str, str]]:
             number = " (a number)" if place.number else ""
             kept = " (kept)" if name in shape.keep else ""
             yield name, _places(place) + spelling + number + kept
-    for name in ("hotel", "booking_id", "departure"):
+    for name in ("hotel", "booking_id"):
         path = getattr(shape, name)
         if path is not None:
             yield name, path.text
+    if shape.departure is not None:
+        spelling = (
+            f" as {' or '.join(shape.departure.spellings)}" if shape.departure.spelling else ""
+        )
+        yield "departure", _places(shape.departure) + spelling
     if shape.token is not None:
         yield "token", f"{shape.token.iduser.text}, {shape.token.tokenuser.text}"
 

@@ -114,7 +114,7 @@ class Shape:
     token: TokenPlace | None = None
     hotel: Path | None = None  # relative to the booking, as are the next two
     booking_id: Path | None = None
-    departure: Path | None = None
+    departure: Field | None = None
     virtual: VirtualPlace | None = None
     foreign: bool = False  # the number's place holds a token of the partner's own
     show: Show = "mask"

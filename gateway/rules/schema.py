@@ -181,7 +181,7 @@ class ShapeEntry(Entry):
     token: TokenEntry | None = None
     hotel: Text | None = None
     booking_id: Text | None = None
-    departure: Text | None = None
+    departure: DayPlace | None = None
     virtual: VirtualEntry | None = None
     foreign: bool = False
     show: Show = "mask"

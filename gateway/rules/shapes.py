@@ -114,7 +114,7 @@ class _Compiler:
             token=self._token(entry.token, (*place, "token")),
             hotel=self._path(entry.hotel, (*place, "hotel")),
             booking_id=self._path(entry.booking_id, (*place, "booking_id")),
-            departure=self._path(entry.departure, (*place, "departure")),
+            departure=self._day(entry.departure, (*place, "departure")),
             virtual=self._virtual(entry.virtual, (*place, "virtual")),
             foreign=entry.foreign,
             show=entry.show,
@@ -195,6 +195,18 @@ class _Compiler:
             return self._field(at, place)
         found = self._field(FieldEntry(at=entry.join), (*place, "join"))
         return None if found is None else replace(found, joined=True)
+
+    def _day(self, entry: DayEntry | None, place: Place) -> Field | None:
+        """A booking's day: in one place, or the first of several that holds something."""
+        if entry is None:
+            return None
+        self._check_spellings(entry.as_, _WHOLE, (*place, "as"))
+        self._check_once(entry.at, (*place, "at"))
+        found = [self._path(text, (*place, "at", n)) for n, text in enumerate(entry.at)]
+        paths = [path for path in found if path is not None]
+        if not paths:
+            return None
+        return Field(paths[0], "".join(entry.as_[:1]), False, tuple(paths[1:]), entry.as_[1:])
 
     def _keep(self, entry: ShapeEntry, place: Place) -> frozenset[str]:
         for n, name in enumerate(entry.keep):

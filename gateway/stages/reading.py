@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from gateway.cards import pan
 from gateway.cards.card import Booking, Failure
+from gateway.cards.expiry import last_day
 from gateway.cards.scan import find_cards
 from gateway.codecs.document import Document, Node
 from gateway.codecs.paths import Path
@@ -23,7 +24,7 @@ from gateway.stages.card_place import CardPlace, read_place
 from gateway.stages.fields import shared_expiries, uses
 from gateway.stages.odd_places import read_malformed, read_outside
 from gateway.stages.order import Order, order_of
-from gateway.stages.select import bookings_of, date_of, first_text
+from gateway.stages.select import bookings_of, day_of, first_text
 
 
 @dataclass(slots=True)
@@ -167,5 +168,5 @@ def _read_booking(document: Document, shape: Shape, node: Node, system: str) -> 
         system=system,
         hotel=first_text(document, shape.hotel, node) or None,
         booking_id=first_text(document, shape.booking_id, node) or None,
-        departure=date_of(first_text(document, shape.departure, node)),
+        departure=day_of(document, shape.departure, node, last_day),
     )

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
 from typing import Final
 
 from gateway.codecs.document import Document, Node
 from gateway.codecs.paths import Path
 from gateway.errors import MessageForbidden
-from gateway.rules.model import Shape
+from gateway.rules.model import Field, Shape
 
 _WHOLE: Final = Path(".", ())
 
@@ -39,6 +39,20 @@ def first_text(document: Document, path: Path | None, within: Node) -> str:
     """The text of the first place that `path` leads to, or the empty one."""
     found = document.select(path, within) if path is not None else ()
     return document.text(found[0]).strip() if found else ""
+
+
+def day_of(
+    document: Document,
+    field: Field | None,
+    within: Node,
+    read: Callable[[str, Sequence[str]], date | None],
+) -> date | None:
+    """The day that a field names, or None; what names a month is read as the side of it that `read` means."""
+    if field is None:
+        return None
+    said = (first_text(document, path, within) for path in field.places)
+    text = next((text for text in said if text), "")
+    return read(text, field.spellings) if field.spelling else date_of(text)
 
 
 def date_of(text: str) -> date | None:

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
-from datetime import date
 from decimal import Decimal
 
 from gateway.cards.card import Virtual
 from gateway.cards.expiry import first_day, last_day
-from gateway.codecs.document import Document, Node
-from gateway.rules.model import Field, VirtualPlace
+from gateway.codecs.document import Document
+from gateway.rules.model import VirtualPlace
 from gateway.stages.card_place import CardPlace
 from gateway.stages.fields import text_of
-from gateway.stages.select import date_of, first_text
+from gateway.stages.select import day_of, first_text
 
 _CURRENCY = re.compile(r"[A-Z]{3}")
 _DIGITS = re.compile(r"[0-9]{1,15}")
@@ -27,8 +25,8 @@ def read_virtual(document: Document, place: CardPlace) -> Virtual | None:
     if rule is None:
         return None
     flag = first_text(document, rule.flag, place.node).strip().casefold()
-    active_from = _day(document, rule.active_from, place.node, first_day)
-    active_until = _day(document, rule.active_until, place.node, last_day)
+    active_from = day_of(document, rule.active_from, place.node, first_day)
+    active_until = day_of(document, rule.active_until, place.node, last_day)
     by_date = active_from or active_until
     raised = flag in (rule.raised_by or _TRUE)
     if not (raised or by_date or _is_in(place, rule) or _is_agent(document, place, rule)):
@@ -39,20 +37,6 @@ def read_virtual(document: Document, place: CardPlace) -> Virtual | None:
         balance = _pointed(balance, first_text(document, rule.decimals, place.node).strip())
     known = currency if _CURRENCY.fullmatch(currency) else None
     return Virtual(active_from, active_until, balance, known)
-
-
-def _day(
-    document: Document,
-    field: Field | None,
-    card: Node,
-    read: Callable[[str, Sequence[str]], date | None],
-) -> date | None:
-    """The day that a field names, or None; what names a month is read as the rule's side of it."""
-    if field is None:
-        return None
-    said = (first_text(document, path, card) for path in field.places)
-    text = next((text for text in said if text), "")
-    return read(text, field.spellings) if field.spelling else date_of(text)
 
 
 def _pointed(balance: str, decimals: str) -> str:
