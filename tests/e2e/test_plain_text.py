@@ -117,11 +117,19 @@ def test_p07_the_token_of_a_mail_becomes_the_card_in_names_and_values(plain):
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 def test_p03_each_line_of_an_export_is_a_booking(plain, end):
-    lines = ["id;number;expiry;", f"1;{PAN};1230;", "2;;;", f"3;{REMARK};0931;", "4;4111;1230;", ""]
+    lines = [
+        "id;number;expiry;",
+        f"1;{PAN};1230;",
+        "2;;;",
+        f"3;{REMARK};0931;",
+        "4;41111;1230;",
+        "5;1111;1230;",
+        "",
+    ]
     answer = export(plain, end.join(lines).encode())
     assert answer.status_code == 200, answer.text
     lines[1], lines[3] = "1;555555******4444;1230;", "3;424242******4242;0931;"
-    assert answer.content.decode() == end.join(lines).replace("4111", "****")
+    assert answer.content.decode() == end.join(lines).replace("41111", "*****")
     assert re.fullmatch(r"2\.1=tok_\w+; 4\.1=tok_\w+", answer.headers["X-Card-Tokens"])
     assert answer.headers["X-Gateway-Cards"].startswith("found=3 tokenized=2 failed=1")
 
