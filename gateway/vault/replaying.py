@@ -238,8 +238,8 @@ class Replaying:
                 for (iduser,) in connection.among(statement, portion)
             }
             lost.update(iduser for iduser in portion if iduser not in there)
-        for iduser in sorted(lost):
-            found.misses("cards", str(iduser))
+        if lost:
+            found.missing["cards"] = [str(iduser) for iduser in sorted(lost)]
         kept = {str(row.id) for row in key_rows.read(connection)}
         for one in entries:
             what, name = _named(one)
