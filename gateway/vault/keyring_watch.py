@@ -9,7 +9,9 @@
    if that is not the one that stands.
 4. Whoever meets a record under a key that he does not know looks into the keyring before he calls the
    record damaged.
-5. In a transaction nobody is asked for a KEK, which may take long. A key that the KEK at hand does not
+5. Only the thread that writes takes a keyring over, in a transaction that writes: it never goes back to one
+   that somebody read before he slept, and its keys do not change in the middle of a write.
+6. In a transaction nobody is asked for a KEK, which may take long. A key that the KEK at hand does not
    open is left out as long as it is not used; where it is used nothing is written: `refresh` fetches
    the KEK, beside.
 
@@ -67,6 +69,7 @@ class KeyringWatch:
         self.keyring = unsealed.keyring
         self._database, self._keks, self._kek = database, keks, unsealed.kek
         self._taking = threading.Lock()
+        self._writer: int | None = None  # the thread that writes, while it does
         self._opened: dict[tuple[int, Purpose], Secret[bytes]] = {
             (row.id, row.purpose): unwrap(row, unsealed.kek) for row in unsealed.rows
         }
@@ -96,11 +99,29 @@ class KeyringWatch:
         """
         self._check(connection, closing.may_write)
 
-    def _check(self, connection: Connection, may: Callable[[str], None]) -> None:
+    def write(self, connection: Connection, work: Callable[[Connection], T]) -> T:
+        """`check`, then `work`, in a transaction that writes."""
+        self._writer = threading.get_ident()
+        try:
+            self.check(connection)
+            return work(connection)
+        finally:
+            self._writer = None
+
+    def _take_what_stands(self, *, again: bool = False) -> None:
+        """On the thread that writes, whoever asks. Blocks. Raises what `refresh` raises."""
+        if self._writer != threading.get_ident():  # else it was compared as this transaction began
+            self._database.write(
+                "keyring_take", lambda c: self._check(c, closing.may_open, again=again)
+            ).result()
+
+    def _check(
+        self, connection: Connection, may: Callable[[str], None], *, again: bool = False
+    ) -> None:
         stands, closed = key_rows.standing(connection)
         self._closed = closed
         may(closed)
-        if stands != self._version:
+        if stands != self._version or (again and not self._whole):
             self._take(stands, key_rows.read(connection), self._kek)
 
     def refresh(self) -> None:
@@ -115,7 +136,7 @@ class KeyringWatch:
             return
         if not opens(rows, self._kek):
             _, self._kek = holder(rows, self._keks)
-        self._take(stands, rows, self._kek)
+        self._take_what_stands(again=True)
 
     def beat(self, now: datetime) -> None:
         """Writes, durable, which keyring this process has. Blocks. Raises VaultUnavailable."""
@@ -126,7 +147,7 @@ class KeyringWatch:
         ).result()
 
     def _missed(self) -> None:
-        self._database.read(lambda c: self._check(c, closing.may_open))
+        self._take_what_stands()
 
     def _take(self, version: str, rows: Sequence[WrappedKey], kek: Sealer) -> None:
         opened: dict[tuple[int, Purpose], Secret[bytes]] = {}
@@ -173,8 +194,7 @@ class WatchedDatabase:
         """As `Database.write`."""
 
         def checked(connection: Connection) -> T:
-            self._watch.check(connection)
-            return work(connection)
+            return self._watch.write(connection, work)
 
         return self._database.write(name, checked, entries=entries, large=large)
 

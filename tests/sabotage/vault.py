@@ -220,8 +220,8 @@ BREAKAGES = (
         "ask twice which keyring stands",
         "P33",
         "gateway/vault/keyring_watch.py",
-        "            self._watch.check(connection)\n",
-        "            self._watch.check(connection)\n            self._watch.check(connection)\n",
+        "            self.check(connection)\n",
+        "            self.check(connection)\n            self.check(connection)\n",
         ("tests/vault/test_vault_statements.py::test_a_known_card_asks_for_nothing_twice",),
     ),
     Breakage(

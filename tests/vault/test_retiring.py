@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from gateway.vault import key_rows, windows
+from gateway.vault import key_rows, keyring_watch, windows
 from gateway.vault.keyring import Purpose, State
 from gateway.vault.rewrap import Rewrap
 from gateway.vault.sealed_tables import KEYS, TABLES, USES
@@ -173,6 +173,61 @@ def test_p23_p25_a_write_that_began_before_the_new_keys_is_waited_for(tmp_path):
         vault.rewrap.run(BY)
         vault.rotation.retire(BY)
         assert find(vault, kept[0].token) is not None
+
+
+@pytest.mark.parametrize("behind", ["the windows", "the erasure"])
+def test_p23_who_slept_over_a_keyring_that_he_had_read_does_not_go_back_to_it(
+    tmp_path, monkeypatch, behind
+):
+    """He was stopped between his look at the keyring and taking it over, for longer than anybody waits; and goes
+    on in the middle of a write of his own, which has compared the keyrings already."""
+    read, go_on, kept, looked = threading.Event(), threading.Event(), [], []
+    with opened(tmp_path) as asleep:
+
+        def write():
+            kept.extend(keep(asleep, new(pan(77))))
+
+        def step(reached):
+            if reached == LOOKED:
+                looked.append(reached)
+                if behind == "the windows" and len(looked) == 5:  # the last of a record's tables
+                    write()
+
+        with opened(tmp_path, step=step) as other:
+            keep(asleep, *many(3))
+            other.rotation.add(BY, [Purpose.DATA])
+            opens = keyring_watch.opens
+
+            def stopped(rows, kek):
+                if threading.current_thread() is refreshing and not read.is_set():
+                    read.set()
+                    assert go_on.wait(30)
+                return opens(rows, kek)
+
+            monkeypatch.setattr(keyring_watch, "opens", stopped)
+            refreshing = threading.Thread(target=asleep.watch.refresh)
+            refreshing.start()
+            assert read.wait(30)
+            assert other.rotation.activate(BY).behind == ()
+            other.rewrap.run(BY)
+            store_keep = asleep._store.keep
+
+            def with_sleeper(decide, **how):
+                def decided():
+                    go_on.set()
+                    refreshing.join(0.5)  # or he waits for this write to end
+                    return decide()
+
+                return store_keep(decided, **how)
+
+            monkeypatch.setattr(asleep._store, "keep", with_sleeper)
+            assert purposes(other.rotation.retire(BY).keys) == {Purpose.DATA}
+            if behind == "the erasure":
+                write()
+            refreshing.join(30)
+            assert under(tmp_path, "card") == {used(tmp_path)[Purpose.DATA]}
+    with opened(tmp_path) as fresh:
+        assert find(fresh, kept[0].token) is not None
 
 
 @pytest.mark.parametrize("name", [name for name in WRITES if name not in ROTATING])

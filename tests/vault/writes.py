@@ -365,6 +365,9 @@ WRITES = {
         add_hours, lambda world, _: world.vault.route_hours.forget("siteminder/pull", NOON, "test")
     ),
     "keyring_beat": Write(nothing, lambda world, _: world.vault.watch.beat(NOON)),
+    "keyring_take": Write(
+        nothing, lambda world, _: world.vault.watch._take_what_stands(), changes=False
+    ),
     "key_add": Write(nothing, lambda world, _: world.vault.rotation.add("test"), ("row",)),
     "key_activate": Write(
         with_new_keys, lambda world, _: world.vault.rotation.activate("test"), ("row",)
