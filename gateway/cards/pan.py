@@ -215,6 +215,14 @@ def has_code_behind_mask(text: str) -> bool:
     )
 
 
+def is_one_however_parted(text: str) -> bool:
+    """Whether the digits of a text without letters are a card's by their count and check digit, whatever
+    stands between them and whoever issued it."""
+    if not 12 <= _count_digits(text) <= 19 or _LETTER.search(text) is not None:
+        return False
+    return luhn_ok("".join(str(int(sign)) for sign in text if sign.isdecimal()))
+
+
 def is_no_part_of_one(text: str) -> bool:
     """Whether a text can hold no card, for it has fewer digits than one, and no CVC behind a mask."""
     few = _count_digits(text) < 12

@@ -41,17 +41,13 @@ def in_pieces(text: bytes, known: Known) -> Iterator[Verdict]:
         spans = [match.span() for match in _DIGITS.finditer(block)]
         before = [0, *accumulate(end - start for start, end in spans)]
         for number in split:
-            for at in _places(bare, number):
+            at = bare.find(number)
+            while at >= 0:
                 found = _whole(block, spans, before, at, len(number))
                 if found is not None and found[0] < _WINDOW:
                     yield Verdict(begin + found[0], begin + found[1], known=True)
-
-
-def _places(bare: bytes, number: bytes) -> Iterator[int]:
-    at = bare.find(number)
-    while at >= 0:
-        yield at
-        at = bare.find(number, at + 1)
+                # No two share a digit: `42424242…` has a number at each second one.
+                at = bare.find(number, at + (1 if found is None else len(number)))
 
 
 def _whole(

@@ -46,6 +46,8 @@ def read_outside(
         nodes = [node for node in document.select(group.anywhere) if node not in seen]
         odd = _read_odd(document, group.shapes, nodes, seen, not_cards, stray=True)
         named_alike = [place for place in odd if not _is_another_thing(place, group)]
+        # What is no card of this shape may be one of the next.
+        seen.difference_update({one.node for one in odd} - {one.node for one in named_alike})
         cards += _fail(named_alike, Failure.OUTSIDE_BOOKING)
     return cards
 
@@ -62,7 +64,7 @@ def read_malformed(
         return []  # a number that is its own card
     others = [node for node in nodes if document.instead(node)]
     if group.counted:
-        others = [node for node in others if not _is_row(document, group, node)]
+        others = [node for node in others if not _is_row(document, group, node, not_cards)]
     if not others:
         return []
     odd = _read_odd(document, group.shapes, others, seen, not_cards)
@@ -72,13 +74,16 @@ def read_malformed(
     return cards
 
 
-def _is_row(document: Document, group: Group, node: Node) -> bool:
+def _is_row(document: Document, group: Group, node: Node, not_cards: Collection[Node]) -> bool:
     """Whether a list's items are the card's fields, for the rule counts them: `number: "[3]"`. Lists among
-    them are not counted."""
+    them are not counted, and where a card stands in another item they stand elsewhere than the rule says."""
     items = document.select(_ITEMS, node)
     if any(list(document.instead(item)) not in ([], [item]) for item in items):
         return False
     numbers = [n for shape in group.shapes for n in places_of(document, shape.number, node)]
+    others = [item for item in items if item not in numbers and item not in not_cards]
+    if any(document.instead(item) and _has_card(document.text(item)) for item in others):
+        return False
     return any(document.holds(node, number) for number in numbers)
 
 
@@ -118,8 +123,12 @@ def _is_another_thing(place: CardPlace, group: Group) -> bool:
         return False
     text = place.text.reveal()
     if group.chosen and not pan.has_code_behind_mask(text):
-        return not find_cards(text.encode("utf-8", "surrogatepass"))
+        return not (pan.is_one_however_parted(text) or _has_card(text))
     return pan.is_no_part_of_one(text)
+
+
+def _has_card(text: str) -> bool:
+    return len(find_cards(text.encode("utf-8", "surrogatepass"))) > 0
 
 
 def _fail(cards: list[CardPlace], failure: Failure) -> list[CardPlace]:

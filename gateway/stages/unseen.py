@@ -16,6 +16,7 @@ from typing import Final
 from gateway.codecs.document import Format
 from gateway.errors import CardDisguised, MessageForbidden
 from gateway.headers import Headers
+from gateway.stages.charsets import encodings_of
 from gateway.stages.guard import is_text
 
 _CHARSET: Final = re.compile(r"""charset[ \t]*=[ \t]*["']?([^"'\s;,]+)""", re.IGNORECASE)
@@ -24,24 +25,9 @@ _DECLARED: Final = re.compile(
 )
 _HEAD: Final = 400  # bytes in which an XML declaration stands
 _EBCDIC: Final = b"\x4c\x6f\xa7\x94"  # `<?xm`: XML 1.0, appendix F.1
-# The guard reads these by itself: in all of them an ASCII digit is the byte that it is in ASCII, and in
-# none of them anything else is a digit of one byte.
-_READ: Final = re.compile(
-    r"utf-?8(?:-?(?:sig|mb[34]))?|(?:us-)?ascii|iso-?8859-?[0-9]{1,2}|latin-?[0-9]{1,2}"
-    r"|(?:windows|cp)-?125[0-8]",
-    re.IGNORECASE,
-)
-# Python has these as encodings of names and of its own source: no message is written in them.
-_NO_TEXT: Final = frozenset(
-    {"idna", "punycode", "unicode-escape", "raw-unicode-escape", "undefined"}
-)
-# Without a mark readers disagree about the order.
-_ORDERS: Final = {
-    "utf-16": ("utf-16-le", "utf-16-be"),
-    "utf-32": ("utf-32-le", "utf-32-be"),
-}
 _MOST: Final = 4  # encodings of one body: it is read whole in each
 _PIECE: Final = 256 * 1024  # decoded at once: one call holds the interpreter
+_UNFINISHED: Final = 64  # bytes of a sign that goes on in the next piece
 
 
 def check_text(body: bytes, format: Format | None) -> None:
@@ -62,10 +48,10 @@ def check_encodings(headers: Headers, body: bytes, has_card: Callable[[bytes], b
     if len(names) > _MOST:
         raise MessageForbidden
     for name in names:
-        if _unreadable(name):
-            if not _is_utf8(body):
-                raise MessageForbidden
-        elif any(has_card(_decoded(body, codec)) for codec in _ORDERS.get(_codec(name), (name,))):
+        found = encodings_of(name)
+        if found is None and not _is_utf8(body):
+            raise MessageForbidden
+        if any(has_card(_decoded(body, one)) for one in found or ()):
             raise CardDisguised
 
 
@@ -84,32 +70,24 @@ def _is_utf8(body: bytes) -> bool:
 
 
 def _named(headers: Headers, body: bytes) -> Iterator[str]:
-    """The encodings that are not read as they are, by the names that the message has for them."""
+    """What the message calls the encoding that it is in."""
     for value in headers.get_all("Content-Type"):
-        yield from (name for name in _CHARSET.findall(value) if not _READ.fullmatch(name))
+        yield from _CHARSET.findall(value)
     declared = _DECLARED.search(body[:_HEAD]) if body[:_HEAD].lstrip()[:5] == b"<?xml" else None
-    if declared is not None and not _READ.fullmatch(declared[1].decode("ascii")):
+    if declared is not None:
         yield declared[1].decode("ascii")
     if body.startswith(_EBCDIC):
         yield "cp037"
 
 
-def _unreadable(name: str) -> bool:
-    """Whether Python has no encoding of texts by that name."""
-    try:
-        b" ".decode(name, "replace")
-        return _codec(name) in _NO_TEXT
-    except (LookupError, ValueError):
-        return True
-
-
-def _codec(name: str) -> str:
-    return codecs.lookup(name).name
-
-
 def _decoded(body: bytes, name: str) -> bytes:
-    """The body in UTF-8, read as the encoding of that name."""
+    """The body in UTF-8, read as the encoding of that name. Raises MessageForbidden where a sign does not end:
+    UTF-7 has one letter or a megabyte between two marks, and would be read anew with each piece."""
     decoder = codecs.getincrementaldecoder(name)("replace")
-    parts = [decoder.decode(body[at : at + _PIECE]) for at in range(0, len(body), _PIECE)]
+    parts = []
+    for at in range(0, len(body), _PIECE):
+        parts.append(decoder.decode(body[at : at + _PIECE]))
+        if len(decoder.getstate()[0]) > _UNFINISHED:
+            raise MessageForbidden
     parts.append(decoder.decode(b"", final=True))
     return "".join(parts).encode("utf-8", "surrogatepass")

@@ -127,3 +127,8 @@ def test_it_costs_no_more_the_more_often_it_stands_there():
     spent(100)
     few = min(spent(1000) for _ in range(3))
     assert min(spent(10_000) for _ in range(3)) < 30 * few
+
+
+def test_numbers_that_could_begin_at_each_second_digit_are_found_once():
+    found = find_cards(b"4242," * 4000, known=["4242424242424242"])
+    assert [(one.start, one.end) for one in found] == [(at, at + 19) for at in range(0, 20_000, 20)]

@@ -104,3 +104,30 @@ def test_p03_a_longer_one_or_a_code_behind_a_mask_is_masked(number):
     failures, after = told(shape("json", "$.b[*]", "pay"), body)
     assert failures == [Failure.NUMBER_INVALID] or failures == [Failure.OUTSIDE_BOOKING]
     assert number not in after
+
+
+@pytest.mark.parametrize("form", CHOSEN)
+@pytest.mark.parametrize(
+    "number",
+    ["4111/1111/1111/1111", "4111_1111_1111_1111", "4111,1111,1111,1111", "9792123456789018",
+     "5082123456789015", "1000123456789013"],
+)  # fmt: skip
+def test_p03_digits_that_check_are_a_card_whoever_issued_it_and_whatever_parts_it(form, number):
+    """Of a partner that writes `Card` for `card` the rule chooses nothing."""
+    failures, after = told(CHOSEN[form], written(form, {"kind": "Card", "num": number}))
+    assert failures in ([Failure.OUTSIDE_BOOKING], [Failure.NUMBER_INVALID])
+    assert number not in after
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_p03_what_is_no_card_of_one_shape_is_one_of_the_next(turned):
+    """Both look for strays of one name; whichever looks first."""
+    by_kind = CHOSEN["json"]
+    other = shape("json", "$.c[*]", "pay")
+    shapes = (other, by_kind) if turned else (by_kind, other)
+    body = json.dumps({"x": {"pay": {"kind": "x", "num": "4111111111111112"}}})
+    document = open_document("json", body.encode())
+    bookings = read_bookings(document, shapes, "test")
+    after = document.splice(take_out(document, bookings, Tokenize(shapes), Bins())).body.decode()
+    assert [card.failure for one in bookings for card in one.cards] == [Failure.OUTSIDE_BOOKING]
+    assert "4111111111111112" not in after

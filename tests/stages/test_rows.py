@@ -80,3 +80,17 @@ def test_p03_a_text_in_the_place_of_a_row_fails():
         MessageForbidden
     ):  # of the bare items of a list nothing says which is the code
         told(ROWS, rows)
+
+
+@pytest.mark.parametrize("shape", [ROWS, ROW], ids=["cards", "bookings"])
+@pytest.mark.parametrize(
+    "row",
+    [
+        ["A1", "Visa", NUMBER, "123"], ["A1", "Booking", "2026-01-01", NUMBER, "123"],
+        [NUMBER, "Visa", "123"], ["A1", MASKED, int(NUMBER)], ["A1", NUMBER, "123", NUMBER],
+    ],
+)  # fmt: skip
+def test_p03_a_row_whose_columns_are_others_is_refused(shape, row):
+    """The rule's places are not the card's: its code would stay, or the number be taken for one."""
+    with pytest.raises(MessageForbidden):
+        told(shape, [row])

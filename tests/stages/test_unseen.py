@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import encodings
 import gzip
 import zlib
 
@@ -136,3 +137,31 @@ def test_p08_a_sign_across_two_pieces_is_one_and_half_a_sign_at_the_end_is_none(
             check_text(b"x" * before + "中".encode()[:2] + b"\x00", "json")
     with pytest.raises(MessageForbidden):
         check_text("中".encode() * unseen._PIECE + packed, "json")
+
+
+@pytest.mark.parametrize("piece", [b"AAAA", b"ADEA"])
+def test_p33_a_sign_that_never_ends_is_refused_and_not_read_again_and_again(piece):
+    """UTF-7's decoder keeps what follows a `+` until it ends, and begins with it anew at each piece."""
+    with pytest.raises(MessageForbidden):
+        look(b"+" + piece * (unseen._PIECE // 2), "application/json; charset=utf-7")
+    look(b"+" + piece * 8 + b"-" + b"x" * (4 * unseen._PIECE), "text/plain; charset=utf-7")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "windows-874", "ISO-10646-UCS-2", "UCS-2", "unicode", "x-cp1252", "x-ansi", "ansi", "win-1252",
+        "x-mac-roman", "x-gbk", "x-euc-jp", "x-user-defined", "8859_1", "x-iso-8859-1", "ISO-8859-8-I",
+        "macintosh", "gb2312", "x-sjis", "binary", "unknown", "none", "null", "undefined",
+    ],
+)  # fmt: skip
+def test_p15_what_partners_call_an_encoding_is_read_or_is_none(name):
+    look('{"a": "Núñez"}'.encode("latin-1"), f"application/json; charset={name}")
+
+
+def test_p33_no_name_that_a_peer_invents_is_kept():
+    before = len(encodings._cache)
+    for number in range(50):
+        with pytest.raises(MessageForbidden):
+            look("Núñez".encode("latin-1"), f"text/plain; charset=a{number}{'b' * (number * 9)}")
+    assert len(encodings._cache) == before
