@@ -18,6 +18,8 @@ T = TypeVar("T")
 Key: TypeAlias = tuple[Any, ...]  # Any: the columns' types, as the schema gives them
 # Of the largest table a hundredth of a second: some megabytes that a page's rows are read from.
 ROWS: Final = 5000
+# Kept answers have up to megabytes each, and SQLite reads a whole one for a few bytes of it.
+_FEWER: Final = {"answer_body": 50}
 
 
 class Window:
@@ -66,10 +68,10 @@ def _read(
     work: Callable[[Connection, Window], T],
     connection: Connection,
 ) -> tuple[Window, T]:
-    names = ", ".join(key)
+    names, rows = ", ".join(key), min(ROWS, _FEWER.get(table, ROWS))
     where, values = Window(key, after, None).where()
     statement = (
-        f"SELECT {names} FROM {table} WHERE {where} ORDER BY {names} LIMIT 1 OFFSET {ROWS - 1}"
+        f"SELECT {names} FROM {table} WHERE {where} ORDER BY {names} LIMIT 1 OFFSET {rows - 1}"
     )
     last = connection.execute(statement, values).fetchone()
     window = Window(key, after, None if last is None else tuple(last))

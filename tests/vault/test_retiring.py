@@ -14,7 +14,7 @@ from gateway.vault.sealed_tables import KEYS, TABLES, USES
 from tests.charges.scripted import Scripted
 from tests.collections.world import collecting
 from tests.vault import test_vault_retention as retention
-from tests.vault.makers import find, keep, many, new, opened, pan, rows
+from tests.vault.makers import answer, find, keep, many, new, opened, pan, rows
 from tests.vault.rotating import BY, rotate, under, used
 from tests.vault.writes import WRITES
 
@@ -316,6 +316,28 @@ def test_p24_windows_leave_no_row_out_and_none_comes_twice(tmp_path, monkeypatch
         assert told[-1] == ("link", cards, cards)
         assert vault.rotation.retire(BY).keys
         assert all(find(vault, token) for token in tokens)
+
+
+def test_p27_a_window_of_kept_answers_has_few_of_them(tmp_path):
+    """Each may be megabytes, and SQLite reads all of one for the key that it is under."""
+    with opened(tmp_path) as vault:
+        database = vault._database
+        statement = f"SELECT {', '.join(KEYS['answer_body'])} FROM answer_body"
+        for number in range(120):
+            keep(vault, answer=lambda _, number=number: answer(f"a{number}"))
+        found = [
+            len(database.read(lambda c, w=window: _in_window(c, statement, w)))
+            for window, _ in windows.windows(
+                database, "answer_body", KEYS["answer_body"], lambda *_: None
+            )
+        ]
+    assert sum(found) == 120
+    assert max(found) == 50
+
+
+def _in_window(connection, statement, window):
+    where, values = window.where()
+    return connection.execute(f"{statement} WHERE {where}", values).fetchall()
 
 
 def test_every_table_in_which_a_key_may_be_named_has_what_tells_its_rows_apart(tmp_path):

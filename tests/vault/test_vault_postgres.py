@@ -543,6 +543,22 @@ def test_p05_beyond_this_machine_the_server_is_verified(url: str, local: bool) -
 
 
 @pytest.mark.parametrize(
+    ("url", "wanted"),
+    [
+        ("postgresql://vault@one.example,two.example/vault", "read-write"),
+        ("postgresql:///vault?host=/run/one,/run/two", "read-write"),
+        ("postgresql://vault@one.example,two.example/vault?target_session_attrs=primary", None),
+        ("postgresql://vault@one.example/vault", None),
+    ],
+)
+def test_p23_of_several_servers_the_one_that_takes_writes_is_read(
+    url: str, wanted: str | None
+) -> None:
+    """One that lags behind would say of an old key that nothing is under it any more."""
+    assert PostgresPlace(url).options(5).get("target_session_attrs") == wanted
+
+
+@pytest.mark.parametrize(
     ("url", "told"),
     [
         ("postgresql://vault:secret@db.example/vault", "no password in the URL"),

@@ -38,10 +38,14 @@ class PostgresPlace:
             "keepalives_count": 3,
             "tcp_user_timeout": 20_000,
         }
+        said = conninfo_to_dict(self.url)
+        several = any("," in str(said.get(name, "")) for name in ("host", "hostaddr"))
+        if several and "target_session_attrs" not in said:
+            options["target_session_attrs"] = "read-write"  # one that lags behind knows old keys
         if is_local(self.url):
             # Without TLS: so no variable of libpq's (PGHOST, PGHOSTADDR) may lead it elsewhere.
             options["hostaddr"] = ""
-            if not conninfo_to_dict(self.url).get("host"):
+            if not said.get("host"):
                 options["host"] = ""
         else:
             options["sslmode"] = "verify-full"
