@@ -23,7 +23,9 @@ _URL_SAFE: Final = bytes.maketrans(b"-_", b"+/")
 _PROBE: Final = 128
 _LONGEST_LINE: Final = 256  # bytes that may stand between two signs
 _WINDOW: Final = 1 << 16  # no call over more: it holds the interpreter
-_MOST: Final = 1 << 22  # bytes, once unpacked: what grows more is looked at up to there
+# Bytes, once unpacked, of all that stands in a message, or as many as the message has: what grows more is looked
+# at up to there. A megabyte holds two hundred of them, and each could be any size.
+_MOST: Final = 1 << 22
 _ANY: Final = zlib.MAX_WBITS | 32  # gzip or zlib, by its head
 
 
@@ -31,10 +33,13 @@ def unpack(data: bytes, long: Iterable[int]) -> Iterator[tuple[int, int, bytes]]
     """Where base64 of something compressed stands in `data`, and what it says. `long` are the places where
     long base64 begins: zlib is looked for there alone. Raises nothing. Linear: what was read is not begun
     in again."""
-    end = 0
+    end, room = 0, max(_MOST, len(data))
     for at in heapq.merge(_gzip(data), (at for at in long if data[at : at + 2] in _ZLIB)):
+        if not room:
+            return
         if at >= end and _begins(data, at):
-            content, end = _unpacked(data, at)
+            content, end = _unpacked(data, at, room)
+            room -= len(content)
             if content:
                 yield at, end, content
 
@@ -61,19 +66,24 @@ def _begins(data: bytes, at: int) -> bool:
     return True
 
 
-def _unpacked(data: bytes, at: int) -> tuple[bytes, int]:
-    """What the base64 that begins at `at` says, as far as it can be read, and where it ends."""
-    decoder, parts, held, rest = zlib.decompressobj(_ANY), [], 0, b""
-    while (match := _RUN.match(data, at, at + _WINDOW)) and held < _MOST and not decoder.eof:
+def _unpacked(data: bytes, at: int, room: int) -> tuple[bytes, int]:
+    """What the base64 that begins at `at` says, up to `room` bytes, as far as it can be read; and where it
+    ends."""
+    decoder, parts, rest = zlib.decompressobj(_ANY), [], b""
+    while room and (match := _RUN.match(data, at, at + _WINDOW)):
         last = match.end() < at + _WINDOW - _LONGEST_LINE
         bare = rest + _bare(match[0])
         whole = len(bare) if last else len(bare) // 4 * 4
-        rest, at = bare[whole:], match.end()
+        rest, at, packed = bare[whole:], match.end(), _decoded(bare[:whole])
         try:
-            parts.append(decoder.decompress(_decoded(bare[:whole]), _MOST - held))
+            while packed and room:
+                parts.append(decoder.decompress(packed, room))
+                room -= len(parts[-1])
+                packed = b""
+                if decoder.eof:  # gzip may go on with another member
+                    packed, decoder = decoder.unused_data, zlib.decompressobj(_ANY)
         except zlib.error:
             break
-        held += len(parts[-1])
         if last:
             break
     return b"".join(parts), at

@@ -68,6 +68,21 @@ def test_a_bomb_is_read_up_to_a_limit():
     assert 3 == start < end <= 3 + len(bomb)
 
 
+def test_many_bombs_are_read_up_to_the_limit_of_one():
+    bomb = base64.b64encode(gzip.compress(b"0 " * 1_000_000))
+    found = list(unpack((bomb + b"|") * 50, []))
+    assert sum(len(content) for _, _, content in found) == 1 << 22
+    assert len(found) == 3
+
+
+@pytest.mark.parametrize("first", [b"", b"x" * 10, bytes(range(256)) * 400])
+def test_p11_a_card_in_a_later_member_is_found(first):
+    """gzip's readers read one member after the other (RFC 1952, section 2.2)."""
+    packed = gzip.compress(first, 0) + gzip.compress(CARD)
+    (one,) = find_cards(b'{"payload": "' + base64.b64encode(packed) + b'"}')
+    assert one.digits.reveal() == PAN
+
+
 def test_it_is_linear_in_what_begins_again_and_again():
     begins = base64.b64encode(zlib.compress(CARD, 0))[:60]
 
