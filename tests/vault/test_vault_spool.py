@@ -124,19 +124,22 @@ def test_an_id_that_was_given_twice_was_not_committed_the_first_time(entries):
 
 
 def test_p24_it_takes_no_more_memory_for_more_of_them(tmp_path):
+    """The least of three runs: what else this process does meanwhile is counted, too. Held in memory, eight
+    thousand entries more are some megabytes."""
     most = {}
-    for count in (2_000, 10_000):
+    for run, count in enumerate((2_000, 10_000) * 3):
         file = tmp_path / f"{count}.jsonl"
         file.write_text("".join(one.json() for one in lines(count)))
-        with closing(Entries(tmp_path / f"{count}.db")) as entries:
+        with closing(Entries(tmp_path / f"{run}.db")) as entries:
             tracemalloc.start()
             _require_all({1: KEY}, {}, of_files([file], entries))
             follow(entries)
             _without_collisions(entries)
             assert sum(1 for _ in entries.happened) == len(entries.written) == count
-            most[count] = tracemalloc.get_traced_memory()[1]
+            peak = tracemalloc.get_traced_memory()[1]
             tracemalloc.stop()
-    assert most[10_000] < most[2_000] + 50_000  # eight thousand entries are megabytes
+        most[count] = min(peak, most.get(count, peak))
+    assert most[10_000] < most[2_000] + 500_000
 
 
 def test_p16_nobody_else_reads_the_file(tmp_path):
