@@ -71,6 +71,14 @@ def test_p03_a_number_in_a_list_where_no_field_is_counted_refuses_the_message(sh
         told(shape, [row])
 
 
+@pytest.mark.parametrize("shape", [ROWS, ROW], ids=["cards", "bookings"])
+@pytest.mark.parametrize("row", [[["x"], "y"], [["2030-01-01", [7]]]])
+def test_p15_lists_in_a_list_that_hold_no_card_stay(shape, row):
+    failures, after = told(shape, [row])
+    assert not any(failures)
+    assert after == [row]
+
+
 def test_p03_a_text_in_the_place_of_a_row_fails():
     rows = [f"{NUMBER} 123", ["A1", NUMBER, "123"]]
     failures, after = told(ROW, rows)
