@@ -26,6 +26,7 @@ _WINDOW: Final = 1 << 16  # no call over more: it holds the interpreter
 # Bytes, once unpacked, of all that stands in a message, or as many as the message has: what grows more is looked
 # at up to there. A megabyte holds two hundred of them, and each could be any size.
 _MOST: Final = 1 << 22
+_SEARCHED: Final = 1 << 20  # bytes that one search looks at, while other threads wait
 _ANY: Final = zlib.MAX_WBITS | 32  # gzip or zlib, by its head
 
 
@@ -45,10 +46,12 @@ def unpack(data: bytes, long: Iterable[int]) -> Iterator[tuple[int, int, bytes]]
 
 
 def _gzip(data: bytes) -> Iterator[int]:
-    at = data.find(_GZIP)
-    while at >= 0:
-        yield at
-        at = data.find(_GZIP, at + 1)
+    for begin in range(0, len(data), _SEARCHED):
+        end = begin + _SEARCHED + len(_GZIP) - 1
+        at = data.find(_GZIP, begin, end)
+        while at >= 0:
+            yield at
+            at = data.find(_GZIP, at + 1, end)
 
 
 def _begins(data: bytes, at: int) -> bool:

@@ -10,7 +10,7 @@ import zlib
 
 import pytest
 
-from gateway.cards.packed import unpack
+from gateway.cards.packed import _SEARCHED, unpack
 from gateway.cards.scan import find_cards, has_long_number
 from gateway.errors import CardDisguised
 from gateway.stages.guard import guard_body
@@ -66,6 +66,13 @@ def test_a_bomb_is_read_up_to_a_limit():
     ((start, end, content),) = unpack(b"<a>" + bomb + b"</a>", [])
     assert len(content) == 1 << 22
     assert 3 == start < end <= 3 + len(bomb)
+
+
+def test_p11_wherever_a_search_ends():
+    packed = base64.b64encode(gzip.compress(CARD))
+    for before in range(_SEARCHED - 5, _SEARCHED + 3):
+        (found,) = unpack(b" " * before + packed, [])
+        assert (found[0], found[2]) == (before, CARD)
 
 
 def test_many_bombs_are_read_up_to_the_limit_of_one():
