@@ -15,9 +15,9 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
 
 from gateway.cards.judge import Known, Verdict, judge
 from gateway.cards.near import Piece, pieces
@@ -25,6 +25,8 @@ from gateway.cards.scattered import in_pieces
 from gateway.cards.spelling import SEPARATORS, Decoded, View, again, decode, read, read_again
 from gateway.cards.wrapped import unwrap
 from gateway.secret import Secret
+
+T = TypeVar("T")
 
 _BLOCK: Final = 1 << 15
 _OVERLAP: Final = 512  # a card, spelled as lavishly as it may be
@@ -205,21 +207,20 @@ def _spelled(data: bytes, known: Known) -> Iterator[Finding]:
 
 def _texts(data: bytes, piece: Piece) -> Iterator[bytes]:
     """The texts of `_levels`."""
-    text: bytes | None = read(data, piece.segments)
-    for _ in range(_LEVELS):
-        if text is None:
-            return
-        yield text
-        text = read_again(text)
+    return _undone(read(data, piece.segments), read_again)
 
 
 def _levels(data: bytes, piece: Piece) -> Iterator[Decoded]:
-    decoded: Decoded | None = decode(data, piece.segments)
+    return _undone(decode(data, piece.segments), again)
+
+
+def _undone(said: T | None, again: Callable[[T], T | None]) -> Iterator[T]:
+    """What a piece says, and what that says in turn: a spelling of a spelling."""
     for _ in range(_LEVELS):
-        if decoded is None:
+        if said is None:
             return
-        yield decoded
-        decoded = again(decoded)
+        yield said
+        said = again(said)
 
 
 def _disguised(decoded: Decoded, verdict: Verdict) -> Iterator[Finding]:

@@ -5,13 +5,10 @@ from __future__ import annotations
 import json
 
 import pytest
-import typer
-from typer.testing import CliRunner
 
-from gateway.cli import rules as command
 from gateway.cli.trying import try_message
 from gateway.rules.load import load_pack_text
-from tests.cli.proposals import FOLDER
+from tests.cli.proposals import FOLDER, rules_new
 
 NUMBER = "4111111111111111"
 SHOW = "# show: alias   # or, without insert: the token in the number's place"
@@ -21,14 +18,12 @@ SHOW = "# show: alias   # or, without insert: the token in the number's place"
 def new(tmp_path, monkeypatch):
     """`new("text", "--as", "response")` answers what is printed."""
     monkeypatch.chdir(tmp_path)
-    app = typer.Typer()
-    command.register(app)
 
     def invoke(text, *arguments):
         (tmp_path / "a.txt").write_text(text)
-        result = CliRunner().invoke(app, ["rules", "new", "a.txt", *arguments])
-        assert result.exit_code == 0, result.stderr
-        return result.stdout
+        code, printed, complained = rules_new("a.txt", *arguments)
+        assert code == 0, complained
+        return printed
 
     return invoke
 

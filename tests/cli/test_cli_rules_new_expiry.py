@@ -5,11 +5,9 @@ from __future__ import annotations
 import json
 
 import pytest
-import typer
-from typer.testing import CliRunner
 
-from gateway.cli import rules as command
 from gateway.rules.load import load_pack_text
+from tests.cli.proposals import rules_new
 
 NUMBER = "4111111111111111"
 ASKED = "# is it the expiry? its name does not say so; remove the line if not"
@@ -19,15 +17,11 @@ ASKED = "# is it the expiry? its name does not say so; remove the line if not"
 def new(tmp_path, monkeypatch):
     """`new("text")` answers (exit code, stdout, stderr)."""
     monkeypatch.chdir(tmp_path)
-    app = typer.Typer()
-    command.register(app)
 
     def invoke(text, name="a.http"):
         (tmp_path / name).write_text(text)
-        result = CliRunner().invoke(app, ["rules", "new", name])
-        if result.exception is not None and not isinstance(result.exception, SystemExit):
-            raise result.exception
-        return result.exit_code, result.stdout, " ".join(result.stderr.split())
+        code, printed, complained = rules_new(name)
+        return code, printed, " ".join(complained.split())
 
     return invoke
 

@@ -7,14 +7,11 @@ import json
 import time
 
 import pytest
-import typer
-from typer.testing import CliRunner
 
 from gateway.cards.scan import find_cards
-from gateway.cli import rules as command
 from gateway.cli.proposal.logs import bodies_in, untagged
 from gateway.cli.proposal.mended import is_part, mended
-from tests.cli.proposals import FOLDER
+from tests.cli.proposals import FOLDER, rules_new
 
 NUMBER = "4111111111111111"
 SEALED = "hl0spHqAAamtY47Vo+W+dZcpDyK8QRqpx/gWzIM1F3X1VFV/zNUcKCuqaSL6F4S7MqOGUMOC3BXIZYaS9TpJf6xsMYeRDyMpiv+sE0VpY2a4gULh"
@@ -25,17 +22,13 @@ POST = "POST https://x.example/pay HTTP/1.1\n\n"
 def new(tmp_path, monkeypatch):
     """`new("text", "name.http")` answers (exit code, stdout, stderr) and has looked for cards in them."""
     monkeypatch.chdir(tmp_path)
-    app = typer.Typer()
-    command.register(app)
 
     def invoke(text, name="a.http"):
         (tmp_path / name).write_text(text)
-        result = CliRunner().invoke(app, ["rules", "new", name])
-        if result.exception is not None and not isinstance(result.exception, SystemExit):
-            raise result.exception
-        assert not find_cards(result.stderr.encode())
-        assert NUMBER not in result.stdout.partition("examples:")[0]
-        return result.exit_code, result.stdout, " ".join(result.stderr.split())
+        code, printed, complained = rules_new(name)
+        assert not find_cards(complained.encode())
+        assert NUMBER not in printed.partition("examples:")[0]
+        return code, printed, " ".join(complained.split())
 
     return invoke
 

@@ -5,16 +5,13 @@ from __future__ import annotations
 import time
 
 import pytest
-import typer
-from typer.testing import CliRunner
 
 from gateway.cards.scan import find_cards
-from gateway.cli import rules as command
 from gateway.cli.examples import run_examples
 from gateway.cli.proposal.texts import same_but, take_text
 from gateway.cli.trying import try_message
 from gateway.rules.load import load_pack_text
-from tests.cli.proposals import FOLDER
+from tests.cli.proposals import FOLDER, rules_new
 
 NUMBER, OTHER = "4111111111111111", "5555555555554444"
 
@@ -23,18 +20,14 @@ NUMBER, OTHER = "4111111111111111", "5555555555554444"
 def new(tmp_path, monkeypatch):
     """`new("text", "--as", "request")` answers (exit code, stdout, stderr) and has looked for cards in them."""
     monkeypatch.chdir(tmp_path)
-    app = typer.Typer()
-    command.register(app)
 
     def invoke(text, *arguments):
         raw = text if isinstance(text, bytes) else text.encode()
         (tmp_path / "a.txt").write_bytes(raw)
-        result = CliRunner().invoke(app, ["rules", "new", "a.txt", *arguments])
-        if result.exception is not None and not isinstance(result.exception, SystemExit):
-            raise result.exception
-        assert not find_cards(result.stderr.encode())
-        assert NUMBER not in result.stdout.partition("examples:")[0]
-        return result.exit_code, result.stdout, " ".join(result.stderr.split())
+        code, printed, complained = rules_new("a.txt", *arguments)
+        assert not find_cards(complained.encode())
+        assert NUMBER not in printed.partition("examples:")[0]
+        return code, printed, " ".join(complained.split())
 
     return invoke
 
