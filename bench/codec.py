@@ -19,7 +19,7 @@ from gateway.cards.bins import Bins
 from gateway.cards.token import Token
 from gateway.codecs.envelope import open_layout
 from gateway.rules.load import load_pack_text
-from gateway.rules.model import Tokenize
+from gateway.rules.model_directions import Tokenize
 from gateway.stages.reading import read_bookings, read_not_cards
 from gateway.stages.tokenize import take_out
 

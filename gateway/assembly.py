@@ -56,7 +56,7 @@ from gateway.recapture import parts as recapture
 from gateway.record import Recorder
 from gateway.refused import Refusals
 from gateway.replay import Replay
-from gateway.rules.model import HostPattern
+from gateway.rules.model_addresses import HostPattern
 from gateway.rules.watch import Rules
 from gateway.stages.admit import Admitting
 from gateway.stages.exchange_tokens import TokenExchange

@@ -22,7 +22,7 @@ from typing import Final
 
 from gateway.errors import UpstreamForbidden, UpstreamUnresolved
 from gateway.exchange import Address
-from gateway.rules.model import HostPattern
+from gateway.rules.model_addresses import HostPattern
 
 Network = IPv4Network | IPv6Network
 Resolve = Callable[[str, int], Awaitable[Sequence[Address]]]

@@ -35,7 +35,9 @@ from gateway.exchange import Blind, Exchange, Peer, Request, Response, Tunnel
 from gateway.headers import Headers
 from gateway.log import event
 from gateway.record import Recorder
-from gateway.rules.model import Harmless, Opaque, PairExchange, Route, Shape, Tokenize
+from gateway.rules.model import Route
+from gateway.rules.model_directions import Harmless, Opaque, PairExchange, Tokenize
+from gateway.rules.model_shapes import Shape
 from gateway.rules.watch import Rules
 from gateway.stages import labels, opaque
 from gateway.stages.admit import Admitting

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gateway.codecs.document import Format
 from gateway.codecs.paths import Path, parse_path
-from gateway.rules.model import Field, Shape
+from gateway.rules.model_shapes import Field, Shape
 
 
 def _shape(

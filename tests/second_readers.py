@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl
 from xml.etree import ElementTree as ET
 
 from gateway.codecs.paths import Path, Step
-from gateway.rules.model import Shape
+from gateway.rules.model_shapes import Shape
 
 
 def number_texts(shape: Shape, body: bytes) -> list[str]:

@@ -17,7 +17,7 @@ from gateway.egress import (
     system_resolver,
 )
 from gateway.errors import UpstreamForbidden, UpstreamUnreachable
-from gateway.rules.model import HostPattern
+from gateway.rules.model_addresses import HostPattern
 
 PUBLIC = "93.184.215.14"
 

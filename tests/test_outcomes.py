@@ -16,7 +16,7 @@ from gateway.cards.token import parse_alias
 from gateway.codecs import open_document
 from gateway.codecs.document import Document, Node, Set
 from gateway.errors import GatewayError
-from gateway.rules.model import Field, Shape
+from gateway.rules.model_shapes import Field, Shape
 from tests.outcome_shapes import SHAPES
 from tests.second_readers import number_texts
 

@@ -19,7 +19,9 @@ from gateway.cli.trying import Action, try_message
 from gateway.codecs.document import Known
 from gateway.codecs.edits import Edit
 from gateway.codecs.envelope import open_layout, opened
-from gateway.rules.model import Direction, Pair, Route, Shape, Tokenize
+from gateway.rules.model import Route
+from gateway.rules.model_directions import Direction, Pair, Tokenize
+from gateway.rules.model_shapes import Shape
 from gateway.stages.messages import layout_of
 from gateway.stages.select import bookings_of
 

@@ -18,7 +18,8 @@ from gateway.cli.hiding import printable
 from gateway.cli.names import count_names, near
 from gateway.codecs.document import Document, Format, Node
 from gateway.codecs.paths import Path
-from gateway.rules.model import Field, Pair, Shape
+from gateway.rules.model_directions import Pair
+from gateway.rules.model_shapes import Field, Shape
 from gateway.stages.card_place import CardPlace
 from gateway.stages.select import bookings_of
 

@@ -19,7 +19,9 @@ from gateway.errors import GatewayError
 from gateway.exchange import Exchange, Exchanged, Request, Response
 from gateway.metrics import Metrics
 from gateway.record import Recorder
-from gateway.rules.model import PairExchange, Route, Shape
+from gateway.rules.model import Route
+from gateway.rules.model_directions import PairExchange
+from gateway.rules.model_shapes import Shape
 from gateway.stages.admit import Admitting
 from gateway.stages.batch import Batch
 from gateway.stages.detokenize import put_in, read_tokens, shown_again

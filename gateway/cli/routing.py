@@ -11,7 +11,8 @@ from gateway.cli.recorded import Recorded
 from gateway.cli.spans import hide_cards
 from gateway.errors import GatewayError, RouteUnknown, TargetAmbiguous
 from gateway.rules.match import Matcher
-from gateway.rules.model import Pack, Route, RuleSet, Target
+from gateway.rules.model import Pack, Route, RuleSet
+from gateway.rules.model_addresses import Target
 
 _MOST = 4  # routes that are named beside the one that was missed
 

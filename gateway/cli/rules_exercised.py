@@ -15,7 +15,9 @@ from gateway.codecs.paths import Path
 from gateway.errors import GatewayError
 from gateway.rules.finding import Finding, Level
 from gateway.rules.load import ReadPack
-from gateway.rules.model import Direction, Example, Field, Inserted, Pack, Pair, Shape, Tokenize
+from gateway.rules.model import Example, Pack
+from gateway.rules.model_directions import Direction, Inserted, Pair, Tokenize
+from gateway.rules.model_shapes import Field, Shape
 from gateway.rules.notes import Place
 from gateway.stages.messages import layout_of
 from gateway.stages.select import bookings_of, cards_of

@@ -16,7 +16,9 @@ from gateway.codecs.paths import Path
 from gateway.errors import GatewayError
 from gateway.rules.finding import Finding, Level
 from gateway.rules.load import ReadPack
-from gateway.rules.model import Direction, Pack, Route, Shape
+from gateway.rules.model import Pack, Route
+from gateway.rules.model_directions import Direction
+from gateway.rules.model_shapes import Shape
 from gateway.rules.notes import Place
 from gateway.stages.messages import layout_of
 

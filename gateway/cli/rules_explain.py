@@ -34,7 +34,8 @@ from gateway.config import LimitSettings
 from gateway.errors import GatewayError, MessageMalformed
 from gateway.headers import Headers
 from gateway.rules.load import load_every_pack
-from gateway.rules.model import Direction, Route
+from gateway.rules.model import Route
+from gateway.rules.model_directions import Direction
 from gateway.rules.watch import Rules
 from gateway.stages.messages import layout_of
 

@@ -10,7 +10,9 @@ from gateway.cli.explain import Explanation, path_of, place_of, shapes_of
 from gateway.cli.hiding import hide
 from gateway.exchange import Authority
 from gateway.rules.compile import UNKNOWN_HOST
-from gateway.rules.model import Direction, Field, Opaque, Pack, Pair, Route, Shape
+from gateway.rules.model import Pack, Route
+from gateway.rules.model_directions import Direction, Opaque, Pair
+from gateway.rules.model_shapes import Field, Shape
 
 
 def row_of(pack: Pack, route: Route) -> dict[str, str]:

@@ -31,7 +31,7 @@ _NOT_IN_NAMES: Final = re.compile(r"[^a-z0-9]+")
 _NOT_TEXT: Final = frozenset(
     {"y", "n", "yes", "no", "on", "off", "true", "false", "null"}
 )  # in YAML
-_LONGEST_NAME: Final = 40  # of a system or a route, see rules/schema.py
+_LONGEST_NAME: Final = 40  # of a system or a route, see rules/schema_words.py
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,8 @@ from gateway.codecs.document import Change, Document, Known, Node, Remove, Set
 from gateway.codecs.edits import Edit
 from gateway.codecs.envelope import Layout, open_layout, opened
 from gateway.errors import MessageUnfit
-from gateway.rules.model import Pair, Shape, Tokenize
+from gateway.rules.model_directions import Pair, Tokenize
+from gateway.rules.model_shapes import Shape
 from gateway.secret import Secret
 from gateway.stages.card_place import CardPlace
 from gateway.stages.carrying import give, hints_of, mark_asking

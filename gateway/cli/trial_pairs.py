@@ -13,7 +13,7 @@ from gateway.cli.trial import Trial, TriedCard, example_card, example_token, off
 from gateway.codecs import open_document
 from gateway.codecs.document import Change
 from gateway.exchange import Exchanged
-from gateway.rules.model import PairExchange
+from gateway.rules.model_directions import PairExchange
 from gateway.stages.issue_call import issue_body
 from gateway.stages.pairs import ForeignPair, put_ours, put_theirs, read_pairs
 

@@ -8,7 +8,8 @@ from gateway.cli.trial import Trial, try_detokenize, try_tokenize, untouched
 from gateway.cli.trial_pairs import try_exchange
 from gateway.codecs import open_document
 from gateway.codecs.document import Known
-from gateway.rules.model import Direction, Opaque, Route
+from gateway.rules.model import Route
+from gateway.rules.model_directions import Direction, Opaque
 from gateway.stages import opaque
 
 Action = Literal["tokenize", "detokenize", "exchange", "refuse", "pass"]

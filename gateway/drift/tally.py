@@ -26,7 +26,8 @@ from gateway.errors import (
 )
 from gateway.exchange import Exchange, Seen
 from gateway.metrics import Metrics
-from gateway.rules.model import Direction, Route
+from gateway.rules.model import Route
+from gateway.rules.model_directions import Direction
 from gateway.vault.route_hours import Phase, RouteHour, hour_of
 
 # What a message is refused for that holds other things than its rule says.

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from gateway.codecs.paths import Path
-from gateway.rules.model import Shape
+from gateway.rules.model_shapes import Shape
 
 _LARGEST: Final = 32 * 1024  # counting takes 10 µs then, on the event loop
 _NAME: Final = re.compile(r"[A-Za-z_][\w.-]*", re.ASCII)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gateway.cards.kept import LinkTerms
-from gateway.rules.model import Shape
+from gateway.rules.model_shapes import Shape
 from gateway.rules.notes import Notes, Place
-from gateway.rules.schema import DirectionEntry
+from gateway.rules.schema_directions import DirectionEntry
 
 
 def check_carrying(

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from itertools import combinations
 
 from gateway.errors import Problem
-from gateway.rules.model import Pack, PathPattern, Route
+from gateway.rules.model import Pack, Route
+from gateway.rules.model_addresses import PathPattern
 from gateway.rules.reach import path_of
 
 

@@ -16,17 +16,9 @@ from gateway.codecs.paths import Path, PathError, parse_path
 from gateway.errors import Problem
 from gateway.rules.directions import DirectionCompiler, Way
 from gateway.rules.exchanges import ExchangeCompiler
-from gateway.rules.model import (
-    Example,
-    Forward,
-    Inbox,
-    Pack,
-    PathPattern,
-    Route,
-    Shape,
-    Source,
-    Target,
-)
+from gateway.rules.model import Example, Inbox, Pack, Route, Source
+from gateway.rules.model_addresses import Forward, PathPattern, Target
+from gateway.rules.model_shapes import Shape
 from gateway.rules.notes import Notes, Place
 from gateway.rules.refusals import compile_refusals
 from gateway.rules.schema import ExampleEntry, PackEntry, RouteEntry

@@ -12,9 +12,11 @@ from gateway.codecs.paths import PathError, parse_path
 from gateway.rules.carrying import check_carrying, link_terms
 from gateway.rules.exchanges import ExchangeCompiler
 from gateway.rules.insertions import compile_insertions
-from gateway.rules.model import Direction, Harmless, Opaque, Route, Shape, Tokenize
+from gateway.rules.model import Route
+from gateway.rules.model_directions import Direction, Harmless, Opaque, Tokenize
+from gateway.rules.model_shapes import Shape
 from gateway.rules.notes import Notes, Place
-from gateway.rules.schema import DirectionEntry
+from gateway.rules.schema_directions import DirectionEntry
 from gateway.rules.shapes import number_places, path_of
 from gateway.yaml_model import suggest
 

@@ -14,9 +14,13 @@ from gateway.codecs.document import Format
 from gateway.codecs.paths import Path
 from gateway.exchange import Authority
 from gateway.rules.match import allows
-from gateway.rules.model import Field, Issuer, Pair, PairExchange, Route, Said, Target
+from gateway.rules.model import Route
+from gateway.rules.model_addresses import Target
+from gateway.rules.model_directions import Issuer, Pair, PairExchange, Said
+from gateway.rules.model_shapes import Field
 from gateway.rules.notes import Notes, Place
-from gateway.rules.schema import DirectionEntry, PackEntry
+from gateway.rules.schema import PackEntry
+from gateway.rules.schema_directions import DirectionEntry
 from gateway.rules.schema_pairs import IssuerEntry, PairEntry, SaidEntry
 from gateway.rules.schema_words import PlaceEntry
 from gateway.rules.shapes import NOWHERE, path_of

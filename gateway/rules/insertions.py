@@ -8,9 +8,10 @@ from typing import Final
 from gateway.codecs.document import Element, Format, Members
 from gateway.codecs.paths import Path
 from gateway.rules import templates
-from gateway.rules.model import Inserted, Shape
+from gateway.rules.model_directions import Inserted
+from gateway.rules.model_shapes import Shape
 from gateway.rules.notes import Notes, Place
-from gateway.rules.schema import InsertEntry
+from gateway.rules.schema_directions import InsertEntry
 from gateway.rules.shapes import NOWHERE, path_of
 
 _NOTHING: Final = Members(())

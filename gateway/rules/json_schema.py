@@ -16,7 +16,9 @@ from pydantic_core import core_schema
 
 from gateway.cards import expiry
 from gateway.rules.key_texts import TEXTS
-from gateway.rules.schema import PackEntry, one_envelope, refused_ones, whole_body
+from gateway.rules.schema import PackEntry, refused_ones
+from gateway.rules.schema_directions import whole_body
+from gateway.rules.schema_shapes import one_envelope
 from gateway.rules.schema_words import one_or_many
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"

@@ -19,7 +19,8 @@ from urllib.parse import unquote_to_bytes
 from gateway.errors import TargetAmbiguous
 from gateway.exchange import Authority
 from gateway.rules.check import weight
-from gateway.rules.model import PathPattern, Route, RuleSet
+from gateway.rules.model import Route, RuleSet
+from gateway.rules.model_addresses import PathPattern
 
 # RFC 3986 section 3.3, without `;`: some servers cut a segment there (`/..;/`). The dot segments
 # and empty segments are looked for in `_DOTTED`.

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from gateway.rules.model import PathPattern
+from gateway.rules.model_addresses import PathPattern
 
 _STARS: Final = frozenset({"*", "**", ""})
 _Segments = tuple[str, ...]

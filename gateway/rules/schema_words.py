@@ -8,6 +8,10 @@ from typing import Annotated, Any, ClassVar, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
+# Keys that stand one level lower than where they are looked for, with where that is.
+_BESIDE = "beside `tokenize`, under `request` or `response`"
+BESIDE_TOKENIZE = dict.fromkeys(("carry_forward", "retention"), _BESIDE)
+
 
 def named(pattern: str, longest: int, what: str) -> AfterValidator:
     """Checks text against a pattern; `what` tells an administrator which."""

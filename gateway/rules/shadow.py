@@ -15,7 +15,8 @@ from typing import Final, Literal
 
 from gateway.rules.check import overlap, tie_of, ties, weight
 from gateway.rules.finding import Finding, Level
-from gateway.rules.model import PathPattern, Route
+from gateway.rules.model import Route
+from gateway.rules.model_addresses import PathPattern
 from gateway.rules.reach import path_of
 
 _METHODS: Final = ("POST", "PUT", "PATCH", "DELETE", "GET", "HEAD", "OPTIONS")

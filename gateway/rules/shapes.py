@@ -12,9 +12,9 @@ from gateway.codecs.document import Format
 from gateway.codecs.envelope import Envelope
 from gateway.codecs.paths import Path, PathError, Step, parse_cards, parse_path
 from gateway.rules.bins import compile_bins
-from gateway.rules.model import Field, Shape, TokenPlace, VirtualPlace
+from gateway.rules.model_shapes import Field, Shape, TokenPlace, VirtualPlace
 from gateway.rules.notes import Notes, Place
-from gateway.rules.schema import (
+from gateway.rules.schema_shapes import (
     DayEntry,
     ExpiryEntry,
     HolderEntry,

@@ -17,7 +17,7 @@ from typing import Final, Literal
 
 from gateway.authority import normalize_host
 from gateway.errors import TargetAmbiguous
-from gateway.rules.model import Forward, HostPattern, PathPattern, Target
+from gateway.rules.model_addresses import Forward, HostPattern, PathPattern, Target
 
 _URL: Final = re.compile(r"(?P<scheme>[^:/?#]+)://(?P<authority>[^/]*)(?P<path>/.*)?", re.DOTALL)
 _AUTHORITY: Final = re.compile(r"(?P<host>\[[^\]]*\]|[^:\[\]]*)(?::(?P<port>.*))?")

@@ -11,7 +11,8 @@ from typing import Final
 
 from gateway.rules.finding import Finding, Level
 from gateway.rules.load import ReadPack
-from gateway.rules.model import Direction, Pack, Route
+from gateway.rules.model import Pack, Route
+from gateway.rules.model_directions import Direction
 from gateway.rules.reach import path_of
 from gateway.rules.shadow import pattern_of, url
 from gateway.rules.targets import parse_path_pattern

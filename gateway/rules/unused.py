@@ -9,9 +9,10 @@ from typing import Final
 from gateway.cards import pan
 from gateway.rules.finding import Finding, Level
 from gateway.rules.load import ReadPack
-from gateway.rules.model import Inserted, Pack, Route
+from gateway.rules.model import Pack, Route
+from gateway.rules.model_directions import Inserted
 from gateway.rules.notes import Place
-from gateway.rules.schema import DirectionEntry
+from gateway.rules.schema_directions import DirectionEntry
 from gateway.rules.templates import texts
 from gateway.yaml_place import Located
 

@@ -9,7 +9,7 @@ from gateway.audit import Entry, Outcome
 from gateway.cards.card import Failure
 from gateway.codecs.document import Document
 from gateway.heap import discard
-from gateway.rules.model import Tokenize
+from gateway.rules.model_directions import Tokenize
 from gateway.stages.card_place import CardPlace
 from gateway.stages.reading import BookingPlace
 from gateway.vault.model import Carry, NewCard

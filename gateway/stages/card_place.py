@@ -23,7 +23,7 @@ from gateway.cards.scan import find_cards
 from gateway.cards.token import Token, parse_alias
 from gateway.codecs.document import Document, Node
 from gateway.errors import MessageForbidden
-from gateway.rules.model import Shape
+from gateway.rules.model_shapes import Shape
 from gateway.secret import Secret
 from gateway.stages.fields import expiry_texts_of, places_of, text_of, texts_of
 

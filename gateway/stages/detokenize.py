@@ -17,7 +17,7 @@ from gateway.errors import (
     StandInForbidden,
     TokenMalformed,
 )
-from gateway.rules.model import Field, Shape
+from gateway.rules.model_shapes import Field, Shape
 from gateway.stages.fields import around, places_of, shared_expiries, texts_of, to_write
 from gateway.stages.select import bookings_of, cards_of, only
 from gateway.vault.model import Found

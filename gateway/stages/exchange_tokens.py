@@ -10,7 +10,8 @@ from gateway.codecs.document import Change, Document
 from gateway.errors import RecordDamaged, VaultUnavailable
 from gateway.exchange import Exchange, Exchanged
 from gateway.log import event
-from gateway.rules.model import Issuer, PairExchange, Route
+from gateway.rules.model import Route
+from gateway.rules.model_directions import Issuer, PairExchange
 from gateway.secret import Secret
 from gateway.stages.issuing import Issuing, Need
 from gateway.stages.opening import Opening

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 
 from gateway.codecs.document import Document, Node
-from gateway.rules.model import Field, Shape
+from gateway.rules.model_shapes import Field, Shape
 from gateway.stages.select import only
 
 

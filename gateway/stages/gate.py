@@ -35,7 +35,8 @@ from gateway.codecs.form import MAX_PAIRS
 from gateway.codecs.json_scan import MAX_DEPTH
 from gateway.codecs.paths import Path, Step
 from gateway.codecs.xml import reads_as_xml
-from gateway.rules.model import Direction, Shape, Tokenize
+from gateway.rules.model_directions import Direction, Tokenize
+from gateway.rules.model_shapes import Shape
 
 MOST: Final = 1 << 20  # bytes: what is larger is freed, and walked, in short steps elsewhere
 _KEPT: Final = 256  # rules

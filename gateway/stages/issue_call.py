@@ -15,7 +15,7 @@ from gateway.errors import HttpInvalid
 from gateway.exchange import Authority
 from gateway.headers import Headers
 from gateway.outgoing import Call
-from gateway.rules.model import Issuer
+from gateway.rules.model_directions import Issuer
 from gateway.secret import Secret
 from gateway.stages.pairs import Beside, ForeignPair, says
 from gateway.stages.select import only

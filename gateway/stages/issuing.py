@@ -32,7 +32,8 @@ from gateway.exchange import Exchange, new_id
 from gateway.log import event
 from gateway.metrics import Metrics
 from gateway.outgoing import Answer, Call
-from gateway.rules.model import Issuer, Route
+from gateway.rules.model import Route
+from gateway.rules.model_directions import Issuer
 from gateway.secret import Secret
 from gateway.stages.guard import guard_body
 from gateway.stages.issue_call import issue_call, open_answer, read_issued

@@ -26,7 +26,8 @@ from typing import Final
 from gateway.errors import GatewayError, VaultUnavailable
 from gateway.exchange import Exchange, Request
 from gateway.log import event
-from gateway.rules.model import Direction, Inbox, Route
+from gateway.rules.model import Inbox, Route
+from gateway.rules.model_directions import Direction
 from gateway.stages.quarantine import Quarantine
 from gateway.threads import run
 from gateway.vault.answer import PUSHED, AnswerRow, AnswerState

@@ -9,7 +9,8 @@ from gateway.errors import CardDisguised
 from gateway.exchange import Exchange, Request, Response
 from gateway.headers import Headers
 from gateway.metrics import Metrics
-from gateway.rules.model import Direction, Route
+from gateway.rules.model import Route
+from gateway.rules.model_directions import Direction
 from gateway.stages import labels
 from gateway.stages.guard import guard_headers, guard_text, has_card
 from gateway.stages.guard_inside import guard_message

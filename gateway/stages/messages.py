@@ -12,7 +12,9 @@ from gateway.codecs.envelope import Layout, open_layout
 from gateway.errors import MessageMalformed
 from gateway.exchange import Exchange, Request, Response
 from gateway.garbage import Garbage
-from gateway.rules.model import Direction, Pair, Route, Shape
+from gateway.rules.model import Route
+from gateway.rules.model_directions import Direction, Pair
+from gateway.rules.model_shapes import Shape
 from gateway.stages import gate
 from gateway.threads import IN_THREAD, run
 

@@ -23,7 +23,7 @@ from gateway.cards.scan import find_cards
 from gateway.codecs.document import Document, Node
 from gateway.codecs.paths import Path, Step
 from gateway.errors import MessageForbidden
-from gateway.rules.model import Shape
+from gateway.rules.model_shapes import Shape
 from gateway.secret import Secret
 from gateway.stages.card_place import CardPlace, left_alone, read_place
 from gateway.stages.fields import places_of

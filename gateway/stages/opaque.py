@@ -11,7 +11,7 @@ from typing import Final
 
 from gateway.codecs.document import Document, Node
 from gateway.errors import BodyEncrypted, BodyOpaque, BodySigned, MessageForbidden
-from gateway.rules.model import Because, Opaque
+from gateway.rules.model_directions import Because, Opaque
 
 _REFUSALS: Final[Mapping[Because | None, type[BodyOpaque]]] = {
     None: BodyOpaque,

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Final
 
 from gateway.codecs.paths import Path, Step
-from gateway.rules.model import Shape
+from gateway.rules.model_shapes import Shape
 
 _KEPT: Final = 256  # rules
 

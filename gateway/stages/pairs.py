@@ -14,7 +14,7 @@ from gateway.cards.token import Presented, present_pair
 from gateway.codecs.document import Document, Node, Set
 from gateway.errors import MessageUnfit
 from gateway.exchange import Exchanged
-from gateway.rules.model import Pair, PairExchange, Said
+from gateway.rules.model_directions import Pair, PairExchange, Said
 from gateway.secret import Secret
 from gateway.stages.select import only
 

@@ -19,7 +19,7 @@ from gateway.codecs.document import Document, Node
 from gateway.codecs.paths import Path
 from gateway.errors import MessageForbidden
 from gateway.exchange import Seen
-from gateway.rules.model import Shape
+from gateway.rules.model_shapes import Shape
 from gateway.stages.card_place import CardPlace, read_place
 from gateway.stages.fields import shared_expiries, uses
 from gateway.stages.odd_places import read_malformed, read_outside

@@ -9,7 +9,7 @@ from typing import Final
 from gateway.codecs.document import Document, Node
 from gateway.codecs.paths import Path
 from gateway.errors import MessageForbidden
-from gateway.rules.model import Field, Shape
+from gateway.rules.model_shapes import Field, Shape
 
 _WHOLE: Final = Path(".", ())
 

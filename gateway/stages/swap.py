@@ -25,7 +25,9 @@ from gateway.errors import (
 from gateway.exchange import Exchange, Seen
 from gateway.heap import discard
 from gateway.metrics import Metrics
-from gateway.rules.model import Route, Shape, Tokenize
+from gateway.rules.model import Route
+from gateway.rules.model_directions import Tokenize
+from gateway.rules.model_shapes import Shape
 from gateway.stages.batch import Batch
 from gateway.stages.batch_writer import BatchWriter
 from gateway.stages.card_place import CardPlace

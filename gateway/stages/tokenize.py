@@ -11,7 +11,7 @@ from gateway.cards import pan
 from gateway.cards.bins import Bins
 from gateway.cards.card import Failure
 from gateway.codecs.document import Change, Document, Insert, Node, Remove, Set
-from gateway.rules.model import Inserted, Tokenize
+from gateway.rules.model_directions import Inserted, Tokenize
 from gateway.stages.card_place import CardPlace
 from gateway.stages.fields import around
 from gateway.stages.reading import BookingPlace

@@ -8,7 +8,7 @@ from decimal import Decimal
 from gateway.cards.card import Virtual
 from gateway.cards.expiry import first_day, last_day
 from gateway.codecs.document import Document
-from gateway.rules.model import VirtualPlace
+from gateway.rules.model_shapes import VirtualPlace
 from gateway.stages.card_place import CardPlace
 from gateway.stages.fields import text_of
 from gateway.stages.select import day_of, first_text

@@ -16,7 +16,7 @@ from gateway.codecs.embedded import difference
 from gateway.codecs.envelope import Layout, open_layout, rewrite
 from gateway.codecs.paths import Path, Step
 from gateway.errors import GatewayError
-from gateway.rules.model import Shape
+from gateway.rules.model_shapes import Shape
 from gateway.stages.messages import layout_of
 from gateway.stages.select import bookings_of, cards_of
 

@@ -17,7 +17,7 @@ from gateway.errors import (
     UpstreamForbidden,
 )
 from gateway.rules.load import load_pack_text
-from gateway.rules.model import HostPattern
+from gateway.rules.model_addresses import HostPattern
 from gateway.vault.kek.file import KekFile
 from gateway.vault.model import RefusalRow
 from gateway.vault.service import Vault

@@ -10,7 +10,8 @@ from gateway.cli.explain import place_of
 from gateway.cli.hiding import context, cross_out, hide, hide_all, hide_target
 from gateway.cli.trial import try_tokenize
 from gateway.codecs.paths import parse_path
-from gateway.rules.model import Field, Shape, Tokenize
+from gateway.rules.model_directions import Tokenize
+from gateway.rules.model_shapes import Field, Shape
 from tests.cli.rules_command import NUMBER
 
 

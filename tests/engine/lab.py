@@ -24,7 +24,7 @@ from gateway.engine.master import Engine
 from gateway.engine.settings import EngineSettings, Limits, ListenerSettings
 from gateway.errors import GatewayError
 from gateway.exchange import Authority, Blind, Exchange, Peer, Tunnel
-from gateway.rules.model import HostPattern
+from gateway.rules.model_addresses import HostPattern
 from tests.engine.upstream import Upstream
 from tests.engine.wire import Wire
 from tests.pki import Authority as Ca

@@ -10,8 +10,8 @@ from gateway.errors import ConfigurationError
 from gateway.rules.compile import Surroundings
 from gateway.rules.json_schema import json_schema
 from gateway.rules.load import load_pack_text
-from gateway.rules.model import Forward, HostPattern, PathPattern, Target
-from gateway.rules.schema import FailureName
+from gateway.rules.model_addresses import Forward, HostPattern, PathPattern, Target
+from gateway.rules.schema_directions import FailureName
 from tests.rules.packs import BOOKINGSYNC, PUSH, SITEMINDER
 
 

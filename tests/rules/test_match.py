@@ -14,7 +14,8 @@ from gateway.exchange import Authority
 from gateway.rules.check import check_together
 from gateway.rules.load import load_pack_text
 from gateway.rules.match import Matcher
-from gateway.rules.model import Pack, PathPattern, Route, RuleSet, Source
+from gateway.rules.model import Pack, Route, RuleSet, Source
+from gateway.rules.model_addresses import PathPattern
 
 
 def matcher(*routes: str) -> Matcher:

@@ -16,7 +16,9 @@ from gateway.cli.trying import try_message
 from gateway.codecs.document import Element, Members
 from gateway.codecs.paths import Path
 from gateway.rules.load import load_every_pack
-from gateway.rules.model import Direction, Route, Shape
+from gateway.rules.model import Route
+from gateway.rules.model_directions import Direction
+from gateway.rules.model_shapes import Shape
 
 RULES = load_every_pack(File(__file__).parent.parent.parent / "rules")
 EXAMPLES = [

@@ -19,7 +19,8 @@ from gateway.config import read_config
 from gateway.errors import ConfigurationError, LabelWrong, MessageForbidden, MessageUnfit
 from gateway.rules.exchanges import PLACES
 from gateway.rules.load import load_pack_text
-from gateway.rules.schema import ExpectEntry, ShapeEntry
+from gateway.rules.schema import ExpectEntry
+from gateway.rules.schema_shapes import ShapeEntry
 from tests.config.files import BASE
 
 ROOT = Path(__file__).parent.parent.parent

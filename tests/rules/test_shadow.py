@@ -14,7 +14,8 @@ from gateway.rules.check import ties
 from gateway.rules.finding import Level
 from gateway.rules.load import load_pack_text
 from gateway.rules.match import Matcher
-from gateway.rules.model import Direction, Opaque, Pack, Route, RuleSet, Source
+from gateway.rules.model import Pack, Route, RuleSet, Source
+from gateway.rules.model_directions import Direction, Opaque
 from gateway.rules.reach import path_of
 from gateway.rules.shadow import pattern_of, shadows, url, witness
 from gateway.rules.targets import parse_path_pattern, parse_target

@@ -14,7 +14,7 @@ from gateway.codecs.envelope import open_layout
 from gateway.codecs.paths import parse_path
 from gateway.errors import GatewayError
 from gateway.rules.load import load_pack_text
-from gateway.rules.model import Direction, Harmless, Tokenize
+from gateway.rules.model_directions import Direction, Harmless, Tokenize
 from gateway.stages import gate
 from gateway.stages.reading import read_bookings, read_not_cards
 

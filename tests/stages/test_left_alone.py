@@ -8,7 +8,7 @@ from gateway.cards import pan
 from gateway.cards.card import Left
 from gateway.codecs import open_document
 from gateway.codecs.paths import parse_path
-from gateway.rules.model import Field, Shape
+from gateway.rules.model_shapes import Field, Shape
 from gateway.stages.card_place import left_alone
 from gateway.stages.reading import read_bookings
 

@@ -13,7 +13,7 @@ from gateway.cli.trial import EXAMPLE_NUMBER, Trial
 from gateway.codecs import open_document
 from gateway.codecs.paths import parse_path
 from gateway.errors import MessageForbidden, MessageUnfit
-from gateway.rules.model import Shape
+from gateway.rules.model_shapes import Shape
 from gateway.stages.reading import read_bookings
 from tests.stages.test_several_places import ALIAS, ALIAS_2, OTHER, PAN, into, out, shape
 

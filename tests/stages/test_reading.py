@@ -15,7 +15,8 @@ from gateway.codecs import open_document
 from gateway.codecs.document import Members
 from gateway.codecs.paths import parse_path
 from gateway.errors import GatewayError, MessageForbidden
-from gateway.rules.model import Field, Inserted, Shape, Tokenize
+from gateway.rules.model_directions import Inserted, Tokenize
+from gateway.rules.model_shapes import Field, Shape
 from gateway.stages.reading import read_bookings
 from gateway.stages.tokenize import take_out
 

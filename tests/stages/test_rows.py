@@ -11,7 +11,8 @@ from gateway.cards.card import Failure
 from gateway.codecs import open_document
 from gateway.codecs.paths import parse_path
 from gateway.errors import MessageForbidden
-from gateway.rules.model import Field, Shape, Tokenize
+from gateway.rules.model_directions import Tokenize
+from gateway.rules.model_shapes import Field, Shape
 from gateway.stages.reading import read_bookings
 from gateway.stages.tokenize import take_out
 

@@ -14,7 +14,8 @@ from gateway.codecs import open_document
 from gateway.codecs.edits import apply_edits
 from gateway.errors import GatewayError, MessageForbidden
 from gateway.rules.load import load_pack_text
-from gateway.rules.model import Shape, Tokenize
+from gateway.rules.model_directions import Tokenize
+from gateway.rules.model_shapes import Shape
 from gateway.stages.select import bookings_of, cards_of, only
 from gateway.stages.without_codes import without_codes
 

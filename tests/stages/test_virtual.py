@@ -9,7 +9,7 @@ import pytest
 from gateway.cards.card import Virtual
 from gateway.codecs import open_document
 from gateway.codecs.paths import parse_path
-from gateway.rules.model import VirtualPlace
+from gateway.rules.model_shapes import VirtualPlace
 from gateway.stages.virtual import read_virtual
 
 RULE = VirtualPlace(

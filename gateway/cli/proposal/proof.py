@@ -28,7 +28,8 @@ from gateway.codecs.envelope import open_layout
 from gateway.errors import ConfigurationError, GatewayError, LabelWrong, TargetAmbiguous
 from gateway.rules.load import load_pack_text
 from gateway.rules.match import allows
-from gateway.rules.model import Route, Shape
+from gateway.rules.model import Route
+from gateway.rules.model_shapes import Shape
 from gateway.stages import labels
 from gateway.stages.messages import layout_of
 from gateway.stages.select import bookings_of

@@ -11,7 +11,7 @@ _NOT_TEXT: Final = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false
 _ESCAPED: Final = re.compile(r"[^ -~]")
 _SHORT: Final = 0xFFFF  # the last sign that four digits spell
 _NOT_IN_NAMES: Final = re.compile(r"[^a-z0-9]+")
-_LONGEST: Final = 40  # of a system or a route, see rules/schema.py
+_LONGEST: Final = 40  # of a system or a route, see rules/schema_words.py
 
 
 def word(text: str, otherwise: str) -> str:
