@@ -210,6 +210,7 @@ def assemble(config: Config, clock: Clock) -> Assembly:
     swap = Swap(access=access, vault=vault, opening=opening, bins=_bins(config), metrics=metrics)
     issuing = Issuing(
         calls=_outgoing(config, egress, limits.upstream_seconds),
+        foreign=vault.foreign,
         vault=vault,
         opening=opening,
         metrics=metrics,
@@ -239,7 +240,7 @@ def assemble(config: Config, clock: Clock) -> Assembly:
                 room=Room(config.inbox.pushes, config.inbox.push_bytes),
             ),
             swap=swap,
-            tokens=TokenExchange(opening=opening, issuing=issuing, vault=vault),
+            tokens=TokenExchange(opening=opening, issuing=issuing, foreign=vault.foreign),
             last_look=LastLook(metrics),
             recorder=Recorder(
                 vault=vault, metrics=metrics, refusals=refusals, tally=tally, clock=clock

@@ -75,14 +75,14 @@ class Customers:
                     return made
                 value = Secret(json.dumps(dict(made)).encode("ascii"))
                 product = sending.order.product
-                return _read(await self._vault.keep_foreign(iduser, product, name, value))
+                return _read(await self._vault.foreign.keep(iduser, product, name, value))
 
     async def forget(self, sending: Sending, customer: Customer, kept: Kept) -> None:
         """The processor says that it has it no more: the next operation asks anew. What stays by
         mistake is refused by the processor, and forgotten then."""
         order, value = sending.order, Secret(json.dumps(dict(kept)).encode("ascii"))
         try:
-            await self._vault.forget_foreign(
+            await self._vault.foreign.forget(
                 order.token.iduser, order.product, sending.place(customer), value
             )
         except (VaultUnavailable, RecordDamaged) as failure:
@@ -105,7 +105,7 @@ class Customers:
         exchange.counts.found += 1
 
     async def _read(self, sending: Sending, iduser: int, name: str) -> Kept | None:
-        value = await self._vault.foreign(iduser, sending.order.product, name)
+        value = await self._vault.foreign.read(iduser, sending.order.product, name)
         return None if value is None else _read(value)
 
     @asynccontextmanager
@@ -133,7 +133,7 @@ class Customers:
         finally:
             if kept is None:  # also when nobody knows whether the claim was made
                 try:
-                    await self._vault.release_foreign(iduser, name, claim)
+                    await self._vault.foreign.release(iduser, name, claim)
                 except VaultUnavailable as failure:  # it is over soon; nothing depends on it
                     event("claim_not_released", level=logging.ERROR, code=failure.code)
 
@@ -142,7 +142,7 @@ class Customers:
         try:
             async with asyncio.timeout(self._wait_seconds):
                 while True:
-                    if await self._vault.claim_foreign(iduser, product, name, claim, seconds):
+                    if await self._vault.foreign.claim(iduser, product, name, claim, seconds):
                         return None
                     kept = await self._read(sending, iduser, name)
                     if kept is not None:

@@ -30,17 +30,15 @@ from gateway.vault.model import Wanted
 class Forgetting(Protocol):
     """What the vault does with a processor's token that is good no more."""
 
-    async def forget_foreign(
-        self, iduser: int, product: str, processor: str, value: Secret[bytes]
-    ) -> None:
+    async def forget(self, iduser: int, product: str, processor: str, value: Secret[bytes]) -> None:
         """Forgets it, durable, if it is still `value`."""
 
 
 class TokenExchange:
     """The stage of routes that say `exchange:`."""
 
-    def __init__(self, *, opening: Opening, issuing: Issuing, vault: Forgetting) -> None:
-        self._opening, self._issuing, self._vault = opening, issuing, vault
+    def __init__(self, *, opening: Opening, issuing: Issuing, foreign: Forgetting) -> None:
+        self._opening, self._issuing, self._foreign = opening, issuing, foreign
 
     async def to_theirs(
         self, exchange: Exchange, route: Route, document: Document, rule: PairExchange, body: bytes
@@ -97,7 +95,7 @@ class TokenExchange:
         that stays by mistake is refused by the processor, and forgotten then."""
         for one in exchange.pairs:
             value = ForeignPair(one.iduser, one.tokenuser).write()
-            call = self._vault.forget_foreign(one.token.iduser, one.product, one.processor, value)
+            call = self._foreign.forget(one.token.iduser, one.product, one.processor, value)
             try:
                 await self._opening.timed(exchange, "forget_foreign", call)
             except (VaultUnavailable, RecordDamaged) as failure:

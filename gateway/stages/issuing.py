@@ -49,25 +49,29 @@ _MARGIN: Final = 30.0  # seconds that a claim outlives the call: audit and commi
 
 
 class ForeignTokens(Protocol):
-    """Where processors' own tokens are kept; the vault."""
+    """Where processors' own tokens are kept; of the vault."""
 
-    async def foreign(self, iduser: int, product: str, processor: str) -> Secret[bytes] | None:
+    async def read(self, iduser: int, product: str, processor: str) -> Secret[bytes] | None:
         """What is kept, or None."""
 
-    async def claim_foreign(
+    async def claim(
         self, iduser: int, product: str, processor: str, claim: str, seconds: float
     ) -> bool:
         """Whether to ask now: nothing is kept, and nobody else asks."""
 
-    async def release_foreign(self, iduser: int, processor: str, claim: str) -> None:
+    async def release(self, iduser: int, processor: str, claim: str) -> None:
         """Lets others ask."""
 
-    async def keep_foreign(
+    async def keep(
         self, iduser: int, product: str, processor: str, value: Secret[bytes], found: Found
     ) -> Secret[bytes]:
         """Keeps it, durable, and ends the claim; answers with what was kept first. Raises
         TokenNotIssued where the card has another expiry than `found` has.
         """
+
+
+class Recording(Protocol):
+    """Who writes the audit; the vault."""
 
     async def record(self, entries: Sequence[Entry]) -> None:
         """Writes audit entries, durable."""
@@ -100,12 +104,13 @@ class Issuing:
         self,
         *,
         calls: Calls,
-        vault: ForeignTokens,
+        foreign: ForeignTokens,
+        vault: Recording,
         opening: Opening,
         metrics: Metrics,
         wait_seconds: float,
     ) -> None:
-        self._calls, self._vault, self._opening = calls, vault, opening
+        self._calls, self._foreign, self._vault, self._opening = calls, foreign, vault, opening
         self._metrics, self._wait_seconds = metrics, wait_seconds
         self._turns: WeakValueDictionary[tuple[int, str], asyncio.Lock] = WeakValueDictionary()
 
@@ -115,7 +120,7 @@ class Issuing:
         Raises VaultUnavailable, RecordDamaged.
         """
         found = need.found
-        call = self._vault.foreign(found.token.iduser, found.product, need.processor)
+        call = self._foreign.read(found.token.iduser, found.product, need.processor)
         value = await self._opening.timed(exchange, "foreign", call)
         return None if value is None else read_foreign(value)
 
@@ -134,7 +139,7 @@ class Issuing:
                 if kept is not None:
                     return kept
                 pair = await self._ask(exchange, route, need)
-                keeping = self._vault.keep_foreign(
+                keeping = self._foreign.keep(
                     found.token.iduser, found.product, need.processor, pair.write(), found
                 )
                 return read_foreign(await self._opening.timed(exchange, "keep_foreign", keeping))
@@ -168,7 +173,7 @@ class Issuing:
         try:
             async with asyncio.timeout(self._wait_seconds):
                 while True:
-                    claiming = self._vault.claim_foreign(
+                    claiming = self._foreign.claim(
                         token.iduser, need.found.product, need.processor, claim, seconds
                     )
                     if await self._opening.timed(exchange, "claim_foreign", claiming):
@@ -182,7 +187,7 @@ class Issuing:
 
     async def _release(self, exchange: Exchange, need: Need, claim: str) -> None:
         """A claim that stays by mistake is over soon; nothing else depends on it."""
-        call = self._vault.release_foreign(need.found.token.iduser, need.processor, claim)
+        call = self._foreign.release(need.found.token.iduser, need.processor, claim)
         try:
             await self._opening.timed(exchange, "release_foreign", call)
         except VaultUnavailable as failure:

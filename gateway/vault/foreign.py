@@ -9,13 +9,18 @@ from __future__ import annotations
 import asyncio
 import hmac
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import Final
 
 from gateway.errors import TokenNotIssued, TokenUnknown
 from gateway.secret import Secret
+from gateway.vault import records
 from gateway.vault.aside import Aside
 from gateway.vault.database import Connection, Database, Step, no_step
-from gateway.vault.envelope import Sealer, place
+from gateway.vault.entries import stamp
+from gateway.vault.envelope import place
+from gateway.vault.keyring import Keyring
+from gateway.vault.model import Found
 
 _MODE: Final = "SELECT test, look_up FROM card WHERE iduser = ? AND product = ?"
 _READ: Final = (
@@ -41,9 +46,15 @@ class ForeignTable:
     """Foreign tokens by iduser, product and processor. Every method raises VaultUnavailable."""
 
     def __init__(
-        self, database: Database, sealer: Sealer, aside: Aside, step: Step = no_step
+        self,
+        database: Database,
+        keyring: Keyring,
+        clock: Callable[[], datetime],
+        aside: Aside,
+        step: Step = no_step,
     ) -> None:
-        self._database, self._sealer, self._aside, self._step = database, sealer, aside, step
+        self._database, self._clock, self._aside, self._step = database, clock, aside, step
+        self._sealer, self._look_up = keyring.foreign, keyring.look_up
 
     async def read(self, iduser: int, product: str, processor: str) -> Secret[bytes] | None:
         """What `processor` issued for the card; None when nothing is kept, or the card is another
@@ -59,12 +70,14 @@ class ForeignTable:
         return await self._aside.run(work)
 
     async def claim(
-        self, iduser: int, product: str, processor: str, claim: str, *, now: str, until: str
+        self, iduser: int, product: str, processor: str, claim: str, seconds: float
     ) -> bool:
-        """Whether `claim` may ask `processor` for its token, durable, until then or until the token is
-        kept: it is not kept yet, and nobody else asks. Raises TokenUnknown when the product has no
-        such card.
+        """Whether `claim`, a name of the caller's, may ask `processor` for its token, durable, for so many
+        seconds or until the token is kept: it is not kept yet, and no other process asks. Raises
+        TokenUnknown when the product has no such card.
         """
+        at = self._clock()
+        now, until = stamp(at), stamp(at + timedelta(seconds=seconds))
 
         def work(connection: Connection) -> bool:
             if connection.execute(_MODE, (iduser, product)).fetchone() is None:
@@ -88,23 +101,22 @@ class ForeignTable:
         product: str,
         processor: str,
         value: Secret[bytes],
-        now: str,
-        *,
-        is_card: Callable[[bytes], bool] | None = None,
+        found: Found | None = None,
     ) -> Secret[bytes]:
-        """What is kept from now on, durable: `value`, or what somebody else kept first. `is_card`: whether
-        a look-up hash is that of the card that it was issued for; where it is not any more, nothing is
-        kept.
+        """What is kept from now on, durable: `value`, or what was kept first by another of several at once,
+        which every other has to use instead of its own. `found`: the card that the processor was sent;
+        where the token's is another by now, nothing is kept.
 
-        Raises TokenUnknown when the product has no such card, TokenNotIssued for another expiry,
-        RecordDamaged.
+        Raises TokenUnknown when the product has no such card, TokenNotIssued when it has another expiry
+        than was sent, RecordDamaged.
         """
+        now = stamp(self._clock())
 
         def work(connection: Connection) -> tuple[int, bytes]:
             mode = connection.execute(_MODE, (iduser, product)).fetchone()
             if mode is None:
                 raise TokenUnknown
-            if is_card is not None and not is_card(mode[1]):
+            if found is not None and not self._is_filed_under(mode[1], product, found):
                 raise TokenNotIssued
             where = place_of(iduser, product, processor, test=bool(mode[0]))
             sealed = self._sealer.seal(value.reveal(), where)
@@ -133,6 +145,15 @@ class ForeignTable:
                 connection.execute(_FORGET, (iduser, processor, row[1]))
 
         await asyncio.wrap_future(self._database.write("foreign", work))
+
+    def _is_filed_under(self, look_up: bytes, product: str, found: Found) -> bool:
+        return records.is_filed_under(
+            look_up,
+            hashing=self._look_up,
+            product=product,
+            card=found.card,
+            test=found.token.test,
+        )
 
     def _open(
         self, row: tuple[int, bytes], iduser: int, product: str, processor: str

@@ -120,14 +120,14 @@ def test_another_expiry_keeps_the_token_and_forgets_what_processors_issued(cards
     alias = cards.token(booked())
     token = parse_alias(alias)
     issued = Secret(b"issued")
-    asyncio.run(cards.vault.keep_foreign(token.iduser, "seaside", "paycomet", issued))
+    asyncio.run(cards.vault.foreign.keep(token.iduser, "seaside", "paycomet", issued))
     same = {"expiration_month": "8", "expiration_year": "29"}
     assert cards.call("PATCH", f"/{alias}", json=same).json()["expiration_year"] == "2029"
-    assert asyncio.run(cards.vault.foreign(token.iduser, "seaside", "paycomet"))
+    assert asyncio.run(cards.vault.foreign.read(token.iduser, "seaside", "paycomet"))
     answered = cards.call("PATCH", f"/{alias}", json=MONTH)
     assert (answered.json()["token"], answered.json()["expiration_year"]) == (alias, "2030")
     assert cards.get(f"/{alias}").json()["expiration_month"] == "09"
-    assert asyncio.run(cards.vault.foreign(token.iduser, "seaside", "paycomet")) is None
+    assert asyncio.run(cards.vault.foreign.read(token.iduser, "seaside", "paycomet")) is None
     assert cards.token(booked() | MONTH) == alias  # it is found by its new expiry,
     assert cards.token(booked()) != alias  # and by the old one no more
     assert refused(cards.call("PATCH", f"/{alias}", json=same), 409, "card_exists")
@@ -138,14 +138,14 @@ def test_an_expiry_is_not_changed_while_a_processor_is_asked_for_its_token(cards
     alias = cards.token(booked())
     iduser = parse_alias(alias).iduser
     claim = ("seaside", "paycomet", "claim-1")
-    assert asyncio.run(cards.vault.claim_foreign(iduser, *claim, seconds=60))
+    assert asyncio.run(cards.vault.foreign.claim(iduser, *claim, seconds=60))
     answered = cards.call("PATCH", f"/{alias}", json=MONTH, once="renewed")
     assert refused(answered, 409, "token_being_issued")
     assert int(answered.headers["Retry-After"]) > 0
     assert cards.get(f"/{alias}").json()["expiration_year"] == "2029"
     same = {"expiration_month": "08", "expiration_year": "2029"}
     assert cards.call("PATCH", f"/{alias}", json=same).status_code == 200
-    asyncio.run(cards.vault.release_foreign(iduser, *claim[1:]))
+    asyncio.run(cards.vault.foreign.release(iduser, *claim[1:]))
     answered = cards.call("PATCH", f"/{alias}", json=MONTH, once="renewed")
     assert answered.json()["expiration_year"] == "2030"
 
@@ -154,7 +154,7 @@ def test_a_claim_that_is_over_keeps_no_expiry_from_being_changed(cards):
     alias = cards.token(booked())
     claim = ("seaside", "paycomet", "claim-1")
     iduser = parse_alias(alias).iduser
-    assert asyncio.run(cards.vault.claim_foreign(iduser, *claim, seconds=60))
+    assert asyncio.run(cards.vault.foreign.claim(iduser, *claim, seconds=60))
     cards.clock.now += timedelta(seconds=60)
     assert cards.call("PATCH", f"/{alias}", json=MONTH).json()["expiration_year"] == "2030"
 
@@ -164,7 +164,7 @@ def test_a_card_is_forgotten_with_all_that_hangs_on_it(cards):
     alias, other = cards.token(said), cards.token(said | {"number": "378282246310006"})
     token = parse_alias(alias)
     issued = Secret(b"issued")
-    asyncio.run(cards.vault.keep_foreign(token.iduser, "hilltop", "paycomet", issued))
+    asyncio.run(cards.vault.foreign.keep(token.iduser, "hilltop", "paycomet", issued))
     assert cards.call("DELETE", f"/{alias}").status_code == 204
     assert refused(cards.get(f"/{alias}"), 404, "token_unknown")
     counts = {name: cards.count(name) for name in ("card", "link", "cvc", "foreign_token")}

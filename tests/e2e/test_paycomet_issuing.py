@@ -35,7 +35,7 @@ def claim(gateway, token, seconds):
     """What a process leaves behind that dies while it asks."""
     processor = f"paycomet/cards {gateway.sandbox.named_url('paycomet')} terminal=1"
     vault = gateway.worker._vault
-    made = vault.claim_foreign(token.iduser, "seaside", processor, "dead", seconds)
+    made = vault.foreign.claim(token.iduser, "seaside", processor, "dead", seconds)
     assert gateway.loop.call(made)
 
 

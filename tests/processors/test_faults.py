@@ -71,7 +71,7 @@ def kept_there(gateway, pan="4111111111111111"):
     """A token whose card the processor has."""
     token, value = keep(gateway, pan), Secret(json.dumps({"kept.card": "card_x"}).encode())
     vault = gateway.worker._vault
-    gateway.loop.call(vault.keep_foreign(token.iduser, "seaside", gateway.place, value))
+    gateway.loop.call(vault.foreign.keep(token.iduser, "seaside", gateway.place, value))
     return token
 
 

@@ -70,8 +70,8 @@ BREAKAGES = (
         "keep a processor's token for the old expiry",
         "P25",
         "gateway/vault/foreign.py",
-        "            if is_card is not None and not is_card(mode[1]):",
-        "            if is_card is not None and not mode[1]:",
+        "            if found is not None and not self._is_filed_under(mode[1], product, found):",
+        "            if found is not None and not mode[1]:",
         ("tests/vault/test_vault_foreign.py",),
     ),
     Breakage(

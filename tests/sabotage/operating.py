@@ -46,7 +46,7 @@ BREAKAGES = (
     Breakage(
         "write the intent after the card was read",
         "P36",
-        "gateway/vault/service.py",
+        "gateway/vault/finding.py",
         "        taken = await self._intend(wanted, entries)\n"
         "        return await self._aside.run("
         "lambda: self._resolver.resolve(wanted, taken, self._clock()))",
@@ -230,7 +230,7 @@ BREAKAGES = (
     Breakage(
         "hold a security code again for as long as a clock was set back",
         "P21",
-        "gateway/vault/service.py",
+        "gateway/vault/finding.py",
         "        if not now < found.cvc_until <= now + cvcs.LONGEST:",
         "        if not now < found.cvc_until:",
         ("tests/vault/test_vault_clock.py",),

@@ -83,8 +83,8 @@ BREAKAGES = (
         "send a card to a processor once for each that asks",
         "P25",
         "gateway/processors/customers.py",
-        "                    if await self._vault.claim_foreign(iduser, product, name, claim, seconds):\n",
-        "                    if claim or await self._vault.claim_foreign(iduser, product, name, claim, seconds):\n",
+        "                    if await self._vault.foreign.claim(iduser, product, name, claim, seconds):\n",
+        "                    if claim or await self._vault.foreign.claim(iduser, product, name, claim, seconds):\n",
         (f"{SANDBOX}::test_processes_that_need_it_at_once_ask_once",),
     ),
     Breakage(

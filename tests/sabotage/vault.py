@@ -207,12 +207,12 @@ BREAKAGES = (
     Breakage(
         "delete a held CVC before its intent is written",
         "P21",
-        "gateway/vault/service.py",
+        "gateway/vault/finding.py",
         "            take = self._store.take(lambda: self._resolver.entitled(wanted), entries)\n"
         "            return await result_of(take)\n",
         "            take = self._store.take(lambda: self._resolver.entitled(wanted), ())\n"
         "            taken = await result_of(take)\n"
-        "            await self.record(entries)\n"
+        "            await result_of(self._store.record(entries))\n"
         "            return taken\n",
         (f"{CVC[0]}::test_p21_killed_at_each_step_a_code_is_there_until_its_intent_is",),
     ),
@@ -283,7 +283,7 @@ BREAKAGES = (
     Breakage(
         "answer before the commit",
         "P24",
-        "gateway/vault/service.py",
+        "gateway/vault/keeping.py",
         "            plan = await result_of(self._store.keep(decide, entries=entered))",
         "            plan = decide()\n            self._store.keep(lambda: plan)",
         ("tests/vault/test_vault_crash.py::test_p24_answered_only_after_the_commit",),
@@ -291,7 +291,7 @@ BREAKAGES = (
     Breakage(
         "answer before the commit, seen by who is killed at random",
         "P24",
-        "gateway/vault/service.py",
+        "gateway/vault/keeping.py",
         "            plan = await result_of(self._store.keep(decide, entries=entered))",
         "            plan = decide()\n            self._store.keep(lambda: plan)",
         (f"{TORTURE}::test_p24_p25_p36_of_writers_killed_at_random_nothing_is_lost",),
@@ -332,7 +332,7 @@ BREAKAGES = (
     Breakage(
         "answer a large message before its commit",
         "P24",
-        "gateway/vault/service.py",
+        "gateway/vault/keeping.py",
         "                return self._store.keep(lambda: whole)\n",
         "                self._store.keep(lambda: whole)\n"
         "                early: Future[Plan] = Future()\n"
@@ -481,7 +481,7 @@ BREAKAGES = (
     Breakage(
         "do not read again after losing a race",
         "P25",
-        "gateway/vault/service.py",
+        "gateway/vault/keeping.py",
         "            except Taken:\n                continue\n",
         "            except Taken:\n                break\n",
         TOKENS,

@@ -160,7 +160,7 @@ def test_p25_a_processors_token_is_kept_for_a_card_filed_under_an_old_key(tmp_pa
         found = find(vault, kept.token)
         rotate(vault)
         issued = Secret(b"issued")
-        kept_for = vault.keep_foreign(kept.token.iduser, "seaside", "paycomet", issued, found)
+        kept_for = vault.foreign.keep(kept.token.iduser, "seaside", "paycomet", issued, found)
         assert asyncio.run(kept_for).reveal() == b"issued"
         assert foreign(vault, kept.token.iduser) is not None
 
@@ -571,6 +571,6 @@ def test_what_was_read_just_before_its_key_went_is_not_damaged(tmp_path):
         for still in (True, False):
             renew(other)
             vault.watch.refresh()
-            assert (vault._resolver.permitted(wanted, read) is not None) == still
+            assert (vault._finding._resolver.permitted(wanted, read) is not None) == still
             with nullcontext() if still else pytest.raises(RecordDamaged):
                 vault.watch.keyring.sealer.open(read[0].sealed, where)

@@ -17,11 +17,11 @@ from tests.vault.test_vault_foreign import foreign, keep_foreign
 
 
 def claim(vault: Vault, iduser: int, by="one", product="seaside", processor="paycomet", seconds=60):
-    return asyncio.run(vault.claim_foreign(iduser, product, processor, by, seconds))
+    return asyncio.run(vault.foreign.claim(iduser, product, processor, by, seconds))
 
 
 def release(vault: Vault, iduser: int, by="one", processor="paycomet") -> None:
-    asyncio.run(vault.release_foreign(iduser, processor, by))
+    asyncio.run(vault.foreign.release(iduser, processor, by))
 
 
 @pytest.fixture
@@ -80,7 +80,7 @@ def test_p25_of_many_in_two_processes_one_claims(tmp_path) -> None:
         async def main() -> list[bool]:
             return await asyncio.gather(
                 *(
-                    (one, other)[n % 2].claim_foreign(iduser, "seaside", "paycomet", f"c{n}", 60)
+                    (one, other)[n % 2].foreign.claim(iduser, "seaside", "paycomet", f"c{n}", 60)
                     for n in range(32)
                 )
             )

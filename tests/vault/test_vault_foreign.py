@@ -25,14 +25,14 @@ ISSUED = b'{"idUser": 778123, "tokenUser": "Zq8830917264Kk"}'
 
 
 def foreign(vault: Vault, iduser: int, product="seaside", processor="paycomet") -> bytes | None:
-    found = asyncio.run(vault.foreign(iduser, product, processor))
+    found = asyncio.run(vault.foreign.read(iduser, product, processor))
     return None if found is None else found.reveal()
 
 
 def keep_foreign(
     vault: Vault, iduser: int, value=ISSUED, product="seaside", processor="paycomet"
 ) -> bytes:
-    return asyncio.run(vault.keep_foreign(iduser, product, processor, Secret(value))).reveal()
+    return asyncio.run(vault.foreign.keep(iduser, product, processor, Secret(value))).reveal()
 
 
 def test_what_a_processor_issued_comes_back_for_its_card_product_and_processor(vault) -> None:
@@ -53,10 +53,10 @@ def test_it_is_forgotten_if_it_is_what_was_used(vault) -> None:
     for value, product, processor in (
         (b"older", "seaside", "paycomet"), (ISSUED, "city", "paycomet"), (ISSUED, "seaside", "other"),
     ):  # fmt: skip
-        asyncio.run(vault.forget_foreign(one, product, processor, Secret(value)))
+        asyncio.run(vault.foreign.forget(one, product, processor, Secret(value)))
         assert foreign(vault, one) == ISSUED
     for _ in range(2):
-        asyncio.run(vault.forget_foreign(one, "seaside", "paycomet", Secret(ISSUED)))
+        asyncio.run(vault.foreign.forget(one, "seaside", "paycomet", Secret(ISSUED)))
         assert foreign(vault, one) is None
     assert keep_foreign(vault, one, b"new") == b"new"
 
@@ -79,10 +79,10 @@ def test_what_was_issued_for_another_expiry_is_not_kept(vault: Vault) -> None:
     )
     asyncio.run(change)
     with pytest.raises(TokenNotIssued):
-        asyncio.run(vault.keep_foreign(iduser, "seaside", "paycomet", Secret(ISSUED), sent))
+        asyncio.run(vault.foreign.keep(iduser, "seaside", "paycomet", Secret(ISSUED), sent))
     assert foreign(vault, iduser) is None
     now = find(vault, kept.token)
-    asyncio.run(vault.keep_foreign(iduser, "seaside", "paycomet", Secret(ISSUED), now))
+    asyncio.run(vault.foreign.keep(iduser, "seaside", "paycomet", Secret(ISSUED), now))
     assert foreign(vault, iduser) == ISSUED
 
 
@@ -94,7 +94,7 @@ def test_p25_the_first_foreign_token_wins_and_the_others_are_told(tmp_path, proc
 
         async def main() -> set[bytes]:
             calls = [
-                used[n % processes].keep_foreign(iduser, "seaside", "paycomet", Secret(b"%d" % n))
+                used[n % processes].foreign.keep(iduser, "seaside", "paycomet", Secret(b"%d" % n))
                 for n in range(32)
             ]
             return {one.reveal() for one in await asyncio.gather(*calls)}
@@ -164,7 +164,7 @@ def test_p16_a_foreign_token_stands_in_no_file_and_under_a_key_of_its_own(
         monkeypatch.setattr(Sealer, "seal", lambda self, *a: sealing.append(self) or seal(self, *a))
         keep_foreign(vault, iduser)
         assert sealing == [vault._keyring.foreign]
-        assert "Zq883" not in repr(asyncio.run(vault.foreign(iduser, "seaside", "paycomet")))
+        assert "Zq883" not in repr(asyncio.run(vault.foreign.read(iduser, "seaside", "paycomet")))
         for path in (tmp_path / "state").iterdir():
             for spelling in (*spellings("Zq8830917264Kk"), b"778123"):
                 assert spelling not in path.read_bytes()

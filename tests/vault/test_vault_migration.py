@@ -196,7 +196,7 @@ def test_what_an_older_version_kept_besides_cards_opens(tmp_path: Path, old: Old
         assert old.seaside is not None
         assert get(vault).body == b"<kept/>"
         assert get_refused(vault, "exchange-2").body == b"<refused/>"
-        issued = asyncio.run(vault.foreign(old.seaside.iduser, "seaside", "paycomet"))
+        issued = asyncio.run(vault.foreign.read(old.seaside.iduser, "seaside", "paycomet"))
         assert issued.reveal() == b'{"idUser": 778123}'
         wanted = Wanted(old.seaside, frozenset({"seaside"}), with_cvc=True)
         (found,) = asyncio.run(vault.find([wanted]))

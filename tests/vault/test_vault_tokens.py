@@ -142,12 +142,12 @@ def test_p25_a_link_that_changed_meanwhile_is_read_again(tmp_path: Path, monkeyp
     with opened(tmp_path) as vault, opened(tmp_path) as other:
         (kept,) = keep(vault, new())
         changed = [new(holder="B"), *many(16)]
-        planned = vault._plan(changed, [])
+        planned = vault._keeping._plan(changed, [])
         keep(other, new(holder="C"))
 
         plans = iter([planned])
-        whole = vault._plan
-        monkeypatch.setattr(vault, "_plan", lambda *a: next(plans, None) or whole(*a))
+        whole = vault._keeping._plan
+        monkeypatch.setattr(vault._keeping, "_plan", lambda *a: next(plans, None) or whole(*a))
         again = keep(vault, *changed)
         assert again[0].token == kept.token
         found = find(vault, kept.token)
