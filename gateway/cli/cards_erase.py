@@ -24,9 +24,10 @@ from gateway.cli.output import (
 from gateway.collections import content as collections
 from gateway.config import read_config
 from gateway.vault.configured import open_vault
-from gateway.vault.erasure import Reduced, Traces
+from gateway.vault.erasure import Reduced
 from gateway.vault.guest import Guest
 from gateway.vault.service import Vault
+from gateway.vault.traces import Traces
 
 _REDUCED: Final = Reduced(charges.without_guest, collections.without_guest)
 _WHAT: Final = {

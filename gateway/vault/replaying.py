@@ -24,10 +24,11 @@ from gateway.audit import Action, Outcome
 from gateway.vault import key_rows, stubs
 from gateway.vault.audit_line import Line
 from gateway.vault.database import Connection, Database
-from gateway.vault.erasure import Erasure, Reduced, Traces
+from gateway.vault.erasure import Erasure, Reduced
 from gateway.vault.keyring import Keyring
 from gateway.vault.retention import RetentionTable
 from gateway.vault.sqlite.spool import Stored
+from gateway.vault.traces import Traces
 
 _FORGET: Final = "DELETE FROM card WHERE iduser = ?"
 _FORGET_LINK: Final = "DELETE FROM link WHERE iduser = ? AND booking_hash = ?"

@@ -170,7 +170,7 @@ BREAKAGES = (
     Breakage(
         "erase a card for whoever knows its iduser",
         "P06",
-        "gateway/vault/erasure.py",
+        "gateway/vault/traces.py",
         "            if not own:\n",
         "            if own is None:\n",
         ERASURE,
@@ -179,7 +179,7 @@ BREAKAGES = (
         "erase what a charge on its way needs",
         "P24",
         "gateway/vault/erasure.py",
-        'WHERE number = ? AND {_ENDED[table]}"',
+        'WHERE number = ? AND {ENDED[table]}"',
         'WHERE number = ?"',
         ERASURE,
     ),
