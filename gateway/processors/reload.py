@@ -16,11 +16,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
 
-import watchfiles
-
 from gateway.errors import ConfigurationError, Problem, VaultUnavailable
 from gateway.log import event
 from gateway.processors.load import All, ProcessorFiles
+from gateway.rules.changes import changes
 from gateway.rules.watch import Loaded, Rules
 
 _AGAIN: Final = 2.0  # seconds until what the audit could not be told is tried again
@@ -84,9 +83,8 @@ class Reload:
         are one. The files are read in a thread.
         """
         # With what is inside: a folder of processors may come later.
-        async for _ in watchfiles.awatch(
-            self._rules.directory, stop_event=stop, debounce=settle_ms, recursive=True
-        ):
+        rules = self._rules
+        async for _ in changes(rules.directory, rules.looked, stop=stop, settle_ms=settle_ms):
             try:
                 while True:
                     if await self._bring(loaded, admit):

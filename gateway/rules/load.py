@@ -105,6 +105,8 @@ def read_texts(directory: Path) -> dict[str, str]:
     for path in paths:
         if path.suffix in {".yml", ".YAML", ".YML"}:
             problems.append(Problem(str(path), 0, "a pack's name must end in .yaml"))
+        elif path.is_fifo():  # who opened it would wait for good
+            problems.append(Problem(str(path), 0, "this is no file but a pipe"))
         elif path.suffix == ".yaml":
             try:
                 texts[str(path)] = strict_yaml.read_text(path)

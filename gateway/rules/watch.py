@@ -13,6 +13,7 @@ from pathlib import Path
 
 from gateway.config import Config
 from gateway.errors import ConfigurationError, Problem
+from gateway.rules.changes import Look, look
 from gateway.rules.load import load_rules
 from gateway.rules.match import Matcher
 from gateway.rules.model import RuleSet
@@ -49,6 +50,7 @@ class Rules:
 
     def __init__(self, directory: Path, load: Callable[[Path], RuleSet]) -> None:
         self._directory, self._load = directory, load
+        self.looked: Look = look(directory)  # before it was read: what is saved meanwhile is seen
         self._current = _with_matcher(load(directory))
 
     @property

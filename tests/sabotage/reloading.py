@@ -1,0 +1,56 @@
+"""P37: rules that are saved come into force, whichever way they are saved."""
+
+from __future__ import annotations
+
+from tests.sabotage.breakage import Breakage
+
+CHANGES = "tests/rules/test_changes.py::"
+
+BREAKAGES = (
+    Breakage(
+        "believe the system alone when rules change",
+        "P37",
+        "gateway/rules/changes.py",
+        "                if told or changed:\n",
+        "                if told:\n",
+        (
+            f"{CHANGES}test_p37_a_link_to_a_directory_that_leads_elsewhere",
+            f"{CHANGES}test_p37_a_file_that_a_link_leads_to",
+        ),
+    ),
+    Breakage(
+        "watch on where another directory stands",
+        "P37",
+        "gateway/rules/changes.py",
+        "                    break  # another one",
+        "                    pass  # another one",
+        (f"{CHANGES}test_p37_what_is_saved_in_another_directory_is_told_at_once",),
+    ),
+    Breakage(
+        "end the gateway when the system can not watch its rules",
+        "P37",
+        "gateway/rules/changes.py",
+        "    except* (OSError, RuntimeError) as failed:",
+        "    except* KeyError as failed:",
+        (
+            f"{CHANGES}test_p37_a_files_name_that_is_not_utf8_ends_nothing",
+            f"{CHANGES}test_p37_where_the_system_has_no_room_to_watch",
+        ),
+    ),
+    Breakage(
+        "forget what was saved before anybody watched",
+        "P37",
+        "gateway/rules/changes.py",
+        "    seen = before\n",
+        "    seen = await asyncio.to_thread(look, directory)\n",
+        (f"{CHANGES}test_p37_what_is_saved_before_anybody_watches",),
+    ),
+    Breakage(
+        "wait for what a pipe has to say",
+        "P37",
+        "gateway/rules/load.py",
+        "        elif path.is_fifo():",
+        "        elif False:",
+        (f"{CHANGES}test_p37_a_pipe_holds_nobody_up",),
+    ),
+)
