@@ -110,6 +110,7 @@ class Pipeline:
         A request that nothing is to be done with is not even decoded: its bytes are the caller's.
         """
         route, request = _route(exchange), exchange.request
+        self._s.admitting.again(exchange)
         if route.response.tokenize or not route.request.idle:
             self._s.swap.may_begin()
         if exchange.channel is not None:

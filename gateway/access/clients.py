@@ -122,6 +122,13 @@ class Access:
             admission = self._admit_again(tunnel.key_id, address)
         return admission or self._by_network(address)
 
+    def again(self, admission: Admission, address: Address) -> Admission:
+        """Whoever was admitted, as its key is now: much time may pass between a head and what follows.
+
+        Raises KeyInvalid, VaultUnavailable.
+        """
+        return self._admit_again(admission.key_id, address) if admission.key_id else admission
+
     def holder(self, address: Address, keys: Sequence[str]) -> Admission:
         """Admits a call of the control API, where a network alone is never enough.
 

@@ -98,6 +98,16 @@ class Admitting:
         exchange.route = self._routed(exchange, matcher)
         self._let_in(exchange, admission, exchange.route)
 
+    def again(self, exchange: Exchange) -> None:
+        """Asks once more, when the request is whole, whether its key may do that: a body can take the better
+        part of an hour, and a key can be revoked, end, or lose a scope or a product meanwhile.
+
+        Raises KeyInvalid, ScopeMissing, ProductUnknown, ProductNotPermitted, VaultUnavailable.
+        """
+        admission, route = exchange.admission, exchange.route
+        if admission is not None and route is not None and admission.key_id:
+            self._let_in(exchange, self._access.again(admission, exchange.origin), route)
+
     def _let_in(self, exchange: Exchange, admission: Admission, route: Route) -> None:
         exchange.admission = admission
         exchange.test_host = exchange.test_host or route.mode == "test"
