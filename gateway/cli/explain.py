@@ -23,6 +23,7 @@ from gateway.rules.model import Route
 from gateway.rules.model_directions import Direction, Pair, Tokenize
 from gateway.rules.model_shapes import Shape
 from gateway.stages.messages import layout_of
+from gateway.stages.reading import read_not_cards
 from gateway.stages.select import bookings_of
 
 _AROUND: Final = 50  # bytes that are shown on each side of a change
@@ -108,7 +109,7 @@ def explain(route: Route, direction: str, body: bytes) -> Explanation:
     said = tuple(_reasons(rule, body, trial, known))
     more = tuple(_more(rule.tokenize, route, body, known)) if rule.tokenize is not None else ()
     places = [*trial.edits, *_numbers(rule, body, known)]
-    outside = tuple(find_outside(body, places))
+    outside = tuple(find_outside(body, places, _not_cards(rule, body, known)))
     return Explanation(action, trial, tuple(_changes(trial)), said, more, outside)
 
 
@@ -127,6 +128,14 @@ def _reasons(rule: Direction, body: bytes, trial: Trial, known: Known) -> Iterat
             said = list(no_token(document, shape))
         for reason in said:
             yield f"{kind} {shape.name}: {reason}"
+
+
+def _not_cards(rule: Direction, body: bytes, known: Known) -> set[str]:
+    """The digits that the rule's shapes say are no card's."""
+    if rule.tokenize is None:
+        return set()
+    document = open_layout(layout_of(rule.tokenize.shapes), body, known)
+    return set().union(*(read_not_cards(document, shape) for shape in rule.tokenize.shapes))
 
 
 def _numbers(rule: Direction, body: bytes, known: Known) -> Iterator[Edit]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -33,9 +33,14 @@ class Outside:
         return f"{self.masked}{how}" + (f" in `{self.name}`" if self.name else "")
 
 
-def find_outside(body: bytes, edits: Sequence[Edit]) -> Iterator[Outside]:
-    """What looks like a card in `body` and is not among the bytes that `edits` change."""
+def find_outside(
+    body: bytes, edits: Sequence[Edit], not_cards: Collection[str] = ()
+) -> Iterator[Outside]:
+    """What looks like a card in `body` and is neither among the bytes that `edits` change nor among the
+    digits that a rule says are none."""
     for found in find_cards(body):
+        if found.digits.reveal() in not_cards:
+            continue
         if any(found.start < edit.end and edit.start < found.end for edit in edits):
             continue
         before = _BEFORE.search(body[max(0, found.start - _LOOK_BACK) : found.start])

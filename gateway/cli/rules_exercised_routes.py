@@ -21,6 +21,7 @@ from gateway.rules.model_directions import Direction
 from gateway.rules.model_shapes import Shape
 from gateway.rules.notes import Place
 from gateway.stages.messages import layout_of
+from gateway.stages.select import harmless_of
 
 Way = Literal["request", "response"]
 
@@ -104,7 +105,7 @@ def _of_shapes(read: ReadPack) -> Iterator[Finding]:
     for shape in pack.shapes.values():
         for i, path in enumerate(shape.not_cards):
             shown = [
-                _leads(one.message, shape.layout, path, doctype=route.doctype)
+                _leads(one.message, shape.layout, path, doctype=route.doctype, shape=shape)
                 for one in pack.examples
                 for route in pack.routes
                 if route.name == one.route and shape in _taken_out_by(getattr(route, one.direction))
@@ -120,9 +121,12 @@ def _taken_out_by(direction: Direction) -> tuple[Shape, ...]:
     return direction.tokenize.shapes if direction.tokenize else ()
 
 
-def _leads(text: str, layout: Layout, path: Path, *, doctype: bool) -> bool:
+def _leads(
+    text: str, layout: Layout, path: Path, *, doctype: bool, shape: Shape | None = None
+) -> bool:
+    """Whether something stands at `path`; with `shape` one of its `not_cards`, which start at its bookings."""
     try:
         document = open_layout(layout, text.encode(), Known(doctype=doctype))
-        return bool(document.select(path))
+        return bool(harmless_of(document, shape, path) if shape else document.select(path))
     except GatewayError:
         return False  # an example of what is refused shows nothing else

@@ -149,6 +149,9 @@ class Document(Protocol):
     def is_number(self, node: Node) -> bool:
         """Whether a JSON number stands there, without quotes: a text in its place is another type."""
 
+    def name(self, node: Node) -> str:
+        """What a JSON object calls the member that stands there; empty for any other place."""
+
     def close(self) -> None:
         """Frees what a big document holds, in short steps; to be called last, in a thread."""
 

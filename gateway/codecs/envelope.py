@@ -213,6 +213,10 @@ class EnvelopedDocument:
         place = _place(node)
         return self._documents[place.which].is_number(place.node)
 
+    def name(self, node: Node) -> str:
+        place = _place(node)
+        return self._documents[place.which].name(place.node)
+
     def close(self) -> None:
         for document in (*self._documents, self._outer):
             document.close()

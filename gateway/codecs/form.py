@@ -151,6 +151,9 @@ class FormDocument:
     def is_number(self, node: Node) -> bool:  # noqa: ARG002  # the Protocol names it
         return False
 
+    def name(self, node: Node) -> str:  # noqa: ARG002  # the Protocol names it
+        return ""
+
     def close(self) -> None:
         """Nothing to do: reference counts free it piece by piece."""
 

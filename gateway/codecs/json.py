@@ -116,6 +116,14 @@ class JsonDocument:
     def is_number(self, node: Node) -> bool:
         return self._scan.body[_place(node).value] in b"-0123456789"
 
+    def name(self, node: Node) -> str:
+        entry = _place(node)
+        return (
+            unescape(self._scan.body[entry.start : entry.name_end])
+            if entry.name_end > entry.start
+            else ""
+        )
+
     def instead(self, node: Node) -> Sequence[Node]:
         place = _place(node)
         container = place.container

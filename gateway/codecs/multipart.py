@@ -96,6 +96,9 @@ class MultipartDocument:
     def is_number(self, node: Node) -> bool:  # noqa: ARG002  # the Protocol names it
         return False
 
+    def name(self, node: Node) -> str:  # noqa: ARG002  # the Protocol names it
+        return ""
+
     def close(self) -> None:
         """Nothing to do: reference counts free it piece by piece."""
 

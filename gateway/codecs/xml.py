@@ -125,6 +125,9 @@ class XmlDocument:
     def is_number(self, node: Node) -> bool:  # noqa: ARG002  # the Protocol names it
         return False
 
+    def name(self, node: Node) -> str:  # noqa: ARG002  # the Protocol names it
+        return ""
+
     def splice(self, changes: Iterable[Change]) -> Spliced:
         changes = tuple(changes)
         if not changes:

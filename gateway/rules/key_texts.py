@@ -45,7 +45,7 @@ TEXTS: Final[Mapping[str, Mapping[str, str]]] = {
         "show": "What stands in the number's place afterwards. Without it a mask: `411111******1111`.",
         "keep": "Fields that detokenizing leaves as the caller sent them.",
         "sentinels": 'Numbers that say "no card" in this system. Masks, zeros and empty are known.',
-        "not_cards": "Paths whose digits are no card numbers, whatever they look like.",
+        "not_cards": "Paths, from the booking, whose digits are no card numbers, whatever they look like.",
     },
     "Field": _PLACE,
     "Place": _PLACE,

@@ -95,7 +95,7 @@ class Shape:
     show: Show = "mask"
     keep: frozenset[str] = frozenset()  # field names that detokenising leaves as the caller sent
     sentinels: frozenset[str] = frozenset()  # numbers that say "no card", beyond the usual ones
-    not_cards: tuple[Path, ...] = ()  # absolute: places whose digits are known not to be cards
+    not_cards: tuple[Path, ...] = ()  # places whose digits are known not to be cards
     more_cards: tuple[Path, ...] = ()  # cards stand at these, too
 
     @property

@@ -8,7 +8,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from gateway.cards import pan
@@ -24,7 +25,7 @@ from gateway.stages.card_place import CardPlace, read_place
 from gateway.stages.fields import shared_expiries, uses
 from gateway.stages.odd_places import read_malformed, read_outside
 from gateway.stages.order import Order, order_of
-from gateway.stages.select import bookings_of, day_of, first_text
+from gateway.stages.select import bookings_of, day_of, first_text, harmless_of
 
 
 @dataclass(slots=True)
@@ -130,14 +131,20 @@ def read_not_cards(document: Document, shape: Shape) -> set[str]:
     """The digits that stand where the shape says that no card does, alone or in a longer text."""
     if not shape.not_cards:
         return set()
-    nodes = _not_cards(document, shape)
-    alone = {digits for node in nodes if (digits := pan.digits_of(document.text(node))) is not None}
-    return alone | read_harmless(document, shape.not_cards)
+    found = [(path, harmless_of(document, shape, path)) for path in shape.not_cards]
+    texts = [text for path, nodes in found for text in _texts(document, path, nodes)]
+    alone = {digits for text in texts if (digits := pan.digits_of(text)) is not None}
+    return alone | _cardlike(texts)
 
 
 def read_harmless(document: Document, paths: Sequence[Path]) -> set[str]:
     """The card-like digits in the texts at `paths`: a rule says that they are none."""
-    texts = [document.text(node) for path in paths for node in document.select(path)]
+    return _cardlike(
+        text for path in paths for text in _texts(document, path, document.select(path))
+    )
+
+
+def _cardlike(texts: Iterable[str]) -> set[str]:
     return {
         one.digits.reveal()
         for text in texts
@@ -145,8 +152,18 @@ def read_harmless(document: Document, paths: Sequence[Path]) -> set[str]:
     }
 
 
+def _texts(document: Document, path: Path, nodes: Iterable[Node]) -> Iterator[str]:
+    """What stands at the places that `path` led to, and of each member (`.*`) its name: a booking's number
+    may be the key of its booking. What has no text (an object) says nothing, and so allows nothing."""
+    for node in nodes:
+        with suppress(MessageForbidden):
+            yield document.text(node)
+        if path.steps and path.steps[-1].axis == "every":
+            yield document.name(node)
+
+
 def _not_cards(document: Document, shape: Shape) -> list[Node]:
-    return [node for path in shape.not_cards for node in document.select(path)]
+    return [node for path in shape.not_cards for node in harmless_of(document, shape, path)]
 
 
 def _read_cards(

@@ -27,6 +27,14 @@ def cards_of(document: Document, shape: Shape, booking: Node) -> Sequence[Node]:
     return tuple(dict.fromkeys(node for nodes in found for node in nodes))
 
 
+def harmless_of(document: Document, shape: Shape, path: Path) -> Sequence[Node]:
+    """Where one of the shape's `not_cards` leads: from each booking unless it starts at the document, as
+    all paths of a text do."""
+    if path.absolute or shape.booking is None or shape.format == "text":
+        return document.select(path)
+    return [node for one in bookings_of(document, shape) for node in document.select(path, one)]
+
+
 def only(document: Document, path: Path, within: Node) -> Node | None:
     """The one place that `path` leads to. Two would leave open which of them is the card's."""
     found = document.select(path, within)
