@@ -111,7 +111,6 @@ def test_p16_a_guests_name_leads_to_no_card(new):
 @pytest.mark.parametrize(
     "text",
     [
-        f"Card number: {NUMBER}\nExpires: 0829\nCard number: {OTHER}\nExpires: 0930\n",  # which is whose?
         f"{{Card number}}: {NUMBER}\n",
         f"<html>Card number: {NUMBER}</html><br>",
         f'"CardNumber": "{NUMBER}", "Expires": "0829"',

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.sabotage.breakage import Breakage
 
 TEXTS = "tests/cli/test_cli_rules_new_texts.py"
+COLUMNS = "tests/cli/test_cli_rules_new_columns.py"
 EXPIRY = "tests/cli/test_cli_rules_new_expiry.py"
 
 BREAKAGES = (
@@ -20,7 +21,7 @@ BREAKAGES = (
         "let a guest's name stand in a text's path",
         "P16",
         "gateway/cli/proposal/texts.py",
-        '    return words.names_field(label.strip()) or words.squash(label) == "name"',
+        "    return words.names_field(label.strip()) or words.squash(label) in _SHORT",
         "    return bool(label)",
         (f"{TEXTS}::test_p16_a_guests_name_leads_to_no_card",),
     ),
@@ -31,6 +32,22 @@ BREAKAGES = (
         "    return after[at:].endswith(before[last:])",
         "    return len(after) >= at",
         (f"{TEXTS}::test_p15_another_change_in_a_text_is_seen",),
+    ),
+    Breakage(
+        "take a separator within quotes for one between columns",
+        "P15",
+        "gateway/cli/proposal/columns.py",
+        "    if '\"' not in line:",
+        "    if line:",
+        (f"{COLUMNS}::test_p15_columns_in_quotes",),
+    ),
+    Breakage(
+        "look for a repeated card in all of the text",
+        "P15",
+        "gateway/cli/proposal/texts.py",
+        "finditer(body, *(span or (0,))), 2)",
+        "finditer(body), 2)",
+        (f"{COLUMNS}::test_p15_cards_under_the_same_words",),
     ),
     Breakage(
         "guess an expiry where two texts could be it",

@@ -15,6 +15,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 from gateway.cards import pan
 from gateway.cli.proposal import words
+from gateway.cli.proposal.columns import row_of
 from gateway.cli.proposal.leaves import (
     Bare,
     Step,
@@ -185,18 +186,22 @@ def _names(names: Collection[str], asked: Collection[str]) -> dict[str, str]:
 
 def _text(taken: Taken, texts: Texts) -> str:
     """What stands around the values that are asked for, each in a line; of columns the rows with a card."""
-    rows: dict[Step, list[str]] = {}
+    rows: dict[Step, list[tuple[str, str]]] = {}
     lines = []
     for leaf in taken.leaves:
         path, text = text_path(leaf.steps), texts.get(leaf.steps)
         if leaf.steps[0].axis == "item":
-            end = path.rpartition("{}")[2]
             said = _blank(leaf.text) if text is None else text
-            rows.setdefault(leaf.steps[0], []).append(said + end)
+            rows.setdefault(leaf.steps[0], []).append((path, said))
         elif text is not None:
             lines.append(path.removeprefix("^").replace("{}", text))
     asked = {steps[0] for steps in texts}
-    return "\n".join(lines + ["".join(row) for step, row in rows.items() if step in asked])
+    for step, row in rows.items():
+        if step in asked and step.name:  # a part of the text, under the same words as others
+            lines += [path.removeprefix("^").replace("{}", said) for path, said in row]
+        elif step in asked:
+            lines.append(row_of([path for path, _ in row], [said for _, said in row]))
+    return "\n".join(lines)
 
 
 def _multipart(taken: Taken, texts: Texts, kept: Callable[[Steps], bool]) -> str:

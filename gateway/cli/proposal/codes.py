@@ -67,6 +67,7 @@ def guessable(taken: Taken, number: Leaf, used: Collection[Leaf]) -> list[Leaf]:
             one
             for one in behind[:_BEHIND]
             if beside_it(taken, one, number)
+            and one not in used
             and words.says_nothing(one.name)
             and re.fullmatch(rf"[0-9]{{{length}}}", one.text)
         ]

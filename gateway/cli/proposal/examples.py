@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from typing import Final, NamedTuple
 
 from gateway.cards import expiry, pan
 from gateway.cli.proposal.blanked import Texts, blanked, encoded, test_number
+from gateway.cli.proposal.columns import is_fixed
 from gateway.cli.proposal.found import FoundCard
 from gateway.cli.proposal.leaves import Steps
 from gateway.cli.proposal.messages import Document, Message
 from gateway.cli.proposal.plan import Planned, Side
 from gateway.cli.proposal.scalars import scalar
+from gateway.cli.proposal.ways import text_path
 from gateway.cli.trial import example_token
 
 _MOST_LINES: Final = 60
@@ -75,7 +77,7 @@ def _made(message: Message, side: Side, most: int | None, *, putting_in: bool) -
             cards += 1
             length = len(pan.digits_of(card.number.text) or "")
             number = test_number(length, recorded)
-            numbers.append(pan.mask(number))
+            numbers.append(number)
             mine.update(
                 _card_texts(card, example_token(cards).alias if putting_in else number, recorded)
             )
@@ -97,19 +99,24 @@ def _made(message: Message, side: Side, most: int | None, *, putting_in: bool) -
             text, short = blanked(outer.taken, held, whole=most is None)
             shortened = shortened or short
         outermost = text
+    expect = _expected(documents[0], numbers, cards, putting_in=putting_in)
+    return Made(outermost, expect, shortened)
+
+
+def _expected(document: Document, numbers: Sequence[str], cards: int, *, putting_in: bool) -> str:
+    """What is to come out of an example with these `numbers` in it."""
     if putting_in:
-        return Made(
-            outermost, f"{{ cards: {cards}, removed: {example_token(1).alias} }}", shortened
-        )
-    if documents[0].taken.format == "form":  # a mask's stars are escaped there
-        shown = ", ".join(map(json.dumps, numbers))
-        return Made(outermost, f"{{ cards: {cards}, numbers: [{shown}] }}", shortened)
-    if documents[0].taken.format == "text":
-        return Made(
-            outermost, f"{{ cards: {cards}, contains: {example_token(1).alias} }}", shortened
-        )
-    masked = ", ".join(json.dumps(one) for one in dict.fromkeys(numbers))
-    return Made(outermost, f"{{ cards: {cards}, contains: [{masked}] }}", shortened)
+        return f"{{ cards: {cards}, removed: {example_token(1).alias} }}"
+    masks = [pan.mask(one) for one in numbers]
+    if document.taken.format == "form":  # a mask's stars are escaped there
+        return f"{{ cards: {cards}, numbers: [{', '.join(map(json.dumps, masks))}] }}"
+    if is_fixed(text_path(document.cards[0].number.steps)):  # tokens of digits, drawn when shown
+        gone = ", ".join(json.dumps(one) for one in dict.fromkeys(numbers))
+        return f"{{ cards: {cards}, removed: [{gone}] }}"
+    if document.taken.format == "text":
+        return f"{{ cards: {cards}, contains: {example_token(1).alias} }}"
+    masked = ", ".join(json.dumps(one) for one in dict.fromkeys(masks))
+    return f"{{ cards: {cards}, contains: [{masked}] }}"
 
 
 def _card_texts(card: FoundCard, number: str, recorded: Collection[str]) -> dict[Steps, str]:

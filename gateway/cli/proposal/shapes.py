@@ -10,9 +10,9 @@ from typing import Final
 from gateway.cli.proposal import ways, words
 from gateway.cli.proposal.agencies import marks_of
 from gateway.cli.proposal.called import called
+from gateway.cli.proposal.columns import head_of
 from gateway.cli.proposal.found import FoundCard
 from gateway.cli.proposal.leaves import Leaf, Steps, Taken
-from gateway.cli.proposal.texts import head_of
 from gateway.codecs.document import Format
 from gateway.codecs.envelope import Coding
 

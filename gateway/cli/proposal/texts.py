@@ -7,21 +7,21 @@ name may stand nowhere in a proposal. Each path is tried on the text: it leads t
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Final
 
-from gateway.cards import pan
 from gateway.cli.proposal import words
+from gateway.cli.proposal.columns import columns_of
 from gateway.cli.proposal.leaves import Index, Leaf, Step, Steps, Taken
+from gateway.cli.proposal.repeats import Said, repeats_of, spans_of
 from gateway.cli.proposal.ways import text_path
 from gateway.codecs.around import made_ready, mistake
 from gateway.codecs.text import open_text
 from gateway.errors import MessageForbidden
 
-_MOST_LINES, _MOST_NAMES = 5_000, 200
-_FEWEST_COLUMNS: Final = 3
-_SEPARATORS: Final = (";", "\t", "|", ",")
+_MOST_NAMES: Final = 200
+_SHORT: Final = frozenset({"name", "number"})  # of a card, where nothing else is said
 _MARKUP: Final = re.compile(r"\s*[<{]")
 _LABEL: Final = r"[A-Za-z](?:(?![0-9]{3})[\w .#/()-]){0,39}?"
 # `Card number: 4111…`, alone in its line; `PAN 4111… EXP 0829`, beside others.
@@ -44,59 +44,8 @@ def take_text(body: bytes) -> Taken | None:
     text = body.decode("utf-8", "replace")  # what is not UTF-8 is no value that is taken
     if _MARKUP.match(text) or not text.strip():
         return None
-    kept = list(_rows(text)) or list(_labelled(text, body))
+    kept = columns_of(text) or list(_labelled(text, body))
     return Taken("text", tuple(kept), Index(kept), body) if kept else None
-
-
-# --- columns ----------------------------------------------------------------------------------------
-
-
-def _rows(text: str) -> Iterator[Leaf]:
-    """The fields of lines of which each has as many."""
-    lines = [line for line in re.split(r"[\r\n]+", text) if line.strip()]
-    if len(lines) > _MOST_LINES:
-        return
-    for separator in _SEPARATORS:
-        rows = [line.split(separator) for line in lines]
-        count = len(rows[0])
-        if count < _FEWEST_COLUMNS or any(len(row) != count for row in rows):
-            continue
-        at = _number_column(rows)
-        if at is None:
-            continue
-        head = rows[0] if _is_head(rows[0], rows[0][at].strip()) else None
-        for n, row in enumerate(rows):
-            if row is head:
-                continue
-            for column, value in enumerate(row):
-                path = "^" + f"{{*}}{separator}" * column + "{}"
-                path += separator if column + 1 < count else ""
-                label = head[column].strip() if head else f"c{column + 1}"
-                steps = (Step("item", nth=n), Step("field", path), Step("member", label))
-                yield Leaf(steps, value.strip())
-        return
-
-
-def _number_column(rows: Sequence[Sequence[str]]) -> int | None:
-    for row in rows[:20]:
-        for column, value in enumerate(row):
-            if pan.is_plausible(pan.digits_of(value.strip()) or ""):
-                return column
-    return None
-
-
-def _is_head(row: Sequence[str], name: str) -> bool:
-    """Whether a line says what its columns are: it has no digits, and a card's name where the number stands."""
-    called = words.names_number(name) or words.is_of_card(name) or words.is_generic(name)
-    return called and not any(sign.isdigit() for value in row for sign in value)
-
-
-def head_of(taken: Taken, path: str) -> str:
-    """What stands in a column's first line instead of a value; empty where that is a value too."""
-    for leaf in taken.leaves:
-        if leaf.steps[0].axis == "item" and text_path(leaf.steps) == path:
-            return "" if leaf.steps[0].nth == 0 else leaf.name
-    return ""
 
 
 # --- names and values -------------------------------------------------------------------------------
@@ -108,19 +57,29 @@ def _labelled(text: str, body: bytes) -> Iterator[Leaf]:
     inside = {found.start("value"): found for found in _BESIDE.finditer(text)
               if _is_called(found["label"], found["sep"])}  # fmt: skip
     taken = {found.start("value"): found for found in alone}
-    for start, found in sorted({**inside, **taken}.items())[:_MOST_NAMES]:
-        value = found["value"].strip()
-        label = found["label"].strip()
+    places = sorted({**inside, **taken}.items())[:_MOST_NAMES]
+    said = [
+        Said(found["label"].strip(), found["sep"], found["value"].strip()) for _, found in places
+    ]
+    repeats = repeats_of(said, body)
+    regions = repeats.regions_of(said) if repeats is not None else [None] * len(said)
+    for (start, found), region, one in zip(places, regions, said, strict=True):
+        span = repeats.spans[region] if repeats is not None and region is not None else None
+        if repeats is not None and span is None:
+            continue  # in front of the first card
         for path in _paths(text, found, ends=start in taken):
-            if _leads_to(body, path, value):
-                yield Leaf((Step("field", path), Step("member", label)), value)
+            if _leads_to(body, path, one.value, span):
+                steps: Steps = (Step("field", path), Step("member", one.label))
+                if repeats is not None:
+                    steps = (Step("item", repeats.path, region or 0), *steps)
+                yield Leaf(steps, one.value)
                 break
 
 
 def _is_called(label: str, separator: str) -> bool:
     if separator and not separator.strip():  # a blank: the whole of it is a field's name
         return words.names_field(label.strip())
-    return words.names_field(label.strip()) or words.squash(label) == "name"
+    return words.names_field(label.strip()) or words.squash(label) in _SHORT
 
 
 def _paths(text: str, found: re.Match[str], *, ends: bool) -> Iterator[str]:
@@ -128,7 +87,7 @@ def _paths(text: str, found: re.Match[str], *, ends: bool) -> Iterator[str]:
     blank = " " if found["sep"][-1:].isspace() else ""
     separator = found["sep"].strip()
     mark = f" {separator}" if separator and found["sep"][0].isspace() else separator
-    before = f"{found['label'].strip()}{mark}{blank}"
+    befores = [f"{found['label'].strip()}{mark}{blank}"]
     margin = text[text.rfind("\n", 0, found.start("label")) + 1 : found.start("label")]
     after = ""
     if not ends:
@@ -137,17 +96,20 @@ def _paths(text: str, found: re.Match[str], *, ends: bool) -> Iterator[str]:
         if after and not re.search(r"[ /.-]", found["value"]):
             after = after[0]
     elif "\t" in found["sep"]:
-        before = found["label"].strip() + "\t"
-    yield before + "{}" + after
-    if not margin.strip():
-        yield "^" + margin + before + "{}" + after
+        befores = [found["label"].strip() + "\t"]
+    if separator and found["sep"].startswith("  "):  # `Card number     : 4111…`
+        befores.append(found["label"].strip() + found["sep"].rstrip() + blank)
+    for before in befores:
+        yield before + "{}" + after
+        if not margin.strip():
+            yield "^" + margin + before + "{}" + after
 
 
-def _leads_to(body: bytes, path: str, value: str) -> bool:
-    """Whether a path leads to this value, and to nothing else."""
+def _leads_to(body: bytes, path: str, value: str, span: tuple[int, int] | None) -> bool:
+    """Whether a path leads to this value, and to nothing else; `span`: within a card's part of the text."""
     if mistake(path):
         return False
-    places = list(islice(made_ready(path).pattern.finditer(body), 2))
+    places = list(islice(made_ready(path).pattern.finditer(body, *(span or (0,))), 2))
     return len(places) == 1 and places[0][places[0].lastindex or 0].strip() == value.encode()
 
 
@@ -165,7 +127,10 @@ def same_but(before: bytes, after: bytes, ours: Iterable[Steps]) -> bool:
     lines = [one.span() for one in made_ready("{line}").pattern.finditer(before)]
     spans = set()
     for steps in ours:
-        within = lines[steps[0].nth] if steps[0].axis == "item" else (0, len(before))
+        within = (0, len(before))
+        if steps[0].axis == "item":
+            parts = spans_of(steps[0].name, before) if steps[0].name else lines
+            within = parts[steps[0].nth]
         for found in made_ready(text_path(steps)).pattern.finditer(before, *within):
             spans.add(found.span(found.lastindex or 0))
     at, last = 0, 0

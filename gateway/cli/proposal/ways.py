@@ -58,7 +58,8 @@ def to_card(taken: Taken, scope: Steps, number: Leaf) -> tuple[str, Steps]:
         row = _ROW.fullmatch(number.name) if taken.format == "form" else None
         return (f"{row['list']}[*]" if row else "$"), ()
     if taken.format == "text":
-        return ("{line}" if number.steps[0].axis == "item" else "$"), ()
+        part = number.steps[0]
+        return (part.name or "{line}" if part.axis == "item" else "$"), ()
     if taken.format == "json":
         return absolute(taken, scope), scope
     scope = scope or number.steps[:1]  # the number is all of the document

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from gateway.cli.proposal.columns import is_fixed
 from gateway.cli.proposal.examples import examples_of
 from gateway.cli.proposal.plan import Planned, Side, drafts_of
 from gateway.cli.proposal.scalars import scalar, word
@@ -113,7 +114,11 @@ def _around_card(name: str, draft: Draft, routes: Sequence[Planned]) -> Iterator
         said = ", ".join(map(scalar, draft.sentinels))
         yield f"    sentinels: [{said}]   # what stands there in the first line"
     if draft.format == "text" and _takes_out(name, routes):
-        yield "    show: alias   # the token in the number's place: nothing can be inserted into a text"
+        said = "nothing can be inserted into a text"
+        if is_fixed(draft.fields["number"].at[0]):
+            yield f"    show: digits   # a token as long as the number, in its place: {said}"
+        else:
+            yield f"    show: alias   # the token in the number's place: {said}"
     if draft.virtual:
         marks = ", ".join(f"{key}: {scalar(path)}" for key, path in draft.virtual)
         yield f"    # virtual: {{ {marks} }}   # an agency's card: it can not be charged before its first day"
