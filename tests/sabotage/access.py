@@ -27,8 +27,10 @@ BREAKAGES = (
         "        self._s.admitting.again(exchange)\n",
         "",
         (
-            "tests/e2e/test_key_meanwhile.py"
-            "::test_p28_a_key_that_is_taken_away_while_its_request_comes_in",
+            (
+                "tests/e2e/test_key_meanwhile.py"
+                "::test_p28_a_key_that_is_taken_away_while_its_request_comes_in"
+            ),
         ),
     ),
     Breakage(
