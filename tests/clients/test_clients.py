@@ -95,17 +95,21 @@ def check_charged(client, shown):
     assert PAN not in shown
 
 
-PULLS = ("curl", "requests", "httpx", "urllib3", "urllib", "zeep", "node", "php")
+PULLS = (
+    "curl", "requests", "httpx", "aiohttp", "urllib3", "urllib", "zeep", "node", "php", "go",
+)  # fmt: skip
 ENDPOINTS = (
     "curl-endpoint",
     "requests-endpoint",
     "httpx-endpoint",
+    "aiohttp-endpoint",
     "node-endpoint",
     "php-endpoint",
+    "go-endpoint",
 )
-CHARGES = {"curl", "requests", "httpx", "php"}
+CHARGES = {"curl", "requests", "httpx", "aiohttp", "php", "go"}
 # These speak TLS to a proxy.
-TLS_PROXY = ("curl", "requests", "httpx", "urllib3", "zeep", "php")
+TLS_PROXY = ("curl", "requests", "httpx", "aiohttp", "urllib3", "zeep", "php", "go")
 
 
 @pytest.mark.parametrize("name", PULLS)
@@ -132,10 +136,10 @@ def test_through_a_proxy_that_speaks_tls(tls_client, name):
 WRONG = "cgk_000000000000_" + "0" * 38
 
 
-@pytest.mark.parametrize("name", ["curl", "requests", "node", "php"])
+@pytest.mark.parametrize("name", ["curl", "requests", "aiohttp", "node", "php", "go"])
 def test_p28_a_wrong_key_at_the_proxy(client, name):
     shown = client.run(name, key=WRONG)
-    assert "407" in shown
+    assert "407" in shown or "proxy_key_invalid" in shown  # Go shows the reason alone
     assert "PaymentCard" not in shown
     assert not client.gateway.sandbox.received.requests()
 
