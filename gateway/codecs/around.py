@@ -17,6 +17,7 @@ _KEPT: Final = 1024  # paths that are kept ready
 _PART: Final = re.compile(r"\{(\*?)([0-9]{0,3})\}|(\r\n?|\n)|\^")
 _LINE: Final = rb"[^\r\n]*[^\s][^\r\n]*+"
 _END: Final = rb"(?:\r\n|\n|\r(?!\n))"
+_LAST: Final = _END[:-1] + rb"|\Z)"  # a text's last line may lack its end, and so does a part's
 _BEGIN: Final = rb"(?:^|(?<=\r)(?!\n))"  # `^` alone knows no line that only a CR ends
 
 
@@ -76,7 +77,7 @@ def made_ready(path: str) -> Around:
         if part[0] == "^":
             made.append(_BEGIN)
         elif part[3]:
-            made.append(_END)
+            made.append(_LAST if last == len(path) else _END)
         else:
             follows = re.split(r"[{\r\n]", path[last:], maxsplit=1)[0].encode()
             signs = rb"[^\r\n]{%s}" % part[2].encode() if part[2] else _up_to(follows)

@@ -8,7 +8,8 @@ give back what it took, and none takes more than `_LONGEST` signs.
   blanks around it. `{16}` is a value of sixteen bytes.
 - `{*}` is anything up to what follows, `{*2}` any two signs; neither leaves its line.
 - `^`, or a brace, at the start: a line begins there. `{line}` alone is each line that holds something.
-- `{...}` is anything up to what follows, over several lines: for a booking, or a card among others.
+- `{...}` is anything up to what follows, over several lines: for a booking, or a card among others. What
+  follows may end its last value, too.
 - A line ends with LF, CRLF or a CR alone; each in a path stands for any of them.
 
 Bytes that are not UTF-8 are taken as ISO-8859-1: what is around a card is copied, whatever it is.
@@ -21,6 +22,7 @@ where it would go.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
@@ -36,12 +38,14 @@ _MOST_PLACES: Final = 100_000
 
 
 class _Spot(NamedTuple):
-    """`body[start:end]`; `width`: as many signs always; `stop`: a sign that would end it."""
+    """`body[start:end]`; `width`: as many signs always; `stop`: a sign that would end it; `reach`: of a
+    part the end of what ends it, which may end the part's last value, too."""
 
     start: int
     end: int
     width: int | None = None
     stop: bytes = b""
+    reach: int = 0
 
     def __repr__(self) -> str:
         return "<place in a text>"
@@ -88,12 +92,24 @@ class TextDocument:
 
     def _values(self, top: _Spot, path: str) -> Iterator[_Spot]:
         around = made_ready(path)
-        for match in around.pattern.finditer(self._body, top.start, top.end):
+        for match in self._matches(around.pattern, top):
             start, end = match.span(match.lastindex or 0)
             if around.width is None and match.lastindex:
                 value = self._body[start:end]
                 start, end = end - len(value.lstrip()), start + len(value.rstrip())
             yield _Spot(start, max(start, end), around.width, around.stop)
+
+    def _matches(self, pattern: re.Pattern[bytes], top: _Spot) -> Iterator[re.Match[bytes]]:
+        """In a part, and at its end: a code whose last sign ends the part would stay where it is."""
+        within: set[int] = set()
+        for match in pattern.finditer(self._body, top.start, top.end):
+            within.add(match.start())
+            yield match
+        if top.reach > top.end:
+            for match in pattern.finditer(self._body, top.start, top.reach):
+                at_end = match.end(match.lastindex or 0) <= top.end < match.end()
+                if at_end and match.start() not in within:
+                    yield match
 
     def _regions(self, top: _Spot, before: str, after: str) -> Iterator[_Spot]:
         """From each `before` up to the next `after`; where that is missing up to the end."""
@@ -102,7 +118,7 @@ class TextDocument:
         while begin := begins.search(self._body, place, top.end):
             end = ends.search(self._body, begin.end(), top.end) if ends else None
             place = end.start() if end else top.end
-            yield _Spot(begin.start(), place)
+            yield _Spot(begin.start(), place, reach=end.end() if end else 0)
 
     def text(self, node: Node) -> str:
         place = _spot(node)

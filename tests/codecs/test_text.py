@@ -62,7 +62,7 @@ def found(body: bytes, path: str, within: str = "$") -> list[str]:
         (b"a;b c;d\r;;\r1;2", "{*};{}", ["b c;d", ";", "2"]),
         (b"a: 1\r\nb: 2\ra: 3\na: 4 a: 5", "^a: {}", ["1", "3", "4 a: 5"]),
         (b"a;1\r\r\n\n\ra;2\r", "^a;{}", ["1", "2"]),
-        (b"1\rb: 2\r\nb: 3\nb: 4", "^b: {}\r", ["2", "3"]),
+        (b"1\rb: 2\r\nb: 3\nb: 4", "^b: {}\r", ["2", "3", "4"]),
         (b"1\rb: 2\r\nb: 3\nb: 4", "b: {}\r\nb: 3", ["2"]),
     ],
 )
@@ -84,6 +84,29 @@ def test_what_a_path_finds(body, path, values):
 )
 def test_what_a_part_of_a_text_is(body, path, values):
     assert found(body, path) == values
+
+
+@pytest.mark.parametrize(
+    ("body", "part", "path", "values"),
+    [
+        (b"[a=1;b=2][a=;b=][a=3;b=4]", "[{...}]", "b={}]", ["2", "", "4"]),
+        (b"[a=1;b=2][a=3;b=4]", "[{...}]", "b={}", ["2", "4"]),
+        (b"[a=1;b=2][a=3;b=4]", "[{...}]", "b={}][", []),
+        (b"[a=1;b=2][a=3;b=4]", "[{...}]", "]{}]", []),
+        (b"[a=1]2][a=3]", "[{...}]", "a={}]2]", []),
+        (b"<1 b=2></1><1 b=3></1>", "<1{...}></1>", "b={1}></1>", ["2", "3"]),
+        (b"c\nx=1\n\nc\nx=2\n\n", "c{...}\n\n", "\nx={}\n", ["1", "2"]),
+        (b"c\r\nx=1\r\n\r\nc\r\nx=2", "c{...}\n\n", "\nx={}\n", ["1", "2"]),
+        (b"a 1\nb 2", "{line}", "^b {}\n", ["2"]),
+        (b"a 1\nb 2", "$", "^b {}\n", ["2"]),
+        (b"a 1\nb 2", "$", "^a {}\nb {*}", ["1"]),
+        (b"a 1\nb 2", "$", "^b {}\n\n", []),
+        (b"b " + b"2" * 257, "$", "b {}\n", []),
+        (b"b 23", "$", "b {1}\n", []),
+    ],
+)
+def test_what_ends_a_part_or_the_text_may_end_its_last_value(body, part, path, values):
+    assert found(body, path, part) == values
 
 
 def test_a_value_is_looked_for_in_its_part_alone():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.sabotage.breakage import Breakage
 
+ENDS = "tests/codecs/test_text.py::test_what_ends_a_part_or_the_text_may_end_its_last_value"
 NOT_CARDS = "tests/stages/test_not_cards.py"
 
 BREAKAGES = (
@@ -24,5 +25,21 @@ BREAKAGES = (
         '        if path.steps and path.steps[-1].axis == "every":\n',
         '        if path.steps and path.steps[-1].axis == "never":\n',
         (f"{NOT_CARDS}::test_of_any_member_the_name_counts_too",),
+    ),
+    Breakage(
+        "leave a code whose last sign ends its part",
+        "P21",
+        "gateway/codecs/text.py",
+        "        if top.reach > top.end:\n",
+        "        if top.reach > top.end + 9:\n",
+        (ENDS,),
+    ),
+    Breakage(
+        "know no last line of a text without its end",
+        "P21",
+        "gateway/codecs/around.py",
+        'rb"|\\Z)"',
+        'rb")"',
+        (ENDS,),
     ),
 )
