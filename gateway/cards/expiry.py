@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from itertools import combinations, permutations
 from typing import Final
 
@@ -18,7 +18,16 @@ WHOLE_SPELLINGS: Final = (
     "YYYY.MM", "YYYY MM", "M-YY", "M-YYYY", "YYYY-M", "MM/DD/YY", "DD/MM/YY", "DD-MM-YYYY",
     "MMM YYYY", "MMM-YYYY", "MMM/YYYY", "MMM YY", "MMM-YY", "MMM/YY", "MMMM YYYY",
     "MMMYY", "MMMYYYY", "DD-MMM-YY", "DD-MMM-YYYY", "DD MMM YYYY", "DDMMMYY", "DDMMMYYYY",
+    "unix", "unix-ms", "/Date(unix-ms)/",
 )  # fmt: skip
+# Since 1970 in UTC: what is read, what is written, and how many of it a second has.
+EPOCHS: Final = {
+    "unix": (re.compile(r"([0-9]{9,10})"), "%d", 1),
+    "unix-ms": (re.compile(r"([0-9]{12,13})"), "%d", 1000),
+    "/Date(unix-ms)/": (  # of .NET and OData; the zone behind it does not change the moment
+        re.compile(r"/Date\(([0-9]{12,13})(?:[+-][0-9]{4})?\)/"), "/Date(%d)/", 1000,
+    ),
+}  # fmt: skip
 MONTH_SPELLINGS: Final = ("MM", "M", "MMM", "MMMM")
 YEAR_SPELLINGS: Final = ("YYYY", "YY")
 _PART: Final = "YYYY|YY|MMMM|MMM|MM|M|DD|hh:mm:ss"
@@ -60,6 +69,9 @@ def parse(text: str, spelling: str) -> Expiry | None:
     separator makes that clear (`8/29`). The day of `YYYY-MM-DD` is checked for range and dropped;
     a time behind a day, and a zone, too: the month is the one that is written.
     """
+    if spelling in EPOCHS:
+        day = _epoch_day(text, spelling)
+        return None if day is None else Expiry(day.year, day.month)
     match = _PATTERNS[spelling].fullmatch(text.strip())
     if match is None:
         return None
@@ -116,6 +128,10 @@ def _from_digits(month: str, year: str) -> Expiry | None:
 def write(expiry: Expiry, spelling: str) -> str:
     """Writes an expiry, or one part of it, as `spelling` says; the day is the month's last."""
     year, month = expiry.year, expiry.month
+    if spelling in EPOCHS:
+        _, written, parts_of_second = EPOCHS[spelling]
+        day = datetime(year, month, _last_of(year, month), tzinfo=UTC)
+        return written % (int(day.timestamp()) * parts_of_second)
     parts = {
         "YYYY": f"{year:04d}",
         "YY": f"{year % 100:02d}",
@@ -136,6 +152,8 @@ def _last_of(year: int, month: int) -> int:
 
 def _read_day(text: str, spelling: str, of_month: int | None) -> date | None:
     """The day that is written; where only a month is, its day `of_month`, or its last."""
+    if spelling in EPOCHS:
+        return _epoch_day(text, spelling)
     month = parse(text, spelling)
     match = _PATTERNS[spelling].fullmatch(text.strip())
     if month is None or match is None:
@@ -147,6 +165,14 @@ def _read_day(text: str, spelling: str, of_month: int | None) -> date | None:
         return date(month.year, month.month, day)
     except ValueError:  # the 31st of a shorter month
         return None
+
+
+def _epoch_day(text: str, spelling: str) -> date | None:
+    pattern, _, parts_of_second = EPOCHS[spelling]
+    match = pattern.fullmatch(text.strip())
+    if match is None:
+        return None
+    return datetime.fromtimestamp(int(match[1]) // parts_of_second, UTC).date()
 
 
 def _only_day(days: Iterable[date | None]) -> date | None:
@@ -193,7 +219,9 @@ def _pattern(spelling: str) -> re.Pattern[str]:
     return re.compile("".join(groups.get(part) or _between(part) for part in parts) + behind + zone)
 
 
-_PATTERNS: Final = {spelling: _pattern(spelling) for spelling in WHOLE_SPELLINGS}
+_PATTERNS: Final = {
+    spelling: _pattern(spelling) for spelling in WHOLE_SPELLINGS if spelling not in EPOCHS
+}
 _WITH_DAY: Final = frozenset(
     spelling for spelling, pattern in _PATTERNS.items() if "day" in pattern.groupindex
 )

@@ -17,7 +17,9 @@ _STARS: Final = dict.fromkeys(map(ord, "0123456789"), "*")
 _MASK_SIGNS: Final = "*#xX•·"
 _MASK_SIGN: Final = re.compile(f"[{_MASK_SIGNS}]")
 _LETTER: Final = re.compile(r"[^\W\d_]")
-_LAST_FOUR: Final = re.compile(r"[.\u2026]*+[0-9]{4}")
+_LAST_FOUR: Final = re.compile(  # `4111...1111` and `411111......1111`, too
+    r"(?:(?:[0-9]{4}|[0-9]{6})(?=\.\.|\u2026))?[.\u2026]*+[0-9]{4}"
+)
 _UNBROKEN: Final = re.compile(rf"{_MASK_SIGN.pattern}*\d+{_MASK_SIGN.pattern}*")
 _MASK_AND_CODE: Final = re.compile(
     rf"{_MASK_SIGN.pattern}{_SEPARATORS.pattern}*\d+{_SEPARATORS.pattern}+\d{{3,4}}\Z"

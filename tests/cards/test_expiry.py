@@ -71,6 +71,8 @@ def test_examples():
         ("31AUG29", "DDMMMYY"), ("31AUG2029", "DDMMMYYYY"), ("AUG2029", "MMMYYYY"), ("2029-08-31+01:00", "YYYY-MM-DD"),
         ("2029-08Z", "YYYY-MM"), ("2029-08-05:00", "YYYY-MM"), ("8/31/2029 12:00:00 AM", "MM/DD/YYYY"),
         ("31/08/2029 0:00:00", "DD/MM/YYYY"), ("31.08.2029 00:00", "DD.MM.YYYY"), ("2029-08-31T22:00:00.000Z", "YYYY-MM-DD"),
+        ("1882828800", "unix"), ("1882915199", "unix"), ("1882828800000", "unix-ms"), ("1882915199999", "unix-ms"),
+        ("/Date(1882828800000)/", "/Date(unix-ms)/"), ("/Date(1882828800000+0200)/", "/Date(unix-ms)/"),
         ("Aug 2029", "MMM YYYY"), ("AUGUST-29", "MMM-YY"), ("aug. 29", "MMM YY"), ("Aug 2029", "MMMM YYYY"),
     ],
 )  # fmt: skip
@@ -83,6 +85,8 @@ def test_every_spelling_is_read(text, spelling):
     [
         ("31-08-29", "DD-MMM-YY"), ("32-AUG-29", "DD-MMM-YY"), ("31-AUX-29", "DD-MMM-YY"), ("2029-08+1", "YYYY-MM"),
         ("2029-08-31 ", "YYYY-MM"), ("12/31/2029 and 12:00", "MM/DD/YYYY"), ("20290831 10:00", "YYYYMMDD"),
+        ("1882828800000", "unix"), ("1882828800", "unix-ms"), ("1882828800.5", "unix"), ("-1882828800", "unix"),
+        ("Date(1882828800000)", "/Date(unix-ms)/"), ("18828288001", "unix"), ("20290831", "unix"), ("\uff11882828800", "unix"),
         ("08/29 12:00", "MM/YY"), ("AUG 29", "MMMYY"), ("31/08/2029 123", "DD/MM/YYYY"),
     ],
 )  # fmt: skip
@@ -97,6 +101,8 @@ def test_what_is_written_is_the_last_day():
     assert expiry.write(Expiry(2029, 8), "DD/MM/YYYY") == "31/08/2029"
     assert expiry.write(Expiry(2028, 2), "YYYYMMDD") == "20280229"
     assert expiry.write(Expiry(2029, 8), "YYYY-MM-DDThh:mm:ss") == "2029-08-31T00:00:00"
+    assert expiry.write(Expiry(2029, 8), "unix") == "1882828800"
+    assert expiry.write(Expiry(2029, 8), "/Date(unix-ms)/") == "/Date(1882828800000)/"
 
 
 def test_a_list_of_spellings_reads_each_and_no_guess():
@@ -139,3 +145,5 @@ def test_a_month_is_read_as_its_first_and_its_last_day():
     assert expiry.last_day("13/07/2017", ["DD/MM/YYYY"]) == date(2017, 7, 13)
     assert expiry.first_day("31/06/2017", ["DD/MM/YYYY"]) is None
     assert expiry.first_day("", ["DD/MM/YYYY"]) is None
+    assert expiry.first_day("1880236800", ["unix"]) == date(2029, 8, 1)
+    assert expiry.last_day("/Date(1882915199999)/", ["/Date(unix-ms)/"]) == date(2029, 8, 31)

@@ -60,8 +60,8 @@ BREAKAGES = (
         "take any few digits for a card's last four",
         "P16",
         "gateway/cards/pan.py",
-        '_LAST_FOUR: Final = re.compile(r"[.\\u2026]*+[0-9]{4}")',
-        '_LAST_FOUR: Final = re.compile(r"[.\\u2026]*+[0-9]{3,}")',
+        '[.\\u2026]*+[0-9]{4}"',
+        '[.\\u2026]*+[0-9]{3,}"',
         ("tests/cards/test_pan.py::test_a_card_even_if_a_bad_one",),
     ),
     Breakage(

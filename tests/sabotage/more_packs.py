@@ -42,4 +42,20 @@ BREAKAGES = (
         'rb")"',
         (ENDS,),
     ),
+    Breakage(
+        "take a code and a card's last four for a mask",
+        "P21",
+        "gateway/cards/pan.py",
+        "(?:(?:[0-9]{4}|[0-9]{6})",
+        "(?:(?:[0-9]{3,6})",
+        ("tests/cards/test_pan.py::test_a_card_even_if_a_bad_one",),
+    ),
+    Breakage(
+        "take milliseconds for seconds in an expiry",
+        "P15",
+        "gateway/cards/expiry.py",
+        "int(match[1]) // parts_of_second",
+        "int(match[1]) // 1000",
+        ("tests/cards/test_expiry.py::test_every_spelling_is_read",),
+    ),
 )

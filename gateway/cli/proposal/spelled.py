@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from gateway.cards.expiry import WHOLE_SPELLINGS, parse, write
+from gateway.cards.expiry import EPOCHS, WHOLE_SPELLINGS, parse, write
 
 _FIRST, _LAST = 2000, 2079  # years that a card of a recording may have
 _LATEST: Final = 2099  # a test card's, where nothing else can be read
@@ -30,6 +30,8 @@ _ORDER: Final = (
 def whole(text: str, name: str = "") -> Spelled | None:
     """The spelling of a whole expiry; None where it is none. `name` may say it: `expiry_yymm`."""
     read = _readings(text, _LAST) or _readings(text, _LATEST)
+    if not name:  # a telephone's number may be as long as a moment
+        read = {spelling: month for spelling, month in read.items() if spelling not in EPOCHS}
     if not read:
         return None
     exact = [one for one in read if _written_so(text.strip(), one)] or list(read)
