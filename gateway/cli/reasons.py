@@ -68,7 +68,10 @@ def holds(document: Document, shape: Shape, node: Node | None) -> str:
         (text in shape.sentinels, "a sentinel of the shape"),
         (not bare, "nothing"),
         (parse_alias(text) is not None, "a token of ours already"),
-        (parse_digits(text) is not None, "what has the form of a token of digits"),
+        (
+            parse_digits(text) is not None,
+            "what has the form of a token of digits (one that is none of ours is a card)",
+        ),
         (not bare.strip("0"), "zeros: the partner has no card, or wants to be asked again"),
         (not _DIGIT.search(bare) or _MASK_SIGN.search(bare), "a mask"),
         (_LETTER.search(bare), "another's token"),

@@ -70,7 +70,7 @@ class Rehearsal:
     def __init__(self, rules: Rules, limit: int | None = None) -> None:
         """`limit`: bytes of a body, once decoded; as in `limits.body`."""
         metrics, self._limit = Metrics(), limit or LimitSettings().body
-        self._tokens = InventedTokens(metrics)
+        self._tokens = InventedTokens(metrics, digits_drawn=_draws_digits(rules))
         self._pipeline = Pipeline(
             Stages(
                 rules=rules,
@@ -138,6 +138,19 @@ class Rehearsal:
         except GatewayError as error:
             return error
         return None
+
+
+def _draws_digits(rules: Rules) -> bool:
+    """Whether any route shows cards by tokens of digits."""
+    sides = (
+        side.tokenize
+        for pack in rules.current.packs
+        for route in pack.routes
+        for side in (route.request, route.response)
+    )
+    return any(
+        shape.show == "digits" for rule in sides if rule is not None for shape in rule.shapes
+    )
 
 
 def looks_at(route: Route, phase: Phase) -> bool:

@@ -38,10 +38,12 @@ _THEN: Final = datetime(2030, 1, 1, tzinfo=UTC)
 
 
 class InventedTokens(Swap):
-    """Cards out, invented tokens in, and the other way round. `failures` are those of the last message."""
+    """Cards out, invented tokens in, and the other way round. `failures` are those of the last message.
+    `digits_drawn`: whether any route shows cards by tokens of digits."""
 
-    def __init__(self, metrics: Metrics) -> None:
+    def __init__(self, metrics: Metrics, *, digits_drawn: bool) -> None:
         self._bins, self._metrics = Bins(), metrics
+        self._digits_drawn = digits_drawn
         self.failures: list[Failure] = []
         self._issued = 0
 
@@ -94,9 +96,11 @@ class InventedTokens(Swap):
             give_examples(batch.document, batch.bookings, self._issued % 1_000_000)
 
     async def _leave_ours(self, exchange: Exchange, digits: Sequence[CameBack]) -> None:
-        """No vault knows which are ours: all that have the form."""
+        """No vault knows which are ours: all that have the form, where a route has such drawn. Where none has,
+        the gateway's vault knows none either, and each is a card."""
         del exchange
-        leave(digits)
+        if self._digits_drawn:
+            leave(digits)
 
 
 class InventedPairs(TokenExchange):
