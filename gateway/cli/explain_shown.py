@@ -11,7 +11,7 @@ from gateway.cli.recorded import Recorded, Way
 from gateway.cli.rehearsal import looks_at
 from gateway.cli.rules_shown import explanation_of, looked_for
 from gateway.cli.spans import coloured
-from gateway.errors import CardDisguised, GatewayError, RouteUnknown
+from gateway.errors import CardDisguised, GatewayError, MessageMalformed, RouteUnknown
 from gateway.rules.model import Route
 
 
@@ -51,6 +51,10 @@ def tell(one: Told) -> None:
         action = one.refused.action
         if isinstance(one.refused, RouteUnknown):
             action = f"Run: card-gateway rules rehearse {message.file}. It prints the YAML for it."
+        if isinstance(one.refused, MessageMalformed):  # its own advice is to come here
+            action = (
+                "Have it mended where it is written; as it is nobody can tell where its cards are."
+            )
         complain(f"Refused ({one.refused.code}): {one.refused.text}", action)
 
 

@@ -29,6 +29,7 @@ from gateway.cli.rules_found import (
     wrong_use,
 )
 from gateway.cli.transcript import read
+from gateway.cli.why_refused import why_refused
 from gateway.codecs.encoding import decode_body
 from gateway.config import LimitSettings
 from gateway.errors import GatewayError, MessageMalformed
@@ -203,6 +204,9 @@ class _Explaining:
         if isinstance(refused, MessageMalformed) and (shapes := shapes_of(route, way)):
             look = other_format(body, layout_of(shapes).outer)
             notes = (*notes, *([look] if look else []))
+        if refused is not None:
+            found = why_refused(shapes_of(route, way), body, refused, doctype=route.doctype)
+            notes = (*notes, *found)
         return Told(message, way, route, told, refused, notes)
 
 

@@ -56,6 +56,23 @@ def parse(source: Source) -> etree._Element:
     raise MessageMalformed
 
 
+def mistake_in(source: Source) -> tuple[str, int, int]:
+    """libxml2's name of what is wrong with a message (`ERR_TAG_NAME_MISMATCH`), and the line and column at which
+    it stopped; no name where nothing is. For a person who looks at a recording: `parse` says no more than
+    that it refuses."""
+    try:
+        etree.fromstring(source.document, _for_trees(source.codec, threading.get_ident()))
+    except etree.XMLSyntaxError as error:
+        code = error.code  # type: ignore[attr-defined]  # the stubs do not know it
+        line, column = error.position
+    else:
+        return "", 0, 0
+    _for_trees.cache_clear()
+    kinds = etree.ErrorTypes
+    name = next((one for one in dir(kinds) if getattr(kinds, one) == code), "")
+    return name, line, max(column, 1)
+
+
 def parses(source: Source) -> bool | None:
     """Whether `parse` would make a tree of a message without a DOCTYPE, in little more than half of the
     time. None: only a tree tells.

@@ -6,6 +6,7 @@ from tests.sabotage.breakage import Breakage
 
 TEXTS = "tests/cli/test_cli_rules_new_texts.py"
 COLUMNS = "tests/cli/test_cli_rules_new_columns.py"
+EXPLAINED = "tests/cli/test_cli_rules_explain_refused.py"
 EXPIRY = "tests/cli/test_cli_rules_new_expiry.py"
 
 BREAKAGES = (
@@ -48,6 +49,24 @@ BREAKAGES = (
         "finditer(body, *(span or (0,))), 2)",
         "finditer(body), 2)",
         (f"{COLUMNS}::test_p15_cards_under_the_same_words",),
+    ),
+    Breakage(
+        "take a member for a second one whatever it is called",
+        "P16",
+        "gateway/cli/why_refused.py",
+        "            if last[1] in held:",
+        "            if held:",
+        (f"{EXPLAINED}::test_p16_it_names_what_is_forbidden_and_where",),
+    ),
+    Breakage(
+        "leave digits alone that no route has drawn",
+        "P15",
+        "gateway/cli/rehearsal_stages.py",
+        "        if self._digits_drawn:",
+        "        if digits:",
+        (
+            "tests/cli/test_cli_rules_digits.py::test_p15_what_has_their_form_is_a_card_where_no_route_draws_any",
+        ),
     ),
     Breakage(
         "guess an expiry where two texts could be it",
