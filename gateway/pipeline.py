@@ -16,13 +16,14 @@ here catches an unforeseen exception: the boundary does, once, for all of it.
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 from gateway.access.admission import Admission
 from gateway.codecs.document import Document
 from gateway.codecs.envelope import Layout
+from gateway.codecs.first_sign import first_sign, sign_of
 from gateway.errors import (
     GatewayError,
     MessageForbidden,
@@ -39,7 +40,7 @@ from gateway.rules.model import Route
 from gateway.rules.model_directions import Harmless, Opaque, PairExchange, Tokenize
 from gateway.rules.model_shapes import Shape
 from gateway.rules.watch import Rules
-from gateway.stages import labels, opaque
+from gateway.stages import formats, labels, opaque
 from gateway.stages.admit import Admitting
 from gateway.stages.exchange_tokens import TokenExchange
 from gateway.stages.guard import may_pass_unparsed
@@ -144,10 +145,11 @@ class Pipeline:
         exchange.response = await self._s.inbox.again(exchange)
 
     async def _take_in(self, exchange: Exchange, route: Route, request: Request) -> None:
-        rule = route.request
         body = decoded = await self._s.messages.decoded(request)
         if self._s.admitting.reads_body(route):
             await run(len(body), self._s.admitting.check_body, exchange, route, body)
+        route = formats.for_request(route, request.headers, body)
+        rule = route.request
         if rule.opaque and body:
             if rule.opaque.format is not None:
                 labels.check(request.headers, rule.opaque.format)
@@ -206,16 +208,17 @@ class Pipeline:
         Raises what refuses it, and AnswerCameOut (see `Vault.keep`).
         """
         body = decoded = await self._s.messages.decoded(response)
+        whole, route = route, formats.for_answer(route, response.headers, body)
         if route.response.opaque and body:
             await self._refuse_opaque(exchange, route.response.opaque, body)
-        if route.response.harmless is not None and body:
+        if body:
             await self._note_harmless(exchange, route.response.harmless, body)
         rule = route.response.tokenize
         if rule and rule.header:
             response.headers.remove(rule.header)  # what stands there is our word alone
         document = None
         if rule and body and not await holds_nothing(route, route.response, body):
-            document = await self._parsed(exchange, rule, body)
+            document = await self._parsed(exchange, rule, whole.response.shapes, body)
         if rule and document is not None:
             labels.check_boundary(response.headers, layout_of(rule.shapes).outer, body)
             batch = await self._s.swap.find(exchange, route, document, rule, len(body))
@@ -230,16 +233,25 @@ class Pipeline:
         look = self._s.last_look.response
         await run(len(body), look, exchange, route, response, decoded, body)
 
-    async def _note_harmless(self, exchange: Exchange, harmless: Harmless, body: bytes) -> None:
-        """What a rule calls no card. Of a message that can not be read nothing is known."""
-        try:
-            document = await open_in(exchange, Layout(harmless.format), body)
-            exchange.not_cards |= await run(len(body), read_harmless, document, harmless.at)
-        except (MessageMalformed, MessageForbidden):
-            return
+    async def _note_harmless(
+        self, exchange: Exchange, told: Sequence[Harmless], body: bytes
+    ) -> None:
+        """What a rule calls no card, in the message's own format. Of one that can not be read nothing is known."""
+        sign = first_sign(body) if len(told) > 1 else None
+        for harmless in told:
+            if len(told) > 1 and sign != sign_of(harmless.format):
+                continue
+            try:
+                document = await open_in(exchange, Layout(harmless.format), body)
+                exchange.not_cards |= await run(len(body), read_harmless, document, harmless.at)
+            except (MessageMalformed, MessageForbidden):
+                continue
 
-    async def _parsed(self, exchange: Exchange, rule: Tokenize, body: bytes) -> Document | None:
-        """An answer that can not be parsed passes only where nothing in it could be a card: None."""
+    async def _parsed(
+        self, exchange: Exchange, rule: Tokenize, shapes: Sequence[Shape], body: bytes
+    ) -> Document | None:
+        """An answer that can not be parsed passes only where nothing in it could be a card by the names of
+        `shapes`, whatever format they are of: None."""
         layout = layout_of(rule.shapes)
         try:
             return await open_in(exchange, layout, body)
@@ -247,7 +259,7 @@ class Pipeline:
             # What an envelope holds could be a card in any spelling, whatever it looks like.
             if len(layout.envelopes) > 0 and await run(len(body), parses, layout.outer, body):
                 raise
-            if not may_pass_unparsed(body, {n for shape in rule.shapes for n in _names(shape)}):
+            if not may_pass_unparsed(body, {n for shape in shapes for n in _names(shape)}):
                 raise
             return None
 

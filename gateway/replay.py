@@ -20,6 +20,7 @@ from gateway.headers import Headers
 from gateway.pipeline import Pipeline
 from gateway.rules.model import Route
 from gateway.rules.watch import Rules
+from gateway.stages.formats import chosen
 from gateway.stages.inbox import Inbox
 from gateway.stages.kept_head import read_headers
 from gateway.stages.kept_pushes import as_an_answer
@@ -97,9 +98,10 @@ class Replay:
     @staticmethod
     async def _must_parse(exchange: Exchange, route: Route, push: Answer) -> None:
         """An answer that can not be read may pass where no card can be in it; a push may not."""
-        if route.response.tokenize is None:
+        rule = chosen(route.response, read_headers(push.headers), push.body).tokenize
+        if rule is None:
             raise RouteUnknown  # no rule of today's is for it
-        await open_in(exchange, layout_of(route.response.tokenize.shapes), push.body)
+        await open_in(exchange, layout_of(rule.shapes), push.body)
 
     async def _refused(self, exchange: Exchange, client: str, key: str) -> Answer:
         exchange.admission = Admission(client, key, frozenset(), None)

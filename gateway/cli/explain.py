@@ -19,6 +19,7 @@ from gateway.cli.trying import Action, try_message
 from gateway.codecs.document import Known
 from gateway.codecs.edits import Edit
 from gateway.codecs.envelope import open_layout, opened
+from gateway.rules.by_sign import by_first_sign
 from gateway.rules.model import Route
 from gateway.rules.model_directions import Direction, Pair, Tokenize
 from gateway.rules.model_shapes import Shape
@@ -103,7 +104,7 @@ def asks_for(booking: TriedBooking) -> str:
 
 def explain(route: Route, direction: str, body: bytes) -> Explanation:
     """Runs `body` through one direction of a route. Raises the codecs' and stages' refusals."""
-    rule: Direction = getattr(route, direction)
+    rule = by_first_sign(getattr(route, direction), body)
     action, trial = try_message(route, direction, body)
     known = Known(doctype=route.doctype)
     said = tuple(_reasons(rule, body, trial, known))
@@ -166,10 +167,15 @@ def shapes_of(route: Route, direction: str) -> Sequence[Shape | Pair]:
     return _shapes(getattr(route, direction))
 
 
+def shapes_for(route: Route, direction: str, body: bytes) -> Sequence[Shape | Pair]:
+    """Those of them that look at such a body."""
+    return _shapes(by_first_sign(getattr(route, direction), body))
+
+
 def _shapes(rule: Direction) -> Sequence[Shape | Pair]:
     if rule.exchange is not None:
         return rule.exchange.pairs
-    return rule.tokenize.shapes if rule.tokenize is not None else rule.detokenize
+    return rule.shapes
 
 
 def path_of(card: TriedCard) -> str:

@@ -13,6 +13,7 @@ from gateway.codecs.document import Document, Known, Node
 from gateway.codecs.envelope import open_layout
 from gateway.codecs.paths import Path
 from gateway.errors import GatewayError
+from gateway.rules.by_sign import by_first_sign
 from gateway.rules.finding import Finding, Level
 from gateway.rules.load import ReadPack
 from gateway.rules.model import Example, Pack
@@ -43,8 +44,8 @@ def unexercised(read: ReadPack) -> Iterator[Finding]:
     shown: dict[str, set[Place]] = {}
     taken_out: set[str] = set()
     for example in pack.examples:
-        direction = _direction(pack, example)
-        shapes = direction.tokenize.shapes if direction.tokenize else direction.detokenize
+        direction = _direction_for(pack, example)
+        shapes = direction.shapes
         if direction.tokenize:
             taken_out |= {shape.name for shape in shapes}
         for shape in shapes:
@@ -100,7 +101,11 @@ def misplaced(read: ReadPack) -> Iterator[Finding]:
             ]
             for key, inserted in (("insert", rule.insert), ("on_failure", rule.on_failure)):
                 for i, one in enumerate(inserted):
-                    shown = [_leads(read.pack, example, rule, one) for example in examples]
+                    shown = [
+                        _leads(read.pack, example, fitting, one)
+                        for example in examples
+                        if (fitting := _rule_for(direction, example)) and one in _inserted(fitting)
+                    ]
                     if True in shown or False not in shown:
                         continue
                     message = (
@@ -111,6 +116,15 @@ def misplaced(read: ReadPack) -> Iterator[Finding]:
                     place = ("routes", n, way, key, i, "into")
                     problem = read.located.problem(place, message, hint)
                     yield Finding(Level.LOOK, "inserted-elsewhere", route.id, problem)
+
+
+def _rule_for(direction: Direction, example: Example) -> Tokenize | None:
+    """What takes the cards out of a message of the example's format."""
+    return by_first_sign(direction, example.message.encode()).tokenize
+
+
+def _inserted(rule: Tokenize) -> tuple[Inserted, ...]:
+    return (*rule.insert, *rule.on_failure)
 
 
 def _leads(pack: Pack, example: Example, rule: Tokenize, one: Inserted) -> bool | None:
@@ -135,6 +149,11 @@ def _direction(pack: Pack, example: Example) -> Direction:
     route = next(route for route in pack.routes if route.name == example.route)
     direction: Direction = getattr(route, example.direction)
     return direction
+
+
+def _direction_for(pack: Pack, example: Example) -> Direction:
+    """The same of the example's format alone."""
+    return by_first_sign(_direction(pack, example), example.message.encode())
 
 
 def _shown(

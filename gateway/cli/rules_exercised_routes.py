@@ -62,16 +62,16 @@ def _named(n: int, route: Route) -> Iterator[_Named]:
     for way in _WAYS:
         direction: Direction = getattr(route, way)
         here: Place = ("routes", n, way)
-        refused, harmless = direction.opaque, direction.harmless
+        refused = direction.opaque
         if refused is not None and refused.format is not None:
             for i, path in enumerate(refused.at):
                 yield _Named(
                     (*here, "opaque", "refuse", i), "opaque", path, way, Layout(refused.format)
                 )
-        if harmless is not None:
-            for i, path in enumerate(harmless.at):
+        for j, one in enumerate(direction.harmless):
+            for i, path in enumerate(one.at):
                 yield _Named(
-                    (*here, "not_cards", "at", i), "not_cards", path, way, Layout(harmless.format)
+                    (*here, "not_cards", j, "at", i), "not_cards", path, way, Layout(one.format)
                 )
     inbox, answer = route.inbox, route.response.tokenize
     place: Place = ("routes", n, "inbox", "echo")

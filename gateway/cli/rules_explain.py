@@ -9,7 +9,7 @@ from typing import Annotated, Final
 
 import typer
 
-from gateway.cli.explain import Explanation, explain, shapes_of
+from gateway.cli.explain import Explanation, explain, shapes_for
 from gateway.cli.explain_shown import Told, public, tell
 from gateway.cli.output import (
     DEFAULT_CONFIG,
@@ -201,7 +201,7 @@ class _Explaining:
             asked, answer = (played, None) if way == "request" else (request, played)
             outcome = self._rehearsal.play(route, asked, answer)
             refused = outcome.refused if outcome.phase == way else None
-        if isinstance(refused, MessageMalformed) and (shapes := shapes_of(route, way)):
+        if isinstance(refused, MessageMalformed) and (shapes := shapes_for(route, way, body)):
             look = other_format(body, layout_of(shapes).outer)
             notes = (*notes, *([look] if look else []))
         if refused is not None:
@@ -212,7 +212,7 @@ class _Explaining:
 
 def _labelled(message: Recorded, route: Route, way: Way) -> Recorded:
     """A body alone, as if it had come with the right label: nothing is known of the one it had."""
-    shapes, opaque = shapes_of(route, way), _of(route, way).opaque
+    shapes, opaque = shapes_for(route, way, message.body), _of(route, way).opaque
     format = layout_of(shapes).outer if shapes else opaque.format if opaque else None
     label = _LABELS.get(format or "", b"application/octet-stream")
     if format == "multipart":  # RFC 2046 section 5.1.1: the body begins with it

@@ -8,8 +8,9 @@ from gateway.cli.trial import Trial, try_detokenize, try_tokenize, untouched
 from gateway.cli.trial_pairs import try_exchange
 from gateway.codecs import open_document
 from gateway.codecs.document import Known
+from gateway.rules.by_sign import by_first_sign
 from gateway.rules.model import Route
-from gateway.rules.model_directions import Direction, Opaque
+from gateway.rules.model_directions import Opaque
 from gateway.stages import opaque
 
 Action = Literal["tokenize", "detokenize", "exchange", "refuse", "pass"]
@@ -21,7 +22,7 @@ def try_message(route: Route, way: str, body: bytes) -> tuple[Action, Trial]:
 
     Raises the codecs' and stages' refusals.
     """
-    rule: Direction = getattr(route, way)
+    rule = by_first_sign(getattr(route, way), body)
     if rule.opaque is not None and body:
         _refuse_opaque(rule.opaque, body, doctype=route.doctype)
     if rule.tokenize is not None:

@@ -26,6 +26,7 @@ from gateway.errors import (
 )
 from gateway.exchange import Exchange, Seen
 from gateway.metrics import Metrics
+from gateway.rules.by_sign import by_first_sign
 from gateway.rules.model import Route
 from gateway.rules.model_directions import Direction
 from gateway.vault.route_hours import Phase, RouteHour, hour_of
@@ -135,7 +136,7 @@ def _is_answer(exchange: Exchange) -> bool:
 def _unread_request(exchange: Exchange, route: Route) -> Seen:
     """A charge, which is one booking; or a push without anything like a card."""
     if route.request.tokenize is not None:
-        return Seen(bookings_unread(exchange.request.body, route.request.tokenize.shapes))
+        return Seen(_unread(exchange.request.body, route.request))
     tokens = exchange.counts.detokenized + exchange.counts.exchanged
     return Seen(bookings=1, with_card=int(tokens > 0), cards=tokens)
 
@@ -146,4 +147,8 @@ def _unread_answer(exchange: Exchange, route: Route) -> Seen:
         return Seen()
     if "Content-Encoding" in response.headers:
         return Seen(0 if any(shape.booking for shape in rule.shapes) else 1)
-    return Seen(bookings_unread(response.body, rule.shapes))
+    return Seen(_unread(response.body, route.response))
+
+
+def _unread(body: bytes, rule: Direction) -> int:
+    return bookings_unread(body, by_first_sign(rule, body).shapes)

@@ -15,6 +15,7 @@ from gateway.errors import GatewayError, Problem
 from gateway.processors.rules import ProcessorRules, Request
 from gateway.processors.template import places_of, write_body, write_url
 from gateway.processors.writing import everything
+from gateway.rules.by_sign import by_first_sign
 from gateway.rules.match import Matcher
 from gateway.rules.model import Route
 from gateway.stages.detokenize import read_tokens
@@ -66,7 +67,7 @@ def _misfit(request: Request, matcher: Matcher) -> Iterator[Problem]:
 
 
 def _finds_token(route: Route, body: bytes) -> bool:
-    shapes = route.request.detokenize
+    shapes = by_first_sign(route.request, body).detokenize
     return any(
         spot.presented.ours is not None
         for shape in shapes

@@ -22,6 +22,7 @@ from gateway.rules.model_shapes import Shape
 from gateway.rules.notes import Notes, Place
 from gateway.rules.refusals import compile_refusals
 from gateway.rules.schema import ExampleEntry, PackEntry, RouteEntry
+from gateway.rules.several_formats import by_outer
 from gateway.rules.shapes import compile_shape
 from gateway.rules.targets import TargetError, parse_forward, parse_path_pattern, parse_target
 from gateway.yaml_model import suggest
@@ -227,6 +228,11 @@ class PackCompiler:
                 "add `tokenize` or `detokenize`"
             )
             self._notes.add_key(place, message)
+            return None
+        formats = by_outer(shapes)
+        if len(formats) > 1:
+            message = f"this is a path of one format, and the route's messages have several: {', '.join(formats)}"
+            self._notes.add(place, message, "Name shapes of one format, or leave it out.")
             return None
         try:
             return parse_path(text, shapes[0].format)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Literal
 
-from gateway.codecs.paths import PathError, parse_path
+from gateway.codecs.document import Format
 from gateway.rules.carrying import check_carrying, link_terms
 from gateway.rules.exchanges import ExchangeCompiler
 from gateway.rules.insertions import compile_insertions
@@ -17,6 +17,7 @@ from gateway.rules.model_directions import Direction, Harmless, Opaque, Tokenize
 from gateway.rules.model_shapes import Shape
 from gateway.rules.notes import Notes, Place
 from gateway.rules.schema_directions import DirectionEntry
+from gateway.rules.several_formats import by_outer, check_layouts, check_several, split
 from gateway.rules.shapes import number_places, path_of
 from gateway.yaml_model import suggest
 
@@ -61,11 +62,14 @@ class DirectionCompiler:
                     self._notes.add_key((*place, key), f"`{key}` goes with `tokenize`")
             harmless = self._harmless(entry, way, place)
             opaque = self._opaque(entry, detokenize, place)
-            return Direction(None, detokenize, exchange, harmless, opaque)
-        tokenize = self._tokenize(entry, way, place)
-        harmless = self._harmless(entry, way, place)
-        opaque = self._opaque(entry, tokenize.shapes, place)
-        return Direction(tokenize, detokenize, None, harmless, opaque)
+            rule = Direction(None, detokenize, exchange, harmless, opaque)
+        else:
+            tokenize = self._tokenize(entry, way, place)
+            harmless = self._harmless(entry, way, place)
+            opaque = self._opaque(entry, tokenize.shapes, place)
+            rule = Direction(tokenize, detokenize, None, harmless, opaque)
+        check_several(rule, entry, way, place, self._notes)
+        return replace(rule, by_format=split(rule, entry))
 
     def _tokenize(self, entry: DirectionEntry, way: Way, place: Place) -> Tokenize:
         """`tokenize:`, and what goes with it."""
@@ -77,11 +81,13 @@ class DirectionCompiler:
             self._notes.add(
                 (*place, "header"), "headers that start with X-Gateway- are the gateway's own"
             )
-        shapes = self._named_shapes(entry.tokenize, (*place, "tokenize"))
+        shapes, terms = self._named_shapes(entry.tokenize, (*place, "tokenize")), None
         if entry.show is not None:
             shapes = tuple(replace(shape, show=entry.show) for shape in shapes)
         if entry.carry_forward:
             check_carrying(entry, shapes, (*place, "carry_forward"), self._notes)
+        for same in by_outer(shapes).values():
+            terms = link_terms(entry, same, (*place, "retention"), self._notes)
         return Tokenize(
             shapes=shapes,
             insert=compile_insertions(
@@ -93,24 +99,30 @@ class DirectionCompiler:
             errors=MappingProxyType({str(key): text for key, text in entry.errors.items()}),
             header=entry.header,
             carry_forward=entry.carry_forward,
-            retention=link_terms(entry, shapes, (*place, "retention"), self._notes),
+            retention=terms,
         )
 
-    def _harmless(self, entry: DirectionEntry, way: Way, place: Place) -> Harmless | None:
-        """`not_cards:` of the answer: what the guard leaves as it is."""
-        told, place = entry.not_cards, (*place, "not_cards")
-        if told is None:
-            return None
+    def _harmless(self, entry: DirectionEntry, way: Way, place: Place) -> tuple[Harmless, ...]:
+        """`not_cards:` of the answer: what the guard leaves as it is, in each format."""
+        place = (*place, "not_cards")
+        if entry.not_cards is None:
+            return ()
         if way == "request":
             self._notes.add(place, "`not_cards` is about what the guard sees: under `response`")
-            return None
-        paths = []
-        for n, text in enumerate(told.at):
-            try:
-                paths.append(parse_path(text, told.format))
-            except PathError as error:
-                self._notes.add((*place, "at", n), str(error))
-        return Harmless(told.format, tuple(paths))
+            return ()
+        found: dict[Format, Harmless] = {}
+        for i, told in enumerate(entry.not_cards):
+            paths = [
+                path_of(text, told.format, (*place, i, "at", n), self._notes)
+                for n, text in enumerate(told.at)
+            ]
+            if told.format in found:
+                message = f"`format: {told.format}` is there already: name all its places together"
+                self._notes.add((*place, i), message)
+            found[told.format] = Harmless(
+                told.format, tuple(path for path in paths if path is not None)
+            )
+        return tuple(found.values())
 
     def _opaque(
         self, entry: DirectionEntry, shapes: Sequence[Shape], place: Place
@@ -130,7 +142,7 @@ class DirectionCompiler:
         if format is None:
             self._notes.add(place, "say which format the paths are of: `format: json`")
             return None
-        if shapes and format != shapes[0].format:
+        if len(by_outer(shapes)) == 1 and format != shapes[0].format:
             message = f"this message's shapes are {shapes[0].format}; remove `format`"
             self._notes.add_key((*place, "format"), message)
         paths = [
@@ -146,7 +158,7 @@ class DirectionCompiler:
             message = f"`like` names a route that stands above: there is no `{name}`"
             self._notes.add(place, message + suggest(name, above))
             return Direction()
-        if above[name].idle and above[name].harmless is None:
+        if above[name].idle and not above[name].harmless:
             self._notes.add(place, f"route `{name}` does nothing with a {way}")
         return above[name]
 
@@ -159,13 +171,7 @@ class DirectionCompiler:
             hint = f"This pack's shapes: {', '.join(self._shapes) or 'none'}."
             message = f"unknown shape `{name}`{suggest(name, self._shapes)}"
             self._notes.add((*place, n), message, hint)
-        formats = {shape.format for shape in shapes}
-        if len(formats) > 1:
-            self._notes.add(
-                place, f"these shapes are of different formats: {', '.join(sorted(formats))}"
-            )
-        elif len({shape.envelopes for shape in shapes}) > 1:
-            self._notes.add(place, "these shapes stand in different envelopes: give all the same")
+        check_layouts(shapes, place, self._notes)
         if len(set(names)) < len(names):
             self._notes.add(place, "a shape is named twice")
         return tuple(shapes)
@@ -180,7 +186,8 @@ class DirectionCompiler:
         for n, name in enumerate(names):
             if name not in self._shapes:
                 continue
-            places = set(number_places(self._shapes[name]))
+            outer = self._shapes[name].layout.outer
+            places = {(outer, number) for number in number_places(self._shapes[name])}
             others = {first.setdefault(number, name) for number in places} - {name}
             for other in sorted(others):
                 message = f"the shapes `{name}` and `{other}` have their number in the same place"

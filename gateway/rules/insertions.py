@@ -19,6 +19,11 @@ _NOTHING: Final = Members(())
 _TEMPLATES: Final[Mapping[Format, Format]] = {"multipart": "form"}
 
 
+def written_as(format: Format) -> Format:
+    """In which format's words something is inserted into a message."""
+    return _TEMPLATES.get(format, format)
+
+
 def compile_insertions(
     entries: Sequence[InsertEntry],
     shapes: Sequence[Shape],
@@ -37,20 +42,19 @@ def compile_insertions(
 def _insertion(
     entry: InsertEntry, shapes: Sequence[Shape], place: Place, notes: Notes, *, failed: bool
 ) -> Inserted:
-    form: Format = "xml" if entry.xml else "json" if entry.json_ else "form"
+    form: Format = entry.format
     content = _content(entry, (*place, form), notes)
     for mistake in templates.mistakes(content, entry.each, failed=failed):
         notes.add((*place, form), mistake)
-    for expected in sorted(
-        {_TEMPLATES.get(shape.format, shape.format) for shape in shapes} - {form}
-    ):
+    there = {written_as(shape.format) for shape in shapes}
+    for expected in sorted(there if form not in there else ()):
         message = f"`{form}:` can not be inserted into a message of format {expected}"
         hint = f"Write `{expected}: …`."
         if expected == "text":
             hint = "A text takes its token with `show: alias`, or in a `header:`."
         notes.add_key((*place, form), message, hint)
     into = path_of(entry.into, form, (*place, "into"), notes) or NOWHERE
-    mistake = _misplaced(entry, into, shapes)
+    mistake = _misplaced(entry, into, [one for one in shapes if written_as(one.format) == form])
     if mistake:
         notes.add((*place, "into"), mistake)
     return Inserted(into, entry.each, content, entry.of)

@@ -18,8 +18,7 @@ from gateway.cards import expiry
 from gateway.rules.key_texts import TEXTS
 from gateway.rules.schema import PackEntry, refused_ones
 from gateway.rules.schema_directions import whole_body
-from gateway.rules.schema_shapes import one_envelope
-from gateway.rules.schema_words import one_or_many
+from gateway.rules.schema_words import one_or_each, one_or_many
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 
@@ -49,7 +48,7 @@ class _Generator(GenerateJsonSchema):
         self, schema: core_schema.BeforeValidatorFunctionSchema
     ) -> JsonSchemaValue:
         made, function = super().function_before_schema(schema), schema["function"]["function"]
-        if function in (one_or_many, one_envelope):
+        if function in (one_or_many, one_or_each):
             least = made.get("minItems", 0)
             return made if least > 1 else {"anyOf": [made["items"], made]}
         if function is whole_body:

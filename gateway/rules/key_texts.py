@@ -128,7 +128,7 @@ TEXTS: Final[Mapping[str, Mapping[str, str]]] = {
         "carry_forward": "`true`: a booking that comes without its card gets its last token again.",
         "retention": "How long the cards are kept that come this way, in days.",
         "show": "What stands in the number's place, here instead of what the shape says.",
-        "not_cards": "Places whose digits are no card numbers, in a message without a shape.",
+        "not_cards": "Places whose digits are no card numbers, in a message without a shape; in a list those of each format.",
         "opaque": "Bodies that can not be looked into: `refuse`, or which ones.",
     },
     "Insert": {

@@ -113,13 +113,24 @@ class PairExchange:
 
 @dataclass(frozen=True, slots=True)
 class Direction:
-    """What happens to the request, or to the response. Nothing: it passes (and is guarded)."""
+    """What happens to the request, or to the response. Nothing: it passes (and is guarded).
+
+    Where its messages may have several formats, `by_format` has what happens to those of each, and
+    `tokenize` or `detokenize` here is all of them together, for whoever asks what a rule is about. No
+    message is read by that (`gateway/stages/formats.py` chooses).
+    """
 
     tokenize: Tokenize | None = None
     detokenize: tuple[Shape, ...] = ()
     exchange: PairExchange | None = None
-    harmless: Harmless | None = None
+    harmless: tuple[Harmless, ...] = ()  # of each format at most one
     opaque: Opaque | None = None
+    by_format: tuple[Direction, ...] = ()
+
+    @property
+    def shapes(self) -> tuple[Shape, ...]:
+        """The shapes by which its cards are taken out, or put in."""
+        return self.tokenize.shapes if self.tokenize is not None else self.detokenize
 
     @property
     def idle(self) -> bool:

@@ -8,7 +8,15 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from gateway.rules.schema_pairs import SaidEntry
 from gateway.rules.schema_shapes import Show
-from gateway.rules.schema_words import Entry, HeaderName, Name, ShapeNames, Text, one_or_many
+from gateway.rules.schema_words import (
+    Entry,
+    HeaderName,
+    Name,
+    ShapeNames,
+    Text,
+    one_or_each,
+    one_or_many,
+)
 
 FailureName = Literal[
     "number_invalid",
@@ -33,6 +41,11 @@ class InsertEntry(Entry):
     json_: dict[Text, str] | None = Field(default=None, alias="json", min_length=1)
     form: dict[Text, str] | None = Field(default=None, min_length=1)
 
+    @property
+    def format(self) -> Literal["xml", "json", "form"]:
+        """In which format's words it is."""
+        return "xml" if self.xml is not None else "json" if self.json_ is not None else "form"
+
     @model_validator(mode="after")
     def _one_template(self) -> InsertEntry:
         if sum(template is not None for template in (self.xml, self.json_, self.form)) != 1:
@@ -47,6 +60,11 @@ class NotCardsEntry(Entry):
 
     format: Literal["xml", "json", "form"]
     at: Annotated[tuple[Text, ...], Field(min_length=1), BeforeValidator(one_or_many)]
+
+
+NotCardsPlaces = Annotated[
+    tuple[NotCardsEntry, ...], Field(min_length=1), BeforeValidator(one_or_each)
+]
 
 
 def whole_body(value: object) -> object:
@@ -102,7 +120,7 @@ class DirectionEntry(Entry):
     carry_forward: bool = False
     retention: RetentionEntry | None = None
     show: Show | None = None  # instead of what the shapes say
-    not_cards: NotCardsEntry | None = None
+    not_cards: NotCardsPlaces | None = None
     opaque: OpaquePlace | None = None
 
     @model_validator(mode="after")

@@ -13,6 +13,7 @@ from gateway.rules.schema_words import (
     FieldPlace,
     Text,
     Texts,
+    one_or_each,
     one_or_many,
     path_alone,
     short,
@@ -127,15 +128,8 @@ class EnvelopeEntry(Entry):
     as_: Literal["text", "base64", "base64url"] = Field(default="text", alias="as")
 
 
-def one_envelope(value: object) -> object:
-    """One envelope is a list of one."""
-    if isinstance(value, dict):
-        return (value,)
-    return tuple(value) if isinstance(value, list) else value
-
-
 Envelopes = Annotated[
-    tuple[EnvelopeEntry, ...], Field(min_length=1, max_length=8), BeforeValidator(one_envelope)
+    tuple[EnvelopeEntry, ...], Field(min_length=1, max_length=8), BeforeValidator(one_or_each)
 ]
 
 

@@ -55,6 +55,13 @@ def one_or_many(value: object) -> object:
     return tuple(value) if isinstance(value, list) else value
 
 
+def one_or_each(value: object) -> object:
+    """One mapping is a list of one."""
+    if isinstance(value, dict):
+        return (value,)
+    return tuple(value) if isinstance(value, list) else value
+
+
 def path_alone(value: object) -> object:
     """A path alone, or a list of them, is a field without more."""
     return {"at": value} if isinstance(value, str | list) else value

@@ -7,6 +7,7 @@ cards would be put in: the processor would read the body by its label, and see o
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Final
 
 from gateway.codecs.document import Format
@@ -32,13 +33,27 @@ def check(headers: Headers, format: Format, body: bytes = b"") -> None:
     """Raises `LabelWrong` unless there is exactly one Content-Type, it names `format`, and its
     charset, where it has one, is UTF-8 or makes the same of `body`: another one would make other fields
     of the same bytes."""
-    labels = headers.get_all("Content-Type")
-    match = _LABEL.fullmatch(labels[0].strip()) if len(labels) == 1 else None
+    match = _read(headers)
     if match is None or not _fits(match[1], format):
         raise LabelWrong
     charsets = {charset.lower() for charset in _CHARSET.findall(match[2])} - _UTF8
     if not all(body and _reads_alike(charset, format, body) for charset in charsets):
         raise LabelWrong
+
+
+def named(headers: Headers, formats: Iterable[Format]) -> Format:
+    """Which of `formats` the one Content-Type names. Raises `LabelWrong` where it is none of them."""
+    match = _read(headers)
+    fitting = [format for format in formats if match is not None and _fits(match[1], format)]
+    if not fitting:
+        raise LabelWrong
+    return fitting[0]
+
+
+def _read(headers: Headers) -> re.Match[str] | None:
+    """The one Content-Type, taken apart; None where there is another number of them, or it says more."""
+    labels = headers.get_all("Content-Type")
+    return _LABEL.fullmatch(labels[0].strip()) if len(labels) == 1 else None
 
 
 def check_written(headers: Headers, format: Format, before: bytes, after: bytes) -> None:

@@ -9,7 +9,7 @@ from gateway.codecs import open_document
 from gateway.codecs.document import Document, Format, Known
 from gateway.codecs.encoding import decode_body
 from gateway.codecs.envelope import Layout, open_layout
-from gateway.errors import MessageMalformed
+from gateway.errors import MessageMalformed, MessageUnfit
 from gateway.exchange import Exchange, Request, Response
 from gateway.garbage import Garbage
 from gateway.rules.model import Route
@@ -74,8 +74,14 @@ async def close_all(exchange: Exchange) -> None:
 
 
 def layout_of(shapes: Sequence[Shape | Pair]) -> Layout:
-    """How a rule's shapes are reached: the loader makes sure that all are in the same way."""
-    return shapes[0].layout
+    """How a rule's shapes are reached: the loader makes sure that all of one format are in the same way.
+
+    Raises `MessageUnfit` for shapes of which nobody chose (`formats.py`).
+    """
+    first = shapes[0].layout
+    if any(shape.layout != first for shape in shapes[1:]):
+        raise MessageUnfit
+    return first
 
 
 def put_body(message: Request | Response, decoded: bytes, body: bytes) -> None:

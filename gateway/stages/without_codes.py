@@ -14,9 +14,11 @@ from gateway.codecs.document import Known, Node, Remove
 from gateway.codecs.edits import Spliced
 from gateway.codecs.embedded import difference
 from gateway.codecs.envelope import Layout, open_layout, rewrite
+from gateway.codecs.first_sign import first_sign, sign_of
 from gateway.codecs.paths import Path, Step
 from gateway.errors import GatewayError
 from gateway.rules.model_shapes import Shape
+from gateway.rules.several_formats import by_outer
 from gateway.stages.messages import layout_of
 from gateway.stages.select import bookings_of, cards_of
 
@@ -61,12 +63,16 @@ def without_codes(body: bytes, shapes: Sequence[Shape], also: Collection[str] = 
     if not told and not also:
         return body
     named = code_names(shapes)
-    layout = layout_of(shapes)
-    try:
-        body = _read(body, layout, shapes)
-    except GatewayError:  # what can not be read is searched all the same
-        if (told and not named) or any(envelope.coding != "text" for envelope in layout.envelopes):
-            return None  # but for what can not be seen, or has no name to be found by
+    for same in by_outer(shapes).values():
+        layout = layout_of(same)
+        if len(same) < len(shapes) and first_sign(body) not in {None, sign_of(layout.outer)}:
+            continue  # it is of another of the route's formats
+        try:
+            body = _read(body, layout, same)
+        except GatewayError:  # what can not be read is searched all the same
+            coded = any(envelope.coding != "text" for envelope in layout.envelopes)
+            if (told and not named) or coded:
+                return None  # but for what can not be seen, or has no name to be found by
     names = named | {*also}
     if b"\0" in body:  # UTF-16, or no text at all
         spelled = [name.lower().encode(codec) for name in names for codec in _WIDE]

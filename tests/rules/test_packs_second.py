@@ -15,6 +15,7 @@ from lxml import etree
 from gateway.cli.trying import try_message
 from gateway.codecs.document import Element, Members
 from gateway.codecs.paths import Path
+from gateway.rules.by_sign import by_first_sign
 from gateway.rules.load import load_every_pack
 from gateway.rules.model import Route
 from gateway.rules.model_directions import Direction
@@ -127,7 +128,7 @@ def changed(
 
 @pytest.mark.parametrize(("route", "example"), EXAMPLES)
 def test_p15_other_parsers_see_that_only_the_named_fields_differ(route: Route, example) -> None:
-    rule: Direction = getattr(route, example.direction)
+    rule = by_first_sign(getattr(route, example.direction), example.message.encode())
     _, trial = try_message(route, example.direction, example.message.encode())
     facts = FACTS[shapes_of(rule)[0].format]
     assert changed(facts(trial.before), facts(trial.after)) <= may_change(rule)

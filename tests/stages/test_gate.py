@@ -229,7 +229,7 @@ def test_a_word_that_the_gate_does_not_know_closes_it(monkeypatch):
     assert not gate.gates_of(rule_with_header())
     beside = tuple(one for one in dataclasses.fields(Direction) if one.name == "harmless")
     monkeypatch.setattr(gate, "_MORE_BESIDE", beside)
-    said = dataclasses.replace(OTA, harmless=Harmless("xml", (parse_path("//a", "xml"),)))
+    said = dataclasses.replace(OTA, harmless=(Harmless("xml", (parse_path("//a", "xml"),)),))
     assert not gate.gates_of(said)
 
 
@@ -241,7 +241,7 @@ def test_each_word_of_a_rule_is_known_or_closes_the_gate():
     """A word that is new in the language closes the gate until somebody has thought of it here."""
     assert {one.name for one in gate._MORE_OF_A_CARD} == {"envelopes", "not_cards"}
     assert {one.name for one in gate._MORE_OF_TOKENS} == {"carry_forward"}
-    assert gate._MORE_BESIDE == ()
+    assert {one.name for one in gate._MORE_BESIDE} == {"by_format"}
 
 
 def test_p13_as_many_levels_as_the_codec_takes():
