@@ -48,9 +48,17 @@ class Copied:
         return f"SELECT {columns} FROM {self.name}{after} ORDER BY {order} LIMIT ?"
 
     def named(self, *, keys_alone: bool = False) -> str:
-        """SQL for `Connection.matching`: the rows with the keys that `%s` stands for."""
+        """SQL for `Connection.matching`: the rows with the keys that `%s` stands for.
+
+        Not `(iduser, booking_hash) IN (%s)`: for two columns SQLite reads the whole table, each time.
+        """
         columns = self.key if keys_alone else self.columns
-        return f"SELECT {', '.join(columns)} FROM {self.name} WHERE {self._row} IN (%s)"
+        wanted = [f"wanted_{name}" for name in self.key]
+        same = [f"{name} = {one}" for name, one in zip(self.key, wanted, strict=True)]
+        return (
+            f"WITH wanted ({', '.join(wanted)}) AS (%s) SELECT {', '.join(columns)}"
+            f" FROM wanted CROSS JOIN {self.name} WHERE {' AND '.join(same)}"
+        )
 
     def add(self) -> str:
         """SQL: a row in the columns' order."""

@@ -53,11 +53,13 @@ _OF_PRODUCT: Final = "FROM link JOIN card USING (iduser) WHERE product = ?5 AND 
 _DUE: Final = (
     " UNION ALL ".join(f"SELECT link.id {_OF_PRODUCT} AND {part}" for part in _PARTS) + " LIMIT ?6"
 )
-# Of all products and terms at once: a card may have links under several.
+# Of all products and terms at once: a card may have links under several. Said so that SQLite goes from the
+# terms by the departures' index to what is due: left to itself it sorts all links there are by their retention,
+# or all cards by their product, each time, to find that nothing is.
 _BY_TERMS: Final = (
-    "SELECT card.product, link.iduser FROM terms CROSS JOIN link JOIN card"
-    " ON card.iduser = link.iduser AND card.product = terms.product"
-    " WHERE link.retention = terms.retention"
+    "SELECT card.product, link.iduser FROM terms CROSS JOIN link CROSS JOIN card"
+    " WHERE card.iduser = link.iduser AND card.product = terms.product"
+    " AND link.retention || '' = terms.retention"
 )
 _OVERDUE_PARTS: Final = (
     "departure IS NOT NULL AND departure <= terms.departed",
