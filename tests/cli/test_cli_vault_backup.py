@@ -18,7 +18,7 @@ from gateway.vault.kek.file import KekFile
 from gateway.vault.service import Vault
 from tests import children
 from tests.vault.makers import booking, entry, find, keep, new, pan
-from tests.vault.test_vault_restore import forget
+from tests.vault.restoring import forget
 
 ORIGIN = "command line"
 

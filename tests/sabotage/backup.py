@@ -6,11 +6,14 @@ from tests.sabotage.breakage import Breakage
 
 BACKUP = "tests/vault/test_vault_backup.py::test_"
 RESTORE = "tests/vault/test_vault_restore.py::test_"
+RESTORE_AUDIT = "tests/vault/test_vault_restore_audit.py::test_"
+RESTORE_BACKUP = "tests/vault/test_vault_restore_backup.py::test_"
+RESTORE_KILLED = "tests/vault/test_vault_restore_killed.py::test_"
 ROTATED = "tests/vault/test_vault_restore_rotated.py::test_"
 REPLAYING = "tests/vault/test_vault_replaying.py::test_"
 COMMANDS = "tests/cli/test_cli_vault_backup.py::test_"
 STAYS = (RESTORE + "p28_p36_what_was_erased_and_revoked_since_stays_so",)
-NO_KEY = (RESTORE + "p18_who_has_no_key_changes_nothing_in_a_backup",)
+NO_KEY = (RESTORE_BACKUP + "p18_who_has_no_key_changes_nothing_in_a_backup",)
 LOST = "gateway/vault/lost.py"
 RESTORING = "gateway/vault/restoring.py"
 AGAIN = "gateway/vault/replaying.py"
@@ -46,7 +49,7 @@ BREAKAGES = (
         RESTORING,
         "    closing.close(connection, Closed.RESTORING)",
         "    closing.close(connection, Closed.OPEN)",
-        (RESTORE + "begun_with_another_audit_it_is_refused_and_not_mixed",),
+        (RESTORE_KILLED + "begun_with_another_audit_it_is_refused_and_not_mixed",),
     ),
     Breakage(
         "restore over a vault that is there",
@@ -94,7 +97,7 @@ BREAKAGES = (
         LOST,
         "                if before is None:\n",
         "                if before is None and number < self._last:\n",
-        (RESTORE + "p36_an_entry_that_was_made_up_is_refused",),
+        (RESTORE_AUDIT + "p36_an_entry_that_was_made_up_is_refused",),
     ),
     Breakage(
         "take an audit that does not reach back to the backup",
@@ -102,7 +105,7 @@ BREAKAGES = (
         LOST,
         "    _require_newest(newest_of(connection), lines)\n",
         "",
-        (RESTORE + "p36_another_vaults_audit_is_refused",),
+        (RESTORE_AUDIT + "p36_another_vaults_audit_is_refused",),
     ),
     Breakage(
         "take an audit of which entries are missing",
@@ -110,7 +113,7 @@ BREAKAGES = (
         LOST,
         "    _require_whole(before.findings, after.findings)\n",
         "    _require_whole(before.findings, before.findings)\n",
-        (RESTORE + "two_nodes_files_are_both_needed",),
+        (RESTORE_AUDIT + "two_nodes_files_are_both_needed",),
     ),
     Breakage(
         "restore from an old database whose audit's end was cut off",
@@ -118,7 +121,7 @@ BREAKAGES = (
         LOST,
         "    _require_end(connection, lines, after)\n",
         "",
-        (RESTORE + "p36_an_old_database_whose_end_was_cut_off_says_so",),
+        (RESTORE_AUDIT + "p36_an_old_database_whose_end_was_cut_off_says_so",),
     ),
     Breakage(
         "leave the audit's new key out of the files that its lines go to",

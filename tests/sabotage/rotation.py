@@ -5,6 +5,9 @@ from __future__ import annotations
 from tests.sabotage.breakage import Breakage
 
 ROTATION = "tests/vault/test_rotation.py"
+TOKENS = "tests/vault/test_rotation_tokens.py"
+RECORDS = "tests/vault/test_rotation_records.py"
+AUDIT = "tests/vault/test_rotation_audit.py"
 RETIRING = "tests/vault/test_retiring.py"
 
 BREAKAGES = (
@@ -30,7 +33,7 @@ BREAKAGES = (
         "gateway/vault/keyring_watch.py",
         "            self.check(connection)\n",
         "",
-        (ROTATION,),
+        (TOKENS,),
     ),
     Breakage(
         "call a record damaged without a look into the keyring",
@@ -38,7 +41,7 @@ BREAKAGES = (
         "gateway/vault/keyring_watch.py",
         "    def _missed(self) -> None:\n        self._take_what_stands()\n",
         "    def _missed(self) -> None:\n        self._database.read(key_rows.version)\n",
-        (ROTATION,),
+        (TOKENS,),
     ),
     Breakage(
         "go back to a keyring that was read before a sleep",
@@ -54,7 +57,7 @@ BREAKAGES = (
         "gateway/vault/keyring_watch.py",
         "    return secrets.token_hex(16)",
         '    return "0" * 32',
-        (ROTATION,),
+        (TOKENS,),
     ),
     Breakage(
         "commit what was sealed before the keys changed",
@@ -62,7 +65,7 @@ BREAKAGES = (
         "gateway/vault/store.py",
         "        if changes.version is not None and changes.version != key_rows.version(connection):",
         '        if changes.version == "":',
-        (ROTATION,),
+        (TOKENS,),
     ),
     Breakage(
         "keep a refused answer under a key that is not used any more",
@@ -70,7 +73,7 @@ BREAKAGES = (
         "gateway/vault/answers.py",
         "                if sealed_under(record.sealed) != sealer.current:",
         "                if sealed_under(record.sealed) == 0:",
-        (ROTATION,),
+        (TOKENS,),
     ),
     Breakage(
         "look for cards under the key in use alone",
@@ -78,7 +81,7 @@ BREAKAGES = (
         "gateway/vault/plan.py",
         "            wanted.update(dict.fromkeys(zip(under, bookings, numbered, strict=True)))\n",
         "",
-        (ROTATION,),
+        (TOKENS,),
     ),
     Breakage(
         "file cards under whatever look-up key",
@@ -94,7 +97,7 @@ BREAKAGES = (
         "gateway/vault/rewrap.py",
         " WHERE {names} AND sealed = ?",
         " WHERE {names} AND ? IS NOT NULL",
-        (ROTATION,),
+        (RECORDS,),
     ),
     Breakage(
         "seal a row anew under a key that was given up meanwhile",
@@ -102,7 +105,7 @@ BREAKAGES = (
         "gateway/vault/rewrap.py",
         "            if key_rows.version(connection) != version:",
         '            if version == "-":',
-        (ROTATION,),
+        (RECORDS,),
     ),
     Breakage(
         "erase a key that records are under",
@@ -110,7 +113,7 @@ BREAKAGES = (
         "gateway/vault/rotation.py",
         "            going = [row for row in old if row.id in unused]",
         "            going = [row for row in old if row.purpose is not Purpose.AUDIT]",
-        (ROTATION,),
+        (TOKENS,),
     ),
     Breakage(
         "erase the key that old entries are checked with",
@@ -118,7 +121,7 @@ BREAKAGES = (
         "gateway/vault/key_uses.py",
         "    return frozenset(left)\n",
         "    return frozenset({*left, *(row.id for row in keys if row.purpose not in USES)})\n",
-        (ROTATION,),
+        (TOKENS,),
     ),
     Breakage(
         "go on in an audit chain under a key that was given up",
@@ -126,7 +129,7 @@ BREAKAGES = (
         "gateway/vault/journal.py",
         "        if self._head is not None and not self._chain.goes_on(self._head):",
         "        if self._head is not None and not self._head.hash:",
-        (ROTATION,),
+        (AUDIT,),
     ),
     Breakage(
         "believe entries under a key of the audit's that was given up",
@@ -134,7 +137,7 @@ BREAKAGES = (
         "gateway/vault/chain_check.py",
         " or named != stored or stored[:_KEY] < self._key:",
         " or named != stored:",
-        (ROTATION,),
+        (AUDIT,),
     ),
     Breakage(
         "believe an anchor under a key of the audit's that was given up",
@@ -142,7 +145,7 @@ BREAKAGES = (
         "gateway/vault/chain_check.py",
         " or anchor.hash[:_KEY] < before[:_KEY]:",
         ":",
-        (ROTATION,),
+        (AUDIT,),
     ),
     Breakage(
         "add a key under a KEK that was moved away",

@@ -346,7 +346,7 @@ BREAKAGES = (
         "gateway/vault/postgres/database.py",
         '_BEGIN_WRITING: Final = "BEGIN ISOLATION LEVEL SERIALIZABLE"',
         '_BEGIN_WRITING: Final = "BEGIN ISOLATION LEVEL READ COMMITTED"',
-        ("tests/vault/test_vault_postgres.py",),
+        ("tests/vault/test_vault_postgres_nodes.py",),
     ),
     Breakage(
         "commit while rows wait for a trip to PostgreSQL",
@@ -386,7 +386,7 @@ BREAKAGES = (
         "gateway/vault/postgres/place.py",
         'options["sslmode"] = "verify-full"',
         'options["sslmode"] = "require"',
-        ("tests/vault/test_vault_postgres.py",),
+        ("tests/vault/test_vault_postgres_place.py",),
     ),
     Breakage(
         "let libpq's variables say where this machine's server is",
@@ -419,7 +419,7 @@ BREAKAGES = (
         'self._database.write("expire", work, large=True)',
         'self._database.write("expire", work)',
         (
-            "tests/vault/test_vault_postgres.py::test_p27_a_large_write_has_its_turn_at_once_and_others_wait_for_that_one",
+            "tests/vault/test_vault_postgres_nodes.py::test_p27_a_large_write_has_its_turn_at_once_and_others_wait_for_that_one",
         ),
     ),
     Breakage(
@@ -428,7 +428,7 @@ BREAKAGES = (
         "gateway/vault/postgres/database.py",
         "self._beside if round < beside else self._alone",
         "self._beside",
-        ("tests/vault/test_vault_postgres.py",),
+        ("tests/vault/test_vault_postgres_nodes.py",),
     ),
     Breakage(
         "keep others out between two portions of a purge",
@@ -460,7 +460,7 @@ BREAKAGES = (
         "gateway/vault/postgres/database.py",
         "*self._limits, idle)",
         "*self._limits)",
-        ("tests/vault/test_vault_postgres.py",),
+        ("tests/vault/test_vault_postgres_nodes.py",),
     ),
     Breakage(
         "leave the disk to its cache",

@@ -29,7 +29,8 @@ def _stores(item) -> list[str]:
 
 def _opens_vaults(module) -> bool:
     return any(
-        getattr(one, "__module__", "") == "tests.vault.makers" for one in vars(module).values()
+        getattr(one, "__module__", "") in {"tests.vault.makers", "tests.vault.restoring"}
+        for one in vars(module).values()
     )
 
 

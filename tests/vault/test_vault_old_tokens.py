@@ -96,7 +96,7 @@ def test_it_goes_with_its_card(tmp_path):
 
 
 @pytest.mark.sqlite_alone(
-    "reads SQLite's own files; test_vault_postgres.py looks into PostgreSQL's"
+    "reads SQLite's own files; test_vault_postgres_server.py looks into PostgreSQL's"
 )
 def test_p16_the_database_does_not_hold_the_token(tmp_path):
     with opened(tmp_path) as vault:

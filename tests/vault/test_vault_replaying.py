@@ -27,9 +27,9 @@ from tests.vault import test_vault_links as links
 from tests.vault.backing import back_up, restore, restored, sink
 from tests.vault.makers import booking, entry, find, keep, new, opened, pan, rows
 from tests.vault.outside import outside
+from tests.vault.restoring import forget, purging
 from tests.vault.test_vault_cards import ASKED, LATER, alias_of, once, want
 from tests.vault.test_vault_erasure import GUEST, HIS, OTHERS, charge_of, erase, everything
-from tests.vault.test_vault_restore import forget, purging
 from tests.vault.test_vault_retention import DUE, RULE, stub
 from tests.vault.test_vault_secrecy import spellings
 from tests.viewers.people import CODE, OTHER, People, as_bytes, asked, id_of

@@ -25,8 +25,8 @@ from tests import postgres
 from tests.vault.backing import back_up, restore, restored, sink
 from tests.vault.makers import booking, entry, find, keep, new, opened, pan, place
 from tests.vault.outside import outside
+from tests.vault.restoring import forget, holds, may, purging, refused_with
 from tests.vault.rotating import renew, rotate
-from tests.vault.test_vault_restore import forget, holds, may, purging, refused_with
 from tests.vault.test_vault_retention import DUE, RULE
 
 ORIGIN = "command line: alice"
