@@ -17,7 +17,7 @@ import pytest
 import requests
 
 from tests.e2e.problem import error_of
-from tests.e2e.process import BULK, IDUSER, Site, until
+from tests.e2e.process import BULK, COMMAND, IDUSER, Site, until
 from tests.running import ROOT
 
 
@@ -133,6 +133,29 @@ def test_p40_sigterm_under_load_drains(site):
     check_kept(site, load.tokens)
     assert "internal_error" not in running.log()
     assert site.listening() == set()
+
+
+def test_p40_a_lost_terminal_drains_too(site):
+    """Whoever sends SIGHUP for new rules, as to other servers, cuts nothing off, either."""
+    key = site.key()
+    running = site.start()
+    with ThreadPoolExecutor(1) as pool, running.session(key) as session:
+        late = slowly(pool, running, session)
+        running.signal(signal.SIGHUP)
+        answer = late.result()
+    assert answer.status_code == 200
+    assert running.wait() == 0
+    assert running.log().count('"stopped"') == 1
+
+
+def test_a_lost_terminal_is_nothing_to_one_that_was_told_so(site):
+    key = site.key()
+    running = site.start_anew(["nohup", *COMMAND])
+    with running.session(key) as session:
+        running.signal(signal.SIGHUP)
+        assert running.pull(session, "BULK-5-1").status_code == 200
+    running.signal(signal.SIGTERM)
+    assert running.wait() == 0
 
 
 def test_p40_while_it_drains_it_is_alive_and_not_ready(site):

@@ -12,6 +12,22 @@ START = "tests/e2e/test_start.py"
 
 BREAKAGES = (
     Breakage(
+        "die of a lost terminal",
+        "P40",
+        "gateway/cli/run.py",
+        "        numbers.append(signal.SIGHUP)",
+        "        numbers.append(signal.SIGTERM)",
+        (f"{LIFE}::test_p40_a_lost_terminal_drains_too",),
+    ),
+    Breakage(
+        "end what nohup started with its terminal",
+        "P40",
+        "gateway/cli/run.py",
+        "    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:",
+        "    if signal.getsignal(signal.SIGHUP) is not None:",
+        (f"{LIFE}::test_a_lost_terminal_is_nothing_to_one_that_was_told_so",),
+    ),
+    Breakage(
         "collect garbage while a big message is freed",
         "P33",
         "gateway/engine/master.py",
