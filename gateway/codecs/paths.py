@@ -42,6 +42,8 @@ _JSON_STEP: Final = re.compile(
 )
 _ABOVE: Final = re.compile(r"(?:\.\./)+")
 _STARTS_ELSEWHERE: Final = re.compile(r"[./$]|\Z")
+_PLAIN_NAME: Final = re.compile(r"[^\W\d][\w-]*|\*")
+_ANY_STEP: Final = re.compile(r"\$|\[[^\[\]]*\]|(?P<dots>\.{0,2})(?P<name>[^.$'\[\]]+)")
 _BAD_ESCAPE: Final = re.compile("%(?![0-9A-Fa-f]{2})")
 _LIKE: Final = {"xml": ".//PaymentCard/@CardNumber", "json": "$.payments[*].number"}
 
@@ -157,9 +159,28 @@ def _remedy(text: str, position: int, format: str) -> str:
         return "several places are a list: `[first, second]`"
     if format == "xml" and "text()" in text:
         return "leave `/text()` out: a path to an element means its text"
-    if format == "json" and rest[0] == "@":
-        return f"a name with other signs is written `{text[:position]}['{rest}']`"
+    if format == "json" and (quoted := _quoted(text)) is not None:
+        return f"a name with other signs is written `{quoted}`"
     return ""
+
+
+def _quoted(text: str) -> str | None:
+    """A JSON path whose odd names stand in quotes; None where that makes none of it."""
+    parts = list(_ANY_STEP.finditer(text))
+    if "/" in text or "".join(part[0] for part in parts) != text:
+        return None
+    quoted = "".join(
+        part[0] if part["name"] is None or _PLAIN_NAME.fullmatch(part["name"])
+        else f"{part['dots'] if part['dots'] == '..' else ''}['{part['name']}']"
+        for part in parts
+    )  # fmt: skip
+    if quoted == text:
+        return None
+    try:
+        _parse_json(quoted)
+    except PathError:
+        return None
+    return quoted
 
 
 def _parse_xml(text: str) -> Path:

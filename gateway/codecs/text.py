@@ -121,10 +121,12 @@ class TextDocument:
             yield _Spot(begin.start(), place, reach=end.end() if end else 0)
 
     def text(self, node: Node) -> str:
+        """`null` is empty, as in JSON: a line of JSON without its value would be none."""
         place = _spot(node)
-        return self._body[place.start : place.end].decode(
-            self._encoding, "replace"
-        )  # columns may cut a sign
+        value = self._body[place.start : place.end]
+        if value == b"null" and place.width is None:
+            return ""
+        return value.decode(self._encoding, "replace")  # columns may cut a sign
 
     def instead(self, node: Node) -> Sequence[Node]:  # noqa: ARG002  # the Protocol names it
         return ()

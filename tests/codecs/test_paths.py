@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -111,6 +112,23 @@ def test_json(text: str, steps: tuple[Step, ...], absolute: bool) -> None:
 def test_json_refuses(text: str) -> None:
     with pytest.raises(PathError):
         parse_path(text, "json")
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("card number", "['card number']"),
+        ("$.a.card number.x", "$.a['card number'].x"),
+        ("$.payments[*].card:no", "$.payments[*]['card:no']"),
+        ("$.a..b d", "$.a..['b d']"),
+        ("$.a.*.1st", "$.a.*['1st']"),
+        ("a[0]['x y'].@pan", "a[0]['x y']['@pan']"),
+    ],
+)
+def test_a_name_with_other_signs_is_told_how_it_is_written(text: str, meant: str) -> None:
+    with pytest.raises(PathError, match=re.escape(f"is written `{meant}`")):
+        parse_path(text, "json")
+    assert parse_path(meant, "json")
 
 
 def test_form() -> None:
