@@ -89,7 +89,7 @@ FORBIDDEN = {
     "a comment in a field": ("xml", f'<r><Res>\n<Card nr="{NUMBER}"><Exp>12<!-- -->30</Exp></Card></Res></r>', "line 2, column", "`expiry` (`Exp`) holds more than a text"),
     "two names": ("xml", f'<r><Res><Card nr="{NUMBER}"><Exp>1230</Exp>\n<Exp>1130</Exp></Card></Res></r>', "line 2, column 6: `expiry` (`Exp`) leads to 2 places", "which is meant?"),
     "two codes": ("xml", f'<r><Res><Card nr="{NUMBER}" cvc="123"><Exp>1230</Exp>\n<Cvc>987</Cvc></Card></Res></r>', "line 2, column 6: `cvc`", "two that differ"),
-    "a name twice": ("json", f'{{"res": [{{"card": {{"nr": "{NUMBER}",\n "nr": "1"}}}}]}}', "line 2, column 2: a name that stands in its object already", "nobody knows which"),
+    "a name twice": ("json", f'{{"res": [{{"card": {{"nr": "{NUMBER}", "exp": "1230",\n "nr": "1"}}}}]}}', "line 2, column 2: a name that stands in its object already", "nobody knows which"),
     "a name twice, escaped": ("json", f'{{"res": [{{"card": {{"nr": "{NUMBER}",\n "n\\u0072": "1"}}}}]}}', "line 2, column 2: a name that stands", "nobody knows which"),
     "brackets": ("json", "[" * 70 + "]" * 70, "line 1, column 65: brackets in brackets", "64 deep"),
     "two codes in JSON": ("json", f'{{"res": [{{"card": {{"nr": "{NUMBER}", "exp": "1230", "cvc": "123",\n "code": "987"}}}}]}}', "line 2, column", "two that differ"),

@@ -70,8 +70,8 @@ BREAKAGES: Final = (
         "keep a parser of trees whose mistakes quote a message",
         "P16",
         _PARSER,
-        "    _for_trees.cache_clear()\n",
-        "",
+        "    _for_trees.cache_clear()\n    if code in",
+        "    if code in",
         _TESTS,
     ),
 )
