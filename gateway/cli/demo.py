@@ -29,7 +29,7 @@ from gateway.cli import (
     demo_rapid,
     demo_refusals,
 )
-from gateway.cli.demo_gateway import DemoGateway, NotStarted, PacksMissing
+from gateway.cli.demo_gateway import DemoGateway, NotStarted, PacksMissing, VaultTaken
 from gateway.cli.demo_pms import Pms
 from gateway.cli.demo_scene import NoSequel, Scene
 from gateway.cli.output import DEFAULT_CONFIG, AsJson, ConfigFile, complain, console, print_json
@@ -79,7 +79,7 @@ def register(app: typer.Typer) -> None:
     app.command("demo")(demo)
 
 
-def demo(
+def demo(  # noqa: PLR0917 - typer's options
     keep: Annotated[
         Path | None,
         typer.Option(help="Leave everything in this directory, which must be new or empty."),
@@ -91,6 +91,13 @@ def demo(
     fast: Annotated[
         bool, typer.Option("--fast/--slow", help="Without, or with, a pause after each chapter.")
     ] = True,
+    vault: Annotated[
+        str | None,
+        typer.Option(
+            metavar="postgresql://…",
+            help="An empty database for its vault; its password in PGPASSWORD. Default: SQLite.",
+        ),
+    ] = None,
     as_json: AsJson = False,
     config: ConfigFile = DEFAULT_CONFIG,
 ) -> None:
@@ -100,7 +107,14 @@ def demo(
     nothing leaves this machine. What was not as told, or a clear card number in anything that the
     gateway wrote, makes the exit code 1.
 
-    Example: card-gateway demo --slow --keep demo-files
+    With --vault the vault is in PostgreSQL. It must be a new one; the demo leaves it to be looked at, and to be
+    dropped.
+
+    For example:
+
+      card-gateway demo --slow --keep demo-files
+
+      card-gateway demo --vault postgresql://gateway@/demo
     """
     if keep is not None and keep.exists() and (not keep.is_dir() or any(keep.iterdir())):
         complain(f"{keep} is not an empty directory.", "Name a new one.")
@@ -112,7 +126,10 @@ def demo(
             directory = keep or Path(
                 stack.enter_context(tempfile.TemporaryDirectory(prefix="card-gateway-demo-"))
             )
-            tell(story, directory.resolve(), rules or _rules(config))
+            tell(story, directory.resolve(), rules or _rules(config), vault)
+    except VaultTaken as taken:
+        complain(str(taken), "Name an empty database: createdb demo")
+        raise typer.Exit(2) from None
     except PacksMissing as missing:
         complain(str(missing), "Name the directory that holds the packs: --rules DIR")
         raise typer.Exit(2) from None
@@ -125,18 +142,19 @@ def demo(
     _conclude(story, time.monotonic() - began, keep, as_json=as_json)
 
 
-def tell(story: Story, directory: Path, rules: Path) -> None:
-    """Plays all chapters in `directory`, which is made where it is missing.
+def tell(story: Story, directory: Path, rules: Path, vault: str | None = None) -> None:
+    """Plays all chapters in `directory`, which is made where it is missing. `vault`: see `DemoGateway`.
 
-    Raises PacksMissing, NotStarted, ConfigurationError, KeyboardInterrupt; whatever is raised, the
-    gateway's process and the sandbox have ended by then.
+    Raises PacksMissing, VaultTaken, NotStarted, ConfigurationError, KeyboardInterrupt; whatever is raised,
+    the gateway's process and the sandbox have ended by then.
     """
     directory.mkdir(parents=True, exist_ok=True)
     home = directory / "gateway"
     home.mkdir()
     with Sandbox(directory / "sandbox") as sandbox, ExitStack() as stack:
         sandbox.siteminder.settings.one_at_a_time = False  # one hotel is asked twice in a row
-        gateway = DemoGateway(home, sandbox, rules)
+        gateway = DemoGateway(home, sandbox, rules, vault)
+        gateway.require_empty()
         key = gateway.key("front-desk", ["seaside", "hilltop", "lakeside"])
         narrow = gateway.key("seaside-only", ["seaside"])
         scopes = ["cards", "proxy", "detokenize"]

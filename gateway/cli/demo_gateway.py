@@ -22,6 +22,9 @@ from gateway.config import Config, read_config
 from gateway.sandbox.server import Sandbox
 from gateway.secret import Secret
 from gateway.vault.configured import open_vault
+from gateway.vault.places import place_of
+from gateway.vault.postgres.place import PostgresPlace
+from gateway.vault.postgres.values import tables
 from gateway.vault.service import Vault
 
 # Whose packs the story needs; others stay out, for they may ask for callers that are not here.
@@ -105,6 +108,10 @@ class PacksMissing(Exception):
     """The directory of rules does not hold the packs of the story. The text names them."""
 
 
+class VaultTaken(Exception):
+    """The database that was named for the vault is not empty. The text says so."""
+
+
 @dataclass(frozen=True, slots=True)
 class Ended:
     """How a process ended: its exit code, and whether it had to be killed."""
@@ -114,12 +121,15 @@ class Ended:
 
 
 class DemoGateway:
-    """`card-gateway run` on the configuration in `directory`, beside a started sandbox.
+    """`card-gateway run` on the configuration in `directory`, beside a started sandbox. `vault`: an empty
+    database of PostgreSQL's; None: SQLite, in `directory`.
 
-    Raises PacksMissing, ConfigurationError where a pack in `rules` has a mistake.
+    Raises PacksMissing; ConfigurationError where a pack in `rules` has a mistake, or `vault` is no such URL.
     """
 
-    def __init__(self, directory: Path, sandbox: Sandbox, rules: Path) -> None:
+    def __init__(
+        self, directory: Path, sandbox: Sandbox, rules: Path, vault: str | None = None
+    ) -> None:
         self.directory = directory
         self.config_file = directory / "gateway.yaml"
         self.log_file = directory / "gateway.log"
@@ -128,9 +138,20 @@ class DemoGateway:
         self._process: subprocess.Popen[bytes] | None = None
         self.addresses: dict[str, str] = {}
         self.packs = _copied(rules, self.rules)
-        self.config_file.write_text(_settings(sandbox), encoding="utf-8")
+        self.config_file.write_text(_settings(sandbox, vault), encoding="utf-8")
         self.config: Config = read_config(self.config_file)
         initialise(self.config, self.config.authority, [])
+
+    @property
+    def database(self) -> PostgresPlace | None:
+        """Where the vault is, if not in a file of its own. Raises ConfigurationError."""
+        place = place_of(self.config)
+        return place if isinstance(place, PostgresPlace) else None
+
+    def require_empty(self) -> None:
+        """Before anything is written there. Raises VaultTaken, VaultUnavailable."""
+        if self.database is not None and tables(self.database):
+            raise VaultTaken(f"{self.database} has tables already: the demo takes none of yours.")
 
     # --- its life -------------------------------------------------------------------------------
 
@@ -272,15 +293,16 @@ def packs_in(rules: Path) -> dict[str, bytes]:
     return {str(path.relative_to(rules)): path.read_bytes() for path in files}
 
 
-def _settings(sandbox: Sandbox) -> str:
+def _settings(sandbox: Sandbox, vault: str | None) -> str:
     """gateway.yaml. A JSON string is a quoted scalar of YAML as well."""
+    where = "" if vault is None else f"vault: {{ url: {json.dumps(vault)} }}\n"
     hosts = [
         f"  {json.dumps(host)}: {{ "
         + ", ".join(f"{key}: {json.dumps(value)}" for key, value in entry.items())
         + " }"
         for host, entry in sandbox.gateway_settings().items()
     ]
-    return _YAML.format(
+    return where + _YAML.format(
         hotels="\n".join(f"    {json.dumps(hotel)}: seaside" for hotel in _HOTELS),
         pms=sandbox.named_url("pms_plain"),
         siteminder=sandbox.named_url("siteminder"),

@@ -29,7 +29,9 @@ _PAID: Final = {  # how many cards each route was to put in
     "sandbox/cards": 1,
 }
 _SLOW_HOTEL: Final = "SLOW"  # SiteMinder answers it after two seconds
-_FILES: Final = ("gateway.log", "state/vault.db", "state/vault.db-wal")
+_LOG: Final = "gateway.log"
+_VAULT: Final = ("state/vault.db", "state/vault.db-wal")
+_TABLES: Final = frozenset({"card", "link", "audit", "answer_body"})
 
 
 def start(scene: Scene) -> None:
@@ -92,10 +94,13 @@ def scan_running(scene: Scene) -> None:
     story.chapter(
         "Is there a card number in anything that it wrote?",
         "Every file is searched with what `card-gateway scan` uses: logs, settings, keys, the "
-        "vault's tables, and the write-ahead log that lies beside them while it runs.",
+        "vault's tables, and the write-ahead log that lies beside them while it runs."
+        if scene.gateway.database is None
+        else "Every file is searched with what `card-gateway scan` uses: logs, settings, keys; and "
+        "every value of every table that the vault has in PostgreSQL.",
     )
     story.check("the search finds a number that is put there for it", finds_a_decoy(VISA))
-    _search(scene, _FILES)
+    _search(scene, _VAULT)
 
 
 def stop(scene: Scene) -> None:
@@ -127,7 +132,7 @@ def scan_all(scene: Scene) -> None:
         "The same search, over all that is left behind",
         "Nothing that the gateway wrote, from its first to its last moment, holds a card number.",
     )
-    _search(scene, _FILES[:2])
+    _search(scene, _VAULT[:1])
 
 
 def look_at(text: str) -> int:
@@ -143,11 +148,18 @@ def _pull_slowly(scene: Scene, answers: list[Answer]) -> None:
 
 
 def _search(scene: Scene, wanted: tuple[str, ...]) -> None:
-    """The packs are ours: their examples hold test numbers. They must be as they were saved."""
+    """`wanted`: the vault's files, where it has any. The packs are ours: their examples hold test numbers.
+    They must be as they were saved.
+    """
     story, gateway = scene.story, scene.gateway
-    looked: Looked = look(gateway.directory, known=_PLAYED, skip=gateway.rules)
+    database = gateway.database
+    looked: Looked = look(gateway.directory, known=_PLAYED, skip=gateway.rules, database=database)
     story.say(f"The files: {', '.join(looked.files)}.")
-    story.check("the log and the vault are among them", set(wanted) <= set(looked.files))
+    vault = set(wanted) <= set(looked.files)
+    if database is not None:
+        story.say(f"Tables of {database} with something in them: {', '.join(looked.tables)}.")
+        vault = set(looked.tables) >= _TABLES
+    story.check("the log and the vault are among them", vault and _LOG in looked.files)
     story.check("files that could not be read", list(looked.unreadable), [])
     story.check("clear card numbers found", list(looked.clear), [])
     saved = packs_in(gateway.rules)

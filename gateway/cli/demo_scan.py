@@ -10,23 +10,36 @@ from pathlib import Path
 from gateway.cards import pan
 from gateway.cards.scan import find_cards
 from gateway.cli import scan_files
+from gateway.cli.scan_pages import BREAK
 from gateway.cli.scan_parts import Unreadable
+from gateway.vault.postgres.place import PostgresPlace
+from gateway.vault.postgres.values import values
 
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """What was found: files looked into, masked numbers with their places, what was unreadable."""
+    """What was found: files looked into, masked numbers with their places, what was unreadable; `tables` of a
+    database on a server.
+    """
 
     files: tuple[str, ...]
     clear: tuple[str, ...]
     unreadable: tuple[str, ...]
+    tables: tuple[str, ...] = ()
 
 
-def look(directory: Path, *, known: Collection[str], skip: Path | None = None) -> Looked:
-    """Every file below `directory`, but those below `skip`. `known` numbers count wherever they
-    stand, also inside a longer run of digits. Raises OSError.
+def look(
+    directory: Path,
+    *,
+    known: Collection[str],
+    skip: Path | None = None,
+    database: PostgresPlace | None = None,
+) -> Looked:
+    """Every file below `directory`, but those below `skip`, and every value in `database`. `known` numbers
+    count wherever they stand, also inside a longer run of digits. Raises OSError, VaultUnavailable.
     """
     names: list[str] = []
+    tables: dict[str, None] = {}
     clear: set[str] = set()
     unreadable: list[str] = []
     for file in scan_files.files([directory]):
@@ -43,7 +56,11 @@ def look(directory: Path, *, known: Collection[str], skip: Path | None = None) -
             place = part.place.removeprefix(f"{directory}/")
             for found in find_cards(part.data, known=known):
                 clear.add(f"{place}: {pan.mask(found.digits.reveal())}")
-    return Looked(tuple(names), tuple(sorted(clear)), tuple(unreadable))
+    for table, column, held in [] if database is None else values(database):
+        tables[table] = None
+        for found in find_cards(BREAK.join(held), known=known):
+            clear.add(f"{table}.{column}: {pan.mask(found.digits.reveal())}")
+    return Looked(tuple(names), tuple(sorted(clear)), tuple(unreadable), tuple(tables))
 
 
 def finds_a_decoy(number: str) -> bool:
