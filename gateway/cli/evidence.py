@@ -13,7 +13,7 @@ import typer
 from typer.core import TyperGroup
 
 from gateway import __version__
-from gateway.cli import scan
+from gateway.cli import scan, vault_verify
 from gateway.cli.audit import public, watched
 from gateway.cli.output import DEFAULT_CONFIG, ConfigFile, complain, counted, done, say
 from gateway.cli.scan_parts import Unreadable
@@ -207,7 +207,8 @@ def _audit(folder: Folder, vault: Vault) -> Part:
 
 def _retention(folder: Folder, vault: Vault, settings: Config, now: datetime) -> Part:
     """What `vault verify` finds: whether anything is kept past its time, and whether all of it opens."""
-    report = vault.verification.check(retention_of(settings), now, _unseen)
+    with vault_verify.watched() as progress:
+        report = vault.verification.check(retention_of(settings), now, progress)
     cards = vault.count_by_product()
     findings = [asdict(one) for one in report.findings]
     written = {"records": report.opened, "findings": findings, "cards": cards}
@@ -217,10 +218,6 @@ def _retention(folder: Folder, vault: Vault, settings: Config, now: datetime) ->
         f" {counted(sum(cards.values()), 'card')}"
     )
     return Part("retention.json", "Retention", says, found=bool(findings))
-
-
-def _unseen(_done: int, _of: int) -> None:
-    """Nobody watches."""
 
 
 def _pages(folder: Folder) -> Part:

@@ -51,7 +51,7 @@ def verify(as_json: AsJson = False, config: ConfigFile = DEFAULT_CONFIG) -> None
     settings = read_config(config)
     vault = open_vault(settings)
     try:
-        with _watched() as progress:
+        with watched() as progress:
             now = datetime.now(UTC)
             report = vault.verification.check(retention_of(settings), now, progress)
     finally:
@@ -64,7 +64,8 @@ def verify(as_json: AsJson = False, config: ConfigFile = DEFAULT_CONFIG) -> None
 
 
 @contextmanager
-def _watched() -> Iterator[Callable[[int, int], None]]:
+def watched() -> Iterator[Callable[[int, int], None]]:
+    """What is told how many of how many records were opened; shown on a terminal."""
     terminal = console(stderr=True)
     columns = (TextColumn("{task.completed} of {task.total} records"), BarColumn())
     with Progress(

@@ -11,7 +11,7 @@ from typing import Final
 from gateway.audit import Action
 from gateway.evidence.folder import Cell
 from gateway.vault.audit_line import Line
-from gateway.vault.audits import AuditTable, Selection
+from gateway.vault.audits import AuditTable
 
 # A card's number was shown to a person, or put into a message that left.
 SEEN: Final = (
@@ -30,17 +30,12 @@ HEAD: Final = (
     "id", "at", "action", "outcome", "client", "key", "origin", "route", "product", "token",
     "detail", "subject", "exchange",
 )  # fmt: skip
-_PAGE: Final = 1000
 
 
 def rows(audit: AuditTable, actions: tuple[Action, ...]) -> Iterator[tuple[Cell, ...]]:
     """The entries of these actions, oldest first, as `HEAD` names their columns. Raises
     VaultUnavailable."""
-    wanted = {action.value for action in actions}
-    after = 0
-    while page := audit.lines(Selection(), after=after, limit=_PAGE):
-        yield from (_row(line) for line in page if line.action in wanted)
-        after = page[-1].id
+    return map(_row, audit.of(actions))
 
 
 def _row(line: Line) -> tuple[Cell, ...]:

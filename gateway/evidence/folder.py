@@ -10,12 +10,11 @@ from __future__ import annotations
 
 import csv
 import hashlib
-import io
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 MANIFEST: Final = "MANIFEST.sha256"
 SIGNATURE: Final = "MANIFEST.hmac"
@@ -49,14 +48,15 @@ class Folder:
 
     def csv(self, name: str, head: Sequence[str], rows: Iterable[Sequence[Cell]]) -> int:
         """The same of CSV; how many rows. A text that a spreadsheet would run has an apostrophe before."""
-        written = io.StringIO()
-        table = csv.writer(written)
-        table.writerow(head)
         count = 0
-        for row in rows:
-            table.writerow([_cell(value) for value in row])
-            count += 1
-        self.text(name, written.getvalue())
+        with self._new(name).open("wb") as file:  # as the rows come: an audit may have millions
+            written = _Hashed(file)
+            table = csv.writer(written)
+            table.writerow(head)
+            for row in rows:
+                table.writerow([_cell(value) for value in row])
+                count += 1
+        self._hashes[name] = written.digest.hexdigest()
         return count
 
     def seal(self, sign: Callable[[bytes], str]) -> None:
@@ -67,9 +67,24 @@ class Folder:
         self._write(SIGNATURE, f"{sign(manifest)}\n".encode())
 
     def _write(self, name: str, content: bytes) -> None:
+        self._new(name).write_bytes(content)
+
+    def _new(self, name: str) -> Path:
         path = self._directory / name
         path.touch(mode=0o600, exist_ok=False)
-        path.write_bytes(content)
+        return path
+
+
+class _Hashed:
+    """Writes text into a file, and hashes what it writes."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file, self.digest = file, hashlib.sha256()
+
+    def write(self, text: str) -> int:
+        content = text.encode()
+        self.digest.update(content)
+        return self._file.write(content)
 
 
 def faults(directory: Path, signed: Callable[[bytes, str], bool]) -> Iterator[str]:
@@ -89,10 +104,15 @@ def faults(directory: Path, signed: Callable[[bytes, str], bool]) -> Iterator[st
         digest, name = match.groups()
         if name not in there:
             yield f"{name} is missing"
-        elif hashlib.sha256((directory / name).read_bytes()).hexdigest() != digest:
+        elif _digest(directory / name) != digest:
             yield f"{name} was changed"
         there.discard(name)
     yield from (f"{name} is not of this evidence" for name in sorted(there))
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _cell(value: Cell) -> Cell:

@@ -3,7 +3,7 @@
 # ruff: noqa: S608  # the statements are put together from the constants here
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
@@ -19,6 +19,7 @@ from gateway.vault.chain_check import Progress, Report, Row, check, unseen
 from gateway.vault.database import Connection, Database, Step, no_step
 from gateway.vault.entries import stamp, stamp_or_none
 from gateway.vault.hashes import KeyedHash
+from gateway.vault.windows import Window, windows
 
 # PCI DSS 10.5.1 asks for twelve months; the schema's trigger has the same number.
 KEPT: Final = timedelta(days=366)
@@ -86,6 +87,23 @@ class AuditTable:
         """Up to `limit` entries with an id above `after`, in order."""
         condition, values = which.condition()
         return self._select(f"id > ? AND {condition} ORDER BY id LIMIT ?", [after, *values, limit])
+
+    def of(self, actions: Collection[Action]) -> Iterator[Line]:
+        """All entries of these actions, in order, however many others there are: the others stay where they
+        are, and no read is of more than a window (`windows`).
+        """
+        marks = ", ".join("?" * len(actions))
+
+        def read(connection: Connection, window: Window) -> list[Line]:
+            where, values = window.where()
+            asked = (
+                f"SELECT {_COLUMNS} FROM audit WHERE {where} AND action IN ({marks}) ORDER BY id"
+            )
+            rows = connection.execute(asked, [*values, *(one.value for one in actions)])
+            return [_line(row) for row in rows.fetchall()]
+
+        for _, lines in windows(self._database, "audit", ("id",), read):
+            yield from lines
 
     def newest(self, which: Selection, count: int) -> list[Line]:
         """The `count` newest entries, in order."""
