@@ -205,7 +205,7 @@ class _Explaining:
             look = other_format(body, layout_of(shapes).outer)
             notes = (*notes, *([look] if look else []))
         if refused is not None:
-            found = why_refused(shapes_of(route, way), body, refused, doctype=route.doctype)
+            found = why_refused(shapes_for(route, way, body), body, refused, doctype=route.doctype)
             notes = (*notes, *found)
         return Told(message, way, route, told, refused, notes)
 
