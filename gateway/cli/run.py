@@ -96,10 +96,9 @@ async def _until_told(config: Config, ready: Callable[[Addresses], None]) -> Non
     told_to_stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     numbers = [signal.SIGINT, signal.SIGTERM]
-    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup
-        numbers.append(
-            signal.SIGHUP
-        )  # a lost terminal: a charge that is under way comes to its end
+    # A lost terminal, too: a charge that is under way comes to its end. Under nohup it goes on.
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        numbers.append(signal.SIGHUP)
     for number in numbers:
         loop.add_signal_handler(number, told_to_stop.set)
     worker = await unsealed(config, told_to_stop)
