@@ -100,7 +100,7 @@ def _tell_changes(told: Explanation) -> None:
     for change in told.changes:
         say(f"bytes {change.start}-{change.end}, line {change.line}, column {change.column}")
         if not out.is_terminal:
-            old = change.sides.before[0][1].text
+            old = next(piece.text for piece in change.sides.before[0] if piece.changed)
             say(f"  - {old}" if old else "  (inserted)")
             say(f"  + {change.after}" if change.after else "  (removed)")
             continue
