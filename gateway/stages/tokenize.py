@@ -49,7 +49,7 @@ def _hide(document: Document, place: CardPlace) -> Iterator[Change]:
     if place.number is not None and not place.left_alone:
         text = shown(place)
         for node in (place.number, *place.copies):
-            written = around(document.text(node), text)
+            written = around(document.text(node), text.strip())
             # Digits stay what the number was: in JSON a number, where every reader reads the same.
             yield Set(node, written, written.isdecimal() and document.is_number(node))
     for node in place.cvcs:

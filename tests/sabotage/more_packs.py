@@ -58,4 +58,12 @@ BREAKAGES = (
         "int(match[1]) // 1000",
         ("tests/cards/test_expiry.py::test_every_spelling_is_read",),
     ),
+    Breakage(
+        "write the white space around a number that fails twice",
+        "P15",
+        "gateway/stages/tokenize.py",
+        "around(document.text(node), text.strip())",
+        "around(document.text(node), text)",
+        ("tests/stages/test_several_places.py::test_p15_the_white_space_around_a_number_stays",),
+    ),
 )

@@ -298,6 +298,8 @@ def test_p12_a_place_that_holds_more_than_the_other_is_refused(number):
 def test_p15_the_white_space_around_a_number_stays():
     body = f"<R><c><num>\n  {PAN}\t</num><e>1230</e></c></R>"
     assert out(body, VALUES).after.decode() == body.replace(PAN, "411111******1111")
+    body = "<R><c><num>\n 5555 5555\t</num><e>1230</e></c></R>"  # it fails
+    assert out(body, VALUES).after.decode() == body.replace("5", "*")
     body = f"<R><c><num>\n  {ALIAS}\t</num><e/></c></R>"
     assert f"<num>\n  {EXAMPLE_NUMBER}\t</num>" in into(body, VALUES)
 
