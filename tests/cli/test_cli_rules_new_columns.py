@@ -168,3 +168,51 @@ def test_several_blanks_before_the_colon(new):
     code, out, err = new(text)
     assert code == 0, err
     assert 'number: "Card number     : {}"' in out
+
+
+WITHIN = {
+    "marks of its own": (f"PARMLIST=UN~demo%7CCC~{NUMBER}%7CEXPMNTH~12%7CEXPYR~28%7CCSC~999%7C", 'number: "CC~{}|"'),
+    "semicolons": (f'{{"CardData": "PAN={NUMBER};ExpDate=0529;CVV=111", "Id": 1}}', 'number: "PAN={};"'),
+    "columns": (f"data={NUMBER}%2C12%2F27%2C123&merchant=1", 'number: "^{},"'),
+    "a query": (
+        f'{{"query": "mutation {{ pay(card: {{number: \\"{NUMBER}\\", exp: \\"12/27\\"}}) {{ id }} }}"}}',
+        'number: "number: \\"{}\\""',
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", WITHIN)
+def test_p15_a_card_in_the_plain_text_of_a_field(new, what):
+    body, number = WITHIN[what]
+    code, out, err = new(f"POST https://pay.example/charge HTTP/1.1\n\n{body}\n")
+    assert code == 0, err
+    assert "    envelope: { format: " in out
+    assert number in out
+    assert "request: { detokenize: card }" in out
+    assert "1 card found and taken out, or put in; nothing else changed." in err
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        f'{{"guest": "Ida", "remarks": "card number: {NUMBER}"}}',
+        f'{{"reservations": [{{"text": "card number: {NUMBER}"}}]}}',
+    ],
+)
+def test_p16_what_a_guest_remarks_is_no_envelope(new, body):
+    """The guard masks it: another guest says it in other words, or nothing."""
+    code, out, err = new(body, "--as", "response")
+    assert (code, out) == (1, "")
+    assert "the guard masks it on its way to the PMS" in err
+
+
+def test_p15_a_text_that_says_utf_16_and_is_none(new):
+    """What a text of another document declares is of no account, for the gateway as for us."""
+    inside = f'<?xml version="1.0" encoding="utf-16"?><card num="{NUMBER}" exp="1227" cvc="123"/>'
+    body = f"<Envelope><xmlRequest><![CDATA[{inside}]]></xmlRequest></Envelope>"
+    code, out, err = new(f"POST https://pay.example/charge HTTP/1.1\n\n{body}\n")
+    assert code == 0, err
+    assert "    envelope: { format: xml, at: /Envelope/xmlRequest }" in out
+    code, out, err = new(f"POST https://pay.example/charge HTTP/1.1\n\n{inside}\n")
+    assert code == 1  # as a message of its own the gateway refuses it
+    assert "message_forbidden" in err

@@ -26,6 +26,7 @@ _MOST: Final = 50_000  # texts of one message
 _LARGEST: Final = 8 << 20
 _DEEPEST: Final = 100
 _DOCTYPE: Final = re.compile(rb"\A[^<]*(?:<[?!-][^<]*)*?<!DOCTYPE\s+\S+\s+(?:SYSTEM|PUBLIC)\b")
+_SAYS_UTF_16: Final = re.compile(rb"\s*<\?xml[^>]*encoding=[\"']utf-16", re.IGNORECASE)
 _FORM: Final = re.compile(rb"[^=&<>{}\"\s]{1,120}=[^&]*(?:&[^=&]{0,120}(?:=[^&]*)?)*")
 
 
@@ -141,6 +142,11 @@ def parse_xml(body: bytes) -> Parsed | None:
     opened = open_xml_with_doctype if _DOCTYPE.search(body) else open_xml
     try:
         return opened(body).root.element
+    except GatewayError:
+        if not _SAYS_UTF_16.match(body):
+            return None
+    try:  # as a text of another document, where it may say what it likes
+        return open_xml(body, is_text=True).root.element
     except GatewayError:
         return None
 

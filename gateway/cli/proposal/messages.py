@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import Final
 
 from gateway.cards import pan
@@ -13,7 +14,7 @@ from gateway.cli.proposal.called import called
 from gateway.cli.proposal.found import FoundCard, Looked, look
 from gateway.cli.proposal.leaves import Leaf, Steps, Taken
 from gateway.cli.proposal.mended import PART, mended
-from gateway.cli.proposal.opened import open_all
+from gateway.cli.proposal.opened import DEEPEST, open_all
 from gateway.cli.proposal.sealed import is_encrypted, is_sealed
 from gateway.cli.proposal.shapes import Layer
 from gateway.cli.proposal.texts import take_text
@@ -111,11 +112,11 @@ def read_message(recorded: Recorded, way: Way) -> Message:
     return message
 
 
-def _documents(message: Message) -> Sequence[Opened]:
+def _documents(message: Message) -> list[Opened]:
     """As the body stands there, or as it was before it was logged as a string."""
     if _WRAPPED.match(message.body):
         message.body = _MARGIN.sub(b"", message.body).strip()
-    documents = list(open_all(message.body))
+    documents: list[Opened] = list(open_all(message.body))
     bare = unescaped(message.body)
     inside = list(open_all(bare)) if bare is not None else []
     if bare is not None and not (documents and _count(inside) <= _count(documents)):
@@ -130,7 +131,26 @@ def _documents(message: Message) -> Sequence[Opened]:
         looked = look(text) if text is not None else Looked()
         if text is not None and looked.cards:
             documents = [(text, (), looked)]
+    if not any(looked.cards for _, _, looked in documents):
+        documents += islice(_texts_within(documents), 1)
     return documents
+
+
+def _texts_within(documents: Sequence[Opened]) -> Iterator[Opened]:
+    """The plain texts that stand in fields, with a card in them: `data=CC~4111…|EXP~1230|`. Only where the
+    message has no card in a field of its own, and is about no booking: what a guest remarks is the guard's."""
+    for taken, layers, looked in documents:
+        names = {step.name for leaf in taken.leaves for step in leaf.steps}
+        if len(layers) == DEEPEST or any(map(words.names_booking, names)):
+            continue
+        for leaf in looked.in_texts:
+            if words.names_remark(leaf.name):
+                continue
+            text = take_text(leaf.text.encode("utf-8", "replace"))
+            inside = look(text) if text is not None else Looked()
+            if text is not None and inside.cards and ways.can_be_written(leaf.steps, taken.format):
+                layer = Layer(taken.format, ways.absolute(taken, leaf.steps), leaf.steps)
+                yield text, (*layers, layer), inside
 
 
 def _note(message: Message, opened: Opened, envelopes: Collection[Steps]) -> None:

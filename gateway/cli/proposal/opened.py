@@ -15,7 +15,7 @@ from gateway.codecs import base64
 from gateway.codecs.envelope import Coding
 from gateway.errors import GatewayError
 
-_DEEPEST: Final = 3
+DEEPEST: Final = 3
 _SHORTEST: Final = 20
 _BASE64: Final = re.compile(r"[A-Za-z0-9+/_\s-]{24,}={0,2}\s*")
 _CODINGS: Final[tuple[Literal["base64", "base64url"], ...]] = ("base64", "base64url")
@@ -35,7 +35,7 @@ def open_all(
         return
     looked = look(taken)
     yield taken, outside, looked
-    if len(outside) == _DEEPEST:
+    if len(outside) == DEEPEST:
         return
     for leaf in taken.leaves:
         if len(leaf.text) < _SHORTEST or not ways.can_be_written(leaf.steps, taken.format):

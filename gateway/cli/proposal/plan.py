@@ -101,7 +101,7 @@ def _guess(message: Message) -> Way:
     anything else with a card is a charge."""
     if message.documents and _is_answer(message):
         return "response"
-    if any(one.taken.format == "text" for one in message.documents):
+    if any(one.taken.format == "text" and not one.layers for one in message.documents):
         return "response"
     if any(_has_booking(one.taken) and not _is_notice(one.taken) for one in message.documents):
         return "response"

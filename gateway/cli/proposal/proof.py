@@ -182,7 +182,10 @@ def _same_but(before: bytes, after: bytes, message: Message, ours: set[Steps]) -
     """
     for document in message.documents:
         if document.taken.format == "text":
-            return same_but(before, after, in_columns(document.taken, ours))
+            was_text, is_text = (_content(one, document.layers) for one in (before, after))
+            if was_text is None or is_text is None:
+                return was_text is is_text
+            return same_but(was_text, is_text, in_columns(document.taken, ours))
         was, now = _inside(before, document.layers), _inside(after, document.layers)
         if was is None or now is None:
             return was is now
@@ -216,17 +219,23 @@ def _said(leaves: Sequence[Leaf]) -> Counter[tuple[tuple[str, ...], str]]:
 
 def _inside(body: bytes, layers: Sequence[Layer]) -> Taken | None:
     """The document that stands in these envelopes."""
-    taken = take_apart(body)
+    content = _content(body, layers)
+    return take_apart(content) if content is not None else None
+
+
+def _content(body: bytes, layers: Sequence[Layer]) -> bytes | None:
+    """The bytes that stand in these envelopes."""
+    content = body
     for layer in layers:
+        taken = take_apart(content)
         leaf = taken.at(layer.steps) if taken is not None else None
         if leaf is None:
             return None
         if layer.coding == "text":
             content = leaf.text.encode("utf-8", "replace")
-        else:
-            try:
-                content, _ = base64.read(leaf.text.encode("ascii", "replace"), layer.coding)
-            except GatewayError:
-                return None
-        taken = take_apart(content)
-    return taken
+            continue
+        try:
+            content, _ = base64.read(leaf.text.encode("ascii", "replace"), layer.coding)
+        except GatewayError:
+            return None
+    return content

@@ -30,7 +30,7 @@ _ALONE: Final = re.compile(
     re.MULTILINE,
 )
 _BESIDE: Final = re.compile(
-    rf"(?<![\w-])(?P<label>{_LABEL})(?P<sep>[ \t]*[:=][ \t]*|[ \t]+)(?P<value>[0-9](?:[0-9 /.-]{{0,24}}[0-9])?)(?![\w-])"
+    rf"(?<![\w-])(?P<label>{_LABEL})(?P<sep>[ \t]*[:=~][ \t]*[\x22']?|[ \t]+)(?P<value>[0-9](?:[0-9 /.-]{{0,24}}[0-9])?)(?![\w-])"
 )
 _FOLLOWS: Final = re.compile(r"[^\w\r\n]+\w{0,12}")
 
@@ -100,9 +100,10 @@ def _paths(text: str, found: re.Match[str], *, ends: bool) -> Iterator[str]:
     if separator and found["sep"].startswith("  "):  # `Card number     : 4111…`
         befores.append(found["label"].strip() + found["sep"].rstrip() + blank)
     for before in befores:
-        yield before + "{}" + after
-        if not margin.strip():
-            yield "^" + margin + before + "{}" + after
+        for end in dict.fromkeys((after, after[:1])):  # a brace further on can not be said
+            yield before + "{}" + end
+            if not margin.strip():
+                yield "^" + margin + before + "{}" + end
 
 
 def _leads_to(body: bytes, path: str, value: str, span: tuple[int, int] | None) -> bool:

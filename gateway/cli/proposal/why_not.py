@@ -52,7 +52,9 @@ def _reasons(message: Message) -> Iterator[tuple[str, str]]:
     for path in dict.fromkeys(message.in_texts):
         yield (
             f"{place}: a card's number stands within a longer text: {path}.",
-            "No rule takes it out: the guard masks it on its way to the PMS.",
+            "No rule takes it out: the guard masks it on its way to the PMS."
+            if message.way == "response"
+            else "No rule that could be proposed leads to it: have the PMS send each of the card's fields by itself, or write a shape with an `envelope` and `format: text` (docs/rules.md).",
         )
     for path in dict.fromkeys(message.called) if not message.scrubbed else ():
         yield (

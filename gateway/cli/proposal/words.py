@@ -277,6 +277,11 @@ def names_booking_id(name: str) -> bool:
     }  # fmt: skip
 
 
+def names_remark(name: str) -> bool:
+    """Whether a field is called as what people write is."""
+    return re.search(r"remark|comment|note|special|wish|descri|memo", squash(name)) is not None
+
+
 # --- an agency's card ---
 
 _VIRTUAL: Final = re.compile(
