@@ -18,7 +18,6 @@ from __future__ import annotations
 import ast
 import atexit
 import functools
-import gc
 import importlib
 import json
 import os
@@ -33,6 +32,8 @@ import tempfile
 import traceback
 from contextlib import ExitStack, suppress
 from pathlib import Path
+
+from tests import frozen
 
 ROOT = Path(__file__).parent.parent
 # A module that is started must not be imported before. The last two are what others import late.
@@ -227,7 +228,7 @@ def _imported(modules):
     if len(list(Path("/proc/self/task").iterdir())) > 1:
         raise RuntimeError(f"one of {modules} starts a thread, and a fork would lose it")
     if missing:
-        gc.freeze()  # no child looks through what is there to stay
+        frozen.freeze()  # no child looks through what is there to stay
 
 
 def _become(said, fds):
