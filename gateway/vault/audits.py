@@ -19,13 +19,15 @@ from gateway.vault.chain_check import Progress, Report, Row, check, unseen
 from gateway.vault.database import Connection, Database, Step, no_step
 from gateway.vault.entries import stamp, stamp_or_none
 from gateway.vault.hashes import KeyedHash
+from gateway.vault.resting import resting
 from gateway.vault.windows import Window, windows
 
 # PCI DSS 10.5.1 asks for twelve months; the schema's trigger has the same number.
 KEPT: Final = timedelta(days=366)
 _PROBE_SECONDS: Final = 10.0
-# So many at a time are erased, each byte overwritten: others are to write meanwhile.
-_PORTION: Final = 20_000
+# So many at a time are erased, each byte overwritten: others are to write meanwhile. Each portion leaves an anchor
+# for good, so they are not fewer.
+_PORTION: Final = 2000
 _COLUMNS: Final = (
     "id, at, exchange, action, outcome, client, key, origin, route, product, iduser, booking,"
     " detail, subject, writer, seq, hash"
@@ -42,9 +44,11 @@ _CONDITIONS: Final = {
 }
 _FIRST: Final = "SELECT id, at FROM audit ORDER BY id LIMIT 1"
 _UP_TO: Final = "SELECT id, at FROM audit WHERE id <= ? ORDER BY id DESC LIMIT 1"
+# Of those that go, which are the oldest: left to itself SQLite goes through the chains of all entries.
 _HEADS: Final = (
-    "SELECT audit.writer, audit.seq, audit.hash FROM audit JOIN"
-    " (SELECT writer, max(seq) AS seq FROM audit WHERE id <= ? AND writer IS NOT NULL GROUP BY writer)"
+    "SELECT audit.writer, audit.seq, audit.hash FROM audit JOIN (SELECT writer, max(seq) AS seq FROM"
+    " (SELECT writer, seq FROM audit WHERE id <= ? ORDER BY id LIMIT ?) AS gone"
+    " WHERE writer IS NOT NULL GROUP BY writer)"
     " AS last ON audit.writer = last.writer AND audit.seq = last.seq ORDER BY audit.writer"
 )
 
@@ -184,14 +188,16 @@ class AuditTable:
             raise ValueError("entries are kept for twelve months")
 
         def work(connection: Connection) -> int:
-            kept = f"coalesce((SELECT id FROM audit WHERE at >= ? ORDER BY id LIMIT 1), {2**62})"
-            portion = f"SELECT id FROM audit WHERE id < {kept} ORDER BY id LIMIT {_PORTION}"
+            # Among the oldest alone: of how many entries are old nothing is read here.
+            oldest = f"(SELECT id, at FROM audit ORDER BY id LIMIT {_PORTION}) AS oldest"
             count, through = connection.execute(
-                f"SELECT count(*), max(id) FROM ({portion}) AS old", (stamp(before),)
+                f"SELECT count(*), max(id) FROM {oldest} WHERE id < coalesce("
+                f"(SELECT min(id) FROM {oldest} WHERE at >= ?), {2**62})",
+                (stamp(before),),
             ).fetchone()
             if not count:
                 return 0
-            heads = tuple(Head(*row) for row in connection.execute(_HEADS, (through,)))
+            heads = tuple(Head(*row) for row in connection.execute(_HEADS, (through, _PORTION)))
             newest, now = connection.newest_entry(), stamp(self._clock())
             made = anchors.add(connection, self._chain, Anchor(0, now, newest, through, heads))
             if connection.journal is not None:
@@ -202,7 +208,8 @@ class AuditTable:
             audit.append(connection, [replace(entry, subject=str(through))])
             return int(count)
 
-        return self._database.write("purge", work).result()
+        with resting():
+            return self._database.write("purge", work).result()
 
     def _select(self, rest: str, values: list[str | int]) -> list[Line]:
         statement = f"SELECT {_COLUMNS} FROM audit WHERE {rest}"

@@ -5,10 +5,15 @@ In steps of SQLite's machine, which no other program's work changes.
 
 from __future__ import annotations
 
+import asyncio
+from datetime import UTC, datetime
+
 import pytest
 
+from gateway.audit import Action, Entry, Outcome
+from gateway.vault import audits
 from gateway.vault.copied import TABLES
-from tests.vault.makers import NOON, keep, many, opened
+from tests.vault.makers import NOON, entry, keep, many, opened
 from tests.vault.test_vault_retention import RULE
 
 pytestmark = pytest.mark.sqlite_alone("it counts SQLite's own steps")
@@ -66,6 +71,29 @@ def test_that_nothing_is_past_its_time_is_found_without_looking_at_what_is_not(v
         connections[0].set_progress_handler(lambda seen=counted: seen.append(None), 1)
         assert [one.links for one in vault.retention.overdue(RULE, NOON).values()] == [0]
         connections[0].set_progress_handler(None, 0)
+        asked.append(len(counted))
+    few, large = asked
+    assert 0 < large <= few * 1.1
+
+
+def test_p36_a_portion_of_old_entries_goes_without_counting_how_many_are_old(
+    tmp_path, monkeypatch
+) -> None:
+    monkeypatch.setattr(audits, "_PORTION", 50)
+    old = datetime(2024, 1, 1, tzinfo=UTC)
+    asked = []
+    for count in (_FEW, _MANY):
+        directory = tmp_path / str(count)
+        with opened(directory, clock=lambda: old) as vault:
+            asyncio.run(vault.record([entry(at=old) for _ in range(count)]))
+        with opened(directory) as vault:
+            by = Entry(datetime.now(UTC), "", Action.AUDIT_PURGE, Outcome.DONE)
+            counted: list[None] = []
+            writing = vault._database._writing
+            writing.set_progress_handler(lambda seen=counted: seen.append(None), 1)
+            assert vault.audit.purge(datetime(2025, 1, 1, tzinfo=UTC), by) == 50
+            writing.set_progress_handler(None, 0)
+            assert vault.audit.check().findings == []
         asked.append(len(counted))
     few, large = asked
     assert 0 < large <= few * 1.1
