@@ -83,6 +83,6 @@ class Repeats:
 
         def also(connection: Connection, _: Recapture) -> None:
             if reply.once is not None:
-                self._vault.idempotency.forget(connection, reply.once, self._clock())
+                self._vault.idempotency.forget(connection, reply.once)
 
         return also

@@ -229,7 +229,7 @@ class ChargeTable:
         def work(connection: Connection) -> Outcome | GatewayError | None:
             now = self._clock()
             if once is not None and repeated is not None:
-                before = self._before(connection, once, repeated, now)
+                before = self._before(connection, once, repeated)
                 if before is not None:
                     return before
             decision = decide(connection, now)
@@ -290,10 +290,10 @@ class ChargeTable:
             self._once.remember(connection, once, row.product, answer, now)
 
     def _before(
-        self, connection: Connection, once: Once, repeated: Entry, now: datetime
+        self, connection: Connection, once: Once, repeated: Entry
     ) -> Repeated | GatewayError | None:
         try:
-            answered = self._once.answered(connection, once, now)
+            answered = self._once.answered(connection, once)
         except IdempotencyKeyReused as error:
             return error
         if answered is None:

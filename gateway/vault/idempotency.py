@@ -22,7 +22,7 @@ from gateway.vault.hashes import KeyedHash
 
 KEPT: Final = timedelta(hours=24)
 
-_FIND: Final = "SELECT request, product, sealed FROM idempotent WHERE asked = ? AND expires > ?"
+_FIND: Final = "SELECT request, product, sealed FROM idempotent WHERE asked = ?"
 _FORGET: Final = "DELETE FROM idempotent WHERE asked = ?"
 _ADD: Final = (
     "INSERT INTO idempotent (asked, request, product, expires, sealed) VALUES (?, ?, ?, ?, ?)"
@@ -48,12 +48,15 @@ class IdempotencyTable:
     def __init__(self, database: Database, hashing: KeyedHash, sealer: Sealer) -> None:
         self._database, self._hashing, self._sealer = database, hashing, sealer
 
-    def answered(self, connection: Connection, once: Once, now: datetime) -> bytes | None:
-        """What the same request was answered; None: it was not, or longer ago than is kept.
+    def answered(self, connection: Connection, once: Once) -> bytes | None:
+        """What the same request was answered; None: it was not, or it is kept no more.
+
+        What is there counts: not by the clock, which may have leapt ahead, so that a request that is sent
+        again would charge again. `purge` is for those who believe it.
 
         Raises IdempotencyKeyReused where the key came with another request, RecordDamaged.
         """
-        found = self._found(connection, once, now)
+        found = self._found(connection, once)
         if found is None:
             return None
         asked, request, product, sealed = found
@@ -72,11 +75,11 @@ class IdempotencyTable:
         sealed = self._sealer.seal(answer, place_of(product, asked))
         connection.execute(_ADD, (asked, request, product, stamp(now + KEPT), sealed))
 
-    def forget(self, connection: Connection, once: Once, now: datetime) -> None:
+    def forget(self, connection: Connection, once: Once) -> None:
         """Keeps no answer to the request any more: nothing came of it, and it may be sent again. What
         the key stands for otherwise stays.
         """
-        found = self._found(connection, once, now)
+        found = self._found(connection, once)
         if found is not None and self._hashing.matches(found[1], *_parts(once)):
             connection.execute(_FORGET, (found[0],))
 
@@ -87,11 +90,9 @@ class IdempotencyTable:
             "idempotent_purge", lambda c: c.execute(_PURGE, at).rowcount
         ).result()
 
-    def _found(
-        self, connection: Connection, once: Once, now: datetime
-    ) -> tuple[bytes, bytes, str, bytes] | None:
+    def _found(self, connection: Connection, once: Once) -> tuple[bytes, bytes, str, bytes] | None:
         for asked in self._asked(once):
-            row = connection.execute(_FIND, (asked, stamp(now))).fetchone()
+            row = connection.execute(_FIND, (asked,)).fetchone()
             if row is not None:
                 return asked, *row
         return None

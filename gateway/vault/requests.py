@@ -58,7 +58,7 @@ class Requests:
 
         def decide(connection: Connection) -> bytes | GatewayError:
             now = self._clock()
-            before = None if once is None else self._before(connection, entry, once, now)
+            before = None if once is None else self._before(connection, entry, once)
             if before is not None:
                 return before
             done = do(connection, now)
@@ -90,7 +90,7 @@ class Requests:
             return None
 
         def work(connection: Connection) -> bytes | GatewayError | None:
-            before = self._before(connection, entry, once, self._clock())
+            before = self._before(connection, entry, once)
             if isinstance(before, GatewayError):
                 audit.append(connection, [refused(entry, before)])
             return before
@@ -112,7 +112,7 @@ class Requests:
         def work(connection: Connection) -> IdempotencyKeyReused | None:
             now = self._clock()
             try:
-                self._once.answered(connection, once, now)
+                self._once.answered(connection, once)
             except IdempotencyKeyReused:
                 return IdempotencyKeyReused()
             self._once.remember(connection, once, product, answer, now)
@@ -125,9 +125,7 @@ class Requests:
     async def forget(self, once: Once | None) -> None:
         """Keeps, durable, no answer to the request any more: nothing came of it."""
         if once is not None:
-            await self._committed(
-                "request_forget", lambda c: self._once.forget(c, once, self._clock())
-            )
+            await self._committed("request_forget", lambda c: self._once.forget(c, once))
 
     async def _committed(self, name: str, work: Callable[[Connection], T]) -> T:
         for _ in range(_ATTEMPTS):
@@ -138,10 +136,10 @@ class Requests:
         raise VaultUnavailable
 
     def _before(
-        self, connection: Connection, entry: Entry, once: Once, now: datetime
+        self, connection: Connection, entry: Entry, once: Once
     ) -> bytes | GatewayError | None:
         try:
-            answered = self._once.answered(connection, once, now)
+            answered = self._once.answered(connection, once)
         except IdempotencyKeyReused:
             return IdempotencyKeyReused()
         if answered is not None:

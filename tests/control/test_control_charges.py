@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 
 import pytest
 
@@ -355,3 +356,17 @@ def test_p16_a_query_is_checked_and_not_repeated(charges, query, name, problem):
     errors = [(one["name"], one["problem"]) for one in answered.json()["errors"]]
     assert (name, problem) in errors
     assert CARD not in answered.text
+
+
+def test_a_clock_that_leaps_ahead_charges_nobody_twice(charges):
+    """Only who erases, and asks whether the clock is to be believed, ends what a key stands for."""
+    said = charges.said(charges.token(), reference=None)
+    first = charges.post(said=said, once="k")
+    charges.clock.now += timedelta(days=366)
+    assert charges.post(said=said, once="k").content == first.content
+    answered = charges.post(said=said | {"amount": 1001}, once="k")
+    assert refused(answered, 422, "idempotency_key_reused")
+    assert len(charges.processor.asked) == 1
+    assert charges.vault.idempotency.purge(charges.clock.now) == 1
+    assert charges.post(said=said, once="k").json()["id"] != first.json()["id"]
+    assert len(charges.processor.asked) == 2

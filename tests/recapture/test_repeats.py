@@ -162,6 +162,7 @@ def test_p24_a_request_that_is_repeated_is_answered_the_same_and_sends_no_card(r
     ready.heard("event-2", 1)  # it failed again: what was answered stays
     assert again(ready, id=ready.id) == first
     ready.hours(24)
+    assert ready.vault.idempotency.purge(ready.now) == 1
     with pytest.raises(RecaptureClosed):
         again(ready, id=ready.id)
 
