@@ -153,6 +153,7 @@ def test_a_lost_terminal_is_nothing_to_one_that_was_told_so(site):
     running = site.start_anew(["nohup", *COMMAND])
     with running.session(key) as session:
         running.signal(signal.SIGHUP)
+        time.sleep(1)  # it would have closed its ports
         assert running.pull(session, "BULK-5-1").status_code == 200
     running.signal(signal.SIGTERM)
     assert running.wait() == 0
