@@ -16,6 +16,7 @@ from gateway.rules.model import Route
 from gateway.rules.model_directions import Direction, Harmless, Opaque, Tokenize
 from gateway.rules.model_shapes import Shape
 from gateway.rules.notes import Notes, Place
+from gateway.rules.own_cards import check_own_cards
 from gateway.rules.schema_directions import DirectionEntry
 from gateway.rules.several_formats import by_outer, check_layouts, check_several, split
 from gateway.rules.shapes import number_places, path_of
@@ -86,6 +87,7 @@ class DirectionCompiler:
             shapes = tuple(replace(shape, show=entry.show) for shape in shapes)
         if entry.carry_forward:
             check_carrying(entry, shapes, (*place, "carry_forward"), self._notes)
+        check_own_cards(entry, shapes, place, self._notes)
         for same in by_outer(shapes).values():
             terms = link_terms(entry, same, (*place, "retention"), self._notes)
         return Tokenize(

@@ -57,7 +57,7 @@ def _insertion(
     mistake = _misplaced(entry, into, [one for one in shapes if written_as(one.format) == form])
     if mistake:
         notes.add((*place, "into"), mistake)
-    return Inserted(into, entry.each, content, entry.of)
+    return Inserted(into, entry.each, content, entry.of, frozenset(entry.for_))
 
 
 def _content(entry: InsertEntry, place: Place, notes: Notes) -> Element | Members:

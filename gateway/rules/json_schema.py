@@ -155,7 +155,12 @@ _MORE: Final[Mapping[str, Mapping[str, Any]]] = {
     },
     "InsertEntry": {
         **_one_of("xml", "json", "form"),
-        "if": {"properties": {"of": {"const": "card"}}, "required": ["of"]},
+        "if": {
+            "anyOf": [
+                {"properties": {"of": {"const": "card"}}, "required": ["of"]},
+                {"required": ["for"]},
+            ]
+        },
         "then": {"properties": {"each": {"const": "card"}}},
     },
     "DirectionEntry": {

@@ -27,6 +27,7 @@ class Inserted:
     each: Literal["card", "booking"]
     content: Element | Members
     of: Literal["booking", "card"] = "booking"
+    shapes: frozenset[str] = frozenset()  # for the cards of these alone; empty: for all
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,6 +97,7 @@ class Shape:
     sentinels: frozenset[str] = frozenset()  # numbers that say "no card", beyond the usual ones
     not_cards: tuple[Path, ...] = ()  # places whose digits are known not to be cards
     more_cards: tuple[Path, ...] = ()  # cards stand at these, too
+    own_card: bool = False  # another card than that of the other shapes of the same node
 
     @property
     def cards(self) -> tuple[Path, ...]:

@@ -37,6 +37,7 @@ class InsertEntry(Entry):
     into: Text
     of: Literal["booking", "card"] = "booking"
     each: Literal["card", "booking"]
+    for_: ShapeNames = Field(default=(), alias="for")
     xml: Text | None = None
     json_: dict[Text, str] | None = Field(default=None, alias="json", min_length=1)
     form: dict[Text, str] | None = Field(default=None, min_length=1)
@@ -52,6 +53,8 @@ class InsertEntry(Entry):
             raise ValueError("give one of `xml`, `json` and `form`: what is to be inserted")
         if self.of == "card" and self.each == "booking":
             raise ValueError("`of: card` goes with `each: card`")
+        if self.for_ and self.each == "booking":
+            raise ValueError("`for` goes with `each: card`")
         return self
 
 

@@ -155,6 +155,7 @@ class ShapeEntry(Entry):
     departure: DayPlace | None = None
     virtual: VirtualEntry | None = None
     foreign: bool = False
+    own_card: bool = False
     show: Show = "mask"
     keep: tuple[KeepName, ...] = ()
     sentinels: tuple[Text, ...] = ()

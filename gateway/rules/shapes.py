@@ -126,6 +126,7 @@ class _Compiler:
                 if (path := self._path(text, (*place, "not_cards", n))) is not None
             ),
             more_cards=tuple(more_cards),
+            own_card=entry.own_card,
         )
 
     def _envelopes(self, entry: ShapeEntry, place: Place) -> tuple[Envelope, ...]:

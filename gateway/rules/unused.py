@@ -17,7 +17,7 @@ from gateway.rules.templates import texts
 from gateway.yaml_place import Located
 
 # Of a shape: what is looked at only while cards are taken out, or only while they are put in.
-_TAKEN_OUT: Final = ("show", "sentinels", "not_cards", "foreign", "hotel", "booking_id", "departure", "virtual")  # fmt: skip
+_TAKEN_OUT: Final = ("show", "sentinels", "not_cards", "foreign", "hotel", "booking_id", "departure", "virtual", "own_card")  # fmt: skip
 _PUT_IN: Final = ("keep", "token")
 _VARIABLE: Final = re.compile(r"\{([^{}]*)\}")
 _WITHOUT_BODY: Final = {

@@ -157,7 +157,10 @@ def put_in(document: Document, cards: Sequence[tuple[TokenSpot, Found]]) -> list
     changes: list[Change] = []
     for spot, found in cards:
         changes += _put_in_one(document, spot, found)
-    if any(spot.shape.holder and spot.shape.holder.outside for spot, _ in cards):
+    if any(
+        spot.shape.own_card or (spot.shape.holder and spot.shape.holder.outside)
+        for spot, _ in cards
+    ):
         return list(dict.fromkeys(changes))  # one holder's name for several cards is written once
     return changes
 

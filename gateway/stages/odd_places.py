@@ -14,7 +14,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final
 
 from gateway.cards import pan
@@ -36,15 +36,21 @@ _ITEMS: Final = Path("[*]", (Step("item"),))
 
 
 def read_outside(
-    document: Document, groups: Iterable[Group], seen: set[Node], not_cards: Collection[Node]
+    document: Document,
+    groups: Iterable[Group],
+    seen_by: Mapping[str, set[Node]],
+    not_cards: Collection[Node],
 ) -> list[CardPlace]:
-    """Card nodes outside of every booking: an element, a JSON member of that name, anywhere."""
+    """Card nodes outside of every booking: an element, a JSON member of that name, anywhere. `seen_by`: the
+    nodes that were looked at for whose own card."""
     cards: list[CardPlace] = []
     for group in groups:
         if group.anywhere is None:
             continue
+        seen = seen_by[group.own]
         nodes = [node for node in document.select(group.anywhere) if node not in seen]
-        odd = _read_odd(document, group.shapes, nodes, seen, not_cards, stray=True)
+        bare = group.bare_anywhere
+        odd = _read_odd(document, group.shapes, nodes, seen, not_cards, stray=True, bare=bare)
         named_alike = [place for place in odd if not _is_another_thing(place, group)]
         # What is no card of this shape may be one of the next.
         seen.difference_update({one.node for one in odd} - {one.node for one in named_alike})
@@ -67,7 +73,7 @@ def read_malformed(
         others = [node for node in others if not _is_row(document, group, node, not_cards)]
     if not others:
         return []
-    odd = _read_odd(document, group.shapes, others, seen, not_cards)
+    odd = _read_odd(document, group.shapes, others, seen, not_cards, bare=group.bare)
     cards = _fail(odd, Failure.CARD_MALFORMED)
     if group.listed and any(place.number == place.node for place in cards):
         raise MessageForbidden
@@ -95,8 +101,9 @@ def _read_odd(
     not_cards: Collection[Node],
     *,
     stray: bool = False,
+    bare: bool = True,
 ) -> list[CardPlace]:
-    """The cards of nodes that can get no token, whatever stands there."""
+    """The cards of nodes that can get no token, whatever stands there; `bare`: also without their fields."""
     cards: list[CardPlace] = []
     for node in nodes:
         for inner in document.instead(node) or (node,):
@@ -104,7 +111,7 @@ def _read_odd(
                 continue
             position = len(cards) + 1
             place = read_place(document, shapes, inner, position)
-            if place is None and _may_be_bare(document, inner, not_cards, stray=stray):
+            if bare and place is None and _may_be_bare(document, inner, not_cards, stray=stray):
                 place = _read_bare(document, shapes[0], inner, position)
                 if place is not None and inner != node:
                     raise MessageForbidden

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Final
 
@@ -17,7 +17,10 @@ _KEPT: Final = 256  # rules
 class Group:
     """Shapes whose cards stand in the same places. `fields`: each number is a part of its card;
     `listed`: the cards are the items of a list; `anywhere`: where strays of them may stand; `chosen`: the rule
-    says which of those that have the name are cards; `counted`: it says which item of a list each number is."""
+    says which of those that have the name are cards; `counted`: it says which item of a list each number is.
+
+    `own`: the shape's name where its cards are others than those of the groups beside it. What stands in the place of
+    a card's fields is one card's: `bare` and `bare_anywhere` say for which of such groups."""
 
     shapes: tuple[Shape, ...]
     card: Path
@@ -26,6 +29,9 @@ class Group:
     anywhere: Path | None
     chosen: bool
     counted: bool
+    own: str = ""
+    bare: bool = True
+    bare_anywhere: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +41,7 @@ class Order:
     bookings: tuple[tuple[Shape, tuple[Group, ...]], ...]
     groups: tuple[Group, ...]
     shares: bool  # an expiry may stand where two cards have it
+    beside: bool  # two cards may stand in one node
 
 
 @lru_cache(_KEPT)
@@ -48,16 +55,32 @@ def order_of(shapes: tuple[Shape, ...]) -> Order:
         tuple((same[0], _by_card(same)) for same in by_booking),
         _by_card(shapes),
         any(shape.expires_outside for shape in shapes),
+        any(shape.own_card for shape in shapes),
     )
 
 
 def _by_card(shapes: Sequence[Shape]) -> tuple[Group, ...]:
-    """The shapes that have the same path to their cards, together, in their order."""
-    groups: dict[Path, list[Shape]] = {}
+    """The shapes that have the same path to their cards, together, in their order; one that is another card
+    than theirs, alone."""
+    groups: dict[tuple[Path, str], list[Shape]] = {}
     for shape in shapes:
         for card in shape.cards:
-            groups.setdefault(card, []).append(shape)
-    return tuple(_group(card, same) for card, same in groups.items())
+            groups.setdefault((card, shape.name if shape.own_card else ""), []).append(shape)
+    found: list[Group] = []
+    for (card, own), same in groups.items():
+        group = _group(card, same)
+        alike = [
+            one for one in found if group.anywhere is not None and one.anywhere == group.anywhere
+        ]
+        found.append(
+            replace(
+                group,
+                own=own,
+                bare=all(one.card != card for one in found),
+                bare_anywhere=not any(one.own or own for one in alike),
+            )
+        )
+    return tuple(found)
 
 
 def _group(card: Path, shapes: Sequence[Shape]) -> Group:

@@ -21,6 +21,7 @@ from gateway.codecs.paths import Path
 from gateway.errors import MessageForbidden
 from gateway.exchange import Seen
 from gateway.rules.model_shapes import Shape
+from gateway.stages.beside import refuse_mixed
 from gateway.stages.card_place import CardPlace, read_place
 from gateway.stages.fields import shared_expiries, uses
 from gateway.stages.odd_places import read_malformed, read_outside
@@ -71,7 +72,7 @@ def read_bookings(
     """
     order = order_of(tuple(shapes))
     places: list[BookingPlace] = []
-    seen: set[Node] = set()
+    seen: dict[str, set[Node]] = {group.own: set() for group in order.groups}
     not_cards = {node for shape in shapes for node in _not_cards(document, shape)}
     for first, groups in order.bookings:
         for node in _counted(bookings_of(document, first), first, order, told):
@@ -79,18 +80,18 @@ def read_bookings(
             selected = [(group, document.select(group.card, node)) for group in groups]
             for group, found in selected:
                 if found:
-                    cards += _read_cards(document, group.shapes, found, seen)
+                    cards += _read_cards(document, group.shapes, found, seen[group.own])
             for group, found in selected:
                 if found:
-                    cards += read_malformed(document, group, found, seen, not_cards)
+                    cards += read_malformed(document, group, found, seen[group.own], not_cards)
             if cards or without_cards:
                 _number(cards)
                 booking = _read_booking(document, first, node, system)
                 stray = len(document.instead(node)) > 0
                 places.append(BookingPlace(node, booking, cards, stray, shape=first))
     strays = read_outside(document, order.groups, seen, not_cards)
-    if order.shares:
-        _refuse_shared(document, [card for place in places for card in place.cards])
+    if order.beside or order.shares:
+        _refuse_shared(document, order, places, strays)
     if strays:
         _number(strays)
         places.append(
@@ -108,13 +109,19 @@ def _counted(
     return nodes
 
 
-def _refuse_shared(document: Document, cards: Sequence[CardPlace]) -> None:
-    """Of two cards that would have one expiry neither has it, and both fail. A mask is a card."""
+def _refuse_shared(
+    document: Document, order: Order, places: Sequence[BookingPlace], strays: Sequence[CardPlace]
+) -> None:
+    """Of two cards that would have one expiry neither has it, and both fail. A mask is a card. What two cards
+    of one node share refuses the message."""
+    cards = [card for place in places for card in place.cards]
+    if order.beside:
+        refuse_mixed(document, (*cards, *strays))
+    if not order.shares:
+        return
     shown = [card for card in cards if card.text.reveal().strip(" 0")]
     shared = shared_expiries(document, [(card.shape, card.node) for card in shown])
-    if not shared:
-        return
-    for card in shown:
+    for card in shown if shared else ():
         if card.card is not None and uses(document, card.shape, card.node, shared):
             card.card, card.failure = None, Failure.EXPIRY_INVALID
 

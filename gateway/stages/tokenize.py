@@ -95,7 +95,9 @@ def _insert(
     for place, said in zip(clear, values, strict=True):
         position = place.position if several else None
         for item in rule.insert if place.token is not None else rule.on_failure:
-            if item.each == "card" and (not booking.stray or _takes(document, place)):
+            if item.each != "card" or (item.shapes and place.shape.name not in item.shapes):
+                continue
+            if not booking.stray or _takes(document, place):
                 yield Insert(_parent(document, item, booking, place), item.content, said, position)
     if booking.stray:
         return

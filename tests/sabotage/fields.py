@@ -48,8 +48,8 @@ BREAKAGES = (
         "give two cards the one expiry that stands beside them",
         "P20",
         "gateway/stages/reading.py",
-        "    if order.shares:",
         "    if not order.shares:",
+        "    if order.shares:",
         (f"{OUTSIDE}::test_an_expiry_that_two_cards_would_have_is_neithers",),
     ),
     Breakage(

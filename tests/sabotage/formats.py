@@ -6,6 +6,7 @@ from tests.sabotage.breakage import Breakage
 
 STAGE = "tests/stages/test_formats.py"
 E2E = "tests/e2e/test_formats.py"
+BESIDE = "tests/stages/test_own_cards.py"
 
 BREAKAGES = (
     Breakage(
@@ -79,5 +80,45 @@ BREAKAGES = (
         (
             f"{STAGE}::test_p21_what_can_not_be_looked_into_is_not_kept_though_another_format_needs_nothing",
         ),
+    ),
+    Breakage(
+        "take two cards of one node for one in two dialects",
+        "P03",
+        "gateway/stages/order.py",
+        'shape.name if shape.own_card else ""',
+        '""',
+        (f"{BESIDE}::test_p03_both_cards_are_found_each_with_its_own_expiry_and_code",),
+    ),
+    Breakage(
+        "look at a node for one of its cards alone",
+        "P03",
+        "gateway/stages/odd_places.py",
+        "        seen = seen_by[group.own]\n",
+        "        seen = seen_by[min(seen_by)]\n",
+        (f"{BESIDE}::test_p03_in_odd_places_no_card_and_no_code_is_left",),
+    ),
+    Breakage(
+        "give two cards of one node what stands in one place",
+        "P20",
+        "gateway/stages/reading.py",
+        "    if order.beside:\n",
+        "    if order.beside and order.shares and not cards:\n",
+        (f"{BESIDE}::test_p13_what_would_be_two_cards_refuses_the_message",),
+    ),
+    Breakage(
+        "tell a card's token under the other one's name",
+        "P05",
+        "gateway/stages/tokenize.py",
+        "(item.shapes and place.shape.name not in item.shapes)",
+        "(item.shapes and not place.shape.name)",
+        (f"{BESIDE}::test_inserted_for_names_whose_token_it_is",),
+    ),
+    Breakage(
+        "load two cards with one expiry",
+        "P20",
+        "gateway/rules/own_cards.py",
+        "            if (shape.own_card or other.own_card) and",
+        "            if (shape.own_card and other.own_card) and",
+        ("tests/rules/test_mistakes.py::test_p37_each_mistake_has_file_line_column_and_words",),
     ),
 )

@@ -1,0 +1,114 @@
+"""A guest's card and an agency's, flat in one object: real sockets, a real vault, both ways."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+
+import pytest
+
+from gateway.sandbox.tls import server_context
+from tests.e2e.inbox import at_booking_com
+from tests.e2e.test_plain_text import Partner
+from tests.running import ROOT, Running
+
+GUEST, AGENCY, REMARK = "5555555555554444", "4000056655665556", "4242424242424242"
+PACK = """
+system: beside
+about: Two cards in one object
+shapes:
+  guest: { format: json, booking: "$.b[*]", card: ., number: cc_number, expiry: { at: cc_exp, as: MM/YYYY }, cvc: cc_cvc }
+  agency: { format: json, booking: "$.b[*]", card: ., own_card: true, number: vcc_number, expiry: { at: vcc_exp, as: MM/YYYY }, cvc: vcc_cvc }
+routes:
+  - name: pull
+    to: https://secure-supply-xml.booking.com/beside
+    methods: [GET]
+    product: seaside
+    response:
+      tokenize: [guest, agency]
+      header: X-Card-Tokens
+      insert:
+        - { into: ., each: card, for: guest, json: { cc_token: "{alias}" } }
+        - { into: ., each: card, for: agency, json: { vcc_token: "{alias}" } }
+      on_failure:
+        - { into: ., each: card, for: guest, json: { cc_error: "{error}" } }
+        - { into: ., each: card, for: agency, json: { vcc_error: "{error}" } }
+  - { name: pay, at: /beside/pay, forward: "{siteminder}/pmsxchangev2/services/SANDBOX", methods: [POST], request: { detokenize: [guest, agency] } }
+"""
+BOTH = {"cc_number": GUEST, "cc_exp": "12/2030", "cc_cvc": "123", "vcc_number": AGENCY, "vcc_exp": "01/2031", "vcc_cvc": "987", "note": REMARK}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def beside(sandbox, tmp_path_factory):
+    directory = tmp_path_factory.mktemp("beside")
+    rules = directory / "rules"
+    shutil.copytree(ROOT / "rules", rules)
+    (rules / "beside.yaml").write_text(PACK, encoding="utf-8")
+    with Partner(server_context(sandbox.directory)) as partner:
+        partner.label = b"application/json"
+        gateway = Running(
+            directory / "gateway", sandbox, rules=str(rules),
+            test_hosts=at_booking_com(sandbox, partner),
+        )  # fmt: skip
+        gateway.partner = partner
+        yield gateway
+        gateway.stop()
+
+
+def pull(gateway, *bookings):
+    gateway.partner.body = json.dumps({"b": bookings}).encode()
+    with gateway.session(gateway.key(products=("seaside",))) as session:
+        url = f"https://booking.sandbox.test:{gateway.partner.port}/beside"
+        return session.get(url, timeout=20)
+
+
+def pay(gateway, card):
+    with gateway.endpoint_session(gateway.key(products=("seaside",))) as session:
+        headers = {"Content-Type": "application/json"}
+        body = json.dumps({"b": [card]})
+        return session.post(f"{gateway.endpoints}/beside/pay", body, headers=headers, timeout=20)
+
+
+def test_p03_p05_each_of_two_cards_gets_its_own_token(beside):
+    alone = {name: text for name, text in BOTH.items() if not name.startswith("cc_")}
+    bad = BOTH | {"cc_exp": "soon"}
+    answer = pull(beside, BOTH, alone, bad)
+    assert answer.status_code == 200, answer.text
+    for clear in (GUEST, AGENCY, REMARK, '"123"', '"987"'):
+        assert clear not in answer.text
+    first, second, third = answer.json()["b"]
+    assert first["cc_token"] != first["vcc_token"]
+    assert second["vcc_token"] == third["vcc_token"] == first["vcc_token"]
+    assert "cc_token" not in second
+    assert (third["cc_error"], third["cc_number"]) == ("expiry_invalid", "555555******4444")
+    assert "cc_token" not in third
+    told = dict(re.findall(r"(\d\.\d)=(\w+)", answer.headers["X-Card-Tokens"]))
+    assert told["1.1"] == first["cc_token"]
+    assert told["1.2"] == told["2.1"] == told["3.2"] == first["vcc_token"]
+    assert len(told) == 4
+    assert beside.rows("select count(*) from card") == [(2,)]
+    assert GUEST not in beside.logs.getvalue()
+
+
+def test_p07_each_token_is_charged_as_its_own_card(beside):
+    (told,) = pull(beside, BOTH).json()["b"]
+    pay(beside, {"cc_number": told["cc_token"], "cc_exp": "", "vcc_number": told["vcc_token"], "vcc_exp": ""})  # fmt: skip
+    (arrived,) = beside.sandbox.received.requests("siteminder")
+    (sent,) = json.loads(arrived.body)["b"]
+    assert sent == {
+        "cc_number": GUEST,
+        "cc_exp": "12/2030",
+        "vcc_number": AGENCY,
+        "vcc_exp": "01/2031",
+    }
+
+
+def test_p13_a_number_that_stands_twice_is_refused(beside):
+    twice = json.dumps(BOTH)[:-1] + f', "vcc_number": "{REMARK}"}}'
+    beside.partner.body = b'{"b": [' + twice.encode() + b"]}"
+    with beside.session(beside.key(products=("seaside",))) as session:
+        url = f"https://booking.sandbox.test:{beside.partner.port}/beside"
+        answer = session.get(url, timeout=20)
+    assert answer.status_code == 502
+    assert answer.json()["code"] == "message_forbidden"
