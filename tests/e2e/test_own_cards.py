@@ -70,7 +70,7 @@ def pay(gateway, card):
         return session.post(f"{gateway.endpoints}/beside/pay", body, headers=headers, timeout=20)
 
 
-def test_p03_p05_each_of_two_cards_gets_its_own_token(beside):
+def test_p03_each_of_two_cards_gets_its_own_token(beside):
     alone = {name: text for name, text in BOTH.items() if not name.startswith("cc_")}
     bad = BOTH | {"cc_exp": "soon"}
     answer = pull(beside, BOTH, alone, bad)

@@ -107,7 +107,7 @@ BREAKAGES = (
     ),
     Breakage(
         "tell a card's token under the other one's name",
-        "P05",
+        "P03",
         "gateway/stages/tokenize.py",
         "(item.shapes and place.shape.name not in item.shapes)",
         "(item.shapes and not place.shape.name)",
