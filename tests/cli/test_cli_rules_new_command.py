@@ -160,3 +160,24 @@ def test_of_a_long_message_the_example_has_one_card(new, tmp_path):
     (example,) = load_pack_text(out, "long").examples
     assert example.expect["cards"] == 1
     assert len(out) < 2500
+
+
+def exchange(folder, name, kind, answer):
+    head = f"Content-Type: {kind}\r\nContent-Length: "
+    text = (
+        f"POST /res HTTP/1.1\r\nHost: api.twofold.example\r\n{head}2\r\n\r\n{{}}"
+        f"HTTP/1.1 200 OK\r\n{head}{len(answer)}\r\n\r\n{answer}"
+    )
+    (folder / name).write_bytes(text.encode())
+
+
+def test_answers_in_xml_and_in_json_are_one_route(new, tmp_path):
+    card = {"number": NUMBER, "expires": "12/2030"}
+    exchange(tmp_path, "a.http", "application/xml", f"<All><Reservation><Card><Number>{NUMBER}</Number><Expires>12/2030</Expires></Card></Reservation></All>")  # fmt: skip
+    exchange(tmp_path, "b.http", "application/json", json.dumps({"reservations": [{"card": card}]}))
+    code, out, err = new(tmp_path)
+    assert code == 0, err
+    assert "2 cards found and taken out" in err
+    (route,) = load_pack_text(out, "printed").routes
+    assert [one.shapes[0].format for one in route.response.by_format] == ["xml", "json"]
+    assert all(one.tokenize.insert and one.tokenize.on_failure for one in route.response.by_format)

@@ -13,6 +13,7 @@ from gateway.cli.proposal.logs import bodies_in, untagged
 from gateway.cli.proposal.messages import Message, read_message
 from gateway.cli.proposal.shapes import Draft, merged, shapes_of
 from gateway.cli.recorded import Recorded, Way
+from gateway.codecs.first_sign import TOLD_BY_THEIR_SIGN
 
 _PUSHED: Final = re.compile(r"notif|webhook|push|callback|deliver", re.IGNORECASE)
 _NOTICE: Final = re.compile(r"notif|webhook", re.IGNORECASE)
@@ -170,13 +171,13 @@ def _planned(recorded: Recorded) -> Planned:
 
 
 def _add_shapes(side: Side, *, bookings: bool) -> None:
+    encrypted = [one for message in side.messages for one in message.encrypted]
     for message in side.messages:
         for document in message.with_cards:
             for draft in shapes_of(
                 document.taken, document.layers, document.cards, bookings=bookings
             ):
-                _add(side, draft)
-    encrypted = [one for message in side.messages for one in message.encrypted]
+                _add(side, draft, mixing=not encrypted)
     if side.shapes and encrypted:
         paths = tuple(
             dict.fromkeys(path for path, format in encrypted if format == side.shapes[0].format)
@@ -192,10 +193,18 @@ def _add_shapes(side: Side, *, bookings: bool) -> None:
         side.opaque, side.shapes = ("signed", (), ""), []
 
 
-def _add(side: Side, draft: Draft) -> None:
-    if side.shapes and side.shapes[0].layout != draft.layout:
+def _add(side: Side, draft: Draft, *, mixing: bool) -> None:
+    """Adds a shape where a route can have it beside the others: of the same format, or with `mixing` of XML and
+    JSON, each the whole message."""
+    layouts = {one.layout for one in side.shapes}
+    formats = {draft.format, *(one.format for one in side.shapes)}
+    plain = not any(one.layers for one in (draft, *side.shapes))
+    both = mixing and plain and TOLD_BY_THEIR_SIGN.issuperset(formats)
+    if side.shapes and draft.layout not in layouts and not both:
         return
     for n, one in enumerate(side.shapes):
+        if one.layout != draft.layout:
+            continue
         flat = draft.format in {"form", "multipart", "text"} and draft.card == "$"
         same_number = set(one.fields["number"].at) & set(draft.fields["number"].at)
         if (one.booking, one.card) == (draft.booking, draft.card) and (same_number or not flat):

@@ -272,17 +272,25 @@ def _names(side: Side) -> str:
     return names[0] if len(names) == 1 else f"[{', '.join(names)}]"
 
 
+# What is inserted for a token, and for a card that fails.
+_IN_WORDS: Final = {
+    "xml": ('xml: "<CardToken>{alias}</CardToken>"', 'xml: "<CardError>{error}</CardError>"'),
+    "json": ('json: { card_token: "{alias}" }', 'json: { card_error: "{error}" }'),
+}
+
+
 def _insertions(side: Side) -> Iterator[str]:
     draft = side.shapes[0]
     note = "   # the names are yours to choose"
-    into = "{ into: ., of: card, each: card, "
-    if draft.format == "xml":
-        yield f'insert: [{into}xml: "<CardToken>{{alias}}</CardToken>" }}]{note}'
-        yield f'on_failure: [{into}xml: "<CardError>{{error}}</CardError>" }}]'
-        yield _IN_PLACE
-    elif draft.format == "json":
-        yield f'insert: [{into}json: {{ card_token: "{{alias}}" }} }}]{note}'
-        yield f'on_failure: [{into}json: {{ card_error: "{{error}}" }} }}]'
+    words = [
+        _IN_WORDS[one]
+        for one in dict.fromkeys(shape.format for shape in side.shapes)
+        if one in _IN_WORDS
+    ]
+    if words:
+        into = "{ into: ., of: card, each: card, "
+        yield f"insert: [{', '.join(into + told + ' }' for told, _ in words)}]{note}"
+        yield f"on_failure: [{', '.join(into + failed + ' }' for _, failed in words)}]"
         yield _IN_PLACE
     elif draft.format in {"form", "multipart"} and len(side.shapes) > 1:
         yield "# `show: alias`, in each shape, puts the token in its number's place"
