@@ -13,7 +13,7 @@ import typer
 
 from gateway.cli.hiding import hide, printable
 from gateway.cli.output import complain, console, counted
-from gateway.cli.proposal.plan import Planned, plan
+from gateway.cli.proposal.plan import Planned, has_bookings, plan
 from gateway.cli.proposal.proof import Proven, examples_fail, prove
 from gateway.cli.proposal.scalars import word
 from gateway.cli.proposal.why_not import remarks, why_nothing
@@ -145,6 +145,12 @@ def _report(
         )
     if guessed and any(route.pushed for route in routes):
         _tell("Its request has bookings: taken for a push to the PMS. If it is a charge: --charge.")
+    if guessed and any(
+        one.request.acting and not one.pushed for one in routes if has_bookings(one)
+    ):
+        _tell(
+            "Its request has bookings: taken for a charge. If a channel manager sends it to the PMS: --push."
+        )
     where = f" It is in {out}." if out is not None else ""
     _tell(
         f"Read its comments, correct it, save it as rules/{name}.yaml; then: card-gateway rules test {name}.{where}"

@@ -7,6 +7,7 @@ from tests.sabotage.breakage import Breakage
 TEXTS = "tests/cli/test_cli_rules_new_texts.py"
 COLUMNS = "tests/cli/test_cli_rules_new_columns.py"
 EXPLAINED = "tests/cli/test_cli_rules_explain_refused.py"
+AROUND = "tests/cli/test_cli_rules_new_around.py"
 EXPIRY = "tests/cli/test_cli_rules_new_expiry.py"
 
 BREAKAGES = (
@@ -75,6 +76,22 @@ BREAKAGES = (
         "            if words.names_remark(leaf.name):",
         "            if not leaf.name:",
         (f"{COLUMNS}::test_p16_what_a_guest_remarks_is_no_envelope",),
+    ),
+    Breakage(
+        "write the holder's name over a merchant's",
+        "P15",
+        "gateway/cli/proposal/holders.py",
+        "_is_name(one.text) and not _is_login(taken, one)]",
+        "_is_name(one.text)]",
+        (f"{AROUND}::test_p15_a_merchants_name_is_no_holders",),
+    ),
+    Breakage(
+        "let a guest's name mark an agency's card",
+        "P16",
+        "gateway/cli/proposal/agencies.py",
+        "    return text if words.squash(text) in _HOLDERS and text.isprintable()",
+        "    return text if text.isprintable()",
+        (f"{AROUND}::test_p16_an_agencys_name_marks_its_cards_and_a_guests_stands_nowhere",),
     ),
     Breakage(
         "guess an expiry where two texts could be it",

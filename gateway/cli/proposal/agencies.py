@@ -22,6 +22,21 @@ _FIELDS: Final = (
 )
 
 
+# Whom travel agencies write on their cards, as their hotels' help pages say.
+_HOLDERS: Final = frozenset(
+    {
+        "bookingcomagent", "bookingcom", "expediavirtualcard", "expedia", "agodacompanyptelimited", "agodacompanypteltd",
+        "agoda", "hotelscom", "ctrip", "tripcom", "hotelbeds", "priceline", "orbitz", "airbnb", "webbeds", "ean",
+    }
+)  # fmt: skip
+
+
+def agency_of(holder: Sequence[Leaf]) -> str:
+    """A travel agency's name that stands as the holder's; nothing where it is a guest's."""
+    text = " ".join(one.text.strip() for one in holder)
+    return text if words.squash(text) in _HOLDERS and text.isprintable() else ""
+
+
 def marks_of(
     taken: Taken, region: Sequence[Leaf], used: Sequence[Leaf]
 ) -> tuple[tuple[str, Leaf], ...]:

@@ -11,12 +11,13 @@ from gateway.cli.proposal.called import called
 from gateway.cli.proposal.leaves import Leaf, Taken
 
 _SHORTEST_NAME, _LONGEST_NAME = 2, 80
+_SECRET: Final = re.compile(r"pass|passwd|password|pwd|secret|apikey")
 _NAMES: Final = frozenset({"name", "fullname", "customername", "payername", "billingname"})
 
 
 def holder_of(taken: Taken, region: Sequence[Leaf], number: Leaf) -> tuple[Leaf, ...]:
     """The holder's name, in one text or in two."""
-    named = [one for one in region if _is_name(one.text)]
+    named = [one for one in region if _is_name(one.text) and not _is_login(taken, one)]
     for leaf in named:
         name = called(taken, leaf)
         if words.names_holder(name) and not (words.names_first(name) or words.names_last(name)):
@@ -40,6 +41,14 @@ def holder_of(taken: Taken, region: Sequence[Leaf], number: Leaf) -> tuple[Leaf,
     alone = [one for one in named if flat and words.squash(one.name) == "name"]
     alone = alone or [one for one in named if words.squash(one.name) in _NAMES - {"name"}]
     return (alone[0],) if len(alone) == 1 else ()
+
+
+def _is_login(taken: Taken, leaf: Leaf) -> bool:
+    """Whether a `name` stands beside a password: it is a merchant's, and a holder's in its place would be wrong."""
+    if taken.format not in {"xml", "json"} or words.squash(leaf.name) != "name":
+        return False
+    beside = taken.under(leaf.steps[:-1])
+    return any(_SECRET.fullmatch(words.squash(one.name)) for one in beside)
 
 
 def _part(taken: Taken, leaf: Leaf) -> str:

@@ -12,11 +12,13 @@ from typing import Final
 from gateway.cards.scan import find_cards
 from gateway.cli.proposal.leaves import take_apart
 from gateway.cli.proposal.mended import is_part
+from gateway.cli.ruby_debug import unruby_string
 
 _MOST_LINES: Final = 200
 _LONGEST: Final = 1 << 20
 _TAG: Final = re.compile(rb"[ \t]*(\[[A-Za-z][\w.-]{1,40}\])(?:[ \t]|\Z)")
-_FEWEST_TAGS: Final = 3
+_FEWEST_TAGS, _FEWEST_STRINGS = 3, 3
+_STRING: Final = re.compile(rb'[ \t]*"((?:[^"\\]|\\.)*+)"(?:[ \t]*\+)?[ \t]*')
 # A line that opens a document of several lines, and the lines that may close one.
 _OPENS: Final = re.compile(
     rb"([ \t]*)(?:(?:<\?xml[^>]*\?>[ \t]*)?<([A-Za-z_][\w:.-]*)(?:[ \t][^<>]*)?>|([{\[])[ \t]*\r?\Z)"
@@ -32,13 +34,28 @@ _UNBROKEN: Final = re.compile(rb"[^\s\"'<>]+")
 
 def untagged(log: bytes) -> bytes:
     """A log without what stands before each line, up to the logger's name (`[Partner] <card>…`); as it is
-    where it has none. Its lines stay as many."""
+    where it has none. Its lines stay as many. Ruby's strings that are put together with `+` are what they
+    say, and YAML in them that goes on in a next line goes on in its own."""
+    joined = _joined(log)
+    if joined:
+        return joined
     lines = log.split(b"\n")
     tags = Counter(found[1] for line in lines if (found := _TAG.match(line)))
     tag, count = tags.most_common(1)[0] if tags else (b"", 0)
     if count < _FEWEST_TAGS or 2 * count < sum(1 for line in lines if line.strip()):
         return log
     return b"\n".join(line.rpartition(tag)[2] for line in lines)
+
+
+def _joined(log: bytes) -> bytes:
+    """What strings say that a program puts together, one in each line; nothing where they are none."""
+    lines = [line for line in log.splitlines() if line.strip()]
+    found = [_STRING.fullmatch(line) for line in lines]
+    strings = [one[1] for one in found if one is not None]
+    if len(lines) < _FEWEST_STRINGS or len(strings) < len(lines):
+        return b""
+    said = b"".join(map(unruby_string, strings))
+    return re.sub(rb"\n[ \t]+", b" ", said) if said.startswith(b"---") else said
 
 
 def bodies_in(log: bytes) -> list[bytes]:

@@ -123,6 +123,15 @@ def _has_booking(taken: Taken) -> bool:
     return any(words.names_booking(step.name) for leaf in taken.leaves for step in leaf.steps)
 
 
+def has_bookings(route: Planned) -> bool:
+    """Whether a request's cards stand in a message about bookings."""
+    return any(
+        _has_booking(document.taken)
+        for message in route.request.messages
+        for document in message.with_cards
+    )
+
+
 def _is_pushed(route: Planned) -> bool:
     """Bookings that a request brings come from a channel manager; a charge has none."""
     return any(

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from gateway.cli.proposal import ways, words
-from gateway.cli.proposal.agencies import marks_of
+from gateway.cli.proposal.agencies import agency_of, marks_of
 from gateway.cli.proposal.called import called
 from gateway.cli.proposal.columns import head_of
 from gateway.cli.proposal.found import FoundCard
@@ -64,6 +64,7 @@ class Draft:
     guessed: bool = False  # what is taken for the code
     other_codes: tuple[str, ...] = ()  # the paths of what could be it as well
     virtual: tuple[tuple[str, str], ...] = ()  # key → path of what marks an agency's card
+    agency: str = ""  # whose name stands as the holder's
     sentinels: tuple[str, ...] = ()  # what stands in the number's place and is none
     unread: str = ""  # the path of what is called the expiry, and says none
     cards: int = 0
@@ -111,6 +112,7 @@ def merged(one: Draft, other: Draft) -> Draft:
         other_codes=tuple(dict.fromkeys((*one.other_codes, *other.other_codes))),
         unread=one.unread or other.unread,
         virtual=one.virtual or other.virtual,
+        agency=one.agency or other.agency,
         cards=one.cards + other.cards,
     )
 
@@ -163,7 +165,8 @@ def _draft(
         near = taken.under(booking or scope[:-1])
         marks = marks_of(taken, near, list(card.leaves))
         said_of = [(key, one) for key, one in marks if ways.can_be_written(one.steps, taken.format)]
-        draft = replace(draft, virtual=tuple((key, place(one).at[0]) for key, one in said_of))
+        virtual = tuple((key, place(one).at[0]) for key, one in said_of)
+        draft = replace(draft, virtual=virtual, agency=agency_of(card.holder))
     if booking:
         draft = _with_booking(taken, booking, scope, draft)
     return draft, scope
@@ -193,7 +196,9 @@ def _booking(taken: Taken, scope: Steps) -> Steps:
         if below is not None and words.names_booking(below.name):
             continue  # `HotelReservations/HotelReservation`
         return scope[: n + 1]
-    lists = [n for n, step in enumerate(scope) if step.axis == "item" and n]
+    if scope and scope[0].axis == "item":
+        return scope[:1] if _is_booking(taken, scope[:1]) else ()
+    lists = [n for n, step in enumerate(scope) if step.axis == "item"]
     if (
         lists
         and not words.is_of_card(scope[lists[0] - 1].name)
@@ -204,9 +209,10 @@ def _booking(taken: Taken, scope: Steps) -> Steps:
 
 
 def _is_booking(taken: Taken, item: Steps) -> bool:
-    """Whether a list's item says where somebody stays, or until when."""
+    """Whether a list's item says where somebody stays, or until when, or which booking it is."""
     names = [leaf.name for leaf in taken.under(item)]
-    return any(words.names_hotel(name) or words.names_departure(name) for name in names)
+    said = (words.names_hotel, words.names_departure, words.names_bookings_own_id)
+    return any(named(name) for name in names for named in said)
 
 
 def _with_booking(taken: Taken, booking: Steps, scope: Steps, draft: Draft) -> Draft:

@@ -271,10 +271,15 @@ def names_departure(name: str) -> bool:
 def names_booking_id(name: str) -> bool:
     """Whether a field is called as a booking's number is."""
     return squash(name) in {
-        "id", "bookingid", "reservationid", "resid", "bookingcode", "confirmationnumber", "bookingnumber", "uniqueid",
+        "id", "bookid", "bookingid", "reservationid", "resid", "bookingcode", "confirmationnumber", "bookingnumber", "uniqueid",
         "reservationnumber", "bookingreference", "reservationcode", "residvalue", "channelreservationid", "code",
         "confirmationcode", "otaconfirmationcode", "otareservationcode",
     }  # fmt: skip
+
+
+def names_bookings_own_id(name: str) -> bool:
+    """Whether a field is called as a booking's number is, and could be nothing else's: not `id` alone."""
+    return names_booking_id(name) and squash(name) not in {"id", "code", "uniqueid"}
 
 
 def names_remark(name: str) -> bool:

@@ -119,9 +119,13 @@ def _around_card(name: str, draft: Draft, routes: Sequence[Planned]) -> Iterator
             yield f"    show: digits   # a token as long as the number, in its place: {said}"
         else:
             yield f"    show: alias   # the token in the number's place: {said}"
-    if draft.virtual:
-        marks = ", ".join(f"{key}: {scalar(path)}" for key, path in draft.virtual)
-        yield f"    # virtual: {{ {marks} }}   # an agency's card: it can not be charged before its first day"
+    said_of = [f"{key}: {scalar(path)}" for key, path in draft.virtual]
+    said_of += [f"holders: [{scalar(draft.agency)}]"] if draft.agency else []
+    if said_of:
+        marks = ", ".join(said_of)
+        first = any(key == "active_from" for key, _ in draft.virtual)
+        note = ": it can not be charged before its first day" if first else ""
+        yield f"    # virtual: {{ {marks} }}   # an agency's card{note}"
     if draft.unread and not any(name.startswith("expiry") for name in draft.fields):
         at = f"{{ at: {scalar(draft.unread)}, as: MMYY }}"
         yield f"    # expiry: {at}   # called so, but what was recorded there is none: how is it spelled?"
@@ -131,7 +135,7 @@ def _around_card(name: str, draft: Draft, routes: Sequence[Planned]) -> Iterator
         note = "   # is it what you call the booking by?" if key == "booking_id" else ""
         yield f"    {key}: {scalar(path)}{note}"
     for path, why in _not_cards(name, routes):
-        yield f"    # not_cards: [{scalar(path)}]   # could pass for a card's number, but {why}; the guard would mask it in an answer"
+        yield f"    # not_cards: [{scalar(path)}]   # could pass for a card's number, but {why}; the guard would mask it"
 
 
 def _takes_out(name: str, routes: Sequence[Planned]) -> bool:
@@ -190,6 +194,7 @@ def _word(text: str) -> str:
 
 def _not_cards(name: str, routes: Sequence[Planned]) -> Iterator[tuple[str, str]]:
     answers = [route.response for route in routes if name in route.response.names]
+    answers += [route.request for route in routes if route.pushed and name in route.request.names]
     found = [(path, why) for side in answers for path, why, _ in _like_cards(side)]
     return iter(dict.fromkeys(found))
 
