@@ -95,8 +95,8 @@ BREAKAGES = (
         "believe entries of a file that follow none",
         "P36",
         LOST,
-        "                if before is None:\n",
-        "                if before is None and number < self._last:\n",
+        "            before = next((b for b in reached if _fits(chain, b, one)), None)\n",
+        "            before = next(iter(reached), None)\n",
         (RESTORE_AUDIT + "p36_an_entry_that_was_made_up_is_refused",),
     ),
     Breakage(
