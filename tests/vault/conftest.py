@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from gateway.vault.service import Vault
 from tests import pooler, postgres
-from tests.vault.makers import open_vault
+from tests.vault.makers import copy_vault, open_vault
+from tests.vault.restoring import live_through
 
 
 def pytest_generate_tests(metafunc):
@@ -55,6 +56,35 @@ def vault(tmp_path: Path) -> Iterator[Vault]:
     opened = open_vault(tmp_path)
     yield opened
     opened.close()
+
+
+@pytest.fixture(scope="session")
+def lived_through(tmp_path_factory) -> Iterator[Callable[[], tuple[Path, tuple]]]:
+    """A vault of which there is a backup, and what happened since: made once for each store, where it is
+    wanted first; nobody but who copies it comes near it."""
+    made: dict[bool, tuple[Path, tuple]] = {}
+
+    def of_this_store():
+        if postgres.uses_postgres() not in made:
+            directory = tmp_path_factory.mktemp("lived-through")
+            made[postgres.uses_postgres()] = directory, live_through(directory)
+        return made[postgres.uses_postgres()]
+
+    yield of_this_store
+    for directory, _ in made.values():
+        postgres.forget_databases(directory)
+
+
+@pytest.fixture
+def filled_vault(lived_through):
+    """Gives a directory a copy of it; what it holds: see `live_through`."""
+
+    def fill(directory):
+        there, holds = lived_through()
+        copy_vault(there, directory)
+        return holds
+
+    return fill
 
 
 @pytest.fixture(params=["to_sqlite", "to_postgres"])

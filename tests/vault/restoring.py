@@ -22,7 +22,7 @@ from tests.vault.test_vault_retention import DUE, RULE
 ORIGIN = "command line: alice"
 
 
-def filled_vault(directory):
+def live_through(directory):
     """A vault of which there is a backup, and then five things that happened."""
     with opened(directory, sinks=[sink(directory)]) as vault:
         stays, forgotten, purged = keep(

@@ -15,13 +15,15 @@ from gateway.vault.service import Vault
 from gateway.vault.workplace import workplace
 from tests.vault.backing import BY, restore, terms
 from tests.vault.makers import find, keep, new, place
-from tests.vault.restoring import filled_vault, holds
+from tests.vault.restoring import holds
 
 NOW = "2026-03-01T12:00:00.000000+00:00"
 
 
 @pytest.mark.parametrize("source", ["files", "old"])
-def test_p28_p36_what_was_erased_and_revoked_since_stays_so(tmp_path, target, source) -> None:
+def test_p28_p36_what_was_erased_and_revoked_since_stays_so(
+    tmp_path, target, source, filled_vault
+) -> None:
     made = filled_vault(tmp_path)
     if source == "files":
         found = restore(tmp_path, target)
@@ -35,7 +37,7 @@ def test_p28_p36_what_was_erased_and_revoked_since_stays_so(tmp_path, target, so
 
 
 @pytest.mark.sqlite_alone
-def test_an_old_file_is_read_and_not_changed(tmp_path) -> None:
+def test_an_old_file_is_read_and_not_changed(tmp_path, filled_vault) -> None:
     made = filled_vault(tmp_path)
     old = place(tmp_path).rename(tmp_path / "vault.db.lost")
     before = old.read_bytes()
@@ -44,7 +46,7 @@ def test_an_old_file_is_read_and_not_changed(tmp_path) -> None:
     holds(place(tmp_path), tmp_path, made)
 
 
-def test_a_place_that_has_a_vault_is_left_alone(tmp_path, target) -> None:
+def test_a_place_that_has_a_vault_is_left_alone(tmp_path, target, filled_vault) -> None:
     filled_vault(tmp_path)
     with closing(Vault.open(target, KekFile(tmp_path / "other-kek"))) as other:
         (kept,) = keep(other, new())
@@ -55,7 +57,7 @@ def test_a_place_that_has_a_vault_is_left_alone(tmp_path, target) -> None:
         assert find(other, kept.token) is not None
 
 
-def test_a_sink_that_can_not_be_written_is_no_restore(tmp_path, target) -> None:
+def test_a_sink_that_can_not_be_written_is_no_restore(tmp_path, target, filled_vault) -> None:
     filled_vault(tmp_path)
     how = terms(tmp_path)
     with (

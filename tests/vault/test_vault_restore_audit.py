@@ -16,11 +16,11 @@ from tests.children import run
 from tests.vault.backing import back_up, restore, restored, sink
 from tests.vault.makers import entry, find, keep, many, opened, place
 from tests.vault.outside import outside
-from tests.vault.restoring import after, filled_vault, forget, holds, lines_of, refused_with
+from tests.vault.restoring import after, forget, holds, lines_of, refused_with
 
 
 @pytest.mark.sqlite_alone
-def test_p36_a_line_that_is_missing_or_changed_is_noticed(tmp_path) -> None:
+def test_p36_a_line_that_is_missing_or_changed_is_noticed(tmp_path, filled_vault) -> None:
     filled_vault(tmp_path)
     lines = lines_of(tmp_path)
     target = tmp_path / "target" / "vault.db"
@@ -47,7 +47,9 @@ def test_p36_a_line_that_is_missing_or_changed_is_noticed(tmp_path) -> None:
     refused_with(tmp_path, target, "audit_does_not_reach")
 
 
-def test_p36_an_end_that_was_cut_off_shows_by_what_somebody_noted_down(tmp_path, target) -> None:
+def test_p36_an_end_that_was_cut_off_shows_by_what_somebody_noted_down(
+    tmp_path, target, filled_vault
+) -> None:
     filled_vault(tmp_path)
     with opened(tmp_path) as vault:
         noted = vault.audit.check().newest
@@ -62,7 +64,7 @@ def test_p36_an_end_that_was_cut_off_shows_by_what_somebody_noted_down(tmp_path,
     assert found.until == max(json.loads(lines[number])["at"] for number in after(lines))
 
 
-def test_p36_an_old_database_whose_end_was_cut_off_says_so(tmp_path, target) -> None:
+def test_p36_an_old_database_whose_end_was_cut_off_says_so(tmp_path, target, filled_vault) -> None:
     """It counts by itself how far it came."""
     filled_vault(tmp_path)
     with outside(place(tmp_path)) as connection:
@@ -75,7 +77,7 @@ def test_p36_an_old_database_whose_end_was_cut_off_says_so(tmp_path, target) -> 
 
 
 @pytest.mark.sqlite_alone
-def test_p36_an_entry_that_was_made_up_is_refused(tmp_path) -> None:
+def test_p36_an_entry_that_was_made_up_is_refused(tmp_path, filled_vault) -> None:
     """Who has no key of the vault can erase no card by a restore."""
     stays, *_ = filled_vault(tmp_path)
     lines = lines_of(tmp_path)
@@ -91,7 +93,7 @@ def test_p36_an_entry_that_was_made_up_is_refused(tmp_path) -> None:
     refused_with(tmp_path, tmp_path / "target" / "vault.db", "audit_made_up")
 
 
-def test_p36_another_vaults_audit_is_refused(tmp_path, target) -> None:
+def test_p36_another_vaults_audit_is_refused(tmp_path, target, filled_vault) -> None:
     filled_vault(tmp_path)
     (tmp_path / "other").mkdir()
     with opened(tmp_path / "other", sinks=[tmp_path / "other.jsonl"]) as other:
@@ -100,7 +102,9 @@ def test_p36_another_vaults_audit_is_refused(tmp_path, target) -> None:
     refused_with(tmp_path, target, "audit_does_not_reach", lost=lost)
 
 
-def test_rotated_files_logs_and_lines_that_were_cut_off_do_no_harm(tmp_path, target) -> None:
+def test_rotated_files_logs_and_lines_that_were_cut_off_do_no_harm(
+    tmp_path, target, filled_vault
+) -> None:
     made = filled_vault(tmp_path)
     lines = lines_of(tmp_path)
     half = len(lines) // 2
@@ -172,7 +176,7 @@ def test_two_nodes_files_are_both_needed(tmp_path, target) -> None:
         assert vault.audit.check().findings == []
 
 
-def test_without_an_audit_it_is_said_by_whom_and_why(tmp_path, target) -> None:
+def test_without_an_audit_it_is_said_by_whom_and_why(tmp_path, target, filled_vault) -> None:
     stays, forgotten, *_ = filled_vault(tmp_path)
     restore(tmp_path, target, lost=None, reason="INC-4711")
     with restored(tmp_path, target) as vault:

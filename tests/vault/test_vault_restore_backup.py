@@ -15,13 +15,15 @@ from gateway.vault.places import open_database
 from gateway.vault.sqlite import schema as sqlite_schema
 from tests.vault.backing import flipped, restore
 from tests.vault.makers import place
-from tests.vault.restoring import filled_vault, holds, refused_with
+from tests.vault.restoring import holds, refused_with
 
 NOW = "2026-03-01T12:00:00.000000+00:00"
 
 
 @pytest.mark.sqlite_alone
-def test_p18_a_backup_that_was_cut_off_or_changed_is_refused_or_the_same(tmp_path) -> None:
+def test_p18_a_backup_that_was_cut_off_or_changed_is_refused_or_the_same(
+    tmp_path, filled_vault
+) -> None:
     made = filled_vault(tmp_path)
     whole = tmp_path / "vault.backup"
     good, bad = tmp_path / "good" / "vault.db", tmp_path / "bad.backup"
@@ -65,7 +67,7 @@ def test_p18_a_backup_that_was_cut_off_or_changed_is_refused_or_the_same(tmp_pat
         "INSERT INTO backup_manifest SELECT * FROM backup_manifest",
     ],
 )
-def test_p18_who_has_no_key_changes_nothing_in_a_backup(tmp_path, statement) -> None:
+def test_p18_who_has_no_key_changes_nothing_in_a_backup(tmp_path, statement, filled_vault) -> None:
     filled_vault(tmp_path)
     with closing(sqlite3.connect(tmp_path / "vault.backup", isolation_level=None)) as connection:
         connection.execute(statement)
@@ -75,7 +77,7 @@ def test_p18_who_has_no_key_changes_nothing_in_a_backup(tmp_path, statement) -> 
 
 
 @pytest.mark.sqlite_alone
-def test_what_is_no_backup_is_told_from_one(tmp_path, monkeypatch) -> None:
+def test_what_is_no_backup_is_told_from_one(tmp_path, monkeypatch, filled_vault) -> None:
     filled_vault(tmp_path)
     target, other = tmp_path / "target" / "vault.db", tmp_path / "other.backup"
     refused_with(tmp_path, target, "not_a_backup", backup=place(tmp_path))
@@ -94,7 +96,9 @@ def test_what_is_no_backup_is_told_from_one(tmp_path, monkeypatch) -> None:
 
 
 @pytest.mark.sqlite_alone
-def test_a_backup_of_the_version_before_is_brought_to_this_one(tmp_path, monkeypatch) -> None:
+def test_a_backup_of_the_version_before_is_brought_to_this_one(
+    tmp_path, monkeypatch, filled_vault
+) -> None:
     made = filled_vault(tmp_path)
     real = sqlite_schema.migrations()
     newer = [*real, (real[-1][0] + 1, "ALTER TABLE probe ADD COLUMN more TEXT;\n")]
@@ -106,7 +110,7 @@ def test_a_backup_of_the_version_before_is_brought_to_this_one(tmp_path, monkeyp
     holds(target, tmp_path, made)
 
 
-def test_p22_another_kek_opens_no_backup(tmp_path, target) -> None:
+def test_p22_another_kek_opens_no_backup(tmp_path, target, filled_vault) -> None:
     filled_vault(tmp_path)
     KekFile(tmp_path / "other").create()
     for keks in ([KekFile(tmp_path / "other")], [KekFile(tmp_path / "missing")]):

@@ -10,7 +10,7 @@ from gateway.errors import BackupRefused
 from tests import postgres
 from tests.children import run
 from tests.vault.backing import restore
-from tests.vault.restoring import filled_vault, holds, is_refused, refused_with
+from tests.vault.restoring import holds, is_refused, refused_with
 
 KILLED = """
 import os, pathlib, signal, sys
@@ -62,7 +62,7 @@ OPEN = ("restore_open:committed", "restore_open:answer", "restore:opened")  # fm
 @pytest.mark.sqlite_alone  # what a backup came from makes no difference any more
 @pytest.mark.parametrize("at", [*BEFORE, *CLOSED])
 def test_p24_killed_at_each_step_it_does_not_open_and_may_be_done_again(
-    tmp_path, kind, target, at
+    tmp_path, kind, target, at, filled_vault
 ) -> None:
     made = filled_vault(tmp_path)
     done = run(KILLED, tmp_path, kind, at)
@@ -76,7 +76,7 @@ def test_p24_killed_at_each_step_it_does_not_open_and_may_be_done_again(
 
 @pytest.mark.sqlite_alone
 @pytest.mark.parametrize("at", OPEN)
-def test_p24_killed_once_it_is_open_it_is_whole(tmp_path, kind, target, at) -> None:
+def test_p24_killed_once_it_is_open_it_is_whole(tmp_path, kind, target, at, filled_vault) -> None:
     made = filled_vault(tmp_path)
     done = run(KILLED, tmp_path, kind, at)
     assert done.returncode == -signal.SIGKILL, done.stderr
@@ -84,7 +84,9 @@ def test_p24_killed_once_it_is_open_it_is_whole(tmp_path, kind, target, at) -> N
     refused_with(tmp_path, target, "place_taken")
 
 
-def test_begun_with_another_audit_it_is_refused_and_not_mixed(tmp_path, target) -> None:
+def test_begun_with_another_audit_it_is_refused_and_not_mixed(
+    tmp_path, target, filled_vault
+) -> None:
     filled_vault(tmp_path)
 
     def stop(name):
