@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Final
 
 import typer
 from rich.progress import BarColumn, Progress, TextColumn
@@ -25,8 +26,16 @@ from gateway.cli.output import (
 )
 from gateway.config import read_config
 from gateway.vault.configured import open_vault, retention_of
+from gateway.vault.places import place_of
 from gateway.vault.retention import Overdue, Purged, Retention
 from gateway.vault.service import Vault
+from gateway.vault.sqlite.compaction import BY_ITSELF
+
+_POSTGRES: Final = "PostgreSQL takes erased rows out of their pages without: leave the option out."
+_LARGE: Final = (
+    "The vault's file is too large to be written anew beside a gateway that works: its pages may hold copies of"
+    " what was erased, sealed. At an hour when little comes: card-gateway vault purge --compact"
+)
 
 
 def register(parent: typer.Typer) -> None:
@@ -38,6 +47,13 @@ def purge(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only say what would go; 1 when there is any.")
     ] = False,
+    compact: Annotated[
+        bool,
+        typer.Option(
+            "--compact",
+            help="Write a large SQLite file anew afterwards; who writes waits meanwhile.",
+        ),
+    ] = False,
     as_json: AsJson = False,
     config: ConfigFile = DEFAULT_CONFIG,
 ) -> None:
@@ -48,9 +64,13 @@ def purge(
 
       card-gateway vault purge --dry-run
 
-      card-gateway vault purge
+      card-gateway vault purge --compact
     """
     settings, now = read_config(config), datetime.now(UTC)
+    place = place_of(settings)
+    if compact and not isinstance(place, Path):
+        complain("`--compact` is for a vault in SQLite.", _POSTGRES)
+        raise typer.Exit(2)
     retention = retention_of(settings)
     vault = open_vault(settings, sinks=[] if dry_run else settings.audit.files)
     try:
@@ -58,7 +78,8 @@ def purge(
         if dry_run:
             _tell_due(overdue, as_json=as_json)
             raise typer.Exit(1 if any(one.links for one in overdue.values()) else 0)
-        gone, scrubbed = _purge(vault, retention, now, sum(one.links for one in overdue.values()))
+        due = sum(one.links for one in overdue.values())
+        gone, scrubbed = _purge(vault, retention, now, due, compact=compact)
     finally:
         vault.close()
     if as_json:
@@ -66,14 +87,23 @@ def purge(
         print_json(said | {"scrubbed": scrubbed})
     else:
         _tell(gone, scrubbed=scrubbed)
+        if (
+            scrubbed
+            and not compact
+            and isinstance(place, Path)
+            and place.stat().st_size > BY_ITSELF
+        ):
+            say(_LARGE)
     raise typer.Exit(0 if scrubbed else 1)
 
 
-def _purge(vault: Vault, retention: Retention, now: datetime, due: int) -> tuple[Purged, bool]:
+def _purge(
+    vault: Vault, retention: Retention, now: datetime, due: int, *, compact: bool
+) -> tuple[Purged, bool]:
     entry = Entry(now, "", Action.PURGE, Outcome.DONE, origin=COMMAND_LINE)
     with _watched(due) as progress:
         gone = vault.retention.purge(retention, now, entry, progress)
-        return gone, vault.retention.scrub()
+        return gone, vault.retention.scrub(compact=compact)
 
 
 @contextmanager

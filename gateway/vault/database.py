@@ -127,10 +127,10 @@ class Database(Protocol):
         in VaultUnavailable, or in Taken when a row is there already, or one it needs is gone.
         """
 
-    def scrub(self) -> bool:
-        """Overwrites, or cuts off, what the database's own log still holds of rows that are erased. False:
-        somebody reads an older state, and nothing is lost by trying again later. Blocks, others for a
-        moment only.
+    def scrub(self, *, compact: bool = False) -> bool:
+        """Overwrites, or cuts off, what the database's own log and pages still hold of rows that are erased.
+        False: somebody reads an older state, and nothing is lost by trying again later. Blocks, others for a
+        moment only; with `compact` for as long as it takes to write everything anew.
 
         Raises VaultUnavailable.
         """

@@ -198,9 +198,9 @@ class WatchedDatabase:
 
         return self._database.write(name, checked, entries=entries, large=large)
 
-    def scrub(self) -> bool:
+    def scrub(self, *, compact: bool = False) -> bool:
         """As the database."""
-        return self._database.scrub()
+        return self._database.scrub(compact=compact)
 
     def close(self) -> None:
         """As `Database.close`."""

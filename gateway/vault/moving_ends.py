@@ -260,9 +260,9 @@ class Filling:
 
         return self._database.write(name, mine, entries=entries, large=large)
 
-    def scrub(self) -> bool:
+    def scrub(self, *, compact: bool = False) -> bool:
         """As the database."""
-        return self._database.scrub()
+        return self._database.scrub(compact=compact)
 
     def close(self) -> None:
         """As `Database.close`."""

@@ -237,9 +237,9 @@ class RetentionTable:
 
         return self._database.read(count)
 
-    def scrub(self) -> bool:
+    def scrub(self, *, compact: bool = False) -> bool:
         """Whether nothing is left of what was erased: see `Database.scrub`."""
-        return self._database.scrub()
+        return self._database.scrub(compact=compact)
 
     # --- inside -----------------------------------------------------------------------------------
 

@@ -191,4 +191,24 @@ BREAKAGES = (
         "            if guest.booking is not None and entries:",
         ERASURE,
     ),
+    Breakage(
+        "leave the copies that SQLite keeps of erased rows",
+        "P16",
+        "gateway/vault/sqlite/database.py",
+        "            if compact or self._compaction.is_due(size_of(connection)):",
+        "            if compact:",
+        (
+            "tests/vault/test_vault_compaction.py::test_p16_no_copy_of_an_erased_row_stays_beside_its_page",
+        ),
+    ),
+    Breakage(
+        "call a file compacted that others wrote to",
+        "P16",
+        "gateway/vault/sqlite/compaction.py",
+        "                return False\n",
+        "                return True\n",
+        (
+            "tests/vault/test_vault_compaction.py::test_p16_it_is_tried_again_where_others_wrote_all_the_time",
+        ),
+    ),
 )

@@ -144,7 +144,7 @@ class PostgresDatabase:
         """Runs `work` in a transaction, as if no other ran beside it."""
         return cast("Future[T]", self._writer.submit(Job(name, work, entries, large)))
 
-    def scrub(self) -> bool:
+    def scrub(self, *, compact: bool = False) -> bool:  # noqa: ARG002  # of SQLite; the Protocol names it
         """Takes erased rows out of their pages. PostgreSQL overwrites nothing on purpose, neither there nor in
         its log: what may be left are sealed bytes, until their key is retired. False where somebody held a
         table for longer than a write would wait. Blocks.

@@ -23,6 +23,7 @@ from gateway.vault.database import Step, no_step
 from gateway.vault.files import publish
 from gateway.vault.journal import Journal
 from gateway.vault.model import Taken
+from gateway.vault.sqlite.compaction import Compaction, size_of
 from gateway.vault.sqlite.connection import SqliteConnection
 from gateway.vault.sqlite.schema import migrate
 from gateway.vault.writer import Job, Writer
@@ -75,6 +76,7 @@ class SqliteDatabase:
         self._writing: SqliteConnection | None = _guarded(lambda: self._prepare(now))
         self._in_transaction: int | None = None  # the thread that has one, while it does
         self._journal: Journal | None = None
+        self._compaction = Compaction()
         self._writer = Writer(self._commit, self._finish, step)
 
     def use(self, journal: Journal) -> None:
@@ -103,12 +105,13 @@ class SqliteDatabase:
         """
         return cast("Future[T]", self._writer.submit(Job(name, work, entries, large)))
 
-    def scrub(self) -> bool:
+    def scrub(self, *, compact: bool = False) -> bool:
         """Writes the write-ahead log back and cuts it off: it has pages as they were before something
         was erased from them. Free pages need nothing: `secure_delete` overwrites them as they become
-        free. False while somebody reads an older state. Blocks; raises VaultUnavailable.
+        free. Before that, pages are written anew where that is due, or with `compact` in any case. False while somebody
+        reads an older state, or others write without a pause. Blocks; raises VaultUnavailable.
         """
-        return _guarded(self._scrub)
+        return _guarded(lambda: self._scrub(compact=compact))
 
     def close(self) -> None:
         """Finishes what is queued, then closes every connection."""
@@ -191,9 +194,13 @@ class SqliteDatabase:
             connection.close()
         return result
 
-    def _scrub(self) -> bool:
+    def _scrub(self, *, compact: bool) -> bool:
         connection = self._connect()
         with closing(connection):
+            if compact or self._compaction.is_due(size_of(connection)):
+                _wait_for_others(connection, self._busy_seconds)
+                if not self._compaction.run(connection):
+                    return False
             # It keeps writers out while it waits for readers: rather often than long.
             _wait_for_others(connection, _SCRUB_SECONDS)
             for _ in range(_SCRUB_TRIES):
