@@ -99,6 +99,7 @@ class Charges:
         self._vault, self._table, self._processors = vault, vault.charges, processors
         self._zones, self._lasts, self._pages = zones, challenge_lasts, pages
         self._clock, self._woken, self._metrics = clock, woken, metrics
+        self._under_way: set[str] = set()  # charges that this process waits for an answer to
 
     # --- what clients ask for ---------------------------------------------------------------------
 
@@ -240,8 +241,10 @@ class Charges:
 
     async def check(self, id: str) -> None:
         """Finds out what became of a charge. Whoever asked last and was not heard of in time has
-        left it `unknown`.
+        left it `unknown`. What this process asks just now is heard of, whatever a clock that leapt says.
         """
+        if id in self._under_way:
+            return
         await self._table.change(id, outcomes.lost, name="charge_lost")
         one = await self._table.open(id)
         if one is None or one.row.lease is not None:
@@ -273,7 +276,11 @@ class Charges:
         self._woken()
         row, held = begun.row, content.read(begun.held)
         order = content.order_of(row, held, operation, page.way_back(held))
-        result = await processor.run(operation, order, intent.exchange)
+        self._under_way.add(row.id)
+        try:
+            result = await processor.run(operation, order, intent.exchange)
+        finally:
+            self._under_way.discard(row.id)
         came = Came(
             operation, row.attempt, result, processor.name, intent, self._lasts, reply.answer
         )

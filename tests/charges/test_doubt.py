@@ -129,6 +129,7 @@ def test_an_answer_that_comes_after_all_counts(world):
         return later()
 
     async def later():
+        world.restart()  # another process looks
         await world.jobs.turn()
         return "succeeded"
 
@@ -337,3 +338,22 @@ def test_a_changed_processor_is_not_asked_for_anothers_charge(world):
 
 def test_the_lease_outlasts_a_call_and_what_is_on_its_way_outlasts_the_lease():
     assert timedelta(minutes=4) < LEASE < SETTLED
+
+
+def test_a_clock_that_leaps_while_a_charge_is_under_way_calls_it_neither_lost_nor_declined(world):
+    """The processor may not have it yet when it is looked for, and have it a moment later."""
+    told = []
+
+    async def leaps(order):
+        world.later(hours=1)
+        await world.jobs.turn()
+        told.append(await world.vault.charges.open(order.id))
+        return "succeeded"
+
+    world.processor.say("debit", leaps)
+    world.processor.say("look", NONE)
+    charge = world.charge(world.token())
+    assert [one.row.state.value for one in told] == ["pending"]
+    assert world.state(charge["id"]) == "succeeded"
+    assert "charge.declined" not in world.notices()
+    assert [name for name, _ in world.processor.asked] == ["debit"]

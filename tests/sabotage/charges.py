@@ -14,6 +14,26 @@ CALLS = ("tests/control/test_control_charges.py",)
 
 BREAKAGES = (
     Breakage(
+        "never look for a charge again that was asked for",
+        "P24",
+        "gateway/charges/service.py",
+        "            self._under_way.discard(row.id)\n",
+        "            pass\n",
+        (
+            "tests/charges/test_doubt.py::test_a_timeout_is_looked_for_until_it_is_known_and_never_sent_again",
+        ),
+    ),
+    Breakage(
+        "call a charge lost while its answer is waited for",
+        "P24",
+        "gateway/charges/service.py",
+        "        if id in self._under_way:\n",
+        "        if id is None:\n",
+        (
+            "tests/charges/test_doubt.py::test_a_clock_that_leaps_while_a_charge_is_under_way_calls_it_neither_lost_nor_declined",
+        ),
+    ),
+    Breakage(
         "ask for something while the outcome of another operation is not known",
         "P24",
         "gateway/charges/states.py",
