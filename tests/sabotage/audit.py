@@ -218,8 +218,8 @@ BREAKAGES = (
         "purge without saying where the chains go on",
         "P36",
         "gateway/vault/audits.py",
-        "            heads = tuple(Head(*row) for row in connection.execute(_HEADS, (through,)))",
-        "            heads = tuple(Head(*row) for row in connection.execute(_HEADS, (0,)))",
+        "            heads = tuple(Head(*row) for row in connection.execute(_HEADS, (through, _PORTION)))",
+        "            heads = tuple(Head(*row) for row in connection.execute(_HEADS, (0, _PORTION)))",
         (CRASH, f"{AUDIT}::test_p36_what_is_older_than_twelve_months_goes_and_the_chain_holds"),
     ),
     Breakage(
