@@ -48,7 +48,7 @@ def slow_vault(gateway):
         yield left
     finally:
         left.set()
-        del vault.keep_message
+        vault.keep_message = original
 
 
 def wait_for(gateway, **filters):

@@ -66,7 +66,7 @@ def test_p24_two_processes_let_it_come_out_once(refused):
     vault.keep_message = after_the_command
     with pytest.raises(ExchangeUnknown):
         gateway.loop.call(gateway.worker.replay(row.client, row.exchange))
-    del vault.keep_message
+    vault.keep_message = keep
     (beside,) = done
     assert beside.returncode == 0, beside.stderr
     by_name = {one.exchange: one.state for one in listed(gateway)}
@@ -87,7 +87,7 @@ def test_p24_one_that_ends_right_after_the_commit_leaves_nothing_to_replay(refus
     vault.keep_message = ends_then
     with pytest.raises(Ended):
         gateway.loop.call(gateway.worker.replay(row.client, row.exchange))
-    del vault.keep_message
+    vault.keep_message = keep
     assert states(gateway) == ["replayed", "undelivered"]
     with pytest.raises(ExchangeUnknown):
         gateway.loop.call(gateway.worker.replay(row.client, row.exchange))
