@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import select
 import sys
 from datetime import UTC, datetime
 from typing import TextIO
@@ -41,6 +42,42 @@ class JsonLines(logging.Formatter):
         return _ENCODER.encode(line)
 
 
+class Lines(logging.StreamHandler[TextIO]):
+    """Writes lines, and waits for nobody: one that a pipe has no room for is left out, and the next one that is
+    written says how many were. Whoever stops reading our log must not stop the gateway.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__(stream)
+        self._left_out = 0
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Writes one, if that does not wait: a pipe that can be written takes PIPE_BUF bytes at once. Longer ones
+        tell of rules and settings; no stranger makes them."""
+        try:
+            line = self.format(record)
+            if self._left_out:
+                line = f'{line[:-1]}, "left_out": {self._left_out}}}'
+            content = f"{line}\n".encode("ascii")
+            if not self._has_room():
+                self._left_out += 1
+                return
+            self.stream.write(content.decode("ascii"))
+            self.stream.flush()
+            self._left_out = 0
+        except (OSError, ValueError):  # closed, or its reader is gone: nobody fails for its log
+            self._left_out += 1
+
+    def _has_room(self) -> bool:
+        try:
+            descriptor = self.stream.fileno()
+        except (OSError, ValueError):  # of a test: it is no file
+            return True
+        ready = select.poll()
+        ready.register(descriptor, select.POLLOUT)
+        return bool(ready.poll(0))
+
+
 def event(name: str, *, level: int = logging.INFO, **fields: object) -> None:
     """Writes one line. `fields` are numbers, codes, rule names, ids: nothing that a peer chose."""
     if _OURS.isEnabledFor(level):
@@ -56,7 +93,7 @@ def configure(level: str = "info", stream: TextIO | None = None) -> None:
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     if sys.version_info >= (3, 12):
         logging.logAsyncioTasks = False
-    handler = logging.StreamHandler(stream or sys.stderr)
+    handler = Lines(stream or sys.stderr)
     handler.setFormatter(JsonLines())
     root = logging.getLogger()
     root.handlers[:] = [handler]

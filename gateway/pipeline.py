@@ -62,6 +62,7 @@ from gateway.stages.quarantine import UNREADABLE, Quarantine
 from gateway.stages.reading import read_harmless
 from gateway.stages.swap import Swap
 from gateway.stages.turns import Turns
+from gateway.stages.without_codes import code_names
 from gateway.threads import run
 
 
@@ -259,7 +260,8 @@ class Pipeline:
             # What an envelope holds could be a card in any spelling, whatever it looks like.
             if len(layout.envelopes) > 0 and await run(len(body), parses, layout.outer, body):
                 raise
-            if not may_pass_unparsed(body, {n for shape in shapes for n in _names(shape)}):
+            names = {name for shape in shapes for name in _names(shape)}
+            if not may_pass_unparsed(body, names, code_names(shapes)):
                 raise
             return None
 

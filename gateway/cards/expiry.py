@@ -22,10 +22,10 @@ WHOLE_SPELLINGS: Final = (
 )  # fmt: skip
 # Since 1970 in UTC: what is read, what is written, and how many of it a second has.
 EPOCHS: Final = {
-    "unix": (re.compile(r"([0-9]{9,10})"), "%d", 1),
-    "unix-ms": (re.compile(r"([0-9]{12,13})"), "%d", 1000),
+    "unix": (re.compile(r"([1-9][0-9]{8,9})"), "%d", 1),
+    "unix-ms": (re.compile(r"([1-9][0-9]{11,12})"), "%d", 1000),
     "/Date(unix-ms)/": (  # of .NET and OData; the zone behind it does not change the moment
-        re.compile(r"/Date\(([0-9]{12,13})(?:[+-][0-9]{4})?\)/"), "/Date(%d)/", 1000,
+        re.compile(r"/Date\(([1-9][0-9]{11,12})(?:[+-][0-9]{4})?\)/"), "/Date(%d)/", 1000,
     ),
 }  # fmt: skip
 MONTH_SPELLINGS: Final = ("MM", "M", "MMM", "MMMM")

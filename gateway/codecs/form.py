@@ -201,6 +201,8 @@ class FormDocument:
         places = self._named.get(canonical(name), ())
         named = [place for place in places if self._names[place] == name]
         if not named:
+            if places:  # `\ncode`, which some readers take for `code`
+                raise MessageForbidden
             return None
         if len(places) > 1 or self._is_nested(name):
             raise MessageForbidden

@@ -144,9 +144,14 @@ class JsonDocument:
         edits: list[Edit] = []
         plans: dict[int, Plan] = {}
         made: dict[tuple[int, str], MadeObject] = {}
+        written: set[int] = set()
         for change in changes:
             match change:
                 case Set():
+                    at = _place(change.node).value
+                    if at in written:  # two empty texts would not overlap
+                        raise MessageUnfit
+                    written.add(at)
                     edits.append(_set(change, self._scan.body))
                 case Remove():
                     place = _place(change.node)
@@ -159,11 +164,11 @@ class JsonDocument:
                 case _:
                     edits += self._plan_insert(change, plans)
         for (container, name), new in made.items():
-            written = new.written(blank_of(self._scan, container))
+            text = new.written(blank_of(self._scan, container))
             if new.there is None:
-                plans[container].added.append(Member(string(name), written, new.after))
+                plans[container].added.append(Member(string(name), text, new.after))
             else:
-                edits.append(Edit(new.there.value, new.there.end, written))
+                edits.append(Edit(new.there.value, new.there.end, text))
         for container, plan in plans.items():
             edits += carry_out(self._scan, container, self._names.get(container), plan)
         return apply_edits(self._scan.body, edits)

@@ -118,7 +118,7 @@ class TextDocument:
         while begin := begins.search(self._body, place, top.end):
             end = ends.search(self._body, begin.end(), top.end) if ends else None
             place = end.start() if end else top.end
-            yield _Spot(begin.start(), place, reach=end.end() if end else 0)
+            yield _Spot(begin.start(), place, reach=end.end() if end else top.reach)
 
     def text(self, node: Node) -> str:
         """`null` is empty, as in JSON: a line of JSON without its value would be none."""

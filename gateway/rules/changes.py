@@ -37,7 +37,7 @@ class Look:
 def look(directory: Path) -> Look:
     """The YAML files in `directory` and in its folders, and where links lead, by their states alone. Blocks."""
     here = _inside(directory)
-    below = [path for folder in here if folder.is_dir() for path in _inside(folder)]
+    below = [path for folder in here for path in _inside(folder)]  # of a file: none
     files = [(str(path), _state(path)) for path in (*here, *below) if _is_yaml(path.name)]
     place = _state(directory)
     return Look(place and (*place[:2], 0, 0, 0), tuple(sorted(files)))

@@ -16,7 +16,7 @@ from gateway.rules.model import Route
 from gateway.rules.model_directions import Direction, Harmless, Opaque, Tokenize
 from gateway.rules.model_shapes import Shape
 from gateway.rules.notes import Notes, Place
-from gateway.rules.own_cards import check_own_cards
+from gateway.rules.own_cards import check_own_cards, check_shared
 from gateway.rules.schema_directions import DirectionEntry
 from gateway.rules.several_formats import by_outer, check_layouts, check_several, split
 from gateway.rules.shapes import number_places, path_of
@@ -54,6 +54,7 @@ class DirectionCompiler:
             self._notes.add(place, "a message is either tokenized or detokenized")
         detokenize = self._named_shapes(entry.detokenize, (*place, "detokenize"))
         self._check_numbers(entry.detokenize, (*place, "detokenize"))
+        check_shared(detokenize, (*place, "detokenize"), self._notes)
         exchange = self._exchanges.direction(entry, way, place)
         if not entry.tokenize:
             for key in (

@@ -17,18 +17,24 @@ def check_own_cards(
     entry: DirectionEntry, shapes: Sequence[Shape], place: Place, notes: Notes
 ) -> None:
     """Notes what two cards beside each other would share, and what can not tell them apart."""
+    check_shared(shapes, (*place, "tokenize"), notes)
+    if entry.carry_forward and any(shape.own_card for shape in shapes):
+        message = "`carry_forward` can not tell which of two cards beside each other a token was of"
+        notes.add((*place, "carry_forward"), message, "Remove it, or `own_card` from the shapes.")
+    for key in ("insert", "on_failure"):
+        _check_for(key, getattr(entry, key), shapes, place, notes)
+
+
+def check_shared(shapes: Sequence[Shape], place: Place, notes: Notes) -> None:
+    """Notes the places of a number, a code or an expiry that two cards beside each other would share:
+    read they would be nobody's, written the last one's."""
     for n, shape in enumerate(shapes):
         for other in shapes[:n]:
             if (shape.own_card or other.own_card) and _called(shape) & _called(other):
                 for field, path in _shared(shape, other):
                     message = f"`{path.text}` would be two cards': `{field}` of the shapes `{other.name}` and `{shape.name}`"
                     hint = "Each card has its own; an expiry that all share is none's: leave it out, or `optional: true`."
-                    notes.add((*place, "tokenize", n), message, hint)
-    if entry.carry_forward and any(shape.own_card for shape in shapes):
-        message = "`carry_forward` can not tell which of two cards beside each other a token was of"
-        notes.add((*place, "carry_forward"), message, "Remove it, or `own_card` from the shapes.")
-    for key in ("insert", "on_failure"):
-        _check_for(key, getattr(entry, key), shapes, place, notes)
+                    notes.add((*place, n), message, hint)
 
 
 def _check_for(

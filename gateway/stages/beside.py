@@ -14,15 +14,15 @@ from gateway.stages.fields import places_of
 def refuse_mixed(document: Document, cards: Iterable[CardPlace]) -> None:
     """Raises `MessageForbidden` where two cards have a number, a code or an expiry in one place: nothing
     says whose it is. What cards of one shape share, `reading.py` sees."""
-    used: dict[Node, list[Shape]] = {}
+    used: dict[Node, set[Shape]] = {}
     for card in cards:
         for node in _nodes_of(document, card):
-            others = used.setdefault(node, [])
+            others = used.setdefault(node, set())
             if any(
                 one is not card.shape and (one.own_card or card.shape.own_card) for one in others
             ):
                 raise MessageForbidden
-            others.append(card.shape)
+            others.add(card.shape)
 
 
 def _nodes_of(document: Document, card: CardPlace) -> set[Node]:

@@ -14,6 +14,7 @@ from gateway.errors import (
     CardNotYetActive,
     LiveHostForbidden,
     MessageForbidden,
+    MessageUnfit,
     StandInForbidden,
     TokenMalformed,
 )
@@ -152,11 +153,13 @@ def put_in(document: Document, cards: Sequence[tuple[TokenSpot, Found]]) -> list
 
     Fields that are there are overwritten, absent ones are added beside the number; what the shape's
     `keep:` names and the brand stay as the caller sent them, and so does a CVC that he sent; one that
-    he did not send, and that is held, is put in.
+    he did not send, and that is held, is put in. Raises `MessageUnfit` where two cards would write different
+    texts into one place.
     """
     changes: list[Change] = []
+    written: dict[Node, str] = {}
     for spot, found in cards:
-        changes += _put_in_one(document, spot, found)
+        changes += _put_in_one(document, spot, found, written)
     if any(
         spot.shape.own_card or (spot.shape.holder and spot.shape.holder.outside)
         for spot, _ in cards
@@ -165,9 +168,30 @@ def put_in(document: Document, cards: Sequence[tuple[TokenSpot, Found]]) -> list
     return changes
 
 
-def _put_in_one(document: Document, spot: TokenSpot, found: Found) -> list[Change]:
-    shape, card = spot.shape, found.card
+def _put_in_one(
+    document: Document, spot: TokenSpot, found: Found, written: dict[Node, str]
+) -> list[Change]:
     beside = (*spot.numbers, *(spot.pair or ()), spot.node)[0]
+    changes: list[Change] = []
+    for name, rule, text in _texts_of(spot, found):
+        if rule is None or rule.joined or name in spot.shape.keep:
+            continue
+        nodes = spot.numbers if name == "number" else to_write(document, rule, spot.node)
+        if any(written.setdefault(node, text) != text for node in nodes):
+            raise MessageUnfit
+        # A month that the caller sent as a JSON number stays one.
+        for node in nodes:
+            bare = rule.number or (name != "number" and document.is_number(node))
+            changes += _set(document, node, text, number=bare)
+        if not nodes:
+            changes.append(Add(spot.node, rule.at, beside, text, rule.number))
+    changes += [Remove(node) for node in spot.pair or ()]
+    return changes
+
+
+def _texts_of(spot: TokenSpot, found: Found) -> list[tuple[str, Field | None, str]]:
+    """What is to be written of a card: the field's name, its rule, its text."""
+    shape, card = spot.shape, found.card
     texts: list[tuple[str, Field | None, str]] = [("number", shape.number, card.pan.reveal())]
     if card.expiry is not None:
         for name, rule in (
@@ -181,19 +205,7 @@ def _put_in_one(document: Document, spot: TokenSpot, found: Found) -> list[Chang
         texts.append(("holder", shape.holder, card.holder.reveal()))
     if found.cvc is not None and spot.lacks_cvc:
         texts.append(("cvc", shape.cvc, found.cvc.reveal()))
-    changes: list[Change] = []
-    for name, rule, text in texts:
-        if rule is None or rule.joined or name in shape.keep:
-            continue
-        nodes = spot.numbers if name == "number" else to_write(document, rule, spot.node)
-        # A month that the caller sent as a JSON number stays one.
-        for node in nodes:
-            bare = rule.number or (name != "number" and document.is_number(node))
-            changes += _set(document, node, text, number=bare)
-        if not nodes:
-            changes.append(Add(spot.node, rule.at, beside, text, rule.number))
-    changes += [Remove(node) for node in spot.pair or ()]
-    return changes
+    return texts
 
 
 def _set(document: Document, node: Node, text: str, *, number: bool) -> list[Set]:

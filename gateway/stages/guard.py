@@ -259,11 +259,12 @@ def is_text(body: bytes) -> bool:
 # --- what does not parse ----------------------------------------------------------------------------
 
 
-def may_pass_unparsed(body: bytes, names: Collection[str]) -> bool:
+def may_pass_unparsed(body: bytes, names: Collection[str], codes: Collection[str] = ()) -> bool:
     """Whether an answer that can not be parsed may pass untouched (design.md).
 
     Only if it is at most 64 KB, text, names no card element (`names`, in any case and spelling),
-    and has no twelve digits together under any view, card or not.
+    has no three or four digits behind the name of a code's field (`codes`: "code" is an ordinary word),
+    and no twelve digits together under any view, card or not.
     """
     if len(body) > _UNPARSED_LIMIT:
         return False
@@ -275,7 +276,13 @@ def may_pass_unparsed(body: bytes, names: Collection[str]) -> bool:
         return False
     spoken = decode(raw, ((0, len(raw)),)).text.decode("utf-8", "replace")
     seen = _JOINTS.sub("", html.unescape(spoken).casefold())
-    return not any(_NOT_A_NAME.sub("", name.casefold()) in seen for name in names)
+    if any(_NOT_A_NAME.sub("", name.casefold()) in seen for name in names):
+        return False
+    return not any(_digits_behind(_NOT_A_NAME.sub("", code.casefold()), seen) for code in codes)
+
+
+def _digits_behind(name: str, text: str) -> bool:
+    return re.search(re.escape(name) + r"\D{0,40}\d{3,4}(?!\d)", text) is not None
 
 
 def _text(body: bytes) -> str | None:

@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -139,7 +139,8 @@ def read_not_cards(document: Document, shape: Shape) -> set[str]:
     if not shape.not_cards:
         return set()
     found = [(path, harmless_of(document, shape, path)) for path in shape.not_cards]
-    texts = [text for path, nodes in found for text in _texts(document, path, nodes)]
+    bookings = set(bookings_of(document, shape)) if shape.booking is not None else set()
+    texts = [text for path, nodes in found for text in _texts(document, path, nodes, bookings)]
     alone = {digits for text in texts if (digits := pan.digits_of(text)) is not None}
     return alone | _cardlike(texts)
 
@@ -159,18 +160,25 @@ def _cardlike(texts: Iterable[str]) -> set[str]:
     }
 
 
-def _texts(document: Document, path: Path, nodes: Iterable[Node]) -> Iterator[str]:
+def _texts(
+    document: Document, path: Path, nodes: Iterable[Node], bookings: Collection[Node] = ()
+) -> Iterator[str]:
     """What stands at the places that `path` led to, and of each member (`.*`) its name: a booking's number
     may be the key of its booking. What has no text (an object) says nothing, and so allows nothing."""
     for node in nodes:
-        with suppress(MessageForbidden):
-            yield document.text(node)
+        if node not in bookings:  # a text in the place of a booking may be all of it
+            with suppress(MessageForbidden):
+                yield document.text(node)
         if path.steps and path.steps[-1].axis == "every":
             yield document.name(node)
 
 
 def _not_cards(document: Document, shape: Shape) -> list[Node]:
-    return [node for path in shape.not_cards for node in harmless_of(document, shape, path)]
+    if not shape.not_cards:
+        return []
+    bookings = set(bookings_of(document, shape)) if shape.booking is not None else set()
+    found = (node for path in shape.not_cards for node in harmless_of(document, shape, path))
+    return [node for node in found if node not in bookings]
 
 
 def _read_cards(

@@ -32,7 +32,8 @@ def harmless_of(document: Document, shape: Shape, path: Path) -> Sequence[Node]:
     all paths of a text do."""
     if path.absolute or shape.booking is None or shape.format == "text":
         return document.select(path)
-    return [node for one in bookings_of(document, shape) for node in document.select(path, one)]
+    found = (node for one in bookings_of(document, shape) for node in document.select(path, one))
+    return list(dict.fromkeys(found))  # bookings may stand within others
 
 
 def only(document: Document, path: Path, within: Node) -> Node | None:

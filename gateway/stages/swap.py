@@ -264,6 +264,8 @@ class Swap:
             if place.card is not None and pan.brand_of(place.card.pan.reveal()) != "unknown":
                 digits = place.card.pan.reveal()
                 exchange.known[digits] = token_text(place) or pan.mask(digits)
+            elif place.card is None and (failed := pan.digits_of(place.text.reveal())):
+                exchange.not_cards.discard(failed)  # where a card stands, it was one
         if rule.header and exchange.response is not None:
             value = tokens_header(bookings)
             if value:

@@ -55,7 +55,7 @@ def _hide(document: Document, place: CardPlace) -> Iterator[Change]:
     for node in place.cvcs:
         # A clear CVC beside a masked number, or beside none, is still a CVC.
         cvc = document.text(node).strip()
-        if cvc and (not place.left_alone or cvc.isnumeric()):
+        if cvc and (not place.left_alone or any(map(str.isnumeric, cvc))):
             yield Remove(node)
 
 

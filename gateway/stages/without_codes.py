@@ -6,8 +6,10 @@ digits that follow a code's name go: more than codes, at times, and none that ha
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Collection, Iterator, Sequence
+from contextlib import suppress
 from typing import Final
 
 from gateway.codecs.document import Known, Node, Remove
@@ -49,6 +51,7 @@ _WINDOW: Final = 256  # bytes behind a name in which its value begins
 # A digit, as XML, JSON and forms may spell it.
 _DIGIT: Final = rb"(?:[0-9]|&#0*(?:4[89]|5[0-7]);|&#[xX]0*3[0-9];|\\u003[0-9]|%3[0-9])"
 _VALUE: Final = re.compile(r"\{[0-9]*\}")
+_JSON_NAME: Final = re.compile(rb'("(?:[^"\\]|\\.){1,200}")\s{0,8}:')
 _WORDS: Final = re.compile(r"\w(?:[\w .-]*\w)?")
 # Digits within a spelled sign are none: `&#1234;`, `\u003c`, and the `20` of a blank.
 _CODE: Final = re.compile(
@@ -65,8 +68,9 @@ def without_codes(body: bytes, shapes: Sequence[Shape], also: Collection[str] = 
     named = code_names(shapes)
     for same in by_outer(shapes).values():
         layout = layout_of(same)
-        if len(same) < len(shapes) and first_sign(body) not in {None, sign_of(layout.outer)}:
-            continue  # it is of another of the route's formats
+        sign = sign_of(layout.outer)
+        if sign is not None and len(same) < len(shapes) and first_sign(body) not in {None, sign}:
+            continue  # it is of another of the route's formats; any bytes may be a form or a text
         try:
             body = _read(body, layout, same)
         except GatewayError:  # what can not be read is searched all the same
@@ -79,7 +83,21 @@ def without_codes(body: bytes, shapes: Sequence[Shape], also: Collection[str] = 
         small = body.lower()
         if any(name in small for name in spelled):
             return None
+    if _names_in_escapes(body, names):
+        return None
     return blank_codes(body, names)
+
+
+def _names_in_escapes(body: bytes, names: Collection[str]) -> bool:
+    """Whether JSON names one of them as `"c\u0076c"`, which is not found by its letters."""
+    if b"\\u" not in body:
+        return False
+    small = {name.casefold() for name in names}
+    for match in _JSON_NAME.finditer(body):
+        with suppress(ValueError):  # what is no JSON has no such name
+            if b"\\u" in match[1] and json.loads(match[1]).casefold() in small:
+                return True
+    return False
 
 
 def code_names(shapes: Sequence[Shape]) -> set[str]:

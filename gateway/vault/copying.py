@@ -196,7 +196,7 @@ class _Copying:
                 continue
             has = {table.of_key(row): row for row in there}
             unknown = [key for key in map(table.of_key, portion) if key not in has]
-            if len(there) == len(portion) and unknown:  # behind these it may have more
+            if unknown and len(there) == table.portion:  # behind these it may have more
                 has |= self._target.read(partial(_named, table, unknown))
             added = [row for row in portion if table.of_key(row) not in has]
             changed = [row for row in portion if has.get(table.of_key(row), row) != row]

@@ -8,9 +8,11 @@ found by. `VACUUM` writes every page anew, and keeps whoever writes waiting for 
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Final
 
 from gateway.vault.sqlite.connection import SqliteConnection
@@ -19,6 +21,7 @@ from gateway.vault.sqlite.connection import SqliteConnection
 EACH_TIME: Final = 8 << 20
 # Up to this one a second or so: once a day. Beyond, whoever runs the vault chooses the hour.
 BY_ITSELF: Final = 64 << 20
+_SPARE: Final = 64 << 20
 _DAY: Final = 24 * 3600.0
 
 
@@ -35,6 +38,11 @@ class Compaction:
             return True
         rested = self._last is None or self._clock() - self._last >= _DAY
         return size <= BY_ITSELF and rested
+
+    @staticmethod
+    def has_room(folder: Path, size: int) -> bool:
+        """Whether the log may take the whole file once more, and others have room beside it."""
+        return shutil.disk_usage(folder).free > 2 * size + _SPARE
 
     def run(self, connection: SqliteConnection) -> bool:
         """Writes every page anew; False where others wrote for as long as the connection waits. What

@@ -197,17 +197,33 @@ class SqliteDatabase:
     def _scrub(self, *, compact: bool) -> bool:
         connection = self._connect()
         with closing(connection):
-            if compact or self._compaction.is_due(size_of(connection)):
-                _wait_for_others(connection, self._busy_seconds)
-                if not self._compaction.run(connection):
-                    return False
-            # It keeps writers out while it waits for readers: rather often than long.
-            _wait_for_others(connection, _SCRUB_SECONDS)
-            for _ in range(_SCRUB_TRIES):
-                (busy, _, _) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-                if not busy:
-                    return True
-                time.sleep(_SCRUB_SECONDS)
+            # The log first: while somebody reads an older state it can not begin anew, and a file that is written
+            # anew would be put behind what it has, each time.
+            if not self._cut_off(connection):
+                return False
+            if not compact and not self._compaction.is_due(size_of(connection)):
+                return True
+            if not compact and not self._compaction.has_room(
+                self._path.parent, size_of(connection)
+            ):
+                event("no_room_to_compact", level=logging.WARNING)
+                return False
+            _wait_for_others(connection, self._busy_seconds)
+            try:
+                compacted = self._compaction.run(connection)
+            finally:  # what came to nothing has filled the log, perhaps the disk
+                cut = self._cut_off(connection)
+            return compacted and cut
+
+    @staticmethod
+    def _cut_off(connection: SqliteConnection) -> bool:
+        # It keeps writers out while it waits for readers: rather often than long.
+        _wait_for_others(connection, _SCRUB_SECONDS)
+        for _ in range(_SCRUB_TRIES):
+            (busy, _, _) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            if not busy:
+                return True
+            time.sleep(_SCRUB_SECONDS)
         return False
 
     # --- writing, on the writer's thread ----------------------------------------------------------
