@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import shutil
 import threading
+from pathlib import Path
 
 import pytest
 import watchfiles
@@ -206,3 +208,46 @@ def test_p37_a_pipe_holds_nobody_up(rules):
     with pytest.raises(ConfigurationError, match="no file but a pipe"):
         Live(rules)
     ends.join()
+
+
+@pytest.fixture(params=["too long a name", "no permission"])
+def unseen(request, monkeypatch):
+    """Makes a link to what nobody can look at."""
+    if request.param == "too long a name":
+        return lambda link: link.symlink_to("a" * 300)
+    links, stat = set(), Path.stat
+
+    def refuses(path, **how):
+        if path in links:
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return stat(path, **how)
+
+    def make(link):
+        links.add(link)
+        link.symlink_to("nothing")
+
+    monkeypatch.setattr(Path, "stat", refuses)
+    return make
+
+
+def test_p37_a_link_that_can_not_be_followed_ends_nothing(rules, unseen):
+    def save():
+        unseen(rules / "elsewhere")
+        write(rules, MORE)
+
+    watched(rules, save)
+    assert Live(rules).matcher.knows("more.acme.example")
+
+
+def test_p37_a_pack_that_can_not_be_looked_at_is_told(rules, unseen):
+    def there(told):
+        return any("the file can not be read" in one for one in told)
+
+    watched(rules, lambda: unseen(rules / "more.yaml"), until=there)
+    with pytest.raises(ConfigurationError, match="the file can not be read"):
+        Live(rules)
+
+
+def test_p37_a_pipe_of_another_name_is_none_of_ours(rules):
+    os.mkfifo(rules / "pipe")
+    assert Live(rules).matcher.knows("api.acme.example")

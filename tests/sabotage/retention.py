@@ -11,6 +11,8 @@ ERASURE = ("tests/vault/test_vault_erasure.py",)
 ERASED = ("tests/control/test_control_cards_erased.py",)
 ROUTE = "tests/vault/test_vault_route_retention.py"
 TABLE = "gateway/vault/retention.py"
+DATABASE = "gateway/vault/sqlite/database.py"
+COMPACTION = "tests/vault/test_vault_compaction.py"
 
 BREAKAGES = (
     Breakage(
@@ -210,5 +212,37 @@ BREAKAGES = (
         (
             "tests/vault/test_vault_compaction.py::test_p16_it_is_tried_again_where_others_wrote_all_the_time",
         ),
+    ),
+    Breakage(
+        "write the file anew behind a log that can not begin anew",
+        "P16",
+        DATABASE,
+        "            if not self._cut_off(connection):\n                return False\n",
+        "            self._cut_off(connection)\n",
+        (f"{COMPACTION}::test_p16_a_reader_of_an_older_state_makes_no_log_grow",),
+    ),
+    Breakage(
+        "fill the disk with what is written anew",
+        "P16",
+        DATABASE,
+        "            if not compact and not self._compaction.has_room(",
+        "            if compact and not self._compaction.has_room(",
+        (f"{COMPACTION}::test_p16_without_room_the_log_is_cut_off_and_the_rest_told",),
+    ),
+    Breakage(
+        "call what no room was for a success",
+        "P16",
+        DATABASE,
+        '                event("no_room_to_compact", level=logging.WARNING)\n                return False\n',
+        '                event("no_room_to_compact", level=logging.WARNING)\n                return True\n',
+        (f"{COMPACTION}::test_p16_without_room_the_log_is_cut_off_and_the_rest_told",),
+    ),
+    Breakage(
+        "leave the log of a compaction that failed",
+        "P16",
+        DATABASE,
+        "            finally:  # what came to nothing has filled the log, perhaps the disk\n",
+        "            except ZeroDivisionError:\n                raise\n            else:\n",
+        (f"{COMPACTION}::test_p16_a_compaction_that_failed_leaves_no_log",),
     ),
 )

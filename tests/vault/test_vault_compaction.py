@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import re
+import shutil
 import sqlite3
 import threading
 
 import pytest
 
-from gateway.vault.sqlite import compaction
+from gateway.errors import VaultUnavailable
+from gateway.vault.sqlite import compaction, database
 from gateway.vault.sqlite.compaction import BY_ITSELF, EACH_TIME, Compaction
 from tests.vault.makers import keep, new, opened, rows
 
@@ -41,6 +43,10 @@ def leave_copies(directory) -> set[bytes]:
 def left(directory) -> set[bytes]:
     """Which of the keys that went are in the file."""
     return set(re.findall(rb"<gone\d{6}>", (directory / "state" / "vault.db").read_bytes()))
+
+
+def log_size(directory) -> int:
+    return (directory / "state" / "vault.db-wal").stat().st_size
 
 
 def test_p16_no_copy_of_an_erased_row_stays_beside_its_page(tmp_path):
@@ -131,3 +137,60 @@ def test_p16_it_is_tried_again_where_others_wrote_all_the_time():
 def test_p27_a_disk_that_is_full_is_no_success():
     with pytest.raises(sqlite3.OperationalError):
         Compaction().run(Failing(sqlite3.SQLITE_FULL))
+
+
+def test_p16_a_reader_of_an_older_state_makes_no_log_grow(tmp_path, monkeypatch):
+    """What is written anew goes into the log, which can not begin anew while somebody reads what was before."""
+    monkeypatch.setattr(database, "_SCRUB_SECONDS", 0.02)
+    with opened(tmp_path) as vault, rows(tmp_path) as reader:
+        leave_copies(tmp_path)
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM card").fetchone()
+        assert not vault.retention.scrub()
+        first = log_size(tmp_path)
+        for compact in (False, True):
+            assert not vault.retention.scrub(compact=compact)
+            assert log_size(tmp_path) == first
+        reader.execute("COMMIT")
+        assert vault.retention.scrub()
+        assert log_size(tmp_path) == 0
+        assert not left(tmp_path)
+
+
+def test_p16_without_room_the_log_is_cut_off_and_the_rest_told(tmp_path, monkeypatch, caplog):
+    usage = shutil.disk_usage(tmp_path)
+    with opened(tmp_path) as vault, rows(tmp_path) as connection:
+        gone = leave_copies(tmp_path)
+        size = (tmp_path / "state" / "vault.db").stat().st_size
+        monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=size))
+        connection.execute("UPDATE filler_0 SET id = id")
+        assert log_size(tmp_path)
+        assert not vault.retention.scrub()
+        assert "no_room_to_compact" in caplog.text
+        assert log_size(tmp_path) == 0
+        assert left(tmp_path) == gone
+        caplog.clear()
+        assert vault.retention.scrub(compact=True)  # whoever asks for it knows better
+        assert not left(tmp_path)
+        assert not caplog.text
+
+
+def test_p16_a_compaction_that_failed_leaves_no_log(tmp_path, monkeypatch):
+    """It has filled the log, and perhaps the disk."""
+
+    def fails(_, connection):
+        connection.execute("UPDATE filler_0 SET id = id")
+        assert log_size(tmp_path)
+        error = sqlite3.OperationalError("database or disk is full")
+        error.sqlite_errorcode = sqlite3.SQLITE_FULL
+        raise error
+
+    with opened(tmp_path) as vault:
+        leave_copies(tmp_path)
+        with monkeypatch.context() as full:
+            full.setattr(Compaction, "run", fails)
+            with pytest.raises(VaultUnavailable):
+                vault.retention.scrub()
+        assert log_size(tmp_path) == 0
+        assert vault.retention.scrub()
+        assert not left(tmp_path)
