@@ -42,6 +42,26 @@ BREAKAGES = (
         (f"{CHANGES}::test_p37_a_pack_that_can_not_be_looked_at_is_told",),
     ),
     Breakage(
+        "take a target's full page for all that it has",
+        "P24",
+        "gateway/vault/copying.py",
+        "if unknown and len(there) == table.portion:",
+        "if unknown and len(there) == len(portion):",
+        (
+            "tests/vault/test_vault_copying.py::test_p24_a_target_with_pages_that_the_source_purged_is_brought_in_step",
+        ),
+    ),
+    Breakage(
+        "believe any anchor that a restore is shown",
+        "P36",
+        "gateway/vault/lost.py",
+        "lambda before, one: chain.anchor_fits(before, _anchor(one))",
+        "lambda before, one: True",
+        (
+            "tests/vault/test_vault_restore_audit.py::test_p36_an_anchor_that_was_made_up_is_refused",
+        ),
+    ),
+    Breakage(
         "know the security code of a push by fewer names",
         "P21",
         "gateway/stages/without_codes.py",

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
 from gateway.errors import VaultClosed
 from gateway.vault import closing
+from gateway.vault.audits import KEPT
 from gateway.vault.chain_check import Fault
 from gateway.vault.closing import Closed
 from gateway.vault.copied import HEADS, NOT_COPIED, TABLES
@@ -33,6 +36,7 @@ from tests.vault.makers import (
 )
 from tests.vault.outside import outside
 from tests.vault.rotating import rotate
+from tests.vault.test_vault_audit import OLD, PURGE
 from tests.vault.test_vault_retention import RULE
 from tests.vault.test_vault_verification import filled, full  # noqa: F401 - fixtures
 
@@ -184,6 +188,26 @@ def test_what_went_changed_and_came_since_is_carried_over(tmp_path, target) -> N
         assert found == [True, False, True, True]
         (number,) = keep(vault, new(pan(3), at=booking("RES-4")))
         assert number.token == links.token
+
+
+def test_p24_a_target_with_pages_that_the_source_purged_is_brought_in_step(
+    tmp_path, target
+) -> None:
+    """Of the audit nothing goes before the rest comes: the target's first page is of rows that are gone."""
+    now = datetime.now(UTC)
+    with opened(tmp_path) as vault:
+        asyncio.run(vault.record([replace(entry(), at=OLD)] * 700))
+        asyncio.run(vault.record([replace(entry(), at=now)] * 100))
+        copied(tmp_path, target)
+        while vault.audit.purge(now - KEPT, replace(PURGE, at=now)):
+            pass
+        with rows(tmp_path) as connection:
+            assert connection.execute("SELECT min(id) FROM audit").fetchone() == (701,)
+        copied(tmp_path, target)
+        assert copied(tmp_path, target).all == 0
+    assert summed(place(tmp_path)) == summed(target)
+    with there(target, tmp_path) as vault:
+        assert vault.audit.check().findings == []
 
 
 def test_a_copy_that_was_stopped_goes_on(tmp_path, target) -> None:

@@ -93,6 +93,21 @@ def test_p36_an_entry_that_was_made_up_is_refused(tmp_path, filled_vault) -> Non
     refused_with(tmp_path, tmp_path / "target" / "vault.db", "audit_made_up")
 
 
+@pytest.mark.sqlite_alone
+def test_p36_an_anchor_that_was_made_up_is_refused(tmp_path, filled_vault) -> None:
+    """It may name a writer's start, or say what was purged: nobody makes one without the audit's key."""
+    filled_vault(tmp_path)
+    lines = lines_of(tmp_path)
+    at = next(number for number in after(lines) if "anchor" in json.loads(lines[number]))
+    said = json.loads(lines[at])
+    rival = {**said, "hash": said["hash"][:8] + "0" * 64}  # of the same key
+    further = {**rival, "anchor": said["anchor"] + 1}
+    for place_of_line, forged in ((at, rival), (at + 1, rival), (len(lines), further)):
+        changed = [*lines[:place_of_line], json.dumps(forged) + "\n", *lines[place_of_line:]]
+        sink(tmp_path).write_text("".join(changed))
+        refused_with(tmp_path, tmp_path / "target" / "vault.db", "audit_made_up")
+
+
 def test_p36_another_vaults_audit_is_refused(tmp_path, target, filled_vault) -> None:
     filled_vault(tmp_path)
     (tmp_path / "other").mkdir()
