@@ -43,8 +43,9 @@ class JsonLines(logging.Formatter):
 
 
 class Lines(logging.StreamHandler[TextIO]):
-    """Writes lines, and waits for nobody: one that a pipe has no room for is left out, and the next one that is
-    written says how many were. Whoever stops reading our log must not stop the gateway.
+    """Writes lines, and does not wait for whoever reads them: a line that a pipe has no room for, or that can not be
+    written, is left out, and the next one that is written has how many were (`left_out`). Who stops reading our log
+    must not stop the gateway.
     """
 
     def __init__(self, stream: TextIO) -> None:
@@ -52,8 +53,8 @@ class Lines(logging.StreamHandler[TextIO]):
         self._left_out = 0
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Writes one, if that does not wait: a pipe that can be written takes PIPE_BUF bytes at once. Longer ones
-        tell of rules and settings; no stranger makes them."""
+        """Writes one where there is room, and raises nothing: a pipe that can be written takes PIPE_BUF bytes at
+        once. A longer line may wait; it tells of rules and settings, and no stranger makes one."""
         try:
             line = self.format(record)
             if self._left_out:

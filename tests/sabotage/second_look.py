@@ -9,6 +9,7 @@ NEW = "tests/cli/test_cli_rules_new_questions.py"
 NAMES = "tests/cli/test_cli_rules_new_names.py"
 HOSTILE = "tests/cli/test_cli_rules_new_hostile.py"
 CHANGES = "tests/rules/test_changes.py"
+LOG = "tests/test_log.py"
 
 BREAKAGES = (
     Breakage(
@@ -59,6 +60,33 @@ BREAKAGES = (
         "lambda before, one: True",
         (
             "tests/vault/test_vault_restore_audit.py::test_p36_an_anchor_that_was_made_up_is_refused",
+        ),
+    ),
+    Breakage(
+        "wait for whoever reads the log",
+        "P33",
+        "gateway/log.py",
+        "        return bool(ready.poll(0))",
+        "        return True",
+        (f"{LOG}::test_p33_a_reader_that_stands_still_holds_nobody",),
+    ),
+    Breakage(
+        "forget which lines of the log were left out",
+        "P33",
+        "gateway/log.py",
+        "            if not self._has_room():\n                self._left_out += 1\n",
+        "            if not self._has_room():\n",
+        (f"{LOG}::test_p33_a_reader_that_stands_still_holds_nobody",),
+    ),
+    Breakage(
+        "fail for a log that nobody reads any more",
+        "P33",
+        "gateway/log.py",
+        "        except (OSError, ValueError):  # closed, or its reader is gone",
+        "        except KeyError:  # closed, or its reader is gone",
+        (
+            f"{LOG}::test_p33_a_reader_that_is_gone_holds_nobody",
+            f"{LOG}::test_a_log_that_is_closed_raises_nothing",
         ),
     ),
     Breakage(
