@@ -218,3 +218,13 @@ def test_edits_name_the_bytes() -> None:
     document = open_form(CHARGE)
     spliced = document.splice([Set(only(document, "card[number]"), "4")])
     assert spliced.edits == [Edit(23, 30, b"4")]
+
+
+@pytest.mark.parametrize(
+    "body", [b"\ngcode=987", b" gcode=987", b"+gcode=987", b"gcode%00x=987", b"a=1&%0Agcode=987"]
+)
+def test_p14_a_name_that_some_readers_take_for_a_named_one_is_refused(body: bytes) -> None:
+    document = open_form(body)
+    with pytest.raises(MessageForbidden):
+        document.select(path("gcode"))
+    assert document.select(path("number")) == []

@@ -289,3 +289,11 @@ def test_what_is_made_is_not_made_twice(one: str, other: str) -> None:
     for paths in ((one, other), (other, one)):
         with pytest.raises(MessageUnfit):
             change(b'{"n":1}', *((Add, "$.n", text, "y") for text in paths))
+
+
+@pytest.mark.parametrize("first", ["a", "b"])
+@pytest.mark.parametrize("body", [b'{"n":""}', b'{"n":"x"}', b'{"n":1}'])
+def test_p15_two_texts_for_one_place_are_refused(body: bytes, first: str) -> None:
+    """Nothing of an empty text is replaced, so the two would not even overlap."""
+    with pytest.raises(MessageUnfit):
+        change(body, (Set, "$.n", first), (Set, "$.n", "b"))

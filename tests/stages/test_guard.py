@@ -284,6 +284,24 @@ def test_p11_may_pass_unparsed(body, passes):
     assert may_pass_unparsed(body, {"PaymentCard"}) is passes
 
 
+@pytest.mark.parametrize(
+    ("body", "passes"),
+    [
+        (b'{"gcode":"987", ', False),
+        (b'{"G-Code" : 9871, ', False),
+        (b'{"g\\u0063ode":"987", ', False),
+        (b"<a>&nbsp;<gcode>987</gcode></a>", False),
+        (b"<a>&nbsp;<gcode v='x'><![CDATA[987]]></gcode>", False),
+        ('{"gcode":"987"'.encode("utf-16"), False),
+        (b"<h1>Error code</h1>&nbsp;<p>Try gcode again", True),
+        (b"<h1>gcode 12</h1>", True),
+        (b"<h1>gcode 98765</h1>", True),
+    ],
+)
+def test_p11_what_has_a_code_behind_its_name_may_not_pass_unparsed(body, passes):
+    assert may_pass_unparsed(body, {"PaymentCard"}, {"gcode"}) is passes
+
+
 @settings(max_examples=150, deadline=None)
 @given(st.text(max_size=200).filter(lambda text: not find_cards(text.encode("utf-8", "replace"))))
 def test_p15_without_a_card_nothing_changes(text):

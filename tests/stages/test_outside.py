@@ -8,13 +8,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.cards.card import Failure
-from gateway.cli.trial import EXAMPLE_NUMBER, Trial
+from gateway.cards.card import Card, Failure
+from gateway.cli.trial import EXAMPLE_EXPIRY, EXAMPLE_NUMBER, Trial, example_token
 from gateway.codecs import open_document
 from gateway.codecs.paths import parse_path
 from gateway.errors import MessageForbidden, MessageUnfit
 from gateway.rules.model_shapes import Shape
+from gateway.secret import Secret
+from gateway.stages.detokenize import put_in, read_tokens
 from gateway.stages.reading import read_bookings
+from gateway.vault.model import Found
 from tests.stages.test_several_places import ALIAS, ALIAS_2, OTHER, PAN, into, out, shape
 
 XML = shape(
@@ -122,6 +125,36 @@ def test_one_name_for_two_cards_is_written_once():
     del said["bookings"][0]["guest"]
     with pytest.raises(MessageUnfit):
         into(json.dumps(said), JSON)
+
+
+@pytest.mark.parametrize("guest", ["", "Somebody"])
+def test_p07_two_holders_for_one_place_refuse_the_message(guest):
+    body = json.dumps({"bookings": [booking(ALIAS, ALIAS_2, guest=guest)]}).encode()
+    written = json.loads(charged(body, "Ada", "Ada"))["bookings"][0]
+    assert written["guest"] == "Ada"
+    with pytest.raises(MessageUnfit) as caught:
+        charged(body, "Ada", "Grace")
+    assert caught.value.code == "message_unfit"
+
+
+def charged(body: bytes, *holders: str) -> bytes:
+    """The charge with each token's card put in."""
+    document = open_document("json", body)
+    cards = [
+        (
+            spot,
+            Found(
+                example_token(n),
+                "x",
+                Card(Secret(EXAMPLE_NUMBER), EXAMPLE_EXPIRY, Secret(holder)),
+                None,
+            ),
+        )
+        for n, (spot, holder) in enumerate(
+            zip(read_tokens(document, JSON), holders, strict=True), 1
+        )
+    ]
+    return document.splice(put_in(document, cards)).body
 
 
 # --- the codecs ---------------------------------------------------------------------------------

@@ -10,10 +10,16 @@ from hypothesis import strategies as st
 
 from gateway.cards.card import Failure
 from gateway.cli.trial import EXAMPLE_NUMBER, example_token, try_detokenize, try_tokenize
+from gateway.codecs import open_document
 from gateway.codecs.document import Known
 from gateway.codecs.envelope import open_layout
+from gateway.codecs.paths import parse_path
 from gateway.errors import GatewayError, MessageForbidden
 from gateway.rules.load import load_pack_text
+from gateway.rules.model_shapes import Field
+from gateway.secret import Secret
+from gateway.stages.beside import refuse_mixed
+from gateway.stages.card_place import CardPlace
 from gateway.stages.reading import read_bookings
 from gateway.stages.without_codes import without_codes
 
@@ -278,3 +284,30 @@ def test_p21_both_codes_go_from_what_is_kept():
     left = without_codes(body.encode(), rule("json").shapes)
     assert b"987" not in left
     assert b'"123"' not in left
+
+
+class CountedShape:
+    """As far as `refuse_mixed` looks at one, and how often it asked whose card it is."""
+
+    asked = 0
+    expiry_month = expiry_year = None
+
+    def __init__(self):
+        self.expiry = Field(parse_path("$.exp", "json"))
+
+    @property
+    def own_card(self):
+        CountedShape.asked += 1
+        return False
+
+
+def test_an_expiry_that_many_cards_share_is_looked_at_once_for_each():
+    many = 300
+    document = open_document("json", json.dumps({"exp": "12/2030", "c": [{}] * many}).encode())
+    nodes = document.select(parse_path("$.c[*]", "json"))
+    shapes = (CountedShape(), CountedShape())
+    cards = [
+        CardPlace(shapes[n % 2], node, None, (), Secret(""), n) for n, node in enumerate(nodes)
+    ]
+    refuse_mixed(document, cards)
+    assert many <= CountedShape.asked <= 4 * many

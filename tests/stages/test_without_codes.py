@@ -211,3 +211,40 @@ def test_p33_a_long_word_is_gone_through_once():
     for word in (b"a.", b"a-", b"ab"):
         assert blank_codes(word * 200_000 + b":cvc=123", {"cvc"}).endswith(b":cvc=0")
     assert time.process_time() - begun < 4
+
+
+FLAT = load_pack_text("""
+system: flat
+about: a card of any name
+shapes: { card: { format: json, card: ., number: gnum, cvc: gcode } }
+routes: [{ name: pull, to: "https://a.example/", methods: [GET], response: { tokenize: card } }]
+""", "flat").routes[0].shapes  # fmt: skip
+
+
+@pytest.mark.parametrize("name", [r"g\u0063ode", r"\u0047CODE", r"x\"g\u0063ode", r"gcod\u0065"])
+def test_p21_a_name_in_escapes_is_a_codes_all_the_same(name):
+    known = '"' in name
+    cut = f'{{"a": 1, "{name}" : "987", '.encode()
+    assert without_codes(cut, FLAT) == (cut if known else None)
+
+
+FORM_OR_XML = load_pack_text("""
+system: either
+about: JSON in base64 in a form, or XML
+shapes:
+  form: { envelope: { format: form, at: x, as: base64 }, format: json, card: $, number: gnum, cvc: gcode }
+  xml: { format: xml, card: //C, number: Num, cvc: Zed }
+routes: [{ name: push, at: /x, forward: "{pms}/x", methods: [POST], request: { tokenize: [form, xml] } }]
+""", "either").routes[0].shapes  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "inner", [b'{"gnum": "4111111111111111", "gcode": "987"}', b'{"gcode": "987"']
+)
+def test_p21_a_form_that_begins_as_xml_is_looked_into(inner):
+    body = b"<a=1&x=" + base64.b64encode(inner).replace(b"=", b"%3D")
+    left = without_codes(body, FORM_OR_XML)
+    assert left in {
+        None,
+        b"<a=1&x=" + base64.b64encode(b'{"gnum": "4111111111111111"}').replace(b"=", b"%3D"),
+    }
