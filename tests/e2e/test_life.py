@@ -5,9 +5,12 @@ Everything is done as an operator does it: the command, signals, files, the cont
 
 from __future__ import annotations
 
+import fcntl
+import os
 import resource
 import shutil
 import signal
+import socket
 import sqlite3
 import threading
 import time
@@ -42,6 +45,27 @@ def test_p38_a_process_that_hangs_is_not_healthy(steady):
     finally:
         process.signal(signal.SIGCONT)
     assert process.get("control", "/healthz").status_code == 200
+
+
+def test_p33_a_log_that_nobody_reads_stops_nothing(site):
+    """A stranger fills it: each one that is refused is a line."""
+    pipe = site.directory / "log-0"
+    os.mkfifo(pipe)
+    unread = os.open(pipe, os.O_RDWR)
+    try:
+        fcntl.fcntl(unread, fcntl.F_SETPIPE_SZ, 4096)
+        process = site.start()
+        for _ in range(80):
+            with socket.create_connection(
+                ("127.0.0.1", site.ports["proxy"]), timeout=10
+            ) as stranger:
+                stranger.sendall(
+                    b"CONNECT nowhere.example:443 HTTP/1.1\r\nHost: nowhere.example:443\r\n\r\n"
+                )
+                assert stranger.recv(100).startswith(b"HTTP/1.1 4")
+        assert process.get("control", "/healthz", timeout=10).status_code == 200
+    finally:
+        os.close(unread)
 
 
 # --- it ends well, and badly ----------------------------------------------------------------------
