@@ -252,8 +252,8 @@ def test_a_code_with_a_leading_zero_goes_as_a_string(holding, sandbox, pms, monk
     alias = pulled(holding)
     original = detokenize._put_in_one
 
-    def with_zero(document, spot, found):
-        return original(document, spot, replace(found, cvc=Secret("012")))
+    def with_zero(document, spot, found, *more):
+        return original(document, spot, replace(found, cvc=Secret("012")), *more)
 
     monkeypatch.setattr(detokenize, "_put_in_one", with_zero)
     _, payment_id = pms.tentative()

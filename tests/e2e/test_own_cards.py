@@ -18,8 +18,9 @@ PACK = """
 system: beside
 about: Two cards in one object
 shapes:
-  guest: { format: json, booking: "$.b[*]", card: ., number: cc_number, expiry: { at: cc_exp, as: MM/YYYY }, cvc: cc_cvc }
+  guest: { format: json, booking: "$.b[*]", card: ., number: cc_number, expiry: { at: cc_exp, as: MM/YYYY }, cvc: cc_cvc, not_cards: [ref] }
   agency: { format: json, booking: "$.b[*]", card: ., own_card: true, number: vcc_number, expiry: { at: vcc_exp, as: MM/YYYY }, cvc: vcc_cvc }
+  paper: { format: xml, booking: //R, card: ., number: Number, cvc: gcode }
 routes:
   - name: pull
     to: https://secure-supply-xml.booking.com/beside
@@ -34,6 +35,7 @@ routes:
       on_failure:
         - { into: ., each: card, for: guest, json: { cc_error: "{error}" } }
         - { into: ., each: card, for: agency, json: { vcc_error: "{error}" } }
+  - { name: paper, to: https://secure-supply-xml.booking.com/paper, methods: [GET], product: seaside, response: { tokenize: paper } }
   - { name: pay, at: /beside/pay, forward: "{siteminder}/pmsxchangev2/services/SANDBOX", methods: [POST], request: { detokenize: [guest, agency] } }
 """
 BOTH = {"cc_number": GUEST, "cc_exp": "12/2030", "cc_cvc": "123", "vcc_number": AGENCY, "vcc_exp": "01/2031", "vcc_cvc": "987", "note": REMARK}  # fmt: skip
@@ -57,9 +59,13 @@ def beside(sandbox, tmp_path_factory):
 
 
 def pull(gateway, *bookings):
-    gateway.partner.body = json.dumps({"b": bookings}).encode()
+    return answered(gateway, json.dumps({"b": bookings}).encode())
+
+
+def answered(gateway, body, path="beside"):
+    gateway.partner.body = body
     with gateway.session(gateway.key(products=("seaside",))) as session:
-        url = f"https://booking.sandbox.test:{gateway.partner.port}/beside"
+        url = f"https://booking.sandbox.test:{gateway.partner.port}/{path}"
         return session.get(url, timeout=20)
 
 
@@ -106,9 +112,38 @@ def test_p07_each_token_is_charged_as_its_own_card(beside):
 
 def test_p13_a_number_that_stands_twice_is_refused(beside):
     twice = json.dumps(BOTH)[:-1] + f', "vcc_number": "{REMARK}"}}'
-    beside.partner.body = b'{"b": [' + twice.encode() + b"]}"
-    with beside.session(beside.key(products=("seaside",))) as session:
-        url = f"https://booking.sandbox.test:{beside.partner.port}/beside"
-        answer = session.get(url, timeout=20)
+    answer = answered(beside, b'{"b": [' + twice.encode() + b"]}")
     assert answer.status_code == 502
     assert answer.json()["code"] == "message_forbidden"
+
+
+@pytest.mark.parametrize("expiry", ["soon", "", "13/2030"])
+def test_p03_a_card_that_fails_is_one_where_no_card_should_be_too(beside, expiry):
+    card = {"cc_number": GUEST, "cc_exp": expiry, "cc_cvc": "123"}
+    answer = pull(beside, card | {"ref": GUEST}, {"ref": REMARK}, {"ref": f"of {GUEST}"})
+    assert answer.status_code == 200, answer.text
+    assert GUEST not in answer.text
+    first, second, third = answer.json()["b"]
+    assert first["cc_number"] == first["ref"] == "555555******4444"
+    assert (second["ref"], third["ref"]) == (REMARK, "of 555555******4444")
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("beside", b'{"b": [{"cc_cvc":"987", "n'),
+        ("beside", b'{"b": [{"vcc_cvc": 987'),
+        ("paper", b"<a><R>&nbsp;<gcode>987</gcode></R></a>"),
+    ],
+)
+def test_p03_what_can_not_be_read_and_has_a_code_is_refused(beside, path, body):
+    answer = answered(beside, body, path)
+    assert answer.status_code == 502, answer.text
+    assert answer.json()["code"] == "message_malformed"
+    assert "987" not in answer.text
+
+
+@pytest.mark.parametrize("path", ["beside", "paper"])
+def test_an_error_page_that_has_no_code_passes(beside, path):
+    body = b"<h1>Error code</h1>&nbsp;<p>gcode and cc_cvc are unknown here"
+    assert answered(beside, body, path).content == body

@@ -209,7 +209,8 @@ def test_p25_one_card_shown_in_four_ways_is_charged_by_each_of_them(styles, key,
     }
     for answer in answers.values():
         assert PAN not in answer.text
-        assert "123" not in answer.text.replace("1230", "").partition("iduser")[0]
+        # The code alone: a token's digits may have it within.
+        assert re.search(r"(?<![0-9])123(?![0-9])", answer.text.partition("iduser")[0]) is None
         assert answer.headers["X-Gateway-Cards"].startswith("found=1 tokenized=1 failed=0")
     shown = {route: re.search('number="(.*?)"', one.text)[1] for route, one in answers.items()}
     assert shown["pair"] == shown["header"] == "555555******4444"

@@ -10,6 +10,9 @@ NAMES = "tests/cli/test_cli_rules_new_names.py"
 HOSTILE = "tests/cli/test_cli_rules_new_hostile.py"
 CHANGES = "tests/rules/test_changes.py"
 LOG = "tests/test_log.py"
+BESIDE = "tests/stages/test_codes_beside.py"
+NOT_CARDS = "tests/stages/test_not_cards.py"
+OWN_CARDS = "tests/e2e/test_own_cards.py"
 
 BREAKAGES = (
     Breakage(
@@ -277,5 +280,141 @@ BREAKAGES = (
         "n not in asked and words.may_be_a_value(n) else n",
         "n in asked and words.may_be_a_value(n) else n",
         (f"{NAMES}::test_p16_a_guests_name_that_leads_to_a_card_is_any_name",),
+    ),
+    Breakage(
+        "take the whole of a booking for digits that are no card's",
+        "P03",
+        "gateway/stages/reading.py",
+        "        if node not in bookings:  # a text",
+        "        if node not in bookings or node:  # a text",
+        (
+            f"{NOT_CARDS}::test_p03_a_text_in_the_place_of_a_booking_may_be_a_card_and_its_name_is_none",
+        ),
+    ),
+    Breakage(
+        "let a text in a booking's place alone where no card should be",
+        "P03",
+        "gateway/stages/reading.py",
+        "    return [node for node in found if node not in bookings]",
+        "    return [node for node in found if node not in bookings or node]",
+        (
+            f"{NOT_CARDS}::test_p03_a_text_in_the_place_of_a_booking_may_be_a_card_and_its_name_is_none",
+        ),
+    ),
+    Breakage(
+        "look at a place of nested bookings once for each of them",
+        "P03",
+        "gateway/stages/select.py",
+        "    return list(dict.fromkeys(found))",
+        "    return list(found)",
+        (f"{NOT_CARDS}::test_each_place_of_nested_bookings_is_told_once",),
+    ),
+    Breakage(
+        "leave a code that is more than digits beside a masked number",
+        "P03",
+        "gateway/stages/tokenize.py",
+        "any(map(str.isnumeric, cvc))",
+        "all(map(str.isnumeric, cvc))",
+        (f"{BESIDE}::test_p03_a_code_that_is_more_than_digits_goes_too",),
+    ),
+    Breakage(
+        "look for a card's values within its part alone, where its booking's end ends it",
+        "P03",
+        "gateway/codecs/text.py",
+        "reach=end.end() if end else top.reach)",
+        "reach=end.end() if end else 0)",
+        (f"{BESIDE}::test_p03_a_code_that_the_end_of_its_booking_ends_is_found",),
+    ),
+    Breakage(
+        "let an answer that nobody can read pass with a code",
+        "P03",
+        "gateway/pipeline.py",
+        "may_pass_unparsed(body, names, code_names(shapes))",
+        "may_pass_unparsed(body, names, code_names(shapes[:0]))",
+        (f"{OWN_CARDS}::test_p03_what_can_not_be_read_and_has_a_code_is_refused",),
+    ),
+    Breakage(
+        "see no code behind its name in what nobody can read",
+        "P11",
+        "gateway/stages/guard.py",
+        'r"\\D{0,40}\\d{3,4}(?!\\d)"',
+        'r"\\d{3,4}(?!\\d)"',
+        (
+            "tests/stages/test_guard.py::test_p11_what_has_a_code_behind_its_name_may_not_pass_unparsed",
+        ),
+    ),
+    Breakage(
+        "take every page that names a code for one that has it",
+        "P15",
+        "gateway/stages/guard.py",
+        'r"\\D{0,40}\\d{3,4}(?!\\d)"',
+        'r"\\D{0,40}"',
+        (f"{OWN_CARDS}::test_an_error_page_that_has_no_code_passes",),
+    ),
+    Breakage(
+        "write two texts into one empty text of JSON",
+        "P15",
+        "gateway/codecs/json.py",
+        "                    if at in written:",
+        "                    if at in written and not change.text:",
+        ("tests/codecs/test_json_changes.py::test_p15_two_texts_for_one_place_are_refused",),
+    ),
+    Breakage(
+        "load a charge whose two cards have one expiry",
+        "P07",
+        "gateway/rules/directions.py",
+        'check_shared(detokenize, (*place, "detokenize")',
+        'check_shared(detokenize[:1], (*place, "detokenize")',
+        ("tests/rules/test_mistakes.py::test_p37_each_mistake_has_file_line_column_and_words",),
+    ),
+    Breakage(
+        "write one card's holder where another one's is",
+        "P07",
+        "gateway/stages/detokenize.py",
+        "if any(written.setdefault(node, text) != text for node in nodes):",
+        "if any(written.setdefault(node, text) is None for node in nodes):",
+        ("tests/stages/test_outside.py::test_p07_two_holders_for_one_place_refuse_the_message",),
+    ),
+    Breakage(
+        "read a form in which only a twin of a field is there",
+        "P14",
+        "gateway/codecs/form.py",
+        "            if places:  #",
+        "            if len(places) > 1:  #",
+        (
+            "tests/codecs/test_form.py::test_p14_a_name_that_some_readers_take_for_a_named_one_is_refused",
+        ),
+    ),
+    Breakage(
+        "keep what spells a code's name in escapes",
+        "P21",
+        "gateway/stages/without_codes.py",
+        "json.loads(match[1]).casefold() in small",
+        "match[1].decode().casefold() in small",
+        (f"{CODES}::test_p21_a_name_in_escapes_is_a_codes_all_the_same",),
+    ),
+    Breakage(
+        "look into no form that begins as XML does",
+        "P21",
+        "gateway/stages/without_codes.py",
+        "        if sign is not None and len(same)",
+        "        if len(same)",
+        (f"{CODES}::test_p21_a_form_that_begins_as_xml_is_looked_into",),
+    ),
+    Breakage(
+        "leave a failed card's number where no card should be",
+        "P03",
+        "gateway/stages/swap.py",
+        "exchange.not_cards.discard(failed)",
+        "exchange.not_cards.add(failed)",
+        (f"{OWN_CARDS}::test_p03_a_card_that_fails_is_one_where_no_card_should_be_too",),
+    ),
+    Breakage(
+        "take all zeros for the first day of 1970",
+        "P20",
+        "gateway/cards/expiry.py",
+        '"unix": (re.compile(r"([1-9][0-9]{8,9})")',
+        '"unix": (re.compile(r"([0-9]{9,10})")',
+        ("tests/cards/test_expiry.py::test_nothing_else_is_read",),
     ),
 )

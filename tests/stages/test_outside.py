@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from gateway.cards.card import Card, Failure
 from gateway.cli.trial import EXAMPLE_EXPIRY, EXAMPLE_NUMBER, Trial, example_token
 from gateway.codecs import open_document
+from gateway.codecs.document import Change, Document
 from gateway.codecs.paths import parse_path
 from gateway.errors import MessageForbidden, MessageUnfit
 from gateway.rules.model_shapes import Shape
@@ -130,31 +131,32 @@ def test_one_name_for_two_cards_is_written_once():
 @pytest.mark.parametrize("guest", ["", "Somebody"])
 def test_p07_two_holders_for_one_place_refuse_the_message(guest):
     body = json.dumps({"bookings": [booking(ALIAS, ALIAS_2, guest=guest)]}).encode()
-    written = json.loads(charged(body, "Ada", "Ada"))["bookings"][0]
-    assert written["guest"] == "Ada"
-    with pytest.raises(MessageUnfit) as caught:
-        charged(body, "Ada", "Grace")
+    document = open_document("json", body)
+    same = document.splice(charged(document, "Ada", "Ada"))
+    assert json.loads(same.body)["bookings"][0]["guest"] == "Ada"
+    with pytest.raises(MessageUnfit) as caught:  # before a codec sees them
+        charged(document, "Ada", "Grace")
     assert caught.value.code == "message_unfit"
 
 
-def charged(body: bytes, *holders: str) -> bytes:
-    """The charge with each token's card put in."""
-    document = open_document("json", body)
-    cards = [
-        (
-            spot,
-            Found(
-                example_token(n),
-                "x",
-                Card(Secret(EXAMPLE_NUMBER), EXAMPLE_EXPIRY, Secret(holder)),
-                None,
-            ),
-        )
-        for n, (spot, holder) in enumerate(
-            zip(read_tokens(document, JSON), holders, strict=True), 1
-        )
-    ]
-    return document.splice(put_in(document, cards)).body
+def charged(document: Document, *holders: str) -> list[Change]:
+    """What puts in each token's card, which has that holder."""
+    tokens = enumerate(zip(read_tokens(document, JSON), holders, strict=True), 1)
+    return put_in(
+        document,
+        [
+            (
+                spot,
+                Found(
+                    example_token(n),
+                    "x",
+                    Card(Secret(EXAMPLE_NUMBER), EXAMPLE_EXPIRY, Secret(holder)),
+                    None,
+                ),
+            )
+            for n, (spot, holder) in tokens
+        ],
+    )
 
 
 # --- the codecs ---------------------------------------------------------------------------------
