@@ -141,6 +141,11 @@ def read_not_cards(document: Document, shape: Shape) -> set[str]:
     found = [(path, harmless_of(document, shape, path)) for path in shape.not_cards]
     bookings = set(bookings_of(document, shape)) if shape.booking is not None else set()
     texts = [text for path, nodes in found for text in _texts(document, path, nodes, bookings)]
+    return numbers_in(texts)
+
+
+def numbers_in(texts: Collection[str]) -> set[str]:
+    """The digits that are a text, and the card-like ones within a longer one."""
     alone = {digits for text in texts if (digits := pan.digits_of(text)) is not None}
     return alone | _cardlike(texts)
 

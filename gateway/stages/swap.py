@@ -37,7 +37,7 @@ from gateway.stages.digits_back import CameBack, came_back, leave
 from gateway.stages.failed_cards import failed_cards
 from gateway.stages.keeping import Keeping
 from gateway.stages.opening import Opening, admission_of
-from gateway.stages.reading import BookingPlace, read_bookings, read_not_cards
+from gateway.stages.reading import BookingPlace, numbers_in, read_bookings, read_not_cards
 from gateway.stages.tokenize import take_out, token_text
 from gateway.stages.tokens_header import tokens_header
 from gateway.stages.virtual import read_virtual
@@ -264,8 +264,9 @@ class Swap:
             if place.card is not None and pan.brand_of(place.card.pan.reveal()) != "unknown":
                 digits = place.card.pan.reveal()
                 exchange.known[digits] = token_text(place) or pan.mask(digits)
-            elif place.card is None and (failed := pan.digits_of(place.text.reveal())):
-                exchange.not_cards.discard(failed)  # where a card stands, it was one
+            elif place.card is None:
+                # Where a card stands, it was one.
+                exchange.not_cards -= numbers_in([place.text.reveal()])
         if rule.header and exchange.response is not None:
             value = tokens_header(bookings)
             if value:

@@ -147,3 +147,10 @@ def test_p03_what_can_not_be_read_and_has_a_code_is_refused(beside, path, body):
 def test_an_error_page_that_has_no_code_passes(beside, path):
     body = b"<h1>Error code</h1>&nbsp;<p>gcode and cc_cvc are unknown here"
     assert answered(beside, body, path).content == body
+
+
+@pytest.mark.parametrize("number", [f"Visa {GUEST}", f"{GUEST} 987"])
+def test_p03_so_is_one_that_stands_among_other_text(beside, number):
+    answer = pull(beside, {"cc_number": number, "cc_exp": "12/2030", "ref": GUEST})
+    (booking,) = answer.json()["b"]
+    assert (booking["cc_error"], booking["ref"]) == ("number_invalid", "555555******4444")
