@@ -48,7 +48,7 @@ def test_p15_another_parser_reads_the_same_values(body: bytes) -> None:
         if not len(place.element):
             read, wanted_text = document.text(place), twin.text or ""
             if read != wanted_text:  # blanks before a CDATA section, taken for indentation
-                assert b"<![CDATA[" in body
+                assert b"<![CDATA[" in body.replace(b"\0", b"")
                 assert read == wanted_text.lstrip()
 
 
