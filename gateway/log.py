@@ -59,11 +59,10 @@ class Lines(logging.StreamHandler[TextIO]):
             line = self.format(record)
             if self._left_out:
                 line = f'{line[:-1]}, "left_out": {self._left_out}}}'
-            content = f"{line}\n".encode("ascii")
             if not self._has_room():
                 self._left_out += 1
                 return
-            self.stream.write(content.decode("ascii"))
+            self.stream.write(f"{line}\n")
             self.stream.flush()
             self._left_out = 0
         except (OSError, ValueError):  # closed, or its reader is gone: nobody fails for its log
