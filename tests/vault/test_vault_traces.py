@@ -14,6 +14,7 @@ from datetime import timedelta
 import pytest
 
 from gateway.vault.model import Wanted
+from gateway.vault.sqlite import compaction
 from tests.vault import test_vault_foreign
 from tests.vault.makers import NOON, booking, keep, new, opened, pan, rows
 from tests.vault.test_vault_cards import ASKED
@@ -140,3 +141,20 @@ def test_p16_a_purge_that_was_killed_before_the_log_is_scrubbed_by_the_next(tmp_
         with rows(tmp_path) as connection:
             (stub,) = connection.execute("SELECT tokenuser_hash FROM stub").fetchone()
         assert seen(tmp_path, before - {stub[-32:]}) == set()
+
+
+def test_p16_rows_are_overwritten_in_a_file_that_is_too_large_to_be_written_anew(
+    tmp_path, monkeypatch
+):
+    """So few that SQLite divides no page, and keeps no copy beside one."""
+    monkeypatch.setattr(compaction, "EACH_TIME", 0)
+    monkeypatch.setattr(compaction, "BY_ITSELF", 0)
+    with opened(tmp_path) as vault:
+        for one in keep(vault, *[new(pan(FIRST + place)) for place in range(5)]):
+            test_vault_foreign.keep_foreign(vault, one.token.iduser)
+        before = traces(tmp_path, "card", "link", "foreign_token")
+        assert purge(vault).cards == 5
+        assert vault.retention.scrub()
+        with rows(tmp_path) as connection:
+            found = connection.execute("SELECT tokenuser_hash FROM stub").fetchall()
+        assert seen(tmp_path, before - {value[-32:] for (value,) in found}) == set()
