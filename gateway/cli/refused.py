@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC
+from typing import Final
 
 import typer
 
@@ -14,6 +15,13 @@ from gateway.cli.suggestions import meaning, quoted, suggest
 from gateway.config import read_config
 from gateway.vault.configured import open_vault
 from gateway.vault.model import RefusalRow
+
+# Who looks a moment after a refusal, or for one that no rule would lift, is to know why it is not here.
+_NOTHING: Final = (
+    "Nothing was refused that a line of YAML would allow.\n"
+    "A running gateway writes down what it refuses every two seconds. What else it refuses, a wrong key or "
+    "a message that does not fit its rule, stands in its log with its code."
+)
 
 
 def register(parent: typer.Typer) -> None:
@@ -35,7 +43,7 @@ def refused(as_json: AsJson = False, config: ConfigFile = DEFAULT_CONFIG) -> Non
     if as_json:
         print_json([_public(row) for row in rows])
     elif not rows:
-        say("Nothing was refused.")
+        say(_NOTHING)
     else:
         stands_for = {
             (target.host, target.port): host.stands_for

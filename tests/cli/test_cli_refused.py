@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from gateway import strict_yaml
+from gateway import strict_yaml, upkeep
 from gateway.cli.suggestions import suggest
 from gateway.config import Config
 from gateway.errors import (
@@ -177,7 +177,11 @@ def remember(run):
 
 
 def test_nothing_was_refused(run):
-    assert run("refused") == (0, "Nothing was refused.\n", "")
+    code, out, err = run("refused")
+    assert (code, err) == (0, "")
+    assert out.startswith("Nothing was refused that a line of YAML would allow.\n")
+    assert upkeep._HOUSEKEEPING_SECONDS == 2  # as it tells those who look at once
+    assert "every two seconds" in " ".join(out.split())
     assert run("refused", "--json") == (0, "[]\n", "")
 
 
