@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from gateway.config import Config
+from gateway.private_directory import make_private
 
 AUTHORITY_DAYS: Final = 5 * 365
 LEAF_DAYS: Final = 397  # clients refuse more (CA/Browser Forum's baseline requirements)
@@ -154,9 +155,7 @@ def make_leaf(
 def write(file: Path, content: bytes, mode: int) -> None:
     """Writes a file that is never half there, and never more open than `mode`; the directories that
     it needs are the owner's alone. Raises OSError."""
-    for directory in reversed([file.parent, *file.parent.parents]):
-        if not directory.exists():
-            directory.mkdir(mode=0o700, exist_ok=True)
+    make_private(file.parent)
     passing = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
     handle = os.open(passing, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     try:

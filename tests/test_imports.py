@@ -12,7 +12,7 @@ ROOT = Path(__file__).parent.parent / "gateway"
 
 # Lower number: closer to the ground. A module imports from its own layer or a lower one.
 LAYERS = {
-    "errors": 0, "secret": 0, "headers": 0, "networks": 0, "secret_file": 0, "log": 0, "threads": 0,
+    "errors": 0, "secret": 0, "headers": 0, "networks": 0, "secret_file": 0, "private_directory": 0, "log": 0, "threads": 0,
     "garbage": 0, "trust": 0, "listening": 0, "heap": 0, "process": 0,
     "strict_yaml": 1, "yaml_model": 1, "yaml_place": 1, "config_values": 1, "config_section": 1, "config_audit": 1, "config_pages": 1, "config_recapture": 1, "config_retention": 1, "config_webhook": 1, "config_vault": 1, "due": 1, "authority": 1, "clock_guard": 1,
     "config": 2, "config_checks": 2, "certificates": 2,

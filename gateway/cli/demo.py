@@ -35,6 +35,7 @@ from gateway.cli.demo_scene import NoSequel, Scene
 from gateway.cli.output import DEFAULT_CONFIG, AsJson, ConfigFile, complain, console, print_json
 from gateway.cli.story import Story
 from gateway.config import read_config
+from gateway.private_directory import make_private
 from gateway.sandbox.server import Sandbox
 
 _PAUSE: Final = 3.0
@@ -148,9 +149,8 @@ def tell(story: Story, directory: Path, rules: Path, vault: str | None = None) -
     Raises PacksMissing, VaultTaken, NotStarted, ConfigurationError, KeyboardInterrupt; whatever is raised,
     the gateway's process and the sandbox have ended by then.
     """
-    directory.mkdir(parents=True, exist_ok=True)
     home = directory / "gateway"
-    home.mkdir()
+    make_private(home)
     with Sandbox(directory / "sandbox") as sandbox, ExitStack() as stack:
         sandbox.siteminder.settings.one_at_a_time = False  # one hotel is asked twice in a row
         gateway = DemoGateway(home, sandbox, rules, vault)

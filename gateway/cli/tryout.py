@@ -14,6 +14,7 @@ from gateway.audit import Action, Entry, Outcome
 from gateway.cards.card import Card
 from gateway.cards.expiry import Expiry
 from gateway.config import Config
+from gateway.private_directory import make_private
 from gateway.sandbox.pull import read_request
 from gateway.sandbox.siteminder import SiteMinderSettings
 from gateway.secret import Secret
@@ -51,7 +52,7 @@ def prepare(config: Config) -> Tryout:
     Raises `VaultUnavailable`, `ConfigurationError`, `OSError`.
     """
     directory = config.state / "try"
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_private(directory)
     vault = open_vault(config)
     try:
         key = _key(vault, directory / "key")

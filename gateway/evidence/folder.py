@@ -16,6 +16,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO, Final
 
+from gateway.private_directory import make_private
+
 MANIFEST: Final = "MANIFEST.sha256"
 SIGNATURE: Final = "MANIFEST.hmac"
 _LINE: Final = re.compile(r"([0-9a-f]{64})  ([a-z-]+[a-z.-]*|README\.md)")
@@ -30,7 +32,7 @@ class Folder:
 
     def __init__(self, directory: Path) -> None:
         """Raises OSError where it can not be made, FileExistsError where something is in it."""
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private(directory)
         if any(directory.iterdir()):
             raise FileExistsError(17, "the folder is not empty; name a new one", str(directory))
         self._directory = directory

@@ -17,6 +17,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from gateway.private_directory import make_private
+
 CA_FILE: Final = "sandbox-ca.pem"
 _CA_KEY: Final = "sandbox-ca-key.pem"
 _LEAF: Final = "sandbox-cert.pem"
@@ -33,7 +35,7 @@ _LIFE: Final = timedelta(days=800)  # clients refuse leaves that live much longe
 
 def make_authority(directory: Path) -> Path:
     """Makes what is missing, lacks a name or is about to expire in `directory`; returns the CA certificate's path."""
-    directory.mkdir(parents=True, exist_ok=True)
+    make_private(directory)
     ca_file = directory / CA_FILE
     if not _good(ca_file) or not (directory / _CA_KEY).exists():
         _make_ca(directory)

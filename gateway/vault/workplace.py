@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from gateway.errors import BackupRefused
+from gateway.private_directory import make_private
 
 _NAME: Final = "restoring"
 _TRIES: Final = 10
@@ -34,7 +35,7 @@ def workplace(state: Path) -> Iterator[Path]:
 
 def _locked(place: Path) -> int:
     for _ in range(_TRIES):
-        place.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private(place)
         descriptor = os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

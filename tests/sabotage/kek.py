@@ -131,4 +131,12 @@ BREAKAGES = (
         "        if not client.meta.endpoint_url:",
         AWS,
     ),
+    Breakage(
+        "leave the directories above a key to the umask",
+        "P22",
+        "gateway/private_directory.py",
+        "            missing.mkdir(mode=0o700, exist_ok=True)",
+        "            missing.mkdir(mode=0o700 if missing == directory else 0o777, exist_ok=True)",
+        ("tests/test_private_directory.py",),
+    ),
 )

@@ -19,6 +19,7 @@ from typing import Final, TypeVar, cast
 
 from gateway.errors import VaultBusy, VaultUnavailable
 from gateway.log import event
+from gateway.private_directory import make_private
 from gateway.vault.database import Step, no_step
 from gateway.vault.files import publish
 from gateway.vault.journal import Journal
@@ -125,7 +126,7 @@ class SqliteDatabase:
     # --- opening ----------------------------------------------------------------------------------
 
     def _prepare(self, now: str) -> SqliteConnection:
-        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private(self._path.parent)
         # Made before SQLite would make it with the umask's mode; its WAL takes the same mode. The
         # file is never opened past SQLite: closing it would drop the locks of every connection that
         # this process has to it.
