@@ -59,6 +59,7 @@ from gateway.replay import Replay
 from gateway.rules.model_addresses import HostPattern
 from gateway.rules.watch import Rules
 from gateway.stages.admit import Admitting
+from gateway.stages.cards_in import CardsIn
 from gateway.stages.exchange_tokens import TokenExchange
 from gateway.stages.inbox import Inbox
 from gateway.stages.issuing import Issuing
@@ -240,6 +241,7 @@ def assemble(config: Config, clock: Clock) -> Assembly:
                 room=Room(config.inbox.pushes, config.inbox.push_bytes),
             ),
             swap=swap,
+            cards_in=CardsIn(access=access, vault=vault, opening=opening),
             tokens=TokenExchange(opening=opening, issuing=issuing, foreign=vault.foreign),
             last_look=LastLook(metrics),
             recorder=Recorder(

@@ -42,6 +42,7 @@ from gateway.rules.model_shapes import Shape
 from gateway.rules.watch import Rules
 from gateway.stages import formats, labels, opaque
 from gateway.stages.admit import Admitting
+from gateway.stages.cards_in import CardsIn
 from gateway.stages.exchange_tokens import TokenExchange
 from gateway.stages.guard import may_pass_unparsed
 from gateway.stages.inbox import Inbox
@@ -78,6 +79,7 @@ class Stages:
     quarantine: Quarantine
     pushes: KeptPushes
     swap: Swap
+    cards_in: CardsIn
     tokens: TokenExchange
     last_look: LastLook
     recorder: Recorder
@@ -166,7 +168,9 @@ class Pipeline:
             labels.check(request.headers, layout.outer, body)
             labels.check_boundary(request.headers, layout.outer, body)
             document = await open_in(exchange, layout, body)
-            body = await self._s.swap.detokenize(exchange, route, document, rule.detokenize, body)
+            body = await self._s.cards_in.detokenize(
+                exchange, route, document, rule.detokenize, body
+            )
             labels.check_written(request.headers, layout.outer, before, body)
         if rule.exchange and body:
             labels.check(request.headers, layout_of(rule.exchange.pairs).outer)
@@ -298,7 +302,7 @@ class Pipeline:
 
     async def _put_back_codes(self, exchange: Exchange) -> None:
         try:
-            await self._s.swap.put_back(exchange)
+            await self._s.cards_in.put_back(exchange)
         except VaultUnavailable as failure:
             event("cvc_lost", level=logging.ERROR, exchange=exchange.id, code=failure.code)
 

@@ -22,6 +22,8 @@ from gateway.access.admission import Admission
 from gateway.cards.card import Failure
 from gateway.cli.recorded import Recorded
 from gateway.cli.rehearsal_stages import (
+    ExampleCards,
+    InventedFilling,
     InventedPairs,
     InventedTokens,
     NobodyToAdmit,
@@ -70,7 +72,8 @@ class Rehearsal:
     def __init__(self, rules: Rules, limit: int | None = None) -> None:
         """`limit`: bytes of a body, once decoded; as in `limits.body`."""
         metrics, self._limit = Metrics(), limit or LimitSettings().body
-        self._tokens = InventedTokens(metrics, digits_drawn=_draws_digits(rules))
+        self._filling = InventedFilling()
+        drawn = _draws_digits(rules)
         self._pipeline = Pipeline(
             Stages(
                 rules=rules,
@@ -80,7 +83,8 @@ class Rehearsal:
                 inbox=NothingKept(),
                 quarantine=NothingQuarantined(),
                 pushes=NoPushesKept(),
-                swap=self._tokens,
+                swap=InventedTokens(metrics, self._filling, digits_drawn=drawn),
+                cards_in=ExampleCards(),
                 tokens=InventedPairs(),
                 last_look=LastLook(metrics),
                 recorder=NothingRecorded(),
@@ -97,7 +101,7 @@ class Rehearsal:
         exchange = _exchange(route, asked)
         unseen: list[Phase] = []
         changed: list[Phase] = []
-        self._tokens.failures.clear()
+        self._filling.failures.clear()
         refused: GatewayError | None = None
         phase: Phase = "request"
         if asked is not None and not asked.complete and looks_at(route, "request"):
@@ -121,7 +125,7 @@ class Rehearsal:
         run_here(close_all(exchange))
         response = exchange.response.body if exchange.response and refused is None else b""
         return Outcome(
-            route, refused, phase, exchange.counts, tuple(self._tokens.failures), tuple(changed),
+            route, refused, phase, exchange.counts, tuple(self._filling.failures), tuple(changed),
             tuple(unseen), (exchange.request.body, response),
         )  # fmt: skip
 

@@ -24,9 +24,11 @@ from gateway.rules.model_directions import PairExchange
 from gateway.rules.model_shapes import Shape
 from gateway.stages.admit import Admitting
 from gateway.stages.batch import Batch
+from gateway.stages.cards_in import CardsIn
 from gateway.stages.detokenize import put_in, read_tokens, shown_again
 from gateway.stages.digits_back import CameBack, leave
 from gateway.stages.exchange_tokens import TokenExchange
+from gateway.stages.filling import Filling
 from gateway.stages.inbox import Inbox
 from gateway.stages.keeping import Keeping
 from gateway.stages.kept_pushes import KeptPushes
@@ -37,15 +39,31 @@ from gateway.stages.swap import Swap
 _THEN: Final = datetime(2030, 1, 1, tzinfo=UTC)
 
 
-class InventedTokens(Swap):
-    """Cards out, invented tokens in, and the other way round. `failures` are those of the last message.
-    `digits_drawn`: whether any route shows cards by tokens of digits."""
+class InventedFilling(Filling):
+    """What the vault would answer, were every card's product known. `failures` are those of the last message."""
 
-    def __init__(self, metrics: Metrics, *, digits_drawn: bool) -> None:
-        self._bins, self._metrics = Bins(), metrics
-        self._digits_drawn = digits_drawn
+    def __init__(self) -> None:
         self.failures: list[Failure] = []
         self._issued = 0
+
+    def fill(self, exchange: Exchange, route: Route, batch: Batch) -> None:
+        del exchange, route
+        for place in (place for booking in batch.bookings for place in booking.cards):
+            if place.failure is not None:
+                self.failures.append(place.failure)
+            elif place.card is not None:
+                self._issued += 1
+                give_example(place, self._issued % 1_000_000)
+        if batch.rule.carry_forward:
+            give_examples(batch.document, batch.bookings, self._issued % 1_000_000)
+
+
+class InventedTokens(Swap):
+    """Cards out, invented tokens in. `digits_drawn`: whether any route shows cards by tokens of digits."""
+
+    def __init__(self, metrics: Metrics, filling: InventedFilling, *, digits_drawn: bool) -> None:
+        self._bins, self._metrics, self._filling = Bins(), metrics, filling
+        self._digits_drawn = digits_drawn
 
     def may_begin(self) -> None:
         """There is no vault that could be closed."""
@@ -58,7 +76,21 @@ class InventedTokens(Swap):
     ) -> None:
         keeping.restart()
         keeping.answer(self._rewrite(exchange, batch))
-        self._count(exchange, route, batch.bookings)
+        self._close(exchange, route, batch)
+
+    async def _leave_ours(self, exchange: Exchange, digits: Sequence[CameBack]) -> None:
+        """No vault knows which are ours: all that have the form, where a route has such drawn. Where none has,
+        the gateway's vault knows none either, and each is a card."""
+        del exchange
+        if self._digits_drawn:
+            leave(digits)
+
+
+class ExampleCards(CardsIn):
+    """Tokens out, and for each the same published card in."""
+
+    def __init__(self) -> None:
+        """It knows no clients."""
 
     async def detokenize(
         self,
@@ -82,25 +114,6 @@ class InventedTokens(Swap):
         exchange.counts.found += len(cards)
         exchange.counts.detokenized += len(cards)
         return document.splice(put_in(document, cards)).body
-
-    def _fill(self, exchange: Exchange, route: Route, batch: Batch) -> None:
-        """What the vault would answer, were every card's product known."""
-        del exchange, route
-        for place in (place for booking in batch.bookings for place in booking.cards):
-            if place.failure is not None:
-                self.failures.append(place.failure)
-            elif place.card is not None:
-                self._issued += 1
-                give_example(place, self._issued % 1_000_000)
-        if batch.rule.carry_forward:
-            give_examples(batch.document, batch.bookings, self._issued % 1_000_000)
-
-    async def _leave_ours(self, exchange: Exchange, digits: Sequence[CameBack]) -> None:
-        """No vault knows which are ours: all that have the form, where a route has such drawn. Where none has,
-        the gateway's vault knows none either, and each is a card."""
-        del exchange
-        if self._digits_drawn:
-            leave(digits)
 
 
 class InventedPairs(TokenExchange):

@@ -129,8 +129,8 @@ def test_p03_a_code_that_is_echoed_reaches_nobody(holding, sandbox, text, label,
 def test_p21_another_charge_meanwhile_keeps_it_from_coming_back(holding, sandbox):
     """The first one takes the code and does not leave; the second one authorises the card."""
     alias = pulled(holding)
-    swap, charged = holding.worker._pipeline._s.swap, []
-    original = swap.put_back
+    cards_in, charged = holding.worker._pipeline._s.cards_in, []
+    original = cards_in.put_back
 
     async def late(exchange):
         if not exchange.sent and not charged:
@@ -138,7 +138,7 @@ def test_p21_another_charge_meanwhile_keeps_it_from_coming_back(holding, sandbox
             await asyncio.to_thread(charge, holding, alias)
         await original(exchange)
 
-    swap.put_back = late
+    cards_in.put_back = late
     unreachable(holding, sandbox, alias)
     assert until(10, lambda: charged and len(codes(sandbox)) == 1)
     time.sleep(0.3)

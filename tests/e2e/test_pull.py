@@ -13,7 +13,7 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from gateway.stages.swap import Swap
+from gateway.stages import swap
 from tests.e2e.ota import (
     CARD,
     OTA,
@@ -310,13 +310,13 @@ def test_p11_a_card_in_a_header_is_masked(gateway):
 
 def test_many_cards_are_counted_beside_the_event_loop(own_gateway, monkeypatch):
     """Ten thousand of them would hold it for longer than anything else does."""
-    seen, original = [], Swap._count
+    seen, original = [], swap.count_cards
 
     def count(*arguments):
         seen.append(threading.current_thread())
         original(*arguments)
 
-    monkeypatch.setattr(Swap, "_count", count)
+    monkeypatch.setattr(swap, "count_cards", count)
     gateway = own_gateway()
     _, answer = pulled(gateway, "BULK-20")
     assert answer.headers["X-Gateway-Cards"] == "found=20 tokenized=20 failed=0"

@@ -53,7 +53,7 @@ BREAKAGES = (
     Breakage(
         "file a card under another product than the request names",
         "P06",
-        "gateway/stages/swap.py",
+        "gateway/stages/filling.py",
         "        if exchange.product_fixed and product.name != exchange.product_named:",
         "        if exchange.product_fixed and not product.name:",
         (f"{PAYCOMET}::test_cards_go_to_the_product_that_the_request_names_or_to_none",),

@@ -95,7 +95,7 @@ BREAKAGES = (
     Breakage(
         "forget the card that was put in",
         "P03",
-        "gateway/stages/swap.py",
+        "gateway/stages/cards_in.py",
         "            exchange.known[found.card.pan.reveal()] = shown_again(spot, found)\n",
         "            del spot, found\n",
         (f"{CHARGE}::test_p03_an_echoed_card_becomes_its_token_again",),
@@ -203,7 +203,7 @@ BREAKAGES = (
     Breakage(
         "put the card in wherever its token stands",
         "P07",
-        "gateway/stages/swap.py",
+        "gateway/stages/cards_in.py",
         "        exchange.counts.detokenized += len(cards)\n        return spliced.body",
         "        exchange.counts.detokenized += len(cards)\n"
         "        return spliced.body.replace("

@@ -42,7 +42,7 @@ BREAKAGES = (
     Breakage(
         "give the cards of a bare list no product",
         "P03",
-        "gateway/stages/swap.py",
+        "gateway/stages/filling.py",
         "                if not booking.outside:",
         "                if not booking.stray:",
         (BARE,),

@@ -25,7 +25,7 @@ BREAKAGES = (
     Breakage(
         "hold a security code again after its authorisation",
         "P21",
-        "gateway/stages/swap.py",
+        "gateway/stages/cards_in.py",
         "        if not exchange.sent:",
         "        if held:",
         (f"{HELD}::test_p21_a_held_code_is_put_in_once",),
@@ -33,7 +33,7 @@ BREAKAGES = (
     Breakage(
         "hold security codes that no product asked for",
         "P21",
-        "gateway/stages/swap.py",
+        "gateway/stages/filling.py",
         "if product.hold_cvc is None or exchange.replays\n                    else self._opening.clock() + product.hold_cvc",
         "if exchange.replays\n                    else self._opening.clock().replace(year=2100)",
         (f"{HELD}::test_a_product_that_does_not_ask_holds_none",),
