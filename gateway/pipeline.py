@@ -69,7 +69,7 @@ from gateway.threads import run
 
 @dataclass(frozen=True, slots=True)
 class Stages:
-    """What the pipeline works with; built once, in `worker.py`."""
+    """What the pipeline works with; built once, in `assembly.py`."""
 
     rules: Rules
     admitting: Admitting

@@ -26,6 +26,7 @@ from gateway.control.probe import Probe
 from gateway.errors import ConfigurationError, Stopping, VaultUnavailable
 from gateway.loaded import Loaded, state_of
 from gateway.log import event
+from gateway.own_ports import mount_control, pages_port
 from gateway.processors.reload import Files
 
 
@@ -76,7 +77,7 @@ class Worker:
         self._loaded = Loaded(made.vault, config.digest, clock)
         self._tasks: list[asyncio.Task[None]] = []
         listen = config.listen
-        self._pages, self._pages_port = made.pages, made.pages_port()
+        self._pages, self._pages_port = made.pages, pages_port(made)
         checks: dict[str, Callable[[], None]] = {
             "serving": self._check_serving,
             "vault": Probe(self._vault.check),
@@ -84,7 +85,7 @@ class Worker:
         if config.audit.sinks:
             checks["audit"] = Probe(self._vault.audit.writable)
         app = health.build(checks, {"clock": self._tell_clock})
-        made.mount_control(app)
+        mount_control(made, app)
         self._control = Port(
             app, listen.control.address, tls=listen.control.tls, welcome=welcome(listen.control)
         )

@@ -23,7 +23,7 @@ LAYERS = {
     "pipeline": 6, "recapture": 6, "viewers": 6, "replay": 6, "own_exchange": 6,
     "engine": 7, "control": 7, "channels": 7, "pages": 7, "processors": 7, "charges": 7, "collections": 7, "sandbox": 7,
     "upkeep": 7, "loaded": 7,
-    "assembly": 8, "worker": 8, "evidence": 8, "sealed": 8, "startup": 8,
+    "assembly": 8, "connecting": 8, "own_ports": 8, "worker": 8, "evidence": 8, "sealed": 8, "startup": 8,
     "cli": 9, "__main__": 9,
 }  # fmt: skip
 
