@@ -25,6 +25,7 @@ from gateway.cli.vault_restore import REDUCED, keks_of, public, reaches, tell
 from gateway.config import Config, read_config
 from gateway.system_user import command_line
 from gateway.vault import restoring
+from gateway.vault.backup_file import newest_in
 from gateway.vault.configured import open_vault, retention_of
 from gateway.vault.drilling import Drilled
 from gateway.vault.kek import configured
@@ -79,7 +80,7 @@ def drill(
 
 def _file(vault: Vault, settings: Config, backup: Path | None, place: Path, by: Entry) -> Path:
     if backup is not None:
-        return restoring.newest_in(backup) if backup.is_dir() else backup
+        return newest_in(backup) if backup.is_dir() else backup
     kek = configured.current(settings).kind
     made = vault.backups.make(
         place / "now.backup", replace(by, action=Action.BACKUP), store=store_of(settings), kek=kek

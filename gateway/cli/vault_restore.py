@@ -32,6 +32,7 @@ from gateway.collections import content as collections
 from gateway.config import Config, read_config
 from gateway.system_user import command_line
 from gateway.vault import restoring
+from gateway.vault.backup_file import newest_in
 from gateway.vault.entries import stamp, unstamp
 from gateway.vault.erasure import Reduced
 from gateway.vault.kek import configured
@@ -135,7 +136,7 @@ def restore(  # noqa: PLR0917 - typer's options
         raise typer.BadParameter("name one of --audit, --from-vault, --without-audit")
     if without_audit is not None:
         _warn(without_audit, yes=yes)
-    file = restoring.newest_in(backup) if backup.is_dir() else backup
+    file = newest_in(backup) if backup.is_dir() else backup
     by = Entry(now, "", Action.RESTORE, Outcome.DONE, origin=command_line())
     with (
         _lost(settings, audit or [], from_vault, without_audit, now) as lost,

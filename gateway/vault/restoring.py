@@ -1,7 +1,6 @@
 """Restoring a backup: what was erased and revoked since is done again before anything is served.
 
-1. The backup is copied into a private directory, and nothing is changed in the file itself. It is believed
-   once its KEK opens its keys, its manifest is signed by them, and every table is as the manifest says.
+1. The backup is copied into a private directory, and believed there (`backup_file`).
 2. There the audit of the lost vault is put behind the backup's (`lost`), and what it tells of is done again
    (`replaying`). Without that audit nothing is restored, unless somebody says so, whom the audit then names.
 3. The place gets it while it is closed: a gateway that is started there does not open it. The entry that
@@ -11,20 +10,19 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing as releasing
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Final, TypeAlias
 
 from gateway.audit import Action, Entry, Outcome
-from gateway.errors import BackupRefused, RecordDamaged, VaultSealed
+from gateway.errors import BackupRefused
 from gateway.vault import closing, copying, key_rows, lost_keys, manifest
 from gateway.vault import entries as audit
+from gateway.vault.backup_file import believe, opened
 from gateway.vault.chain import Chain, Head
 from gateway.vault.chain_check import Row
 from gateway.vault.closing import Closed
@@ -32,22 +30,20 @@ from gateway.vault.copied import TABLES
 from gateway.vault.copying import AnotherVault, Progress, unseen
 from gateway.vault.database import Connection, Database, Step, no_step
 from gateway.vault.entries import stamp
-from gateway.vault.envelope import Sealer, sealed_under
+from gateway.vault.envelope import Sealer
 from gateway.vault.erasure import Reduced
 from gateway.vault.journal import journal_of
 from gateway.vault.kek.provider import KekProvider
-from gateway.vault.keyring import Keyring, WrappedKey, unlock
+from gateway.vault.keyring import Keyring, unlock
 from gateway.vault.lost import heads_of, newest_of, put_behind
 from gateway.vault.lost_lines import Lines, of_database, of_files
-from gateway.vault.manifest import Manifest, read_manifest
+from gateway.vault.manifest import Manifest
 from gateway.vault.model import Taken
 from gateway.vault.places import Place, open_database
 from gateway.vault.replaying import Replayed, Replaying
 from gateway.vault.sqlite import file
-from gateway.vault.sqlite.connection import SqliteConnection
 from gateway.vault.sqlite.database import SqliteDatabase
 from gateway.vault.sqlite.spool import Entries, Stored
-from gateway.vault.unsealing import holder
 
 # What the lost vault's audit says: from how far each writer came in the backup on, and its newest entry;
 # and where its entries are put.
@@ -106,35 +102,10 @@ def from_old_file(path: Path) -> Lost:
     """The same from a vault's file, in which nothing is changed. Raises BackupRefused."""
 
     def work(heads: dict[int, Head], newest: int | None, entries: Entries) -> Lines:
-        with _opened(path, path) as old:
+        with opened(path, path) as old:
             return file.readable(lambda: of_database(old, heads, newest, entries))
 
     return work
-
-
-def newest_in(folder: Path) -> Path:
-    """The backup in `folder` that was made last, as it says itself. Raises BackupRefused where there is none."""
-    found = [
-        (made, path)
-        for path in sorted(folder.iterdir())
-        if path.is_file() and not path.name.startswith(".")
-        for made in [_made(path)]
-        if made is not None
-    ]
-    if not found:
-        raise BackupRefused(
-            "no_backup",
-            "there is no backup in this folder",
-            "Make one: card-gateway vault backup FOLDER",
-            str(folder),
-        )
-    return max(found)[1]
-
-
-def _made(path: Path) -> datetime | None:
-    with suppress(file.Damaged), file.opened(path) as one:
-        return file.readable(lambda: read_manifest(manifest.read(one)[0]).made)
-    return None
 
 
 @contextmanager
@@ -144,13 +115,12 @@ def staged(backup: Path, terms: Terms, place: Path, *, step: Step = no_step) -> 
     Raises BackupRefused, VaultSealed, VaultUnavailable, RecordDamaged, OSError.
     """
     work = place / "backup.db"
-    _copy_file(backup, work)
-    made, keyring, kek = _believed(backup, work, terms.keks)
+    believed = believe(backup, work, terms.keks)
     step("restore:believed")
     database = SqliteDatabase(work, now=stamp(terms.now), step=step)
     try:
         database.write("unpack", lambda c: c.execute(_DROP)).result()
-        found = Staged(made, database, keyring, kek)
+        found = Staged(believed.manifest, database, believed.keyring, believed.kek)
         with releasing(Entries(place / "audit.db")) as spool:
             entries = terms.lost and _audit_of(database, terms, terms.lost, found, spool)
             step("restore:audit")
@@ -159,7 +129,7 @@ def staged(backup: Path, terms: Terms, place: Path, *, step: Step = no_step) -> 
                 found.replayed = replaying.stop_all()
             else:
                 found.replayed = replaying.run(entries)
-                found.keyring = unlock(database.read(key_rows.read), kek)
+                found.keyring = unlock(database.read(key_rows.read), found.kek)
         step("restore:replayed")
         yield found
     finally:
@@ -203,120 +173,6 @@ def install(
         step("restore:opened")
     finally:
         target.close()
-
-
-# --- the file -------------------------------------------------------------------------------------
-
-
-def _copy_file(backup: Path, work: Path) -> None:
-    descriptor = os.open(work, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "wb") as to, backup.open("rb") as reading:
-        shutil.copyfileobj(reading, to, 1 << 20)
-
-
-def _believed(
-    backup: Path, work: Path, keks: Sequence[KekProvider]
-) -> tuple[Manifest, Keyring, Sealer]:
-    """What the backup says of itself, and its keys, once all of it is as it was written."""
-    with _opened(work, backup, writes=True) as raw:
-        file.readable(lambda: _require_backup(raw, backup))
-        text, signature = file.readable(lambda: manifest.read(raw))
-        rows = file.readable(lambda: key_rows.read(raw))
-        made = file.readable(lambda: read_manifest(text))
-        kek = _kek(backup, made, rows, keks)
-        keyring = None
-        with suppress(RecordDamaged):
-            keyring = unlock(rows, kek)
-        if keyring is None or not _signed(keyring, text, signature):
-            raise _changed(backup, "its manifest is not signed by this vault")
-        sums = file.readable(lambda: copying.sums(raw, tables=made.copied()))
-    said = {name: (one.rows, one.sha256) for name, one in made.tables.items()}
-    differ = sorted(name for name in said | sums if said.get(name) != sums.get(name))
-    if differ:
-        raise _changed(backup, f"what it holds of `{differ[0]}` is not what was written")
-    return made, keyring, kek
-
-
-def _require_backup(raw: SqliteConnection, backup: Path) -> None:
-    if not file.is_a_vaults(raw):
-        raise BackupRefused(
-            "not_a_backup",
-            "this is no backup of a vault",
-            "Name a file that `card-gateway vault backup` made.",
-            str(backup),
-        )
-    if manifest.TABLE not in file.names(raw):
-        raise BackupRefused(
-            "not_a_backup",
-            "this is a vault's database, no backup: nothing says that it is whole",
-            "Start the gateway with it, if it is whole; or name it with --from-vault, beside a backup.",
-            str(backup),
-        )
-    if file.is_newer(raw):
-        raise BackupRefused(
-            "newer_version",
-            "this backup was made by a newer version of the gateway",
-            "Restore it with that version, or a later one.",
-            str(backup),
-        )
-    # A trigger of somebody else's could undo what is done again.
-    if file.strange(raw) != {manifest.TABLE}:
-        raise _changed(backup, "it has other tables or triggers than a backup")
-    if not file.is_sound(raw):
-        raise _changed(backup, "the file is damaged")
-
-
-def _kek(
-    backup: Path, made: Manifest, rows: Sequence[WrappedKey], keks: Sequence[KekProvider]
-) -> Sealer:
-    try:
-        return holder(rows, keks)[1] if rows else _no_keys(backup)
-    except VaultSealed as problem:
-        if problem.again:
-            raise
-        said = problem.problem
-    has = str(sealed_under(rows[0].wrapped))
-    raise BackupRefused(
-        "kek_of_another",
-        f"the KEK that is configured does not open it ({said.file}: {said.message}). It was made under the"
-        f" KEK {has}, which came from `{made.kek_provider}`",
-        "Name that one under vault.kek, or vault.next_kek: docs/keys.md says how it is recovered.",
-        str(backup),
-    )
-
-
-def _no_keys(backup: Path) -> Sealer:
-    raise _changed(backup, "it has no keys")
-
-
-def _signed(keyring: Keyring, text: str, signature: str) -> bool:
-    try:
-        stored = bytes.fromhex(signature)
-    except ValueError:
-        return False
-    return Chain(keyring.audit).backup_fits(stored, text.encode())
-
-
-def _changed(backup: Path, what: str) -> BackupRefused:
-    return BackupRefused(
-        "backup_changed",
-        f"this is not the backup that was made: {what}",
-        "Take another copy of it, or an older backup; and find out what changed this one.",
-        str(backup),
-    )
-
-
-@contextmanager
-def _opened(path: Path, named: Path, *, writes: bool = False) -> Iterator[SqliteConnection]:
-    """A file, of which it is said that it is damaged where that shows: as `named`."""
-    damaged = False
-    try:
-        with file.opened(path, writes=writes) as connection:
-            yield connection
-    except file.Damaged:
-        damaged = True
-    if damaged:
-        raise _changed(named, "the file is damaged, or cut off")
 
 
 # --- what happened since --------------------------------------------------------------------------

@@ -15,6 +15,7 @@ COMMANDS = "tests/cli/test_cli_vault_backup.py::test_"
 STAYS = (RESTORE + "p28_p36_what_was_erased_and_revoked_since_stays_so",)
 NO_KEY = (RESTORE_BACKUP + "p18_who_has_no_key_changes_nothing_in_a_backup",)
 LOST = "gateway/vault/lost.py"
+FILE = "gateway/vault/backup_file.py"
 RESTORING = "gateway/vault/restoring.py"
 AGAIN = "gateway/vault/replaying.py"
 
@@ -70,7 +71,7 @@ BREAKAGES = (
     Breakage(
         "restore rows that are not those of the backup that was made",
         "P18",
-        RESTORING,
+        FILE,
         "    if differ:",
         "    if differ and not made.tables:",
         NO_KEY,
@@ -78,7 +79,7 @@ BREAKAGES = (
     Breakage(
         "restore a backup that somebody without its key has signed",
         "P18",
-        RESTORING,
+        FILE,
         "        if keyring is None or not _signed(keyring, text, signature):",
         "        if keyring is None or not signature:",
         NO_KEY,
@@ -86,7 +87,7 @@ BREAKAGES = (
     Breakage(
         "take a trigger over that a backup came with",
         "P18",
-        RESTORING,
+        FILE,
         "    if file.strange(raw) != {manifest.TABLE}:",
         "    if manifest.TABLE not in file.strange(raw):",
         NO_KEY,
