@@ -54,7 +54,7 @@ BREAKAGES = (
     Breakage(
         "take a member for a second one whatever it is called",
         "P16",
-        "gateway/cli/why_refused.py",
+        "gateway/cli/body_faults.py",
         "            if last[1] in held:",
         "            if held:",
         (f"{EXPLAINED}::test_p16_it_names_what_is_forbidden_and_where",),
