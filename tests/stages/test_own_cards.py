@@ -279,6 +279,18 @@ def test_p03_what_each_shape_finds_alone_both_find_together(values, format):
         ]
 
 
+def test_p20_two_paths_to_one_expiry_of_a_text_are_told_though_each_ends_it_in_another_way():
+    both = pack(
+        'cc: { format: text, card: $, number: "guest {};", expiry: { at: "exp {} ", as: MM/YYYY } }',
+        'vcc: { format: text, own_card: true, card: $, number: "agency {};", expiry: { at: "exp {}", as: MM/YYYY } }',
+    )
+    body = f"guest {FIRST};\nexp 12/2030 \n"
+    (alone,) = try_tokenize(body.encode(), both, "test").cards
+    assert (alone.shape.name, alone.failure) == ("cc", None)
+    with pytest.raises(MessageForbidden):
+        try_tokenize(f"agency {SECOND};\n{body}".encode(), both, "test")
+
+
 def test_p21_both_codes_go_from_what_is_kept():
     body = message("json", (FIRST, "12/2030", "123"), (SECOND, "01/2031", "987"))
     left = without_codes(body.encode(), rule("json").shapes)
