@@ -116,6 +116,8 @@ def test_p16_a_guests_name_leads_to_no_card(new):
         f'"CardNumber": "{NUMBER}", "Expires": "0829"',
         f"a;b\n1;2;{NUMBER}\n",
         f"Card number: {NUMBER}\n\0",
+        f"Card number: {NUMBER}\nCard number: 12\n",
+        f"Card number: {NUMBER}\nExpires: 0829\nCard number: {NUMBER[:-1]}2\nExpires: 0930\n",
     ],
 )
 def test_what_leads_to_two_places_or_none_is_not_proposed(new, text):
