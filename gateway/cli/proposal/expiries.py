@@ -48,10 +48,13 @@ def expiry_in(taken: Taken, region: Sequence[Leaf]) -> tuple[Expiry | None, str]
     return _two_fields(taken, region), ""
 
 
-def guess(taken: Taken, number: Leaf) -> Expiry | None:
+def guess(taken: Taken, number: Leaf, own: Sequence[Leaf] = ()) -> Expiry | None:
     """The one text beside the number that is spelled as an expiry is, by a name that nobody knows; None where
-    there is none, or more than one. `03` and `29` apart are too little to go by."""
-    if taken.format in {"form", "multipart", "text"}:
+    there is none, or more than one. `03` and `29` apart are too little to go by. `own`: what alone is the
+    number's, where other cards stand beside it."""
+    if own:
+        near = list(own)
+    elif taken.format in {"form", "multipart", "text"}:
         at = taken.index.span(number.steps)[0]
         around = taken.leaves[max(at - _FAR, 0) : at + _FAR + 1]
         near = [one for one in around if beside(taken, one, number)]

@@ -17,6 +17,7 @@ from gateway.cards.scan import find_cards
 from gateway.cli.proposal import codes, expiries, spelled, words
 from gateway.cli.proposal.called import called
 from gateway.cli.proposal.expiries import Expiry
+from gateway.cli.proposal.flat import cards_beside, own_of
 from gateway.cli.proposal.holders import holder_of
 from gateway.cli.proposal.leaves import Leaf, Steps, Taken, beside, common
 
@@ -41,6 +42,7 @@ class FoundCard:
     again: tuple[Leaf, ...] = ()  # where the code is said again
     other_codes: tuple[Leaf, ...] = ()  # what could be its code as well
     unread: Leaf | None = None  # what is called its expiry, and says none
+    flat: bool = False  # another card stands beside it in the same node
 
     @property
     def leaves(self) -> Iterator[Leaf]:
@@ -66,9 +68,10 @@ class Looked:
 class Numbers:
     """The texts of a document that could be numbers of cards."""
 
-    __slots__ = ("_at", "_steps", "_taken")
+    __slots__ = ("_at", "_flat", "_steps", "_taken")
 
     def __init__(self, taken: Taken, leaves: Sequence[Leaf]) -> None:
+        self._flat = cards_beside(taken, leaves)
         self._taken, self._steps = taken, {leaf.steps for leaf in leaves}
         self._at = sorted(taken.index.span(steps)[0] for steps in self._steps)
 
@@ -79,6 +82,11 @@ class Numbers:
     def alone(self) -> bool:
         """Whether there is one."""
         return len(self._at) == 1
+
+    def own_of(self, number: Leaf) -> list[Leaf]:
+        """What is this number's, where other cards stand flat beside it; nothing where none does."""
+        beside = self._flat.get(number.steps[:-1], [])
+        return own_of(self._taken, number, beside) if number in beside else []
 
     def others_below(self, place: Steps) -> bool:
         """Whether below a node that holds one of them stands another."""
@@ -164,27 +172,39 @@ def _doubted(card: FoundCard, digits: str) -> FoundCard:
 
 def _around(taken: Taken, number: Leaf, numbers: Numbers) -> FoundCard:
     """The card of a number: what stands near it, before another number is nearer."""
-    expiry, unsure, code = _nearby(taken, number, numbers)
-    if expiry is None and (expiry := expiries.guess(taken, number)) is not None:
+    own = numbers.own_of(number)
+    expiry, unsure, code = _nearby(taken, number, numbers, own)
+    if expiry is None and (expiry := expiries.guess(taken, number, own)) is not None:
         unsure = ("is it the expiry? its name does not say so; remove the line if not",)
-    widest = _widest(taken, number, numbers)
+    widest = own or _widest(taken, number, numbers)
     unread = expiries.unread(taken, widest, number) if expiry is None else None
     near = [number.steps, *(leaf.steps for leaf in (expiry.at if expiry else ()))]
     near += [code.steps] if code else []
     scope = common([_parent(one) for one in near])
-    region = _region(taken, number, numbers, scope)
+    region = own or _region(taken, number, numbers, scope)
     wider = scope[:-1] if not numbers.others_below(scope[:-1]) else scope
     holder = holder_of(taken, region, number) or holder_of(taken, taken.under(wider), number)
     if not holder and numbers.alone:
         whole = [one for one in taken.leaves if "holder" in words.squash(one.name)]
         holder = holder_of(taken, whole, number)
     guessable = codes.guessable(taken, number, expiry.at if expiry else ())
+    guessable = [one for one in guessable if not own or one in own]
     guessed = None if code else next(iter(guessable), None)
     brands = (one for one in region if words.names_brand(called(taken, one)))
     brand = next((one for one in brands if words.is_brand(one.text)), None)
     said = code or guessed or codes.blank(taken, region)
     card = FoundCard(
-        number, scope, expiry, said, holder, brand, (), unsure, guessed is not None, unread=unread
+        number,
+        scope,
+        expiry,
+        said,
+        holder,
+        brand,
+        (),
+        unsure,
+        guessed is not None,
+        unread=unread,
+        flat=bool(own),
     )
     if said is None or not said.text.strip():
         return card
@@ -203,10 +223,13 @@ def _widest(taken: Taken, number: Leaf, numbers: Numbers) -> Sequence[Leaf]:
 
 
 def _nearby(
-    taken: Taken, number: Leaf, numbers: Numbers
+    taken: Taken, number: Leaf, numbers: Numbers, own: Sequence[Leaf]
 ) -> tuple[Expiry | None, tuple[str, ...], Leaf | None]:
-    """Expiry and code, in the smallest node around the number that has them."""
-    expiry: Expiry | None = None
+    """Expiry and code, in the smallest node around the number that has them, or in what is its own."""
+    if own:
+        expiry, doubt = expiries.expiry_in(taken, own)
+        return expiry, (doubt,) if doubt else (), codes.code_of(taken, own, number)
+    expiry = None
     unsure: tuple[str, ...] = ()
     code: Leaf | None = None
     for length in range(len(number.steps) - 1, -1, -1):

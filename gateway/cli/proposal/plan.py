@@ -215,6 +215,7 @@ def _add(side: Side, draft: Draft, *, mixing: bool) -> None:
         if one.layout != draft.layout:
             continue
         flat = draft.format in {"form", "multipart", "text"} and draft.card == "$"
+        flat = flat or one.flat or draft.flat
         same_number = set(one.fields["number"].at) & set(draft.fields["number"].at)
         if (one.booking, one.card) == (draft.booking, draft.card) and (same_number or not flat):
             side.shapes[n] = merged(one, draft)

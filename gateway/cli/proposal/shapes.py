@@ -67,6 +67,7 @@ class Draft:
     agency: str = ""  # whose name stands as the holder's
     sentinels: tuple[str, ...] = ()  # what stands in the number's place and is none
     unread: str = ""  # the path of what is called the expiry, and says none
+    flat: bool = False  # another card stands beside it in the same node
     cards: int = 0
 
     @property
@@ -81,11 +82,13 @@ def shapes_of(
     """The shapes that find `cards`. `bookings`: what is around them is of interest."""
     drafts: dict[tuple[str, str], Draft] = {}
     nodes: dict[tuple[str, str], set[Steps]] = {}
-    for card in cards:
-        draft, node = _draft(taken, layers, card, bookings=bookings)
+    made = [_draft(taken, layers, card, bookings=bookings) for card in cards]
+    beside = {(one.booking, one.card, one.fields["number"].at[0]) for one, _ in made if one.flat}
+    for draft, node in made:
         number = draft.fields["number"].at[0]
         key = (draft.booking, draft.card)
-        if taken.format in {"form", "multipart", "text"} and draft.card == "$":
+        flat = taken.format in {"form", "multipart", "text"} and draft.card == "$"
+        if flat or (*key, number) in beside:
             key = (number, draft.card)  # side by side, each is a card of its own
         elif node in nodes.get(key, set()):
             key = (number, draft.card)
@@ -113,6 +116,7 @@ def merged(one: Draft, other: Draft) -> Draft:
         unread=one.unread or other.unread,
         virtual=one.virtual or other.virtual,
         agency=one.agency or other.agency,
+        flat=one.flat or other.flat,
         cards=one.cards + other.cards,
     )
 
@@ -159,6 +163,7 @@ def _draft(
         other_codes=tuple(place(one).at[0] for one in card.other_codes),
         sentinels=_sentinels(taken, fields["number"]),
         unread=place(card.unread).at[0] if card.unread is not None else "",
+        flat=card.flat,
         cards=1,
     )
     if bookings and taken.format in {"xml", "json"}:

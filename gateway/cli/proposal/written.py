@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from gateway.cli.proposal.beside import insertions, is_another
 from gateway.cli.proposal.columns import is_fixed
 from gateway.cli.proposal.examples import examples_of
 from gateway.cli.proposal.plan import Planned, Side, drafts_of
@@ -103,6 +104,8 @@ def _shape(name: str, draft: Draft, routes: Sequence[Planned]) -> Iterator[str]:
     if draft.booking:
         yield f"    booking: {scalar(draft.booking)}"
     yield f"    card: {scalar(draft.card)}"
+    if is_another(name, draft, routes):
+        yield "    own_card: true   # another card than the one beside it, with fields of its own"
     for key, place in draft.fields.items():
         yield f"    {key}: {_place(key, place)}{_note(key, place, draft)}"
     yield from _around_card(name, draft, routes)
@@ -285,6 +288,10 @@ _IN_WORDS: Final = {
 
 
 def _insertions(side: Side) -> Iterator[str]:
+    apart = list(insertions(side))
+    if apart:
+        yield from (*apart, _IN_PLACE)
+        return
     draft = side.shapes[0]
     note = "   # the names are yours to choose"
     words = [
