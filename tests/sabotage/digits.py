@@ -137,4 +137,14 @@ BREAKAGES = (
         "            if left_out:\n",
         (f"{HEADER}::test_it_is_short_however_many_there_are_and_says_how_many_it_has_not",),
     ),
+    Breakage(
+        "lose a message for one damaged token of digits",
+        "P07",
+        "gateway/stages/swap.py",
+        "            if len(digits) > 1:\n                for one in digits:",
+        "            if len(digits) > 1:\n                raise\n                for one in digits:",
+        (
+            "tests/e2e/test_token_styles.py::test_p07_digits_whose_record_is_damaged_cost_no_other_card_its_token",
+        ),
+    ),
 )

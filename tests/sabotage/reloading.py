@@ -53,4 +53,34 @@ BREAKAGES = (
         "        elif False:",
         (f"{CHANGES}test_p37_a_pipe_holds_nobody_up",),
     ),
+    Breakage(
+        "end the watching of rules for a link that can not be followed",
+        "P37",
+        "gateway/rules/changes.py",
+        "for folder in here for path in _inside(folder)]",
+        "for folder in here if folder.is_dir() for path in _inside(folder)]",
+        (
+            f"{CHANGES}test_p37_a_link_that_can_not_be_followed_ends_nothing",
+            f"{CHANGES}test_p37_a_pack_that_can_not_be_looked_at_is_told",
+        ),
+    ),
+    Breakage(
+        "look at files of any name for pipes among the rules",
+        "P37",
+        "gateway/rules/load.py",
+        'elif path.suffix == ".yaml" and _is_pipe(path):',
+        "elif path.is_fifo():",
+        (
+            f"{CHANGES}test_p37_a_link_that_can_not_be_followed_ends_nothing",
+            f"{CHANGES}test_p37_a_pipe_of_another_name_is_none_of_ours",
+        ),
+    ),
+    Breakage(
+        "take a pack that can not be looked at for an error of ours",
+        "P37",
+        "gateway/rules/load.py",
+        "    except OSError:  # where a link leads",
+        "    except KeyError:  # where a link leads",
+        (f"{CHANGES}test_p37_a_pack_that_can_not_be_looked_at_is_told",),
+    ),
 )

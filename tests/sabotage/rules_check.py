@@ -130,4 +130,28 @@ BREAKAGES = (
         "the sentinel {digits} could be",
         (f"{CHECK}::test_p16_a_sentinel_that_could_be_a_card_is_told_masked",),
     ),
+    Breakage(
+        "try a refusal's template with no text that ends a comment",
+        "P32",
+        "gateway/rules/refusals.py",
+        '"<&\\"\'>--"',
+        '"<&\\"\'>"',
+        ("tests/rules/test_mistakes.py",),
+    ),
+    Breakage(
+        "ask what a route takes of another's first method alone",
+        "P32",
+        "gateway/rules/shadow.py",
+        "            for method in _sorted(methods):  # of",
+        "            for method in _sorted(methods)[:1]:  # of",
+        ("tests/rules/test_shadow.py::test_what_a_third_route_gets_of_one_method_hides_no_other",),
+    ),
+    Breakage(
+        "load a charge whose two cards have one expiry",
+        "P07",
+        "gateway/rules/directions.py",
+        'check_shared(detokenize, (*place, "detokenize")',
+        'check_shared(detokenize[:1], (*place, "detokenize")',
+        ("tests/rules/test_mistakes.py::test_p37_each_mistake_has_file_line_column_and_words",),
+    ),
 )
