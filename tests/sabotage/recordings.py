@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.sabotage.breakage import Breakage
 
-HARS = ("tests/cli/test_cli_transcript.py",)
+HARS = ("tests/cli/test_cli_transcript_har.py",)
 EXPLAINED = ("tests/cli/test_cli_rules_recorded.py", "tests/cli/test_cli_rules_explain.py")
 REHEARSED = ("tests/cli/test_cli_rules_rehearse.py",)
 
