@@ -6,7 +6,7 @@ from tests.sabotage.breakage import Breakage
 
 HARS = ("tests/cli/test_cli_transcript_har.py",)
 EXPLAINED = ("tests/cli/test_cli_rules_recorded.py", "tests/cli/test_cli_rules_explain.py")
-REHEARSED = ("tests/cli/test_cli_rules_rehearse.py",)
+REHEARSED = ("tests/cli/test_cli_rules_rehearse.py", "tests/cli/test_cli_rehearsal.py")
 
 BREAKAGES = (
     Breakage(
