@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.sabotage.breakage import Breakage
 
 MOVING = "tests/vault/test_vault_moving.py"
+REFUSED = "tests/vault/test_vault_moving_refused.py"
 KILLED = "tests/vault/test_vault_moving_killed.py"
 
 BREAKAGES = (
@@ -38,7 +39,7 @@ BREAKAGES = (
         "gateway/vault/moving_proof.py",
         "    differing = {name: one.rows for name, one in there.items() if ours.get(name) != one}\n",
         "    differing = {name: one.rows for name, one in there.items() if name not in ours}\n",
-        (f"{MOVING}::test_p18_a_row_that_is_not_the_same_is_found_and_the_source_stays",),
+        (f"{REFUSED}::test_p18_a_row_that_is_not_the_same_is_found_and_the_source_stays",),
     ),
     Breakage(
         "leave the old place open beside the new one",
@@ -70,7 +71,7 @@ BREAKAGES = (
         "gateway/vault/moving_ends.py",
         "            if state is not Closed.FILLING and (filled != _EMPTY or state is not Closed.OPEN):\n",
         "            if state is Closed.MOVED:\n",
-        (f"{MOVING}::test_a_place_that_has_a_vault_is_left_as_it_is",),
+        (f"{REFUSED}::test_a_place_that_has_a_vault_is_left_as_it_is",),
     ),
     Breakage(
         "leave the source closed when its move fails",

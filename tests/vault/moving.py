@@ -17,6 +17,7 @@ from gateway.audit import Action, Entry, Outcome
 from gateway.errors import VaultClosed
 from gateway.vault import closing
 from gateway.vault.closing import Closed
+from gateway.vault.copying import sums
 from gateway.vault.database import no_step
 from gateway.vault.kek.file import KekFile
 from gateway.vault.model import Wanted
@@ -80,6 +81,15 @@ def moved(directory, target):
 def state(at):
     with outside(at) as connection:
         return closing.why(connection.raw)
+
+
+def everything(at):
+    """What a place holds, in sums, and whether it is closed."""
+    database = open_database(at, now=NOW)
+    try:
+        return database.read(sums), database.read(closing.why)
+    finally:
+        database.close()
 
 
 def said(at):
