@@ -17,7 +17,7 @@ from gateway.errors import (
     VaultUnavailable,
 )
 from gateway.exchange import Exchange, Peer
-from gateway.vault.model import RefusalRow
+from gateway.vault.rows import RefusalRow
 
 # Refusals that a line of YAML can lift; others (a wrong key, a bad message) are the caller's to mend.
 _LIFTABLE: Final = (NetworkNotAllowed, RouteUnknown, UpstreamForbidden)

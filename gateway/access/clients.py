@@ -34,8 +34,8 @@ from gateway.exchange import Peer
 from gateway.headers import Headers
 from gateway.networks import Address, Network, holds, parse_networks
 from gateway.vault.digits import Owner
-from gateway.vault.model import KeyRow
 from gateway.vault.old_tokens import Accepted
+from gateway.vault.rows import KeyRow
 
 __all__ = ["Access", "Admission"]
 

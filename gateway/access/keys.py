@@ -29,7 +29,7 @@ from typing import Final, Protocol
 
 from gateway.errors import GatewayError
 from gateway.secret import Secret
-from gateway.vault.model import KeyRow
+from gateway.vault.rows import KeyRow
 
 PREFIX: Final = "cgk_"
 SCOPES: Final = ("proxy", "detokenize", "reveal", "cards", "charges", "admin")

@@ -34,7 +34,7 @@ from gateway.config_values import parse_name
 from gateway.networks import is_within, parse_networks
 from gateway.system_user import command_line
 from gateway.vault.configured import open_vault
-from gateway.vault.model import KeyRow
+from gateway.vault.rows import KeyRow
 from gateway.vault.service import Vault
 from gateway.yaml_model import suggest
 

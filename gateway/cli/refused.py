@@ -14,7 +14,7 @@ from gateway.cli.output import DEFAULT_CONFIG, AsJson, ConfigFile, print_json, s
 from gateway.cli.suggestions import meaning, quoted, suggest
 from gateway.config import read_config
 from gateway.vault.configured import open_vault
-from gateway.vault.model import RefusalRow
+from gateway.vault.rows import RefusalRow
 
 # Who looks a moment after a refusal, or for one that no rule would lift, is to know why it is not here.
 _NOTHING: Final = (

@@ -21,7 +21,7 @@ from gateway.cli.suggestions import Suggestion, suggest_routes
 from gateway.errors import GatewayError, RouteUnknown
 from gateway.refused import cleaned
 from gateway.rules.model import Pack, Route
-from gateway.vault.model import RefusalRow
+from gateway.vault.rows import RefusalRow
 
 _PLACES: Final = 3  # of one kind that are named
 _MOST_TARGETS: Final = 500  # distinct ones that are kept apart

@@ -22,7 +22,7 @@ from gateway.errors import (
 )
 from gateway.networks import is_private, parse_address, parse_networks
 from gateway.rules.model import Pack
-from gateway.vault.model import RefusalRow
+from gateway.vault.rows import RefusalRow
 
 _SEGMENT: Final = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9._~-]+")
 _PLAIN: Final = re.compile(r"[A-Za-z/][A-Za-z0-9./:_~-]*")

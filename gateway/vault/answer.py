@@ -23,7 +23,7 @@ from typing import Any, Final, Self
 from gateway.errors import RecordDamaged
 from gateway.vault.entries import stamp, unstamp
 from gateway.vault.envelope import Sealer, place
-from gateway.vault.model import AnswerRecord
+from gateway.vault.rows import AnswerRecord
 
 # Begins the name under which a caller's refused pushes are filed; no client's name has a colon.
 PUSHED: Final = "push:"

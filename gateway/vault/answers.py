@@ -31,7 +31,8 @@ from gateway.vault.database import Connection, Database, Step, no_step
 from gateway.vault.entries import stamp, unstamp
 from gateway.vault.envelope import Sealer, sealed_under
 from gateway.vault.keyring import Keyring
-from gateway.vault.model import AnswerCameOut, AnswerRecord, ExchangeKnown, Taken
+from gateway.vault.model import AnswerCameOut, ExchangeKnown, Taken
+from gateway.vault.rows import AnswerRecord
 
 COLUMNS: Final = (
     "client, exchange, quarantined, state, code, at, expires, route, products, hotels, echo, poll,"

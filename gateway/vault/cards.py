@@ -39,11 +39,12 @@ from gateway.vault.database import Connection, Database
 from gateway.vault.entries import stamp
 from gateway.vault.idempotency import Once
 from gateway.vault.keyring import Keyring
-from gateway.vault.model import CardRow, LinkRow, NewCard, Wanted
+from gateway.vault.model import NewCard, Wanted
 from gateway.vault.plan import Planner
 from gateway.vault.requests import Done, Requests, refused
 from gateway.vault.resolve import Resolver
-from gateway.vault.store import DatabaseStore
+from gateway.vault.rows import CardRow, LinkRow
+from gateway.vault.store import Store
 from gateway.vault.stub import StubRow
 from gateway.vault.stubs import StubTable
 
@@ -108,7 +109,7 @@ class CardTable:
     def __init__(
         self,
         database: Database,
-        store: DatabaseStore,
+        store: Store,
         keyring: Keyring,
         *,
         stubs: StubTable,

@@ -27,7 +27,9 @@ from gateway.errors import RecordDamaged
 from gateway.vault import records
 from gateway.vault.entries import stamp
 from gateway.vault.keyring import Keyring
-from gateway.vault.model import Carried, Carry, LinkChange, Linked, Store
+from gateway.vault.model import Carried, Carry
+from gateway.vault.rows import LinkChange, Linked
+from gateway.vault.store import Store
 
 _HOUR: Final = len("2026-01-31T23")
 

@@ -12,9 +12,10 @@ from gateway.vault.charge import COLUMNS, read_row, unseal
 from gateway.vault.charge_changes import Begin, Facts
 from gateway.vault.database import Connection
 from gateway.vault.keyring import Keyring
-from gateway.vault.model import LinkRow, Wanted
+from gateway.vault.model import Wanted
 from gateway.vault.resolve import Resolver
-from gateway.vault.store import DatabaseStore
+from gateway.vault.rows import LinkRow
+from gateway.vault.store import Store
 
 _OF_CARD: Final = f"SELECT {COLUMNS} FROM charge WHERE iduser = ? AND product = ? ORDER BY number"
 _NETWORK: Final = (
@@ -36,7 +37,7 @@ _CONSUMED: Final = (
 class FactReader:
     """Reads; writes nothing."""
 
-    def __init__(self, store: DatabaseStore, keyring: Keyring) -> None:
+    def __init__(self, store: Store, keyring: Keyring) -> None:
         self._store, self._keyring, self._sealer = store, keyring, keyring.charge
         self._resolver = Resolver(store, keyring)
 

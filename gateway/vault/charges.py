@@ -52,7 +52,7 @@ from gateway.vault.links import LinkTable
 from gateway.vault.model import Taken, Wanted
 from gateway.vault.notices import NoticeTable
 from gateway.vault.requests import refused
-from gateway.vault.store import DatabaseStore
+from gateway.vault.store import Store
 
 _NEVER_CHANGES: Final = (
     "id", "client", "product", "test", "iduser", "booking", "reference", "amount", "currency",
@@ -100,7 +100,7 @@ class ChargeTable:
     def __init__(
         self,
         database: Database,
-        store: DatabaseStore,
+        store: Store,
         keyring: Keyring,
         *,
         once: IdempotencyTable,

@@ -17,13 +17,13 @@ from gateway.vault.keyring import Keyring
 from gateway.vault.model import Wanted
 from gateway.vault.requests import Done, Requests
 from gateway.vault.resolve import Resolver
-from gateway.vault.store import DatabaseStore
+from gateway.vault.store import Store
 
 
 class CodeTable:
     """Raises VaultUnavailable and RecordDamaged besides."""
 
-    def __init__(self, store: DatabaseStore, keyring: Keyring, requests: Requests) -> None:
+    def __init__(self, store: Store, keyring: Keyring, requests: Requests) -> None:
         self._store, self._keyring, self._requests = store, keyring, requests
         self._resolver = Resolver(store, keyring)
 

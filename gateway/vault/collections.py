@@ -47,7 +47,7 @@ from gateway.vault.model import Wanted
 from gateway.vault.notices import NoticeTable
 from gateway.vault.recaptures import RecaptureTable
 from gateway.vault.requests import Done, Requests
-from gateway.vault.store import DatabaseStore
+from gateway.vault.store import Store
 
 _CHANGES: Final = (
     "changed", "state", "step", "step_ends", "not_before", "charges", "tries", "collected",
@@ -94,7 +94,7 @@ class CollectionTable:
     def __init__(
         self,
         database: Database,
-        store: DatabaseStore,
+        store: Store,
         keyring: Keyring,
         *,
         links: LinkTable,

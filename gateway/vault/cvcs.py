@@ -16,7 +16,7 @@ from gateway.secret import Secret
 from gateway.vault.database import Connection, Database
 from gateway.vault.entries import stamp, unstamp
 from gateway.vault.envelope import Sealer, place
-from gateway.vault.model import CvcRow
+from gateway.vault.rows import CvcRow
 
 # The columns of a row stand in this order everywhere.
 _PUT: Final = (

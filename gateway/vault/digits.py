@@ -24,8 +24,10 @@ from gateway.vault.aside import Aside
 from gateway.vault.database import Connection, Database
 from gateway.vault.envelope import Sealer, place
 from gateway.vault.keyring import Keyring
-from gateway.vault.model import CardRow, Carried, Carry, DigitsRow, Kept, NewCard, Store
+from gateway.vault.model import Carried, Carry, Kept, NewCard
 from gateway.vault.resolve import token_of
+from gateway.vault.rows import CardRow, DigitsRow
+from gateway.vault.store import Store
 
 # Padding hides how long a number is.
 _LENGTH: Final = 24

@@ -27,7 +27,7 @@ from gateway.vault import entries as audit
 from gateway.vault.database import Connection, Database, Step, no_step
 from gateway.vault.guest import Guest
 from gateway.vault.keyring import Keyring
-from gateway.vault.model import LinkRow
+from gateway.vault.rows import LinkRow
 from gateway.vault.traces import ANY, ENDED, Traces, TraceSearch
 
 Reduce = Callable[[Secret[bytes]], Secret[bytes]]

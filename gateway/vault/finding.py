@@ -13,9 +13,10 @@ from gateway.vault import cvcs
 from gateway.vault.aside import Aside
 from gateway.vault.entries import stamp
 from gateway.vault.keyring import Keyring
-from gateway.vault.model import CvcRow, Found, Wanted
+from gateway.vault.model import Found, Wanted
 from gateway.vault.resolve import Resolver
-from gateway.vault.store import DatabaseStore
+from gateway.vault.rows import CvcRow
+from gateway.vault.store import Store
 from gateway.vault.waiting import result_of
 
 
@@ -24,7 +25,7 @@ class Finding:
 
     def __init__(
         self,
-        store: DatabaseStore,
+        store: Store,
         keyring: Keyring,
         clock: Callable[[], datetime],
         aside: Aside,

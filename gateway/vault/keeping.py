@@ -21,7 +21,7 @@ from gateway.vault.entries import stamp
 from gateway.vault.keyring_watch import KeyringWatch, WatchedDatabase
 from gateway.vault.model import Carry, Kept, NewCard, Plan, Taken
 from gateway.vault.plan import Planner
-from gateway.vault.store import DatabaseStore
+from gateway.vault.store import Store
 from gateway.vault.waiting import result_of
 
 # More cards are let go of in a thread.
@@ -39,7 +39,7 @@ class Keeping:
     """
 
     def __init__(
-        self, database: WatchedDatabase, store: DatabaseStore, watch: KeyringWatch,
+        self, database: WatchedDatabase, store: Store, watch: KeyringWatch,
         clock: Callable[[], datetime], aside: Aside,
     ) -> None:  # fmt: skip
         self._database, self._store, self._watch = database, store, watch

@@ -29,7 +29,7 @@ from gateway.vault.key_rows import KeyEvent, KeyHistory
 from gateway.vault.keyring import Purpose, State, WrappedKey, opens, rewrap
 from gateway.vault.keyring_watch import SILENT
 from gateway.vault.places import Place, open_database
-from gateway.vault.store import DatabaseStore
+from gateway.vault.store import Store
 from gateway.vault.unsealing import holder, unsealed
 
 
@@ -64,7 +64,7 @@ def status(database: Place, keks: Sequence[KekProvider], now: datetime) -> Statu
     RecordDamaged, ConfigurationError when the database is not ours.
     """
     with _opened(database, now) as opened:
-        rows = DatabaseStore(opened).wrapped_keys()
+        rows = Store(opened).wrapped_keys()
         history = tuple(opened.read(key_rows.history))
         behind = tuple(opened.read(lambda c: key_rows.behind(c, stamp(now - SILENT))))
         closed = closing.told(opened.read(closing.why))
@@ -95,7 +95,7 @@ def move(
     VaultUnavailable.
     """
     with _opened(database, now, step) as opened:
-        store = DatabaseStore(opened, step=step)
+        store = Store(opened, step=step)
         if not store.wrapped_keys():
             return 0
         if not new.made():

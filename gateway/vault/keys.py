@@ -15,7 +15,7 @@ from typing import Any, Final
 from gateway.audit import Action, Entry, Outcome
 from gateway.vault.database import Connection, Database, Step, no_step
 from gateway.vault.entries import append, stamp, stamp_or_none, unstamp, unstamp_or_none
-from gateway.vault.model import KeyRow
+from gateway.vault.rows import KeyRow
 
 _COLUMNS: Final = (
     "id, name, client, hash, scopes, products, networks, created, expires, revoked, last_used"

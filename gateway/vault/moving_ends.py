@@ -29,7 +29,7 @@ from gateway.vault.kek.provider import KekProvider
 from gateway.vault.key_rows import KeyHistory
 from gateway.vault.keyring_watch import KeyringWatch
 from gateway.vault.places import Place
-from gateway.vault.store import DatabaseStore
+from gateway.vault.store import Store
 from gateway.vault.unsealing import unsealed
 
 T = TypeVar("T")
@@ -52,7 +52,7 @@ class Mover:
 
     def unsealed(self, database: Database) -> KeyringWatch:
         """The keyring of a vault; its audit can be written from now on. Raises VaultSealed."""
-        found = unsealed(DatabaseStore(database), self.keks, stamp(self.clock()))
+        found = unsealed(Store(database), self.keks, stamp(self.clock()))
         watch = KeyringWatch(database, found, self.keks)
         database.use(journal_of(watch.keyring.audit, lambda: stamp(self.clock()), self.sinks))
         return watch

@@ -25,10 +25,11 @@ from gateway.vault.aside import Aside
 from gateway.vault.database import Connection, Database, Step, no_step
 from gateway.vault.entries import stamp
 from gateway.vault.keyring import Keyring
-from gateway.vault.model import CardRow, NewCard, Taken
+from gateway.vault.model import NewCard, Taken
 from gateway.vault.plan import Planner
 from gateway.vault.resolve import token_of
-from gateway.vault.store import DatabaseStore
+from gateway.vault.rows import CardRow
+from gateway.vault.store import Store
 
 _AT_ONCE: Final = 100  # as `store.py`
 _ATTEMPTS: Final = 3
@@ -81,7 +82,7 @@ class OldTokenTable:
     def __init__(  # noqa: PLR0917  # what a table of cards needs
         self,
         database: Database,
-        store: DatabaseStore,
+        store: Store,
         keyring: Keyring,
         clock: Callable[[], datetime],
         aside: Aside,

@@ -14,20 +14,9 @@ from gateway.vault.carried import Carrier, Place
 from gateway.vault.draw import draw
 from gateway.vault.entries import stamp
 from gateway.vault.keyring import Keyring
-from gateway.vault.model import (
-    ABREAST_MAX,
-    CardRow,
-    Carry,
-    Changes,
-    CvcRow,
-    Filed,
-    Kept,
-    LinkChange,
-    LinkRow,
-    NewCard,
-    Plan,
-    Store,
-)
+from gateway.vault.model import Carry, Kept, NewCard, Plan
+from gateway.vault.rows import ABREAST_MAX, CardRow, Changes, CvcRow, Filed, LinkChange, LinkRow
+from gateway.vault.store import Store
 
 # `seen` is exact to the hour: a poll each minute shall not rewrite every link.
 _HOUR: Final = len("2026-01-31T23")

@@ -16,7 +16,7 @@ from gateway.errors import RecordDamaged
 from gateway.secret import Secret
 from gateway.vault.envelope import padded, place
 from gateway.vault.hashes import KeyedHash
-from gateway.vault.model import LinkRow
+from gateway.vault.rows import LinkRow
 
 # A link's sealed content. Absent means that no message has said it yet.
 Content: TypeAlias = Mapping[str, str]

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from gateway.vault.database import Connection, Database
 from gateway.vault.entries import stamp, unstamp
-from gateway.vault.model import RefusalRow
+from gateway.vault.rows import RefusalRow
 
 KEPT: Final = 200
 _TARGET: Final = "client, listener, method, scheme, host, port, path, code"

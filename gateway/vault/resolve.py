@@ -13,7 +13,9 @@ from gateway.vault import cvcs, records
 from gateway.vault.entries import unstamp
 from gateway.vault.envelope import Sealer
 from gateway.vault.keyring import Keyring
-from gateway.vault.model import CardRow, CvcRow, Found, LinkRow, Store, Wanted
+from gateway.vault.model import Found, Wanted
+from gateway.vault.rows import CardRow, CvcRow, LinkRow
+from gateway.vault.store import Store
 
 
 def token_of(row: CardRow, sealer: Sealer) -> Token:

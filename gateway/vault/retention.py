@@ -30,8 +30,8 @@ from gateway.vault import records
 from gateway.vault.database import Connection, Database, Step, no_step
 from gateway.vault.entries import stamp
 from gateway.vault.keyring import Keyring
-from gateway.vault.model import CardRow, LinkRow
 from gateway.vault.resting import resting
+from gateway.vault.rows import CardRow, LinkRow
 from gateway.vault.stub import StubBookingRow, StubRow, seal_booking, seal_card
 
 Progress = Callable[[int], None]  # so many links are gone

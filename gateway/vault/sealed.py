@@ -31,7 +31,7 @@ from gateway.vault import (
 )
 from gateway.vault.answers import COLUMNS as STORED
 from gateway.vault.keyring import Keyring
-from gateway.vault.model import AnswerRecord, CardRow, CvcRow, LinkRow
+from gateway.vault.rows import AnswerRecord, CardRow, CvcRow, LinkRow
 
 Row = tuple[Any, ...]  # the columns' types, as the schema gives them
 _PAGE: Final = 500

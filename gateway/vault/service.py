@@ -64,7 +64,7 @@ from gateway.vault.retention import RetentionTable
 from gateway.vault.rewrap import Rewrap
 from gateway.vault.rotation import Rotation
 from gateway.vault.route_hours import RouteHourTable
-from gateway.vault.store import DatabaseStore
+from gateway.vault.store import Store
 from gateway.vault.stubs import StubTable
 from gateway.vault.unsealing import unsealed
 from gateway.vault.verification import Verification
@@ -128,7 +128,7 @@ class Vault:
     ) -> None:
         keyring, self.watch = watch.keyring, watch
         database = WatchedDatabase(opened, watch)
-        store = DatabaseStore(database, step=step)
+        store = Store(database, step=step)
         self.rotation = Rotation(database, watch, clock, step)
         self.rewrap = Rewrap(database, watch, clock, step)
         self.keys = KeyTable(database, step=step)
@@ -212,7 +212,7 @@ class Vault:
         with ExitStack() as undo:
             undo.callback(opened.close)
             closing.may_open(opened.read(closing.why))
-            store = DatabaseStore(opened, step=step)
+            store = Store(opened, step=step)
             keks = [kek] if next_kek is None else [kek, next_kek]
             watch = KeyringWatch(opened, unsealed(store, keks, now), keks)
             opened.use(journal_of(watch.keyring.audit, lambda: stamp(clock()), sinks))

@@ -14,18 +14,8 @@ from gateway.vault import answers, closing, cvcs, key_rows
 from gateway.vault import entries as audit
 from gateway.vault.database import Connection, Database, Step, no_step
 from gateway.vault.keyring import Purpose, WrappedKey
-from gateway.vault.model import (
-    ABREAST_MAX,
-    CardRow,
-    Changes,
-    CvcRow,
-    Filed,
-    Linked,
-    LinkRow,
-    Plan,
-    Recorded,
-    Taken,
-)
+from gateway.vault.model import Plan, Recorded, Taken
+from gateway.vault.rows import ABREAST_MAX, CardRow, Changes, CvcRow, Filed, Linked, LinkRow
 
 T = TypeVar("T")
 
@@ -84,8 +74,11 @@ _CHANGE_LINK: Final = (
 )
 
 
-class DatabaseStore:
-    """Fulfils `Store`, on a database that others use as well."""
+class Store:
+    """One writer, one transaction a message. Reads block: the service makes them off the event loop.
+    Writes answer with a future, which is done once they are durable. Everything raises, or ends in,
+    `VaultUnavailable` for anything that the database could not do.
+    """
 
     def __init__(self, database: Database, *, step: Step = no_step) -> None:
         self._database = database
@@ -94,12 +87,18 @@ class DatabaseStore:
     # --- cards ------------------------------------------------------------------------------------
 
     def filed(self, wanted: Sequence[tuple[bytes, bytes, int]]) -> list[Filed]:
+        """The cards with these look-up hashes, those that there are, each with its link to the booking
+        with the hash beside it.
+        """
         return self._database.read(lambda c: list(map(Filed._make, c.matching(_FILED, wanted))))
 
     def is_filed(self, look_ups: Sequence[bytes]) -> bool:
+        """Whether there is a card with one of these look-up hashes."""
         return self._database.read(lambda c: list(c.among(_IS_FILED, look_ups)) != [])
 
     def linked(self, bookings: Sequence[bytes]) -> list[Linked]:
+        """The cards of the bookings with these hashes, the first linked first."""
+
         def work(connection: Connection) -> list[Linked]:
             rows = connection.among(_LINKED, bookings)
             return [Linked(CardRow(*row[:7]), LinkRow(*row[7:])) for row in rows]
@@ -107,15 +106,19 @@ class DatabaseStore:
         return self._database.read(work)
 
     def taken(self, idusers: Sequence[int]) -> set[int]:
+        """Those of `idusers` that are in use, by a card or by what is left of one."""
         return self._database.read(lambda c: {iduser for (iduser,) in c.among(_TAKEN, idusers)})
 
     def digits(self, idusers: Sequence[int]) -> dict[int, bytes]:
+        """The tokens of digits of these idusers, sealed, those that there are."""
         return self._database.read(lambda c: dict(c.among(_DIGITS, idusers)))
 
     def digits_taken(self, hashes: Sequence[bytes]) -> set[bytes]:
+        """Those of `hashes` that a card's token of digits has."""
         return self._database.read(lambda c: {hash for (hash,) in c.among(_DIGITS_TAKEN, hashes)})
 
     def found(self, idusers: Sequence[int]) -> dict[int, tuple[CardRow, LinkRow | None]]:
+        """The cards with these idusers, each with the link that was made last."""
         possible = [iduser for iduser in idusers if 0 < iduser <= IDUSER_MAX]
 
         def work(connection: Connection) -> dict[int, tuple[CardRow, LinkRow | None]]:
@@ -128,6 +131,11 @@ class DatabaseStore:
         return self._database.read(work)
 
     def keep(self, decide: Callable[[], Plan], *, entries: int = 0) -> Future[Plan]:
+        """Writes the changes of what `decide` gives, all or nothing, and answers with it. `entries`:
+        how many audit entries that will be. `decide` is called when the writer's turn has come, so that
+        it sees what stands. Ends in `Taken` when another writer was first nevertheless.
+        """
+
         def work(connection: Connection) -> Plan:
             plan = decide()
             self.apply(connection, plan.changes)
@@ -169,6 +177,7 @@ class DatabaseStore:
     # --- entries ----------------------------------------------------------------------------------
 
     def record(self, entries: Sequence[Entry]) -> Future[None]:
+        """Writes audit rows."""
         return self._database.write(
             "record", lambda c: audit.append(c, entries), entries=len(entries)
         )
@@ -176,6 +185,10 @@ class DatabaseStore:
     def take(
         self, decide: Callable[[], Sequence[int]], entries: Sequence[Entry]
     ) -> Future[dict[int, CvcRow]]:
+        """Writes audit rows, and in the same transaction deletes the security codes of the idusers
+        that `decide` gives; answers with those that there were.
+        """
+
         def work(connection: Connection) -> dict[int, CvcRow]:
             audit.append(connection, entries)
             self._step("take:recorded")
@@ -186,6 +199,9 @@ class DatabaseStore:
         return self._database.write("take", work, entries=len(entries))
 
     def put_back(self, sealed: Callable[[], CvcRow]) -> Future[None]:
+        """Holds a security code again, unless a later one is held by now or its card is gone. `sealed` is
+        called when the writer's turn has come.
+        """
         return self._database.write("put_back", lambda c: cvcs.put_back(c, sealed()))
 
     def entries(self, after: int, limit: int) -> list[Recorded]:

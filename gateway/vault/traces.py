@@ -19,7 +19,7 @@ from gateway.vault.answers import COLUMNS as STORED
 from gateway.vault.database import Connection, Database
 from gateway.vault.guest import Guest, Names
 from gateway.vault.keyring import Keyring
-from gateway.vault.model import AnswerRecord
+from gateway.vault.rows import AnswerRecord
 
 _PAGE: Final = 200
 _HANDED_OVER: Final = frozenset({"delivered", "acknowledged", "replayed"})

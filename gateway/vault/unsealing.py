@@ -17,7 +17,7 @@ from gateway.errors import RecordDamaged, VaultSealed, VaultUnavailable
 from gateway.vault.envelope import Sealer
 from gateway.vault.kek.provider import KekProvider, sealed
 from gateway.vault.keyring import Keyring, Purpose, WrappedKey, new_keys, opens, unlock
-from gateway.vault.store import DatabaseStore
+from gateway.vault.store import Store
 
 # The KEK may be moved while we fetch it; then we look once more.
 _ATTEMPTS: Final = 3
@@ -32,7 +32,7 @@ class Unsealed(NamedTuple):
     kek: Sealer
 
 
-def unsealed(store: DatabaseStore, keks: Sequence[KekProvider], now: str) -> Unsealed:
+def unsealed(store: Store, keks: Sequence[KekProvider], now: str) -> Unsealed:
     """The keyring, opened; made, or completed, where it has to be. `keks`: at least one provider; the
     first one makes the key of a new vault. Raises VaultSealed, VaultUnavailable.
     """
@@ -60,7 +60,7 @@ def holder(rows: Sequence[WrappedKey], keks: Sequence[KekProvider]) -> tuple[Kek
     raise [*passing, *problems, _other(keks[0])][0]
 
 
-def _unsealed(store: DatabaseStore, keks: Sequence[KekProvider], now: str) -> Unsealed:
+def _unsealed(store: Store, keks: Sequence[KekProvider], now: str) -> Unsealed:
     rows = store.wrapped_keys()
     provider = keks[0]
     fetched: Sealer | None = None

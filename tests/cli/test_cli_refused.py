@@ -19,7 +19,7 @@ from gateway.errors import (
 from gateway.rules.load import load_pack_text
 from gateway.rules.model_addresses import HostPattern
 from gateway.vault.kek.file import KekFile
-from gateway.vault.model import RefusalRow
+from gateway.vault.rows import RefusalRow
 from gateway.vault.service import Vault
 
 WHEN = datetime(2030, 5, 6, 7, 8, 9, tzinfo=UTC)

@@ -12,7 +12,8 @@ from gateway.audit import Action, Outcome
 from gateway.cards.hint import hint_of
 from gateway.errors import VaultUnavailable
 from gateway.vault.entries import stamp
-from gateway.vault.model import ABREAST_MAX, Carry
+from gateway.vault.model import Carry
+from gateway.vault.rows import ABREAST_MAX
 from tests.vault.makers import (
     AUGUST,
     Clock,

@@ -16,7 +16,8 @@ from gateway.cards.card import Booking, Card, Virtual
 from gateway.errors import RecordDamaged, VaultUnavailable
 from gateway.secret import Secret
 from gateway.vault import records, service
-from gateway.vault.model import LinkRow, NewCard, Wanted
+from gateway.vault.model import NewCard, Wanted
+from gateway.vault.rows import LinkRow
 from gateway.vault.service import Vault
 from tests.vault.makers import (
     AUGUST,

@@ -9,8 +9,9 @@ import pytest
 
 from gateway.audit import Action, Entry, Outcome
 from gateway.errors import VaultUnavailable
-from gateway.vault.model import KeyRow, RefusalRow, Taken
+from gateway.vault.model import Taken
 from gateway.vault.refusals import KEPT
+from gateway.vault.rows import KeyRow, RefusalRow
 from gateway.vault.service import Vault
 from tests.vault.makers import NOON, opened, rows
 

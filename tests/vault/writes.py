@@ -19,10 +19,11 @@ from gateway.secret import Secret
 from gateway.vault.answer import AnswerState
 from gateway.vault.charge_changes import Filter
 from gateway.vault.import_keys import ImportKey
-from gateway.vault.model import RefusalRow, Wanted
+from gateway.vault.model import Wanted
 from gateway.vault.notices import Whose
 from gateway.vault.recapture import RecaptureState
 from gateway.vault.route_hours import RouteHour, hour_of
+from gateway.vault.rows import RefusalRow
 from tests.charges.test_page import CHALLENGED
 from tests.charges.world import PRODUCTS
 from tests.collections.world import Collecting
