@@ -23,6 +23,7 @@ from gateway.drift.tally import Tally
 from gateway.drift.watch import DriftWatch
 from gateway.egress import Egress
 from gateway.engine.master import Engine
+from gateway.exchange import new_id
 from gateway.garbage import Garbage
 from gateway.log import event
 from gateway.metrics import Metrics
@@ -98,7 +99,7 @@ def assemble(config: Config, clock: Clock) -> Assembly:
     vault = open_vault(config, clock=clock, told=config.webhooks, sinks=config.audit.sinks)
     access = Access(config, vault.keys, clock)
     refusals = Refusals(vault.refusals)
-    tally = Tally(vault.route_hours, metrics, clock)
+    tally = Tally(vault.route_hours, metrics, clock, new_id())
     egress, garbage, limits = egress_of(config), Garbage(), config.limits
     window = timedelta(minutes=limits.unknown_tokens_minutes)
     guessing = Guessing(limits.unknown_tokens, window, clock, vault=vault, metrics=metrics)

@@ -1,7 +1,8 @@
 """What every exchange adds to its route's history: in memory, written once a minute, never on its way.
 
 A process that is killed loses the minute. While the database is away the numbers wait here, and no answer
-does: of many hours the first are kept.
+does: of many hours the first are kept. What may have been written, for nobody said how its commit ended, stays as
+it is, and is written again under the same number: it counts once.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from threading import Lock
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol, TypeAlias
 
 from gateway.drift.unread import bookings_unread
 from gateway.errors import (
@@ -22,14 +23,13 @@ from gateway.errors import (
     MessageForbidden,
     MessageMalformed,
     MessageUnfit,
-    VaultUnavailable,
 )
 from gateway.exchange import Exchange, Seen
 from gateway.metrics import Metrics
 from gateway.rules.by_sign import by_first_sign
 from gateway.rules.model import Route
 from gateway.rules.model_directions import Direction
-from gateway.vault.route_hours import Phase, RouteHour, hour_of
+from gateway.vault.route_hours import Flush, Phase, RouteHour, hour_of
 
 # What a message is refused for that holds other things than its rule says.
 _CONTENT: Final = (
@@ -38,12 +38,14 @@ _CONTENT: Final = (
 )  # fmt: skip
 _WAITING_MAX: Final = 10_000  # hours of routes: a week of sixty of them
 
+_Numbers: TypeAlias = dict[tuple[str, int, Phase], list[int]]  # of a route, an hour and a phase
+
 
 class Table(Protocol):
     """Where the hours are added up."""
 
-    def add(self, hours: Sequence[RouteHour]) -> None:
-        """Adds to what is there. Raises VaultUnavailable."""
+    def add(self, hours: Sequence[RouteHour], flush: Flush) -> None:
+        """Adds to what is there, once for each `flush`. Raises VaultUnavailable."""
 
 
 class _Read(NamedTuple):
@@ -56,12 +58,16 @@ class _Read(NamedTuple):
 
 
 class Tally:
-    """Gathers; `flush` writes, off the event loop."""
+    """Gathers; `flush` writes, off the event loop. `writer`: see `Flush`."""
 
-    def __init__(self, table: Table, metrics: Metrics, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, table: Table, metrics: Metrics, clock: Callable[[], datetime], writer: str
+    ) -> None:
         self._table, self._metrics, self._clock = table, metrics, clock
-        self._waiting: dict[tuple[str, int, Phase], list[int]] = {}
-        self._lock = Lock()
+        self._waiting: _Numbers = {}
+        self._begun: _Numbers = {}  # as it was given to the table, until that says that it is there
+        self._flush = Flush(writer, 0)
+        self._lock, self._flushing = Lock(), Lock()
 
     def note(self, exchange: Exchange, error: GatewayError | None) -> None:
         """Adds an exchange that is over; `error` is what refused it. What failed for another reason than
@@ -85,23 +91,25 @@ class Tally:
 
     def flush(self) -> None:
         """Writes what was gathered. Raises VaultUnavailable, and keeps it for the next time."""
-        with self._lock:
-            waiting, self._waiting = self._waiting, {}
-        try:
-            self._table.add([RouteHour(*key, *numbers) for key, numbers in waiting.items()])
-        except VaultUnavailable:
+        with self._flushing:
+            self._write()  # what the last time left
             with self._lock:
-                newer, self._waiting = self._waiting, waiting
-                for key, numbers in newer.items():
-                    self._add(key, numbers)
-            raise
+                self._begun, self._waiting = self._waiting, {}
+            self._flush = self._flush._replace(number=self._flush.number + 1)
+            self._write()
+
+    def _write(self) -> None:
+        if self._begun:
+            hours = [RouteHour(*key, *numbers) for key, numbers in self._begun.items()]
+            self._table.add(hours, self._flush)
+            self._begun = {}
 
     def _add(self, key: tuple[str, int, Phase], numbers: Sequence[int]) -> None:
         known = self._waiting.get(key)
         if known is not None:
             for place, number in enumerate(numbers):
                 known[place] += number
-        elif len(self._waiting) < _WAITING_MAX:
+        elif len(self._waiting) + len(self._begun) < _WAITING_MAX:
             self._waiting[key] = list(numbers)
 
 

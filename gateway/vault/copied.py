@@ -139,6 +139,7 @@ TABLES: Final = (
     _table("refusal", "client listener method scheme host port path code", "count last"),
     _table("route_hour", "route hour phase", "messages bookings with_card cards left_alone failed refused"
            " outside"),
+    _table("route_writer", "writer", "flush hour"),
     _table("keyring", "id", "purpose state wrapped created"),
     _table("keyring_made", "purpose", ""),
     _table("keyring_version", "id", "version"),

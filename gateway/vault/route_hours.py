@@ -1,4 +1,8 @@
-"""What each route's messages held, hour by hour: numbers only, added up by all processes of a vault."""
+"""What each route's messages held, hour by hour: numbers only, added up by all processes of a vault.
+
+Nobody knows how a commit ended whose connection was lost, so whoever adds may do it again: in the transaction that
+adds stands, too, that it did. The second time finds that, and adds nothing.
+"""
 
 # ruff: noqa: S608  # the statements are put together from the constants here
 from __future__ import annotations
@@ -39,6 +43,15 @@ class RouteHour(NamedTuple):
     outside: int = 0
 
 
+class Flush(NamedTuple):
+    """One time that a process adds. `writer`: letters, drawn anew by each process (digits beside others might look
+    like a card's number in the file); `number` rises.
+    """
+
+    writer: str
+    number: int
+
+
 NUMBERS: Final = RouteHour._fields[3:]
 _COLUMNS: Final = ", ".join(RouteHour._fields)
 _MARKS: Final = ", ".join("?" * len(RouteHour._fields))
@@ -46,6 +59,12 @@ _ADDED: Final = ", ".join(f"{name} = route_hour.{name} + excluded.{name}" for na
 _UPSERT: Final = (
     f"INSERT INTO route_hour ({_COLUMNS}) VALUES ({_MARKS})"
     f" ON CONFLICT (route, hour, phase) DO UPDATE SET {_ADDED}"
+)
+# Changes a row unless this flush, or a later one, is there already. The newest hour in it says when nobody can ask
+# again any more but for hours that are too old themselves.
+_FLUSHED: Final = (
+    "INSERT INTO route_writer (writer, flush, hour) VALUES (?, ?, ?) ON CONFLICT (writer) DO UPDATE"
+    " SET flush = excluded.flush, hour = excluded.hour WHERE route_writer.flush < excluded.flush"
 )
 _SINCE: Final = f"SELECT {_COLUMNS} FROM route_hour WHERE hour >= ?"
 
@@ -68,12 +87,15 @@ class RouteHourTable:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def add(self, hours: Sequence[RouteHour]) -> None:
-        """Adds to what is there, one transaction for all."""
+    def add(self, hours: Sequence[RouteHour], flush: Flush) -> None:
+        """Adds to what is there, one transaction for all. Where that fails nobody knows whether it was done: the
+        same hours with the same `flush` may be added again, and count once. Meanwhile the writer adds no others.
+        """
         # In one order, so that two nodes never wait for each other's rows.
         rows = [(one.route, _text(one.hour), *one[2:]) for one in sorted(hours)]
         if rows:
-            self._database.write("route_hours", lambda c: _add(c, rows)).result()
+            told = (*flush, _text(max(one.hour for one in hours)))
+            self._database.write("route_hours", lambda c: _add(c, rows, told)).result()
 
     def since(self, hour: int) -> list[RouteHour]:
         """Every hour from `hour` on that anything happened in, by route, the request before the response,
@@ -84,10 +106,13 @@ class RouteHourTable:
 
     def purge(self, now: datetime) -> int:
         """Erases the hours that are older than `KEPT`; gives how many."""
-        statement, oldest = "DELETE FROM route_hour WHERE hour < ?", _text(hour_of(now - KEPT))
-        return self._database.write(
-            "purge_route_hours", lambda c: c.execute(statement, (oldest,)).rowcount
-        ).result()
+        oldest = _text(hour_of(now - KEPT))
+
+        def work(connection: Connection) -> int:
+            connection.execute("DELETE FROM route_writer WHERE hour < ?", (oldest,))
+            return connection.execute("DELETE FROM route_hour WHERE hour < ?", (oldest,)).rowcount
+
+        return self._database.write("purge_route_hours", work).result()
 
     def forget(self, route: str, at: datetime, origin: str) -> int:
         """Erases all of a route's hours: its history begins anew. Gives how many there were; where there
@@ -103,8 +128,11 @@ class RouteHourTable:
         return self._database.write("forget_route", work).result()
 
 
-def _add(connection: Connection, rows: Sequence[tuple[object, ...]]) -> None:
-    connection.executemany(_UPSERT, rows)
+def _add(
+    connection: Connection, rows: Sequence[tuple[object, ...]], told: tuple[object, ...]
+) -> None:
+    if connection.execute(_FLUSHED, told).rowcount:
+        connection.executemany(_UPSERT, rows)
 
 
 def _text(hour: int) -> str:

@@ -5,12 +5,18 @@ from __future__ import annotations
 import math
 import random
 
-from gateway.vault.route_hours import RouteHour
+from gateway.exchange import new_id
+from gateway.vault.route_hours import Flush, RouteHour, RouteHourTable
 
 FIRST = 480_000  # an hour in 2024
 ROUTE = "siteminder/pull"
 Hours = list[RouteHour]
 _HOURS = (0.3,) * 8 + (1.35,) * 16  # a hotel's night and day
+
+
+def add(table: RouteHourTable, hours: Hours) -> None:
+    """As a process does that adds once."""
+    table.add(hours, Flush(new_id(), 1))
 
 
 def hour(at: int, **numbers: int) -> RouteHour:

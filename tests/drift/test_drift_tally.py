@@ -26,7 +26,8 @@ from gateway.exchange import Exchange, Peer, Request, Response, Seen
 from gateway.headers import Headers
 from gateway.metrics import Metrics
 from gateway.rules.load import load_pack_text
-from gateway.vault.route_hours import RouteHour, hour_of
+from gateway.vault.route_hours import Flush, RouteHour, hour_of
+from tests.drift.makers import add
 from tests.vault.makers import NOON, Clock, opened
 
 PACK = """
@@ -56,7 +57,7 @@ class Table:
     def __init__(self):
         self.rows, self.away = [], False
 
-    def add(self, hours):
+    def add(self, hours, _flush):
         if self.away:
             raise VaultUnavailable
         self.rows += hours
@@ -64,7 +65,7 @@ class Table:
 
 @pytest.fixture
 def tally():
-    made = Tally(Table(), Metrics(), Clock())
+    made = Tally(Table(), Metrics(), Clock(), "w")
     made.table = made._table
     return made
 
@@ -216,7 +217,29 @@ def test_while_the_database_is_away_it_waits_and_no_exchange_does(tally, monkeyp
             tally.flush()
     tally.table.away = False
     tally.flush()
-    assert [row.messages for row in tally.table.rows] == [3]
+    assert sum(row.messages for row in tally.table.rows) == 3
+
+
+def test_what_may_be_written_is_written_again_as_it_was_under_its_number(tally):
+    asked = []
+
+    def add(hours, flush):
+        asked.append((flush, [row.messages for row in hours]))
+        if tally.table.away:
+            raise VaultUnavailable
+
+    tally._table.add = add
+    tally.table.away = True
+    for _ in range(2):
+        tally.note(exchange("passes", answer=b"x"), None)
+        with pytest.raises(VaultUnavailable):
+            tally.flush()
+    tally.table.away = False
+    tally.flush()
+    tally.flush()
+    assert asked == [
+        (Flush("w", 1), [1]), (Flush("w", 1), [1]), (Flush("w", 1), [1]), (Flush("w", 2), [1]),
+    ]  # fmt: skip
 
 
 def test_what_waits_is_bounded(tally, monkeypatch):
@@ -242,7 +265,7 @@ class Rules:
 def watching(tmp_path):
     metrics, clock = Metrics(), Clock()
     with opened(tmp_path, clock=clock) as vault:
-        tally = Tally(vault.route_hours, metrics, clock)
+        tally = Tally(vault.route_hours, metrics, clock, "w")
         yield DriftWatch(
             rules=Rules(), tally=tally, table=vault.route_hours, metrics=metrics, clock=clock
         )
@@ -271,8 +294,8 @@ LABELS = 'phase="response",route="acme/pull"'
 
 def test_prometheus_is_told_of_what_changed_and_that_it_is_over(watching, caplog):
     caplog.set_level(logging.INFO)
-    watching._table.add(history(until=NOW - 24))
-    watching._table.add(history(cards=0)[:24])
+    add(watching._table, history(until=NOW - 24))
+    add(watching._table, history(cards=0)[:24])
     watching.look()
     said = told(watching)
     assert said[f'drift{{kind="no_cards",{LABELS}}}'] == 1
@@ -283,15 +306,15 @@ def test_prometheus_is_told_of_what_changed_and_that_it_is_over(watching, caplog
     assert [record.getMessage() for record in caplog.records] == ["drift"]
     assert caplog.records[0].fields["since"] == "2026-02-28T13:00:00+00:00"
     watching._clock.now += timedelta(days=1)
-    watching._table.add(history(until=NOW + 24)[:24])
+    add(watching._table, history(until=NOW + 24)[:24])
     watching.look()
     assert sum(value for name, value in told(watching).items() if name.startswith("drift")) == 0
     assert [record.getMessage() for record in caplog.records] == ["drift", "drift_over"]
 
 
 def test_p39_a_route_that_no_rule_has_any_more_has_no_line(watching):
-    watching._table.add(history("gone/pull"))
-    watching._table.add(history())
+    add(watching._table, history("gone/pull"))
+    add(watching._table, history())
     watching.look()
     assert {name.partition("route=")[2] for name in told(watching)} == {'"acme/pull"}'}
     watching._rules.current = load_pack_text(PACK.replace("system: acme", "system: b"), "b.yaml")
@@ -300,8 +323,8 @@ def test_p39_a_route_that_no_rule_has_any_more_has_no_line(watching):
 
 
 def test_hours_that_a_wrong_clock_wrote_are_left_out(watching):
-    watching._table.add(history(until=NOW + 24 * 300, cards=0))
-    watching._table.add(history())
+    add(watching._table, history(until=NOW + 24 * 300, cards=0))
+    add(watching._table, history())
     watching.look()
     said = told(watching)
     assert sum(value for name, value in said.items() if name.startswith("drift")) == 0
@@ -312,13 +335,14 @@ def test_it_goes_on_while_the_database_is_away(watching, monkeypatch, caplog):
     monkeypatch.setattr(watch, "_FLUSH_SECONDS", 0.01)
     tries, thrice, loop = [], asyncio.Event(), None
 
-    def away(_hours):
+    def away(_hours, _flush):
         tries.append(1)
         if len(tries) == 3:
             loop.call_soon_threadsafe(thrice.set)
         raise VaultUnavailable
 
     monkeypatch.setattr(watching._table, "add", away)
+    watching._tally.note(exchange("passes", answer=b"x"), None)
 
     async def for_a_while():
         nonlocal loop

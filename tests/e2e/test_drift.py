@@ -20,6 +20,7 @@ from gateway.errors import VaultUnavailable
 from gateway.sandbox.tls import server_context
 from gateway.vault.configured import open_vault
 from gateway.vault.route_hours import RouteHour, hour_of
+from tests.drift.makers import add
 from tests.e2e.inbox import Once
 from tests.e2e.process import until
 from tests.promtool import WITHOUT, promtool
@@ -148,12 +149,9 @@ def test_bookings_count_with_a_card_and_without(gateway, route):
 def remember(gateway, hours=WEEKS, ago=1):
     """Weeks of one booking an hour, with a card, up to `ago` hours ago."""
     now = hour_of(datetime.now(UTC))
-    gateway.worker._vault.route_hours.add(
-        [
-            RouteHour("partner/pull", now - n, "response", 1, 1, 1, 1)
-            for n in range(ago, hours + ago)
-        ]
-    )
+    past = range(ago, hours + ago)
+    rows = [RouteHour("partner/pull", now - n, "response", 1, 1, 1, 1) for n in past]
+    add(gateway.worker._vault.route_hours, rows)
 
 
 def drifts(gateway):
@@ -223,7 +221,7 @@ def test_the_alert_is_raised_by_what_prometheus_is_told(gateway, tmp_path):
     """What /metrics has, given to Prometheus' own checker of rules."""
     remember(gateway)
     rows = [RouteHour("partner/pull", hour_of(datetime.now(UTC)), "response", 40, 40, outside=40)]
-    gateway.worker._vault.route_hours.add(rows)
+    add(gateway.worker._vault.route_hours, rows)
     assert drifts(gateway) == ["card_outside_shapes", "no_cards"]
     lines = re.findall(
         r"^(card_gateway_\w+(?:\{[^}]*\})?) ([0-9.e+]+)$", gateway.metrics(), re.MULTILINE

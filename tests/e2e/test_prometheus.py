@@ -18,6 +18,7 @@ from gateway.cards.scan import find_cards
 from gateway.sandbox.tls import server_context
 from gateway.vault.configured import open_vault
 from gateway.vault.route_hours import RouteHour, hour_of
+from tests.drift.makers import add
 from tests.e2e.inbox import Once
 from tests.e2e.process import BULK, Site, until
 from tests.e2e.scraped import Prometheus, documented, family
@@ -113,9 +114,9 @@ def _remember(site):
     now = hour_of(datetime.now(UTC))
     vault = open_vault(site.config)
     try:
-        vault.route_hours.add(
-            [RouteHour("partner/pull", now - n, "response", 1, 1, 1, 1) for n in range(1, WEEKS)]
-        )
+        past = range(1, WEEKS)
+        rows = [RouteHour("partner/pull", now - n, "response", 1, 1, 1, 1) for n in past]
+        add(vault.route_hours, rows)
     finally:
         vault.close()
 

@@ -22,8 +22,8 @@ BREAKAGES = (
         "lose what was counted while the database is away",
         "P27",
         "gateway/drift/tally.py",
-        "                newer, self._waiting = self._waiting, waiting\n",
-        "                newer, self._waiting = self._waiting, {}\n",
+        "            self._table.add(hours, self._flush)\n            self._begun = {}\n",
+        "            self._begun = {}\n            self._table.add(hours, self._flush)\n",
         TALLY,
     ),
     Breakage(
@@ -144,8 +144,8 @@ BREAKAGES = (
         "count again, in each minute, what was written before",
         "P11",
         "gateway/drift/tally.py",
-        "            waiting, self._waiting = self._waiting, {}\n        try:",
-        "            waiting = self._waiting\n        try:",
+        "                self._begun, self._waiting = self._waiting, {}\n",
+        "                self._begun = self._waiting\n",
         ("tests/e2e/test_drift_counted.py::test_what_two_gateways_count_adds_up",),
     ),
     Breakage(

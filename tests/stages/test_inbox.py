@@ -31,7 +31,7 @@ class Poll:
             vault=vault,
             metrics=metrics,
             refusals=Refusals(vault.refusals),
-            tally=Tally(vault.route_hours, metrics, clock),
+            tally=Tally(vault.route_hours, metrics, clock, "w"),
             clock=clock,
         )
         self.exchange = Exchange(

@@ -131,6 +131,7 @@ def test_a_full_vault_is_the_same_elsewhere(full, target) -> None:  # noqa: F811
             "collection_charge",
             "refusal",
             "route_hour",
+            "route_writer",
             "api_key",
         }
         counted = {}

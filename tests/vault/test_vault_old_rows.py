@@ -12,9 +12,10 @@ from gateway.vault.charge_changes import Filter
 from gateway.vault.idempotency import Once
 from gateway.vault.link import LinkState
 from gateway.vault.recapture import RecaptureState
+from gateway.vault.route_hours import Flush, RouteHour, hour_of
 from tests.charges.world import PRODUCTS
 from tests.collections.world import collecting
-from tests.vault.makers import Clock, listed, new, opened
+from tests.vault.makers import NOON, Clock, listed, new, opened
 from tests.vault.old_vaults import VERSIONS
 from tests.vault.test_vault_cards import ASKED
 from tests.vault.test_vault_links import HELD, found
@@ -127,3 +128,14 @@ def test_what_was_taken_and_given_back(tmp_path, old):
         world.processor.say("refund", "refunded")
         after = world.ask(row.id, "refund")
         assert (after["state"], after["refunded"]) == ("refunded", 1000)
+
+
+@since(20)
+def test_a_routes_history(tmp_path, old):
+    old.restore(tmp_path)
+    kept = RouteHour("siteminder/pull", hour_of(NOON), "response", 5, 9, 7, 8, 1, 2, 1, 1)
+    with opened(tmp_path) as vault:
+        assert vault.route_hours.since(0) == [kept]
+        for _ in range(2):
+            vault.route_hours.add([kept], Flush("a", 1))
+        assert [one.messages for one in vault.route_hours.since(0)] == [10]

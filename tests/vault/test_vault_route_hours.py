@@ -10,6 +10,7 @@ import pytest
 from gateway.audit import Action, Entry, Outcome
 from gateway.vault.route_hours import KEPT, NUMBERS, RouteHour, begins, hour_of
 from gateway.vault.service import Vault
+from tests.drift.makers import add
 from tests.vault.makers import NOON, open_vault, opened
 from tests.vault.test_vault_sqlite import unavailable
 
@@ -29,21 +30,21 @@ def test_an_hour_is_the_one_that_a_time_is_in() -> None:
 def test_hours_come_back_as_they_were_by_route_and_phase_oldest_first(vault: Vault) -> None:
     older = PULL._replace(hour=NOW - 30)
     asked, other = PULL._replace(phase="request"), PULL._replace(route="adyen/pay")
-    vault.route_hours.add([PULL, other, asked, older])
+    add(vault.route_hours, [PULL, other, asked, older])
     assert vault.route_hours.since(NOW - 30) == [other, asked, older, PULL]
     assert vault.route_hours.since(NOW - 29) == [other, asked, PULL]
     assert vault.route_hours.since(NOW + 1) == []
 
 
 def test_what_comes_for_an_hour_adds_up_and_nothing_writes_nothing(vault, monkeypatch) -> None:
-    vault.route_hours.add([PULL])
-    vault.route_hours.add([PULL._replace(messages=1, failed=0)])
+    add(vault.route_hours, [PULL])
+    add(vault.route_hours, [PULL._replace(messages=1, failed=0)])
     (found,) = vault.route_hours.since(NOW)
     assert found == PULL._replace(
         **{name: 2 * getattr(PULL, name) for name in NUMBERS} | {"messages": 6, "failed": 2}
     )
     monkeypatch.setattr(vault._database, "write", None)
-    vault.route_hours.add([])
+    add(vault.route_hours, [])
 
 
 def test_two_processes_add_up(tmp_path) -> None:
@@ -55,7 +56,7 @@ def test_two_processes_add_up(tmp_path) -> None:
     def write(vault: Vault, mine: list[RouteHour]) -> None:
         both.wait()
         for _ in range(10):
-            vault.route_hours.add(mine)
+            add(vault.route_hours, mine)
 
     threads = [
         threading.Thread(target=write, args=(vault, mine))
@@ -72,15 +73,15 @@ def test_two_processes_add_up(tmp_path) -> None:
 
 def test_a_restart_keeps_them(tmp_path) -> None:
     with opened(tmp_path) as vault:
-        vault.route_hours.add([PULL])
+        add(vault.route_hours, [PULL])
     with opened(tmp_path) as vault:
         assert vault.route_hours.since(0) == [PULL]
 
 
 def test_what_is_old_is_erased_and_a_route_can_begin_anew(vault: Vault) -> None:
     days = KEPT // timedelta(days=1)
-    vault.route_hours.add([PULL._replace(hour=NOW - 24 * n) for n in (0, days, days + 1)])
-    vault.route_hours.add([PULL._replace(route="adyen/pay")])
+    add(vault.route_hours, [PULL._replace(hour=NOW - 24 * n) for n in (0, days, days + 1)])
+    add(vault.route_hours, [PULL._replace(route="adyen/pay")])
     assert vault.route_hours.purge(NOON) == 1
     assert vault.route_hours.purge(NOON) == 0
     assert len(vault.route_hours.since(0)) == 3
@@ -89,7 +90,7 @@ def test_what_is_old_is_erased_and_a_route_can_begin_anew(vault: Vault) -> None:
 
 
 def test_p36_who_lets_a_routes_history_begin_anew_stands_in_the_audit(vault: Vault) -> None:
-    vault.route_hours.add([PULL, PULL._replace(route="adyen/pay")])
+    add(vault.route_hours, [PULL, PULL._replace(route="adyen/pay")])
     assert vault.route_hours.forget("nobody/has", NOON, "test") == 0
     assert vault.entries() == []
     vault.route_hours.forget(PULL.route, NOON, "command line: ada")
@@ -105,5 +106,5 @@ def test_a_database_that_is_full_is_told(vault: Vault) -> None:
         raise OSError
 
     vault._database._transact = full
-    unavailable(lambda: vault.route_hours.add([PULL]))
+    unavailable(lambda: add(vault.route_hours, [PULL]))
     assert vault.route_hours.since(0) == []

@@ -22,7 +22,7 @@ from gateway.vault.import_keys import ImportKey
 from gateway.vault.model import Wanted
 from gateway.vault.notices import Whose
 from gateway.vault.recapture import RecaptureState
-from gateway.vault.route_hours import RouteHour, hour_of
+from gateway.vault.route_hours import Flush, RouteHour, hour_of
 from gateway.vault.rows import RefusalRow
 from tests.charges.test_page import CHALLENGED
 from tests.charges.world import PRODUCTS
@@ -290,9 +290,8 @@ def remember_refusal(world: Collecting, _: str | None = None) -> None:
 
 
 def add_hours(world: Collecting, _: str | None = None) -> None:
-    world.vault.route_hours.add(
-        [RouteHour("siteminder/pull", hour_of(NOON), "response", messages=1)]
-    )
+    hours = [RouteHour("siteminder/pull", hour_of(NOON), "response", messages=1)]
+    world.vault.route_hours.add(hours, Flush("w", 1))
 
 
 def add_key(world: Collecting, _: str) -> None:
