@@ -59,11 +59,13 @@ _KEPT: Final = 1024
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """`text[start:end]` begins and ends with a card's first and last digit."""
+    """`text[start:end]` begins and ends with a card's first and last digit; `zeros` more are not written out,
+    in a power of ten."""
 
     start: int
     end: int
     known: bool
+    zeros: int = 0
 
 
 _Group = tuple[int, int]  # where it starts, and ends

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from gateway.cards.spelling import MARKS, splits
+from gateway.cards.spelling import marks, splits
 
 Segment = tuple[int, int]
 
@@ -39,10 +39,11 @@ def pieces(data: bytes) -> Iterator[Piece]:
 
 
 def _marks(data: bytes) -> Iterator[Segment]:
+    known = marks(data)
     for begin in range(0, len(data), _BLOCK):
         end = begin + _BLOCK
         spans: list[Segment] = []
-        for sign, pattern in MARKS:
+        for sign, pattern in known:
             if data.find(sign, begin, end) >= 0:
                 spans += (
                     match.span()
@@ -58,12 +59,12 @@ def _pieces(data: bytes, cuts: Sequence[Segment]) -> Iterator[Piece]:
     parts: list[Segment] = []  # of the text at hand, closed; the open one starts at `at`
     first = at = length = 0
     reach = -1
-    marks = (
+    all_marks = (
         heapq.merge(((*span, False) for span in _marks(data)), ((*span, True) for span in cuts))
         if cuts
         else ((*span, False) for span in _marks(data))
     )
-    for start, end, is_cut in marks:
+    for start, end, is_cut in all_marks:
         if start < at and reach >= 0:
             continue  # inside a cut
         low = max(start - _REACH, at)

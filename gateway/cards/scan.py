@@ -23,6 +23,7 @@ from gateway.cards.judge import Known, Verdict, judge
 from gateway.cards.near import Piece, pieces
 from gateway.cards.scattered import in_pieces
 from gateway.cards.spelling import SEPARATORS, Decoded, View, again, decode, read, read_again
+from gateway.cards.unusual import PARTS, SIGNS, unusual
 from gateway.cards.wrapped import unwrap
 from gateway.secret import Secret
 
@@ -32,20 +33,26 @@ _BLOCK: Final = 1 << 15
 _OVERLAP: Final = 512  # a card, spelled as lavishly as it may be
 _CARD: Final = 12  # digits; a shorter number is no card
 
-_DIGIT_MASK: Final = bytes(48 if 48 <= byte < 58 else 46 for byte in range(256))
+_DIGIT_MASK: Final = bytes(
+    48 if 48 <= byte < 58 else 47 if byte in PARTS else 101 if byte in b"eE" else 46
+    for byte in range(256)
+)
 _RUN: Final = b"0" * _CARD
 _MOST: Final = 8192
 _SEAM: Final = 128  # a plain number with its separators is shorter
 _STRETCH: Final = re.compile(b"[0-9][0-9" + re.escape(SEPARATORS) + b"]{0,%d}+" % (_MOST - 1))
 _LEVELS: Final = 3  # a spelling of a spelling of a spelling
 _RECENT: Final = 64
+_BESIDE: Final = (
+    3  # signs before a number that may be taken for its digits, with a separator or two
+)
 _DEPTH: Final = 2  # base64 in base64 is looked into, no further
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One card number. `spans` are the raw bytes of each digit as spelled, in order; where `view`
-    is `base64` there is one span, of the whole encoded stretch. `known` tells a number that the
+    """One card number. `spans` are the raw bytes of each digit as spelled, in order (but for the zeros at the end
+    of a power of ten); where `view` is `base64` there is one span, of the whole encoded stretch. `known` tells a number that the
     caller named from one that only looks like a card."""
 
     digits: Secret[str]
@@ -137,7 +144,7 @@ def _plain(data: bytes, known: Known) -> Iterator[Finding]:
         number = data[verdict.start : verdict.end]
         places = [verdict.start + i for i, sign in enumerate(number) if 48 <= sign < 58]
         yield Finding(
-            Secret("".join(chr(data[place]) for place in places)),
+            Secret("".join(chr(data[place]) for place in places) + "0" * verdict.zeros),
             tuple((place, place + 1) for place in places),
             "plain" if len(places) == len(number) else "separated",
             verdict.known,
@@ -145,13 +152,17 @@ def _plain(data: bytes, known: Known) -> Iterator[Finding]:
 
 
 def _verdicts(text: bytes, known: Known) -> Iterator[Verdict]:
-    for start, end in _stretches(text):
+    odd: list[tuple[int, int]] = []
+    for start, end in _stretches(text, odd):
         yield from judge(text, start, end, known)
     yield from in_pieces(text, known)
+    for start, end in odd:
+        yield from unusual(text, start, end)
 
 
-def _stretches(data: bytes) -> Iterator[tuple[int, int]]:
-    """Where twelve or more digits stand with nothing but separators between them."""
+def _stretches(data: bytes, odd: list[tuple[int, int]] | None = None) -> Iterator[tuple[int, int]]:
+    """Where twelve or more digits stand with nothing but separators between them. `odd` is told where an
+    unusual number may begin."""
     done = 0
     for begin in range(0, len(data), _BLOCK):
         low, high = max(begin, done), min(begin + _BLOCK + _OVERLAP, len(data))
@@ -159,6 +170,8 @@ def _stretches(data: bytes) -> Iterator[tuple[int, int]]:
             continue
         block = data[low:high]
         bare = block.translate(_DIGIT_MASK, SEPARATORS)
+        if odd is not None and any(sign in _bare(data, begin, low, bare) for sign in SIGNS):
+            odd.append((begin, begin + _BLOCK))
         hit = bare.find(_RUN)
         place = kept = 0
         while hit >= 0:
@@ -176,6 +189,11 @@ def _stretches(data: bytes) -> Iterator[tuple[int, int]]:
                 break
             place, kept = end - low, kept + _digits_in(stretch)
             hit = bare.find(_RUN, kept)
+
+
+def _bare(data: bytes, begin: int, low: int, bare: bytes) -> bytes:
+    """`bare`, of all of a window though a stretch of digits of the one before ended in it."""
+    return bare if low == begin else data[begin:low].translate(_DIGIT_MASK, SEPARATORS) + bare
 
 
 def _advance(block: bytes, place: int, count: int) -> int:
@@ -226,12 +244,17 @@ def _undone(said: T | None, again: Callable[[T], T | None]) -> Iterator[T]:
 def _disguised(decoded: Decoded, verdict: Verdict) -> Iterator[Finding]:
     view = decoded.view(verdict.start, verdict.end)
     if view is None:
-        return  # the first pass has seen it
+        if not any(decoded.kinds[max(0, verdict.start - _BESIDE) : verdict.start]):
+            return  # the first pass has seen it
+        bare = decoded.text[verdict.start : verdict.end].isdigit()
+        view = (
+            "plain" if bare else "separated"
+        )  # behind `%20` the first pass took it for a longer one
     places = [
         place for place in range(verdict.start, verdict.end) if 48 <= decoded.text[place] < 58
     ]
     yield Finding(
-        Secret("".join(chr(decoded.text[place]) for place in places)),
+        Secret("".join(chr(decoded.text[place]) for place in places) + "0" * verdict.zeros),
         tuple((decoded.starts[place], decoded.ends[place]) for place in places),
         view,
         verdict.known,

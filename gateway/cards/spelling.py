@@ -23,7 +23,7 @@ View = Literal[
 
 # What may stand between two digits of one number, as single bytes. NUL is UTF-16's other half,
 # 0xA0 is Latin-1's no-break space.
-SEPARATORS: Final = b" -.+\t\r\n\xa0\0"
+SEPARATORS: Final = b" -.+\t\r\n\x0b\x0c\xa0\0"
 
 # A byte that stands for "something else": it ends a number.
 _BREAK: Final = b"\x01"
@@ -32,6 +32,16 @@ _NAMED: Final = {
     b"nbsp": b" ", b"ensp": b" ", b"emsp": b" ", b"thinsp": b" ", b"Tab": b"\t",
     b"NewLine": b"\n", b"shy": b"", b"zwj": b"", b"zwnj": b"", b"hyphen": b"-", b"dash": b"-",
     b"ndash": b"-", b"mdash": b"-", b"minus": b"-", b"period": b".", b"plus": b"+",
+    b"numsp": b" ", b"puncsp": b" ", b"hairsp": b" ", b"emsp13": b" ", b"emsp14": b" ",
+    b"NonBreakingSpace": b" ", b"ThinSpace": b" ", b"HairSpace": b" ", b"MediumSpace": b" ",
+    b"ZeroWidthSpace": b"", b"NoBreak": b"", b"lrm": b"", b"rlm": b"",
+    b"sol": b"/", b"lowbar": b"_", b"UnderBar": b"_", b"colon": b":", b"verbar": b"|", b"vert": b"|",
+    b"middot": b"/", b"bull": b"/",
+}  # fmt: skip
+# What is no dash by its name, and typed for one (the sound mark on a Japanese keyboard); what groups are parted
+# with that is no ASCII; and the ends of lines that are none of ASCII's.
+_TYPED: Final = {
+    0x30FC: b"-", 0x2212: b"-", 0xB7: b"/", 0x2022: b"/", 0x2027: b"/", 0x85: b"\n", 0x2028: b"\n", 0x2029: b"\n",
 }  # fmt: skip
 
 # Possessive quantifiers: each of these is decided in one pass, whatever is thrown at it. Each alternative
@@ -43,45 +53,79 @@ _UNIT: Final = re.compile(
         |(?P<name>"""
     + b"|".join(_NAMED)
     + rb""");))
-    |\\(?P<escape>\\*+(?:u(?P<u>[0-9A-Fa-f]{4})|x(?P<x>[0-9A-Fa-f]{2})|(?P<control>[nrt])))
+    |\\(?P<escape>\\*+(?:u[dD]835\\++u[dD](?P<bold>[fF][c-fC-F][0-9A-Fa-f])|u(?P<u>[0-9A-Fa-f]{4})
+        |x(?P<x>[0-9A-Fa-f]{2})|(?P<control>[nrtf/])))
     |%(?P<percent>(?:25)*+(?:u(?P<pu>[0-9A-Fa-f]{4})|(?P<ascii>[0-7][0-9A-Fa-f])
         |(?P<bytes>[89A-Fa-f][0-9A-Fa-f](?:%(?:25)*+[89ABab][0-9A-Fa-f])*+)))
-    |\xef(?P<wide>\xbc[\x90-\x99]|\xbb\xbf)
+    |\xef(?P<wide>\xbc[\x8d-\x99\x9a\xbf]|\xbb\xbf|\xb8[\x80-\x8f]|\xb9[\x98\xa3])
     |\xd9(?P<wide_d9>[\xa0-\xa9])
     |\xdb(?P<wide_db>[\xb0-\xb9])
-    |\xc2(?P<wide_c2>[\xa0\xad])
-    |\xe2(?P<wide_e2>\x80[\x80-\x95\xaf]|\x81[\x9f\xa0]|\x88\x92)
-    |\xe3(?P<wide_e3>\x80\x80)
+    |\xc2(?P<wide_c2>[\x85\xa0\xad\xb7])
+    |\xcc(?P<wide_cc>[\x80-\xbf])
+    |\xcd(?P<wide_cd>[\x80-\xaf])
+    |\xe0(?P<wide_e0>\xa5[\xa6-\xaf]|[\xa7\xa9\xab\xad\xaf\xb1\xb3\xb5\xb7][\xa6-\xaf]|[\xb9\xbb][\x90-\x99]
+        |\xbc[\xa0-\xa9])
+    |\xe1(?P<wide_e1>\x9a\x80|\xa0[\x8b-\x8e])
+    |\xe2(?P<wide_e2>\x80[\x80-\x95\xa2\xa7-\xaf]|\x81[\x9f-\xaf]|\x83[\x90-\xb0]|\x88\x92)
+    |\xe3(?P<wide_e3>\x80\x80|\x83\xbc)
+    |\xf0(?P<wide_f0>\x9d\x9f[\x8e-\xbf]|\x9f\xaf[\xb0-\xb9])
+    |\xf3(?P<wide_f3>\xa0[\x80-\x87][\x80-\xbf])
     """,
     re.VERBOSE,
 )
 _PERCENT_BYTE: Final = re.compile(rb"%(?:25)*")
 
-# Where decoding is worth its cost: a spelled digit, or a spelled something right after a plain
-# digit. Each with its first byte, so that a body without that byte pays one memchr.
+# Where decoding is worth its cost: a spelled digit, a spelled something right after a plain digit, or one whose
+# own last digit stands right before a number (`%204111...`): its bytes are those of a longer one. Each with its
+# first byte, so that a body without that byte pays one memchr.
 _DIGIT_REFERENCE: Final = (
-    rb"0*+(?:4[89]|5[0-7]|163[2-9]|164[01]|177[6-9]|178[0-5]|6529[6-9]|6530[0-5])(?![0-9])"
-    rb"|[xX]0*+(?:3[0-9]|6[6Ff][0-9]|[Ff]{2}1[0-9])(?![0-9A-Fa-f])"
+    rb"0*+(?:4[89]|5[0-7]|163[2-9]|164[01]|177[6-9]|178[0-5]|6529[6-9]|6530[0-5]|(?:2[4-9]|3[0-8])[0-9]{2}"
+    rb"|120(?:7[89]|8[0-3])[0-9])(?![0-9])"
+    rb"|[xX]0*+(?:3[0-9]|6[6Ff][0-9]|[Ff]{2}1[0-9]|[9A-Da-d][6Ee][6-9A-Fa-f]|[Ee][5Dd][0-9]|[Ff]2[0-9]"
+    rb"|1[Dd]7[C-Fc-f][0-9A-Fa-f])(?![0-9A-Fa-f])"
 )
-_DIGIT_PERCENT: Final = rb"3[0-9]|u003|u06|u[Ff]{2}1|[Ee][Ff]%(?:25)*+[Bb][Cc]|[Dd][9Bb]%"
-_DIGIT_ESCAPE: Final = rb"u(?:003[0-9]|06[6Ff][0-9]|[Ff]{2}1[0-9])|x3[0-9]"
-MARKS: Final = tuple(
+_DIGIT_PERCENT: Final = (
+    rb"3[0-9]|u003|u06|u[Ff]{2}1|[Ee][Ff]%(?:25)*+[Bb][Cc]|[Dd][9Bb]%|[Ff]0%(?:25)*+9[DdFf]%(?:25)*+[9Aa][Ff]"
+    rb"|[Ee]0%(?:25)*+(?:[Bb][9Bb]%(?:25)*+9|[Bb][Cc]%(?:25)*+[Aa]|[AaBb][13579BbDdFf]%(?:25)*+[Aa][6-9A-Fa-f])"
+)
+# Behind a spelled sign a number begins only so; in texts with escapes throughout (Cyrillic in JSON) all but the
+# first two of a digit's signs are seldom looked at.
+_NUMBER: Final = rb"(?=[0-9]{4}|[0-9]{1,3}[ +.-][0-9])"
+_DIGIT_ESCAPE: Final = (
+    rb"u(?:[0dDfF][06896A-Fa-f](?:(?<=00)3[0-9]|(?<=06)[6Ff][0-9]|(?<=[Ff]{2})1[0-9]|(?<=0[9A-Da-d])[6Ee][6-9A-Fa-f]"
+    rb"|(?<=0[Ee])[5Dd][0-9]|(?<=0[Ff])2[0-9]|(?<=[dD]8)35\\++u[dD][fF][c-fC-F])|[^\\]{3}[0-9]"
+    + _NUMBER
+    + rb")"
+    rb"|x(?:3[0-9]|[0-9A-Fa-f][0-9]" + _NUMBER + rb")"
+)
+_ALL_MARKS: Final = tuple(
     (first, re.compile(pattern))
     for first, pattern in (
         (b"&", rb"&(?:(?:amp;)*+#(?:" + _DIGIT_REFERENCE + rb")|(?<=[0-9]&)[A-Za-z#])"),
         (
             b"%",
-            rb"%(?:(?:25)*+(?:" + _DIGIT_PERCENT + rb")|(?<=[0-9]%)(?<!%[0-9A-F]{2}%)[0-9A-Fa-fu])",
+            rb"%(?:(?:25)*+(?:" + _DIGIT_PERCENT + rb")|(?<=[0-9]%)(?<!%[0-9A-F]{2}%)[0-9A-Fa-fu]"
+            rb"|(?:25)*+(?:u[0-9A-Fa-f]{2})?[0-9A-Fa-f][0-9]" + _NUMBER + rb")",
         ),
-        (b"\\", rb"\\(?:" + _DIGIT_ESCAPE + rb"|(?<=[0-9]\\)(?<!u[0-9A-Fa-f]{4}\\)[\\unrtx])"),
-        (b"\xef", rb"\xef(?:\xbc[\x90-\x99]|(?<=[0-9]\xef)\xbb\xbf)"),
+        (b"\\", rb"\\(?:" + _DIGIT_ESCAPE + rb"|(?<=[0-9]\\)(?<!u[0-9A-Fa-f]{4}\\)[\\unrtfx/])"),
+        (b"\xef", rb"\xef(?:\xbc[\x90-\x99]|(?<=[0-9]\xef)(?:\xbb\xbf|\xb8[\x80-\x8f]|\xb9|\xbc))"),
         (b"\xd9", rb"\xd9[\xa0-\xa9]"),
         (b"\xdb", rb"\xdb[\xb0-\xb9]"),
-        (b"\xc2", rb"\xc2(?<=[0-9]\xc2)[\xa0\xad]"),
-        (b"\xe2", rb"\xe2(?<=[0-9]\xe2)[\x80\x81\x88]"),
-        (b"\xe3", rb"\xe3(?<=[0-9]\xe3)\x80\x80"),
+        (b"\xc2", rb"\xc2(?<=[0-9]\xc2)[\x85\xa0\xad\xb7]"),
+        (b"\xcc", rb"\xcc(?<=[0-9]\xcc)"),
+        (b"\xcd", rb"\xcd(?<=[0-9]\xcd)"),
+        (
+            b"\xe0",
+            rb"\xe0(?:[\xa5\xa7\xa9\xab\xad\xaf\xb1\xb3\xb5\xb7][\xa6-\xaf]|[\xb9\xbb][\x90-\x99]|\xbc[\xa0-\xa9])",
+        ),
+        (b"\xe1", rb"\xe1(?<=[0-9]\xe1)[\x9a\xa0]"),
+        (b"\xe2", rb"\xe2(?<=[0-9]\xe2)[\x80\x81\x83\x88]"),
+        (b"\xe3", rb"\xe3(?<=[0-9]\xe3)(?:\x80\x80|\x83\xbc)"),
+        (b"\xf0", rb"\xf0(?:\x9d\x9f[\x8e-\xbf]|\x9f\xaf[\xb0-\xb9])"),
+        (b"\xf3", rb"\xf3(?<=[0-9]\xf3)\xa0"),
     )
 )
+_ASCII_MARKS: Final = tuple(mark for mark in _ALL_MARKS if mark[0].isascii())
 
 _KINDS: Final[tuple[View, ...]] = ("plain", "reference", "escape", "percent", "wide", "split")
 _SPLIT: Final = _KINDS.index("split")
@@ -111,6 +155,11 @@ class Decoded:
         if not used:
             return None
         return _KINDS[used.pop()] if len(used) == 1 else "mixed"
+
+
+def marks(data: bytes) -> tuple[tuple[bytes, re.Pattern[bytes]], ...]:
+    """The marks that `data` may have, with their first bytes."""
+    return _ASCII_MARKS if data.isascii() else _ALL_MARKS
 
 
 def decode(data: bytes, segments: Iterable[Span]) -> Decoded:
@@ -192,11 +241,11 @@ def _unit(spelled: bytes) -> tuple[bytes, int]:
 
 
 def _meaning(match: re.Match[bytes]) -> bytes:
-    name = match["name"]
-    if name is not None:
-        return _NAMED[name]
-    if match["control"]:
-        return {b"n": b"\n", b"r": b"\r", b"t": b"\t"}[match["control"]]
+    said = _NAMED.get(match["name"] or b"", _CONTROLS.get(match["control"] or b""))
+    if said is not None:
+        return said
+    if match["bold"]:  # a surrogate pair: the mathematical digits' second half
+        return _sign(0x1D400 + int(match["bold"], 16) - 0xC00)
     if match["decimal"]:
         return _sign(int(match["decimal"]))
     if match["bytes"]:
@@ -212,22 +261,24 @@ def _meaning(match: re.Match[bytes]) -> bytes:
     return _sign(ord(signs)) if len(signs) == 1 else _BREAK
 
 
+# Blanks; dashes; what is not seen, or stands on a digit (the frame of a key).
+_OF_CATEGORY: Final = {"Zs": b" ", "Pd": b"-", "Cf": b"", "Mn": b"", "Me": b""}
+_CONTROLS: Final = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"f": b"\x0c", b"/": b"/"}
 _HEX_GROUPS: Final = ("hex", "u", "x", "pu", "ascii")
 
 
 def _sign(code: int) -> bytes:
     if code < 0x80:
         return bytes((code,))
-    if code > 0x10FFFF:
-        return _BREAK
+    if code > 0x10FFFF or code in _TYPED:
+        return _TYPED.get(code, _BREAK)
     character = chr(code)
     digit = unicodedata.decimal(character, None)
     if digit is not None:
         return b"%d" % digit
-    category = unicodedata.category(character)
-    if category == "Cf":
-        return b""
-    return b" " if category == "Zs" else b"-" if category == "Pd" or code == 0x2212 else _BREAK
+    if 0xFF00 < code < 0xFF5F:  # full-width ASCII
+        return bytes((code - 0xFEE0,))
+    return _OF_CATEGORY.get(unicodedata.category(character), _BREAK)
 
 
 # --- splits: what an XML parser drops from between two pieces of one text ---------------------------

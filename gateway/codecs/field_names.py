@@ -4,8 +4,11 @@ from __future__ import annotations
 
 
 def canonical(name: str) -> str:
-    """What lenient readers take for the same name: blanks around it, a NUL that ends it."""
-    return name if name.isidentifier() else name.partition("\0")[0].strip()
+    """What lenient readers take for the same name: blanks around it, a mark of the encoding or NULs before it,
+    a NUL that ends it."""
+    if name.isidentifier():
+        return name
+    return name.lstrip("\0\ufeff \t\r\n").partition("\0")[0].strip()
 
 
 def outer_names(name: str) -> list[str]:

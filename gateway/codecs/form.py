@@ -41,6 +41,7 @@ _LONGEST_TEXT: Final = 1 << 20
 
 _BAD_ESCAPE: Final = re.compile(rb"%(?![0-9a-fA-F]{2})")
 _VALUES: Final = re.compile(rb"=[^&]*+")
+_INDEX: Final = re.compile(r"\s*[0-9]*\s*\]")
 _SPELLED: Final = re.compile(rb"%[0-9a-fA-F]{2}|\+")
 
 
@@ -201,7 +202,7 @@ class FormDocument:
         places = self._named.get(canonical(name), ())
         named = [place for place in places if self._names[place] == name]
         if not named:
-            if places:  # `\ncode`, which some readers take for `code`
+            if places or self._is_list(name):  # `\ncode`, `code[]`: `code`, to some readers
                 raise MessageForbidden
             return None
         if len(places) > 1 or self._is_nested(name):
@@ -217,6 +218,19 @@ class FormDocument:
         if not self._bracketed:
             return False
         return self._has_members(name) or any(outer in self._named for outer in outer_names(name))
+
+    def _is_list(self, name: str) -> bool:
+        """Whether a field is called as an entry of a list of that name: `code[]`, `code[0]`."""
+        if not self._bracketed:
+            return False
+        inside = f"{name}["
+        for place in range(bisect_left(self._bracketed, inside), len(self._bracketed)):
+            other = self._bracketed[place]
+            if not other.startswith(inside):
+                return False
+            if _INDEX.fullmatch(other, len(inside)):
+                return True
+        return False
 
     def _has_members(self, name: str) -> bool:
         """Whether a field is called as a member of `name` is: `card[number]`, of `card`."""

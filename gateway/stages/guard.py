@@ -39,6 +39,9 @@ _SAMPLE: Final = 256  # bytes that tell UTF-16 from others
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\x7f]")
 _NOT_A_NAME: Final = re.compile(r"[^0-9a-z]")
 _JOINTS: Final = re.compile(r"[_.-]")
+_CODE: Final = (
+    r"(?:\d{3,4}(?!\d)|(?<!\d)\d(?:[^\w<>]{0,3}\d){2,3}(?![^\w<>]{0,3}\d))"  # also `9 8 7`
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +153,7 @@ def _as_alias(body: bytes, one: Finding, put_in: Mapping[str, str]) -> list[Edit
 
 
 def _masked(one: Finding) -> list[Edit]:
-    number = len(one.spans) - code_within(one)
+    number = len(one.digits.reveal()) - code_within(one)
     hidden = one.spans[6 : number - 4] + one.spans[number:]
     return [Edit(start, end, b"*") for start, end in hidden]
 
@@ -282,7 +285,7 @@ def may_pass_unparsed(body: bytes, names: Collection[str], codes: Collection[str
 
 
 def _digits_behind(name: str, text: str) -> bool:
-    return re.search(re.escape(name) + r"\D{0,40}\d{3,4}(?!\d)", text) is not None
+    return re.search(re.escape(name) + r"\D{0,40}" + _CODE, text) is not None
 
 
 def _text(body: bytes) -> str | None:

@@ -45,8 +45,11 @@ _READINGS: Final = (
     (("utf-32-le", 0),),
     (("utf-32-be", 0),),
 )
-# No word's end, nor a closing tag; in a form `[`, `.` and `-` may be spelled.
-_BEFORE: Final = rb"(?:(?<![\w/])|(?<=%5[Bb])|(?<=%2[DdEe]))"
+# No word's end, nor a closing tag; what is no letter may be spelled, as in JSON that stands in a form (`%22cvc`).
+_BEFORE: Final = (
+    rb"(?:(?<![\w/])|(?<=%[01][0-9A-Fa-f])|(?<=%2[0-9A-Ea-e])|(?<=%3[A-Fa-f])|(?<=%[57][B-Eb-e])"
+    rb"|(?<=\\u00[01][0-9A-Fa-f])|(?<=\\u002[0-9A-Ea-e])|(?<=\\u003[A-Fa-f]))"
+)
 _WINDOW: Final = 256  # bytes behind a name in which its value begins
 # A digit, as XML, JSON and forms may spell it.
 _DIGIT: Final = rb"(?:[0-9]|&#0*(?:4[89]|5[0-7]);|&#[xX]0*3[0-9];|\\u003[0-9]|%3[0-9])"
@@ -55,7 +58,11 @@ _JSON_NAME: Final = re.compile(rb'("(?:[^"\\]|\\.){1,200}")\s{0,8}:')
 _WORDS: Final = re.compile(r"\w(?:[\w .-]*\w)?")
 # Digits within a spelled sign are none: `&#1234;`, `\u003c`, and the `20` of a blank.
 _CODE: Final = re.compile(
-    rb"(?:(?<![0-9%])|(?<=%20))(?<!&#)(?<!&#[xX])(?<!\\u)" + _DIGIT + rb"{3,4}(?!" + _DIGIT + rb")"
+    rb"(?:(?<![0-9%])|(?<=%[0-24-9A-Fa-f][0-9])|(?<=\\u00[0-24-9A-Fa-f][0-9]))(?<!&#)(?<!&#[xX])(?<!\\u)"
+    + _DIGIT
+    + rb"{3,4}(?!"
+    + _DIGIT
+    + rb")"
 )
 
 

@@ -221,8 +221,13 @@ def test_edits_name_the_bytes() -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [b"\ngcode=987", b" gcode=987", b"+gcode=987", b"gcode%00x=987", b"a=1&%0Agcode=987"]
-)
+    "body",
+    [
+        b"\ngcode=987", b" gcode=987", b"+gcode=987", b"gcode%00x=987", b"a=1&%0Agcode=987",
+        b"\xef\xbb\xbfgcode=987", b"%EF%BB%BFgcode=987&a=1", b"\0gcode=987", b"a=1&%00+gcode=987",
+        b"gcode[]=987", b"gcode%5B%5D=987", b"gcode[0]=987", b"gcode[ 1 ]=987",
+    ],
+)  # fmt: skip
 def test_p14_a_name_that_some_readers_take_for_a_named_one_is_refused(body: bytes) -> None:
     document = open_form(body)
     with pytest.raises(MessageForbidden):

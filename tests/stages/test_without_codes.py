@@ -58,6 +58,10 @@ OTA = 'xmlns="http://www.opentravel.org/OTA/2003/05"'
         "<a><CardVerificationValue>737",
         "<a><ccCvv>737",
         "creditCardCvv=737&a",
+        "p=%7B%22cvc%22%3A%22737%22%7D",
+        "p=%3Ccvc%3E737%3C%2Fcvc%3E",
+        "p=%7b%22n%22:1%2c%22cvc%22:%20737%7d",
+        '{"p":"{\\u0022cvc\\u0022:\\u0022737\\u0022}"',
     ],
 )
 def test_p21_of_a_push_no_code_is_left_by_its_usual_names(body):
