@@ -6,8 +6,10 @@ Everything is done as an operator does it: the command, signals, files, the cont
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import resource
+import select
 import shutil
 import signal
 import socket
@@ -55,7 +57,8 @@ def test_p33_a_log_that_nobody_reads_stops_nothing(site):
     try:
         fcntl.fcntl(unread, fcntl.F_SETPIPE_SZ, 4096)
         process = site.start()
-        for _ in range(80):
+
+        def refused():
             with socket.create_connection(
                 ("127.0.0.1", site.ports["proxy"]), timeout=10
             ) as stranger:
@@ -63,7 +66,15 @@ def test_p33_a_log_that_nobody_reads_stops_nothing(site):
                     b"CONNECT nowhere.example:443 HTTP/1.1\r\nHost: nowhere.example:443\r\n\r\n"
                 )
                 assert stranger.recv(100).startswith(b"HTTP/1.1 4")
+
+        for _ in range(80):
+            refused()
         assert process.get("control", "/healthz", timeout=10).status_code == 200
+        assert os.read(unread, 4096)
+        refused()  # the first line that there is room for again
+        assert select.select([unread], [], [], 10)[0]
+        line = json.loads(os.read(unread, 4096).splitlines()[0])
+        assert line["left_out"] >= 80
     finally:
         os.close(unread)
 
