@@ -49,7 +49,7 @@ BREAKAGES = (
     Breakage(
         "write a recording's name as it is into a comment",
         "P16",
-        "gateway/cli/proposal/written.py",
+        "gateway/cli/proposal/written_routes.py",
         "# If {scalar(signed[0])} signs",
         "# If {signed[0]} signs",
         (f"{HOSTILE}::test_what_is_signed_is_named_in_one_comment",),
@@ -89,7 +89,7 @@ BREAKAGES = (
     Breakage(
         "say nothing of a number without an expiry",
         "P05",
-        "gateway/cli/proposal/written.py",
+        "gateway/cli/proposal/written_shapes.py",
         'notes.append("no expiry was found near it: is there one?")',
         "notes.clear()",
         (f"{NEW}::test_a_number_without_an_expiry_is_asked_about",),
