@@ -11,7 +11,7 @@ What is refused, and why (properties.md, P13):
 2. `MessageForbidden`: `NaN`, `Infinity`, an escaped lone surrogate, a number longer than the
    window, more than 64 levels, more than a million containers. Readers disagree about these, so
    what we found need not be what the next one finds.
-Duplicate names are the document's business (`json.py`): they matter where a path walks.
+Duplicate names are the document's business (`json_select.py`): they matter where a path walks.
 """
 
 from __future__ import annotations

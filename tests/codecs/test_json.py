@@ -123,7 +123,7 @@ def test_p13_the_input_is_not_in_the_exception() -> None:
 
 
 def test_an_object_with_too_many_members_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gateway.codecs.json._MOST_ENTRIES", 3)
+    monkeypatch.setattr("gateway.codecs.json_select._MOST_ENTRIES", 3)
     for body, text in (
         (b'{"a":1,"b":2,"c":3,"d":4}', "$.a"),
         (b"[1,2,3,4]", "$[*]"),

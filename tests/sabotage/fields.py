@@ -79,7 +79,7 @@ BREAKAGES = (
     Breakage(
         "look below a name that stands twice",
         "P13",
-        "gateway/codecs/json.py",
+        "gateway/codecs/json_select.py",
         "            if above in repeated and container in repeated[above].containers:",
         "            if above in repeated and container in repeated[above].names:",
         (f"{NAMED}::test_p13_a_name_twice_on_the_way_is_refused",),
