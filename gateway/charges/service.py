@@ -12,14 +12,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta, tzinfo
 from functools import partial
 
 from gateway.audit import Action, Entry, Outcome
 from gateway.charges import beginning, content, outcomes, page
 from gateway.charges.beginning import Form, New
-from gateway.charges.outcomes import Answering, Ask, Came, Note
+from gateway.charges.outcomes import Ask, Came, Note
+from gateway.charges.who import Reply, Who, repeated
 from gateway.errors import (
     ChargeUnknown,
     GatewayError,
@@ -42,41 +43,6 @@ from gateway.vault.link import LinkKind
 from gateway.vault.links import new_secret
 from gateway.vault.model import Wanted
 from gateway.vault.service import Vault
-
-ACTIONS: Mapping[Operation, Action] = {
-    Operation.AUTHORIZE: Action.CHARGE,
-    Operation.DEBIT: Action.CHARGE,
-    Operation.CAPTURE: Action.CAPTURE,
-    Operation.CANCEL: Action.CANCEL,
-    Operation.REFUND: Action.REFUND,
-    Operation.LOOK: Action.LOOK,
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Who:
-    """Who asks, and which products they may use. `entry` says it to the audit; `sees_all`: other
-    clients' charges too.
-    """
-
-    client: str
-    key_id: str
-    products: frozenset[str]
-    entry: Entry
-    sees_all: bool = False
-
-    @property
-    def actor(self) -> str:
-        """As a charge's history names them."""
-        return f"{self.client}/{self.key_id}"
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """How a request is answered: by what `answer` makes of the charge, and `once` if it says so."""
-
-    once: Once | None
-    answer: Answering
 
 
 class Charges:
@@ -112,7 +78,7 @@ class Charges:
         IdempotencyKeyReused, RequestInProgress.
         """
         wanted = Wanted(form.token, who.products)
-        intent = self._intent(who, form.operation, iduser=form.token.iduser)
+        intent = who.intent(form.operation, iduser=form.token.iduser)
         product = await self._table.product_of(wanted)
         if product is None:
             unknown = await self._vault.stubs.why_unknown(wanted)
@@ -139,7 +105,7 @@ class Charges:
             Begin(wanted, form.booking, form.reference, processor.name, also),
             lambda facts, now: beginning.begun(new, facts, now),
             reply.once,
-            self._repeated(intent),
+            repeated(intent),
         )
         return await self._sent(begun, processor, form.operation, intent, reply)
 
@@ -147,7 +113,7 @@ class Charges:
         """What `create` answered to the same request before, where its token means none of ours any more:
         another vault's goes with its card. Raises TokenUnknown, IdempotencyKeyReused, RequestInProgress.
         """
-        return await self._refused(self._intent(who, Operation.DEBIT), TokenUnknown(), reply)
+        return await self._refused(who.intent(Operation.DEBIT), TokenUnknown(), reply)
 
     async def ask(
         self,
@@ -163,7 +129,7 @@ class Charges:
         OperationNotSupported, IdempotencyKeyReused, RequestInProgress.
         """
         one = await self._of(who, id)
-        intent = self._intent(who, operation, one)
+        intent = who.intent(operation, one)
         try:
             processor = self._processor(one, operation)
         except GatewayError as error:
@@ -174,7 +140,7 @@ class Charges:
             lambda current, now: outcomes.asked(current, asked, now),
             name="charge_ask",
             once=reply.once,
-            repeated=self._repeated(intent),
+            repeated=repeated(intent),
         )
         if begun is None:  # it is asked for, or refused
             raise ChargeUnknown
@@ -183,7 +149,7 @@ class Charges:
     async def look(self, who: Who, id: str, reply: Reply) -> bytes:
         """Asks the processor what became of it. Raises as `ask` does."""
         one = await self._of(who, id)
-        intent = self._intent(who, Operation.LOOK, one)
+        intent = who.intent(Operation.LOOK, one)
         try:
             processor = self._processor(one, Operation.LOOK)
         except GatewayError as error:
@@ -193,7 +159,7 @@ class Charges:
             lambda current, now: outcomes.looked_for(current, intent, now),
             name="charge_ask",
             once=reply.once,
-            repeated=self._repeated(intent),
+            repeated=repeated(intent),
         )
         if begun is None:
             raise ChargeUnknown
@@ -312,23 +278,23 @@ class Charges:
     ) -> bytes:
         """Writes what somebody says of a charge; nobody is asked."""
         one = await self._of(who, id)
-        intent = replace(self._intent(who, Operation.LOOK, one), action=action)
+        intent = replace(who.intent(Operation.LOOK, one), action=action)
         note = Note(intent, who.actor, reply.answer)
         done = await self._table.change(
             id,
             lambda current, now: decide(current, note, now),
             name="charge_ask",
             once=reply.once,
-            repeated=self._repeated(intent),
+            repeated=repeated(intent),
         )
         if isinstance(done, Repeated):
             return await self._again(done, reply)
         return await self._shown(id, reply)
 
-    async def _again(self, repeated: Repeated, reply: Reply) -> bytes:
-        if repeated.answer is not None:
-            return repeated.answer
-        one = await self._open(str(repeated.charge))
+    async def _again(self, before: Repeated, reply: Reply) -> bytes:
+        if before.answer is not None:
+            return before.answer
+        one = await self._open(str(before.charge))
         lease = one.row.lease
         if lease is not None and self._clock() < lease:
             raise RequestInProgress
@@ -364,28 +330,10 @@ class Charges:
             return None
         return self._pages.address(LinkKind.CHALLENGE, new_secret())
 
-    def _intent(
-        self,
-        who: Who,
-        operation: Operation,
-        one: OpenCharge | None = None,
-        *,
-        iduser: int | None = None,
-    ) -> Entry:
-        said = replace(who.entry, action=ACTIONS[operation], outcome=Outcome.INTENT, iduser=iduser)
-        if one is None:
-            return said
-        return replace(said, product=one.row.product, iduser=one.row.iduser, detail=one.row.id)
-
-    def _repeated(self, intent: Entry) -> Entry:
-        return replace(intent, outcome=Outcome.DONE, detail="repeated")
-
     async def _refused(self, intent: Entry, error: GatewayError, reply: Reply) -> bytes:
         """What the same request was answered before, whatever was forgotten or taken from gateway.yaml
         since: what it did was done. Else raises `error`, once it is in the audit.
         """
         refused = replace(intent, outcome=Outcome.REFUSED, detail=error.code)
-        before = await self._table.refuse(
-            Refusal(error, [refused]), reply.once, self._repeated(intent)
-        )
+        before = await self._table.refuse(Refusal(error, [refused]), reply.once, repeated(intent))
         return await self._again(before, reply)

@@ -12,8 +12,8 @@ from datetime import datetime
 from gateway.audit import Action, Entry, Outcome
 from gateway.cards.card import Booking
 from gateway.cards.token import Token
-from gateway.charges.service import Who
 from gateway.charges.virtual import opens
+from gateway.charges.who import Who
 from gateway.collections import content as contents
 from gateway.collections import states
 from gateway.collections.content import Content

@@ -20,7 +20,8 @@ from typing import Final
 from gateway.audit import Action, Entry, Outcome
 from gateway.cards.card import Booking
 from gateway.charges.beginning import Form
-from gateway.charges.service import Charges, Reply, Who
+from gateway.charges.service import Charges
+from gateway.charges.who import Reply, Who
 from gateway.collections import content as contents
 from gateway.collections import states
 from gateway.collections.content import Content

@@ -19,7 +19,8 @@ from pydantic import WithJsonSchema
 from gateway.access.clients import Access
 from gateway.access.old_tokens import Naming
 from gateway.audit import Action
-from gateway.charges.service import Charges, Reply, Who
+from gateway.charges.service import Charges
+from gateway.charges.who import Reply, Who
 from gateway.control.caller import Caller, needs
 from gateway.control.cards_guessing import Guessing
 from gateway.control.charges_document import (

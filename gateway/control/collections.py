@@ -18,7 +18,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from gateway.access.clients import Access
 from gateway.access.old_tokens import Naming
 from gateway.audit import Action
-from gateway.charges.service import Who
+from gateway.charges.who import Who
 from gateway.collections.service import Collections
 from gateway.control.caller import Caller, needs
 from gateway.control.cards_guessing import Guessing

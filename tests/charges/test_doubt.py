@@ -219,7 +219,7 @@ def test_two_processes_that_ask_at_once_send_once(tmp_path):
 
 
 async def _ask(charges, id, operation):
-    from gateway.charges.service import Reply
+    from gateway.charges.who import Reply
     from gateway.control.charges_shown import answered
     from tests.charges.world import who
 

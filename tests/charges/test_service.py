@@ -203,7 +203,7 @@ def test_a_request_that_counts_once(world):
 
 
 def _reply(world, key, said):
-    from gateway.charges.service import Reply
+    from gateway.charges.who import Reply
     from gateway.control.charges_shown import answered
 
     return Reply(world.once(key, said), answered)

@@ -11,7 +11,7 @@ from gateway.audit import Action, Entry, Outcome
 from gateway.cards.card import Booking
 from gateway.charges import parts
 from gateway.charges.beginning import Form
-from gateway.charges.service import Reply, Who
+from gateway.charges.who import Reply, Who
 from gateway.config import Config
 from gateway.control.charges_shown import answered
 from gateway.metrics import Metrics

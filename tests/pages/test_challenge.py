@@ -13,7 +13,7 @@ import pytest
 
 from gateway.charges import parts
 from gateway.charges.beginning import Form
-from gateway.charges.service import Reply
+from gateway.charges.who import Reply
 from gateway.control.charges_shown import answered
 from gateway.metrics import Metrics
 from gateway.pages.challenge import ChallengePage

@@ -157,8 +157,8 @@ BREAKAGES = (
         "answer a repeated request by what is gone since it was done",
         "P24",
         "gateway/charges/service.py",
-        "            Refusal(error, [refused]), reply.once, self._repeated(intent)",
-        "            Refusal(error, [refused]), None, self._repeated(intent)",
+        "Refusal(error, [refused]), reply.once, repeated(intent)",
+        "Refusal(error, [refused]), None, repeated(intent)",
         CALLS,
     ),
     Breakage(
