@@ -27,9 +27,10 @@ from gateway.cli.output import (
 from gateway.config import read_config
 from gateway.vault.configured import open_vault, retention_of
 from gateway.vault.places import place_of
-from gateway.vault.retention import Overdue, Purged, Retention
+from gateway.vault.retention import Overdue, Purged
 from gateway.vault.service import Vault
 from gateway.vault.sqlite.compaction import BY_ITSELF
+from gateway.vault.terms import Retention
 
 _POSTGRES: Final = "PostgreSQL takes erased rows out of their pages without: leave the option out."
 _LARGE: Final = (

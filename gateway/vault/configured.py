@@ -10,8 +10,8 @@ from gateway.config import Config
 from gateway.config_retention import RetentionSettings
 from gateway.vault.kek import configured
 from gateway.vault.places import place_of
-from gateway.vault.retention import Retention, Terms
 from gateway.vault.service import Vault, utc_now
+from gateway.vault.terms import Retention, Terms
 
 
 def open_vault(

@@ -29,7 +29,8 @@ from gateway.vault.keyring import Keyring
 from gateway.vault.manifest import Manifest
 from gateway.vault.places import open_database
 from gateway.vault.replaying import Replayed
-from gateway.vault.retention import Retention, RetentionTable
+from gateway.vault.retention import RetentionTable
+from gateway.vault.terms import Retention
 from gateway.vault.verification import Finding, Flaw, Report, Verification
 
 # A vault may have millions of cards: never all of them at once.

@@ -16,14 +16,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 from gateway.audit import Entry
 from gateway.cards.card import Booking, Card
-from gateway.cards.kept import read_terms
 from gateway.errors import RecordDamaged
 from gateway.vault import entries as audit
 from gateway.vault import records
@@ -33,6 +32,7 @@ from gateway.vault.keyring import Keyring
 from gateway.vault.resting import resting
 from gateway.vault.rows import CardRow, LinkRow
 from gateway.vault.stub import StubBookingRow, StubRow, seal_booking, seal_card
+from gateway.vault.terms import Bounds, Retention, bounds_of
 
 Progress = Callable[[int], None]  # so many links are gone
 
@@ -113,31 +113,6 @@ _END_STUBS: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
-    """How long something of one product is kept: a link after its departure, a link that has none
-    after it was seen last, a stub after its card or link went. A departure that is further from now than
-    `farthest_departure` counts as none.
-    """
-
-    after_departure: timedelta
-    without_departure: timedelta
-    stub: timedelta
-    farthest_departure: timedelta
-
-
-@dataclass(frozen=True, slots=True)
-class Retention:
-    """The terms of each product; `others`: of what belongs to none that is configured any more."""
-
-    products: Mapping[str, Terms]
-    others: Terms
-
-    def of(self, product: str) -> Terms:
-        """Those of one product."""
-        return self.products.get(product, self.others)
-
-
-@dataclass(frozen=True, slots=True)
 class Purged:
     """How much went."""
 
@@ -155,18 +130,6 @@ class Overdue:
 
     links: int
     cards: int
-
-
-class _Bounds(NamedTuple):
-    """What is due of a product: links that departed until then, links without a believable departure that
-    were seen last until then; a departure behind `believed` is none. `retention`: only those beside which
-    this stands, a route's own terms; empty: those without.
-    """
-
-    departed: str
-    seen: str
-    believed: str
-    retention: str
 
 
 class _Due(NamedTuple):
@@ -232,7 +195,7 @@ class RetentionTable:
             return {
                 product: int(connection.execute(_FAR, (believed, product)).fetchone()[0])
                 for product in _products(connection)
-                for believed in [_bounds(retention.of(product), now, "").believed]
+                for believed in [bounds_of(retention.of(product), now, "").believed]
             }
 
         return self._database.read(count)
@@ -243,12 +206,12 @@ class RetentionTable:
 
     # --- inside -----------------------------------------------------------------------------------
 
-    def _due(self, product: str, bounds: _Bounds) -> list[int]:
+    def _due(self, product: str, bounds: Bounds) -> list[int]:
         values = (*bounds, product, _FOUND)
         return [id for (id,) in self._database.read(lambda c: c.execute(_DUE, values).fetchall())]
 
     def _expire(
-        self, product: str, bounds: _Bounds, portion: str, now: datetime, entry: Entry
+        self, product: str, bounds: Bounds, portion: str, now: datetime, entry: Entry
     ) -> Purged:
         def work(connection: Connection) -> Purged:
             rows = [
@@ -340,27 +303,11 @@ def _products(connection: Connection) -> list[str]:
 
 def _all_bounds(
     connection: Connection, retention: Retention, now: datetime
-) -> list[tuple[str, _Bounds]]:
+) -> list[tuple[str, Bounds]]:
     """Of each product, by its own terms and by each that routes have."""
     own = [text for (text,) in connection.execute(_OWN)]
     return [
-        (product, _bounds(retention.of(product), now, text))
+        (product, bounds_of(retention.of(product), now, text))
         for product in _products(connection)
         for text in ("", *own)
     ]
-
-
-def _bounds(terms: Terms, now: datetime, retention: str) -> _Bounds:
-    said = read_terms(retention)
-    after = _shorter(terms.after_departure, said.after_departure)
-    without = _shorter(terms.without_departure, said.without_departure)
-    return _Bounds(
-        (now - after).date().isoformat(),
-        stamp(now - without),
-        (now + terms.farthest_departure).date().isoformat(),
-        retention,
-    )
-
-
-def _shorter(kept: timedelta, days: int | None) -> timedelta:
-    return kept if days is None else min(kept, timedelta(days=days))

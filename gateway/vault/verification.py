@@ -18,8 +18,9 @@ from gateway.vault.database import Connection, Database
 from gateway.vault.entries import stamp
 from gateway.vault.keyring import Keyring
 from gateway.vault.links import KEPT as LINKS_KEPT
-from gateway.vault.retention import Retention, RetentionTable
+from gateway.vault.retention import RetentionTable
 from gateway.vault.sealed import SEALED, Row, SealedTable
+from gateway.vault.terms import Retention
 
 Progress = Callable[[int, int], None]  # so many of so many records
 

@@ -8,7 +8,7 @@ import pytest
 
 from gateway.audit import Action, Entry, Outcome
 from gateway.sandbox.server import Sandbox
-from gateway.vault.retention import Retention, Terms
+from gateway.vault.terms import Retention, Terms
 from tests.charges.test_whole import PRODUCTS, ask, get, said
 from tests.processors.orders import keep, set_credentials
 from tests.processors.served import Gateway

@@ -6,7 +6,7 @@ import pytest
 
 from gateway.config import read_config
 from gateway.vault.configured import retention_of
-from gateway.vault.retention import Terms
+from gateway.vault.terms import Terms
 from tests.config.files import PYTHON, messages
 
 PRODUCT = """\

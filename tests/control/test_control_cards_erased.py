@@ -9,7 +9,8 @@ import pytest
 
 from gateway.audit import Action, Entry, Outcome
 from gateway.cards.token import parse_alias
-from gateway.vault.retention import Purged, Retention, Terms
+from gateway.vault.retention import Purged
+from gateway.vault.terms import Retention, Terms
 from tests.control import charge_calls
 from tests.control.card_calls import BOOKED, CANARY, HOLDER, MONTH, booked, site
 from tests.control.serving import refused

@@ -18,7 +18,7 @@ BREAKAGES = (
     Breakage(
         "keep what a route brings as long as its product says",
         "P17",
-        TABLE,
+        "gateway/vault/terms.py",
         "    return kept if days is None else min(kept, timedelta(days=days))",
         "    return kept",
         (f"{ROUTE}::test_the_shorter_of_the_route_s_and_the_product_s_counts",),
@@ -26,7 +26,7 @@ BREAKAGES = (
     Breakage(
         "keep a card for longer than its product says, for a route says so",
         "P17",
-        TABLE,
+        "gateway/vault/terms.py",
         "min(kept, timedelta(days=days))",
         "timedelta(days=days)",
         (f"{ROUTE}::test_the_shorter_of_the_route_s_and_the_product_s_counts",),

@@ -14,7 +14,8 @@ from gateway.audit import Action, Entry, Outcome
 from gateway.cards.token import Token
 from gateway.errors import CardGone, NoSuchToken, RecordDamaged
 from gateway.vault.model import Wanted
-from gateway.vault.retention import Overdue, Purged, Retention, Terms
+from gateway.vault.retention import Overdue, Purged
+from gateway.vault.terms import Retention, Terms
 from tests.vault.makers import Clock, booking, find, keep, new, opened, pan, rows
 
 DAY = timedelta(days=1)

@@ -9,7 +9,8 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from gateway.cards.kept import LinkTerms, read_terms
-from gateway.vault.retention import Overdue, Purged, Retention, Terms
+from gateway.vault.retention import Overdue, Purged
+from gateway.vault.terms import Retention, Terms
 from gateway.vault.verification import Flaw
 from tests.vault.backing import back_up, restore, restored, sink
 from tests.vault.makers import NOON, Clock, booking, find, keep, new, opened, pan, rows

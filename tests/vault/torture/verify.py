@@ -21,8 +21,8 @@ from gateway.cards.token import parse_alias
 from gateway.vault.kek.file import KekFile
 from gateway.vault.model import Wanted
 from gateway.vault.places import Place
-from gateway.vault.retention import Retention, Terms
 from gateway.vault.service import Vault
+from gateway.vault.terms import Retention, Terms
 from tests.vault.makers import NOON, pan
 from tests.vault.outside import outside
 from tests.vault.torture.writer import PRODUCT, is_spooled, size_of
