@@ -23,12 +23,20 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import Final, NamedTuple
-from urllib.parse import quote_plus, unquote_to_bytes
 
 from gateway.codecs.document import Add, Change, Insert, Members, Node, Remove, Set
 from gateway.codecs.edits import Edit, Spliced, apply_edits
 from gateway.codecs.embedded import Embedded, Stretch
 from gateway.codecs.field_names import canonical, outer_names
+from gateway.codecs.form_text import (
+    BAD_ESCAPE,
+    LONGEST_TEXT,
+    SPELLED,
+    decode,
+    encode,
+    quoted,
+    spelled,
+)
 from gateway.codecs.paths import Path
 from gateway.codecs.sequence import Addition, NewNames, edit_sequence
 from gateway.codecs.template import fill
@@ -36,13 +44,8 @@ from gateway.errors import MessageForbidden, MessageMalformed, MessageUnfit
 
 # PHP reads 1,000 pairs, others less; what is beyond is dropped without a word.
 MAX_PAIRS: Final = 10_000
-# No name is as long, nor any field of a card; decoding more would hold up everything else.
-_LONGEST_TEXT: Final = 1 << 20
-
-_BAD_ESCAPE: Final = re.compile(rb"%(?![0-9a-fA-F]{2})")
 _VALUES: Final = re.compile(rb"=[^&]*+")
 _INDEX: Final = re.compile(r"\s*[0-9]*\s*\]")
-_SPELLED: Final = re.compile(rb"%[0-9a-fA-F]{2}|\+")
 
 
 class _Pair(NamedTuple):
@@ -141,7 +144,7 @@ class FormDocument:
         pair = _pair_of(node)
         if pair is None:
             raise MessageForbidden
-        return _decode(self._body[pair.value : pair.end])
+        return decode(self._body[pair.value : pair.end])
 
     def instead(self, node: Node) -> Sequence[Node]:  # noqa: ARG002  # the Protocol names it
         return ()
@@ -185,9 +188,9 @@ class FormDocument:
     def _embedded(self, pair: _Pair | None) -> Embedded:
         if pair is None:
             raise MessageForbidden
-        if _BAD_ESCAPE.search(self._body, pair.value, pair.end):
+        if BAD_ESCAPE.search(self._body, pair.value, pair.end):
             raise MessageMalformed
-        return Embedded(self._body, [Stretch(pair.value, pair.end, _SPELLED, _spelled, _quoted)])
+        return Embedded(self._body, [Stretch(pair.value, pair.end, SPELLED, spelled, quoted)])
 
     def _cards(self, before: str, after: str) -> list[Node]:
         """The cards in a row. Raises `MessageForbidden` for one without an index."""
@@ -267,45 +270,11 @@ class FormDocument:
 
 def _names(body: bytes, pairs: Sequence[bytes]) -> list[str]:
     """The name of every pair, empty ones too. Raises as the module's text says."""
-    names = (
-        _VALUES.sub(b"", body) if len(body) <= _LONGEST_TEXT and len(pairs) < MAX_PAIRS else b"%"
-    )
+    all_at_once = len(body) <= LONGEST_TEXT and len(pairs) < MAX_PAIRS
+    names = _VALUES.sub(b"", body) if all_at_once else b"%"
     if names.isascii() and b"%" not in names and b"+" not in names:
         return names.decode("ascii").split("&") if pairs else []
-    return [_decode(pair.partition(b"=")[0]) for pair in pairs]
-
-
-def _decode(raw: bytes) -> str:
-    """Plus signs and percent escapes undone, once. Raises as the module's text says."""
-    if len(raw) > _LONGEST_TEXT:
-        raise MessageForbidden
-    if b"+" in raw:
-        raw = raw.replace(b"+", b" ")
-    if b"%" in raw:
-        if _BAD_ESCAPE.search(raw):
-            raise MessageMalformed
-        raw = unquote_to_bytes(raw)
-    try:
-        return raw.decode()
-    except UnicodeDecodeError:  # holds the input
-        raise MessageMalformed from None
-
-
-def _spelled(match: re.Match[bytes]) -> bytes:
-    return b" " if match[0] == b"+" else bytes.fromhex(match[0][1:].decode("ascii"))
-
-
-def _quoted(content: bytes) -> bytes:
-    return quote_plus(content, safe="*").encode("ascii")  # as WHATWG writes a mask
-
-
-def _encode(text: str, safe: str = "") -> bytes:
-    if text.isascii() and text.isalnum():
-        return text.encode("ascii")
-    try:
-        return quote_plus(text, safe=safe).encode("ascii")
-    except UnicodeEncodeError:  # a lone surrogate; holds the text
-        raise MessageUnfit from None
+    return [decode(pair.partition(b"=")[0]) for pair in pairs]
 
 
 def _below(within: Node | None, name: str) -> str:
@@ -333,7 +302,7 @@ def _changeable(node: Node) -> _Pair:
 
 def _append(plan: _Plan, name: str, text: str, place: int) -> None:
     # Brackets as the processors' own libraries send them: bare in names, escaped in values.
-    entry = _encode(name, safe="[]") + b"=" + _encode(text)
+    entry = encode(name, safe="[]") + b"=" + encode(text)
     plan.added.append(Addition(place, entry, b"&"))
 
 
@@ -346,4 +315,4 @@ def _claim(pair: _Pair, plan: _Plan) -> None:
 def _set(pair: _Pair, text: str, plan: _Plan) -> Edit:
     _claim(pair, plan)
     equals = b"=" if pair.value == pair.name_end else b""
-    return Edit(pair.value, pair.end, equals + _encode(text))
+    return Edit(pair.value, pair.end, equals + encode(text))
