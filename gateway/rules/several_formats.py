@@ -73,17 +73,21 @@ def check_several(
         for said in ("insert", "on_failure"):
             if not _is_said(entry, said, wanted, shapes):
                 message = f"`{said}` says nothing for messages of format {outer}: {_LOST[said]}"
-                notes.add_key((*place, said), message, f"Add one with `{wanted}: …`.")
+                hint = f"Add one with `{wanted}: …`."
+                if wanted == "text":
+                    hint = "A text takes its token with `show: alias`."
+                notes.add_key((*place, said), message, hint)
 
 
 def _is_said(entry: DirectionEntry, key: str, wanted: Format, shapes: Sequence[Shape]) -> bool:
     """Whether what is inserted into some messages is inserted into those of this format, too, or the token
     is told there in another way."""
     said: Sequence[InsertEntry] = getattr(entry, key)
-    if not said or wanted == "text" or any(one.format == wanted for one in said):
+    if not said or any(one.format == wanted for one in said):
         return True
-    shown = all(shape.show in {"alias", "digits"} for shape in shapes) or entry.header is not None
-    return key == "insert" and shown
+    if key == "on_failure":
+        return wanted == "text"  # which takes nothing but its token
+    return all(shape.show in {"alias", "digits"} for shape in shapes) or entry.header is not None
 
 
 def split(rule: Direction, entry: DirectionEntry) -> tuple[Direction, ...]:
