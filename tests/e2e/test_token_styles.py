@@ -4,201 +4,41 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import sqlite3
-from urllib.parse import parse_qs
 
 import pytest
 import requests
 
 from gateway.cards.scan import find_cards
-from gateway.sandbox.tls import server_context
-from tests.e2e.inbox import Once, at_booking_com
 from tests.e2e.process import until
+from tests.e2e.styles import (
+    ALIAS,
+    DIGITS,
+    PAN,
+    REMARK,
+    SECOND,
+    bookings,
+    card,
+    charge,
+    numbers,
+    pull,
+    shown_digits,
+    started,
+    with_pair,
+    with_text,
+)
 from tests.e2e.test_charge import adyen, intent, payment, stripe
-from tests.running import ROOT, Running
-
-PAN, SECOND, REMARK = "5555555555554444", "378282246310005", "4242424242424242"
-ALIAS, DIGITS = r"tok_test_[0-9]+_[0-9A-Za-z]{13}", r"99[0-9]{10}4444"
-LIMIT = 5  # of unknown tokens
-
-PACK = """
-system: styles
-about: One shape, four ways to show its cards
-shapes:
-  ota:
-    format: xml
-    booking: //Booking
-    card: .//Card
-    number: "@number"
-    expiry: { at: "@expires", as: MMYY }
-    cvc: "@cvc"
-  again:
-    format: json
-    booking: "$.bookings[*]"
-    card: card
-    number: pan
-    booking_id: id
-    show: digits
-  bare:
-    format: json
-    booking: "$.bookings[*]"
-    card: card
-    number: { at: pan, type: number }
-    expiry: { at: expires, as: MMYY }
-    show: digits
-  form:
-    format: form
-    card: $
-    number: card[number]
-    expiry_month: { at: "card[exp_month]", as: MM }
-    expiry_year: { at: "card[exp_year]", as: YYYY }
-    token: { iduser: iduser, tokenuser: tokenuser }
-  json:
-    format: json
-    card: $.card
-    number: number
-    expiry: { at: expires, as: MM/YYYY }
-    token: { iduser: iduser, tokenuser: tokenuser }
-  xml:
-    format: xml
-    card: //Card
-    number: "@number"
-    expiry: { at: "@expires", as: MMYY }
-    token: { iduser: "@iduser", tokenuser: "@tokenuser" }
-routes:
-  - name: pair
-    to: https://secure-supply-xml.booking.com/styles/pair
-    product: seaside
-    methods: [POST]
-    response:
-      tokenize: ota
-      insert:
-        - { into: ., each: card, xml: "<PaycometResponse><iduser>{iduser}</iduser><tokenuser>{tokenuser}</tokenuser></PaycometResponse>" }
-  - name: alias
-    to: https://secure-supply-xml.booking.com/styles/alias
-    product: seaside
-    methods: [POST]
-    response: { tokenize: ota, show: alias }
-  - name: digits
-    to: https://secure-supply-xml.booking.com/styles/digits
-    product: seaside
-    methods: [POST]
-    response: { tokenize: ota, show: digits, header: X-Card-Tokens }
-  - name: header
-    to: https://secure-supply-xml.booking.com/styles/header
-    product: seaside
-    methods: [POST]
-    response: { tokenize: ota, header: X-Card-Tokens }
-  - name: bare
-    to: https://secure-supply-xml.booking.com/styles/bare
-    product: seaside
-    methods: [POST]
-    response: { tokenize: bare }
-  - name: again
-    to: https://secure-supply-xml.booking.com/styles/again
-    product: seaside
-    methods: [POST]
-    response: { tokenize: again, carry_forward: true, header: X-Card-Tokens }
-  - name: by-form
-    at: /styles/form
-    forward: "{siteminder}/pmsxchangev2/services/SANDBOX"
-    methods: [POST]
-    request: { detokenize: form }
-  - name: by-json
-    at: /styles/json
-    forward: "{siteminder}/pmsxchangev2/services/SANDBOX"
-    methods: [POST]
-    request: { detokenize: json }
-  - name: by-xml
-    at: /styles/xml
-    forward: "{siteminder}/pmsxchangev2/services/SANDBOX"
-    methods: [POST]
-    request: { detokenize: xml }
-"""
 
 
 @pytest.fixture(scope="module")
 def styles(sandbox, tmp_path_factory):
-    directory = tmp_path_factory.mktemp("styles")
-    rules = directory / "rules"
-    shutil.copytree(ROOT / "rules", rules)
-    (rules / "styles.yaml").write_text(PACK, encoding="utf-8")
-    with Once(server_context(sandbox.directory)) as partner:
-        gateway = Running(
-            directory / "gateway", sandbox, rules=str(rules),
-            test_hosts=at_booking_com(sandbox, partner), limits={"unknown_tokens": LIMIT},
-        )  # fmt: skip
-        gateway.partner = partner
+    with started(tmp_path_factory.mktemp("styles"), sandbox) as gateway:
         yield gateway
-        gateway.stop()
 
 
 @pytest.fixture
 def key(styles):
     return styles.key(products=("seaside",))
-
-
-def pull(gateway, key, route, answer, content_type="text/xml"):
-    gateway.partner.bodies = [answer]
-    gateway.partner.more = f"Content-Type: {content_type}\r\n".encode()
-    with gateway.session(key) as session:
-        answer = session.post(
-            f"https://booking.sandbox.test:{gateway.partner.port}/styles/{route}",
-            data="{}", headers={"Content-Type": "application/json"}, timeout=20,
-        )  # fmt: skip
-    assert answer.status_code == 200, answer.text
-    return answer
-
-
-def bookings(*cards):
-    inner = "".join(f"<Booking>{one}</Booking>" for one in cards)
-    return f"<Bookings>{inner}</Bookings>".encode()
-
-
-def card(number=PAN):
-    return f'<Card number="{number}" expires="1230" cvc="123"/>'
-
-
-def charge(gateway, key, format, body):
-    """What arrived at the processor."""
-    label = {"form": "application/x-www-form-urlencoded", "json": "application/json"}
-    gateway.sandbox.received.clear()
-    with gateway.endpoint_session(key) as session:
-        answer = session.post(
-            f"{gateway.endpoints}/styles/{format}", data=body,
-            headers={"Content-Type": label.get(format, "text/xml")}, timeout=20,
-        )  # fmt: skip
-    arrived = gateway.sandbox.received.requests("siteminder")
-    return answer, arrived[0].body.decode() if arrived else ""
-
-
-def numbers(format, body):
-    """The card's number and expiry, as a reader of the format has them."""
-    if format == "form":
-        form = parse_qs(body)
-        expiry = form["card[exp_month]"][0] + form["card[exp_year]"][0][2:]
-        return form["card[number]"][0], expiry
-    if format == "json":
-        found = json.loads(body)["card"]
-        return found["number"], found["expires"][:2] + found["expires"][-2:]
-    return re.search('number="(.*?)"', body)[1], re.search('expires="(.*?)"', body)[1]
-
-
-def with_text(format, text):
-    return {
-        "form": {"card[number]": text, "amount": "1099"},
-        "json": json.dumps({"card": {"number": text}, "amount": 1099}),
-        "xml": f'<Pay><Card number="{text}"/><Amount>1099</Amount></Pay>',
-    }[format]
-
-
-def with_pair(format, iduser, tokenuser):
-    return {
-        "form": {"iduser": iduser, "tokenuser": tokenuser, "amount": "1099"},
-        "json": json.dumps({"card": {"iduser": int(iduser), "tokenuser": tokenuser}}),
-        "xml": f'<Pay><Card iduser="{iduser}" tokenuser="{tokenuser}"/></Pay>',
-    }[format]
 
 
 @pytest.mark.parametrize("format", ["form", "json", "xml"])
@@ -233,11 +73,6 @@ def test_p25_one_card_shown_in_four_ways_is_charged_by_each_of_them(styles, key,
         assert PAN not in answer.text
     for table in ("card", "digit_token"):  # others of this file bring cards of their own
         assert styles.rows(f"select count(*) from {table} where iduser = {int(iduser)}") == [(1,)]
-
-
-def shown_digits(styles, key, number=PAN):
-    answer = pull(styles, key, "digits", bookings(card(number)))
-    return re.search('number="(.*?)"', answer.text)[1]
 
 
 def test_digits_are_charged_at_a_processor_whose_pack_knows_nothing_of_them(styles, key):
@@ -393,75 +228,3 @@ def test_p36_the_audit_has_the_card_and_no_digits(styles, key):
     ]  # fmt: skip
     assert digits not in repr(made)
     assert digits not in styles.logs.getvalue()
-
-
-def guesses(count, start=0):
-    """Of this form, and nobody's."""
-    tried = (f"99111{n:07d}4444" for n in range(start, start + 2 * count))
-    return [text for text in tried if not luhn(text)][:count]
-
-
-def luhn(digits):
-    doubled = [int(one) * (2 if n % 2 else 1) for n, one in enumerate(digits[::-1])]
-    return sum(sum(map(int, str(one))) for one in doubled) % 10 == 0
-
-
-def test_p26_who_tries_digits_is_stopped(tmp_path, sandbox):
-    """In one message as in many; on the control API, too; and the card opens to nobody meanwhile."""
-    rules = tmp_path / "rules"
-    shutil.copytree(ROOT / "rules", rules)
-    (rules / "styles.yaml").write_text(PACK, encoding="utf-8")
-    with Once(server_context(sandbox.directory)) as partner:
-        gateway = Running(
-            tmp_path / "gateway", sandbox, rules=str(rules),
-            test_hosts=at_booking_com(sandbox, partner), limits={"unknown_tokens": LIMIT},
-        )  # fmt: skip
-        gateway.partner = partner
-        try:
-            key = gateway.key(products=("seaside",))
-            tried = guesses(3 * LIMIT)
-            for text in tried[:LIMIT]:  # no card is shown so: they are another issuer's
-                assert charge(gateway, key, "xml", with_text("xml", text))[1]
-            digits = shown_digits(gateway, key)
-            for text in tried[: LIMIT - 1]:
-                assert charge(gateway, key, "xml", with_text("xml", text))[1]
-            assert PAN in charge(gateway, key, "xml", with_text("xml", digits))[1]
-            last, _ = charge(gateway, key, "json", with_text("json", tried[LIMIT]))
-            assert (last.status_code, last.json()["code"]) == (429, "tokens_guessed")
-            assert int(last.headers["Retry-After"]) > 0
-            answer, arrived = charge(gateway, key, "form", with_text("form", digits))
-            assert (answer.json()["code"], arrived) == ("tokens_guessed", "")
-            api = "http://{}:{}/v1/cards".format(*gateway.addresses.control)
-            own = {"X-Api-Key": gateway.key(scopes=("cards",), products=("seaside",))}
-            shown = requests.get(f"{api}/{digits}", headers=own, timeout=30)
-            assert shown.json()["code"] == "tokens_guessed"
-            blocked = "select count(*) from audit where action = 'block'"
-            assert gateway.rows(blocked) == [(1,)]
-            # An alias can not be guessed, and goes on.
-            alias = pull(gateway, key, "header", bookings(card())).headers["X-Card-Tokens"]
-            _, arrived = charge(gateway, key, "xml", with_text("xml", alias.partition("=")[2]))
-            assert PAN in arrived
-        finally:
-            gateway.stop()
-
-
-def test_p26_of_a_message_full_of_tries_none_is_opened(tmp_path, sandbox):
-    rules = tmp_path / "rules"
-    shutil.copytree(ROOT / "rules", rules)
-    (rules / "styles.yaml").write_text(PACK, encoding="utf-8")
-    with Once(server_context(sandbox.directory)) as partner:
-        gateway = Running(
-            tmp_path / "gateway", sandbox, rules=str(rules),
-            test_hosts=at_booking_com(sandbox, partner), limits={"unknown_tokens": LIMIT},
-        )  # fmt: skip
-        gateway.partner = partner
-        try:
-            key = gateway.key(products=("seaside",))
-            digits = shown_digits(gateway, key)
-            cards = "".join(f'<Card number="{one}"/>' for one in [digits, *guesses(LIMIT)])
-            answer, arrived = charge(gateway, key, "xml", f"<Pay>{cards}</Pay>")
-            assert (answer.json()["code"], arrived) == ("tokens_guessed", "")
-            intents = "select count(*) from audit where outcome = 'intent'"
-            assert gateway.rows(intents) == [(0,)]
-        finally:
-            gateway.stop()
