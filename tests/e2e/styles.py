@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 from contextlib import contextmanager
 from urllib.parse import parse_qs
 
 from gateway.sandbox.tls import server_context
-from tests.e2e.inbox import Once, at_booking_com
-from tests.running import ROOT, Running
+from tests.e2e.inbox import Once
+from tests.e2e.packs import with_pack
 
 PAN, SECOND, REMARK = "5555555555554444", "378282246310005", "4242424242424242"
 ALIAS, DIGITS = r"tok_test_[0-9]+_[0-9A-Za-z]{13}", r"99[0-9]{10}4444"
@@ -115,19 +114,10 @@ routes:
 @contextmanager
 def started(directory, sandbox):
     """A gateway with the pack, and the partner whose cards it shows: `gateway.partner`."""
-    rules = directory / "rules"
-    shutil.copytree(ROOT / "rules", rules)
-    (rules / "styles.yaml").write_text(PACK, encoding="utf-8")
-    with Once(server_context(sandbox.directory)) as partner:
-        gateway = Running(
-            directory / "gateway", sandbox, rules=str(rules),
-            test_hosts=at_booking_com(sandbox, partner), limits={"unknown_tokens": LIMIT},
-        )  # fmt: skip
-        gateway.partner = partner
-        try:
-            yield gateway
-        finally:
-            gateway.stop()
+    partner = Once(server_context(sandbox.directory))
+    limits = {"unknown_tokens": LIMIT}
+    with with_pack(directory, sandbox, "styles", PACK, partner, limits=limits) as gateway:
+        yield gateway
 
 
 def pull(gateway, key, route, answer, content_type="text/xml"):

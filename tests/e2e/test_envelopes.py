@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import io
 import json
-import shutil
 from urllib.parse import parse_qs
 
 import pytest
@@ -13,9 +12,9 @@ import requests
 from multipart import MultipartParser
 
 from gateway.sandbox.tls import server_context
-from tests.e2e.inbox import Once, at_booking_com
+from tests.e2e.inbox import Once
+from tests.e2e.packs import with_pack
 from tests.e2e.test_charge import keep
-from tests.running import ROOT
 
 PAN, REMARK = "5555555555554444", "4242424242424242"
 
@@ -85,20 +84,12 @@ routes:
 
 @pytest.fixture(scope="module")
 def wrapped(sandbox, tmp_path_factory):
-    from tests.running import Running
-
-    directory = tmp_path_factory.mktemp("wrapped")
-    rules = directory / "rules"
-    shutil.copytree(ROOT / "rules", rules)
-    (rules / "wrapped.yaml").write_text(PACK, encoding="utf-8")
-    with Once(server_context(sandbox.directory)) as partner:
-        partner.bodies = []
-        gateway = Running(
-            directory / "gateway", sandbox, rules=str(rules),
-            test_hosts=at_booking_com(sandbox, partner),
-        )  # fmt: skip
+    partner = Once(server_context(sandbox.directory))
+    partner.bodies = []
+    with with_pack(
+        tmp_path_factory.mktemp("wrapped"), sandbox, "wrapped", PACK, partner
+    ) as gateway:
         yield gateway, partner
-        gateway.stop()
 
 
 def pull(wrapped, answer):

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 
 import pytest
 
 from gateway.sandbox.tls import server_context
-from tests.e2e.inbox import at_booking_com
+from tests.e2e.packs import Partner, with_pack
 from tests.e2e.test_charge import keep
-from tests.e2e.test_plain_text import Partner
-from tests.running import ROOT, Running
 
 PAN, REMARK = "5555555555554444", "4242424242424242"
 PACK = """
@@ -63,18 +60,11 @@ FORM = f"id=1&card_number={PAN}&card_expires=12%2F2030&pin=987&note={REMARK}"
 
 @pytest.fixture(scope="module")
 def twofold(sandbox, tmp_path_factory):
-    directory = tmp_path_factory.mktemp("twofold")
-    rules = directory / "rules"
-    shutil.copytree(ROOT / "rules", rules)
-    (rules / "twofold.yaml").write_text(PACK, encoding="utf-8")
-    with Partner(server_context(sandbox.directory)) as partner:
-        gateway = Running(
-            directory / "gateway", sandbox, rules=str(rules),
-            test_hosts=at_booking_com(sandbox, partner),
-        )  # fmt: skip
-        gateway.partner = partner
+    partner = Partner(server_context(sandbox.directory))
+    with with_pack(
+        tmp_path_factory.mktemp("twofold"), sandbox, "twofold", PACK, partner
+    ) as gateway:
         yield gateway
-        gateway.stop()
 
 
 def pull(gateway, body, label="text/html"):

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 
 import pytest
 
 from gateway.sandbox.tls import server_context
-from tests.e2e.inbox import at_booking_com
-from tests.e2e.test_plain_text import Partner
-from tests.running import ROOT, Running
+from tests.e2e.packs import Partner, with_pack
 
 GUEST, AGENCY, REMARK = "5555555555554444", "4000056655665556", "4242424242424242"
 PACK = """
@@ -43,19 +40,10 @@ BOTH = {"cc_number": GUEST, "cc_exp": "12/2030", "cc_cvc": "123", "vcc_number": 
 
 @pytest.fixture(scope="module")
 def beside(sandbox, tmp_path_factory):
-    directory = tmp_path_factory.mktemp("beside")
-    rules = directory / "rules"
-    shutil.copytree(ROOT / "rules", rules)
-    (rules / "beside.yaml").write_text(PACK, encoding="utf-8")
-    with Partner(server_context(sandbox.directory)) as partner:
-        partner.label = b"application/json"
-        gateway = Running(
-            directory / "gateway", sandbox, rules=str(rules),
-            test_hosts=at_booking_com(sandbox, partner),
-        )  # fmt: skip
-        gateway.partner = partner
+    partner = Partner(server_context(sandbox.directory))
+    partner.label = b"application/json"
+    with with_pack(tmp_path_factory.mktemp("beside"), sandbox, "beside", PACK, partner) as gateway:
         yield gateway
-        gateway.stop()
 
 
 def pull(gateway, *bookings):

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import re
-import shutil
 
 import pytest
 
-from gateway.sandbox.faults import Fault, FaultServer
 from gateway.sandbox.tls import server_context
-from tests.e2e.inbox import at_booking_com
+from tests.e2e.packs import Partner, with_pack
 from tests.e2e.test_charge import keep
-from tests.running import ROOT, Running
 
 PAN, REMARK = "5555555555554444", "4242424242424242"
 PACK = """
@@ -42,34 +39,11 @@ routes:
 MAIL = f"Booking 1234567890123456\r\nGuest: J\u00f6rg\r\nCard number: {PAN[:4]} {PAN[4:8]} {PAN[8:12]} {PAN[12:]}\r\nCVC 123 (never keep it)\r\nExpires: 12/2030\r\nHe called: {REMARK}\r\n"
 
 
-class Partner(FaultServer):
-    """Answers with what the test says."""
-
-    def __init__(self, context):
-        super().__init__("close_after_request", context=context)
-        self.body, self.label = b"", b"text/csv; charset=utf-8"
-        self.fault = Fault(self._written)
-
-    def _written(self, card):
-        del card
-        head = b"HTTP/1.1 200 OK\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n"
-        return (head % (self.label, len(self.body)) + self.body,)
-
-
 @pytest.fixture(scope="module")
 def plain(sandbox, tmp_path_factory):
-    directory = tmp_path_factory.mktemp("plain")
-    rules = directory / "rules"
-    shutil.copytree(ROOT / "rules", rules)
-    (rules / "plain.yaml").write_text(PACK, encoding="utf-8")
-    with Partner(server_context(sandbox.directory)) as partner:
-        gateway = Running(
-            directory / "gateway", sandbox, rules=str(rules),
-            test_hosts=at_booking_com(sandbox, partner),
-        )  # fmt: skip
-        gateway.partner = partner
+    partner = Partner(server_context(sandbox.directory))
+    with with_pack(tmp_path_factory.mktemp("plain"), sandbox, "plain", PACK, partner) as gateway:
         yield gateway
-        gateway.stop()
 
 
 def post(gateway, path, body, label="text/plain; charset=utf-8"):

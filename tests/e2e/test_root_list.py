@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import shutil
 
 import pytest
 
 from gateway.sandbox.tls import server_context
-from tests.e2e.inbox import Once, at_booking_com
-from tests.running import ROOT, Running
+from tests.e2e.inbox import Once
+from tests.e2e.packs import with_pack
 
 PAN, OTHER = "5555555555554444", "4242424242424242"
 PACK = """
@@ -31,18 +30,10 @@ routes:
 
 @pytest.fixture(scope="module")
 def bare(sandbox, tmp_path_factory):
-    directory = tmp_path_factory.mktemp("bare")
-    rules = directory / "rules"
-    shutil.copytree(ROOT / "rules", rules)
-    (rules / "bare.yaml").write_text(PACK, encoding="utf-8")
-    with Once(server_context(sandbox.directory)) as partner:
-        partner.bodies = []
-        gateway = Running(
-            directory / "gateway", sandbox, rules=str(rules),
-            test_hosts=at_booking_com(sandbox, partner),
-        )  # fmt: skip
+    partner = Once(server_context(sandbox.directory))
+    partner.bodies = []
+    with with_pack(tmp_path_factory.mktemp("bare"), sandbox, "bare", PACK, partner) as gateway:
         yield gateway, partner
-        gateway.stop()
 
 
 def test_p03_the_cards_of_a_bare_list_become_tokens(bare):
