@@ -14,6 +14,7 @@ from gateway.vault import key_rows
 from gateway.vault.model import Taken
 from gateway.vault.postgres import connections
 from tests.vault.makers import entry, keep, many, new, opened, pan, rows
+from tests.vault.test_vault_retention import purge
 
 pytestmark = pytest.mark.postgres_alone
 
@@ -158,6 +159,21 @@ def test_a_sink_costs_a_trip(trips, tmp_path: Path) -> None:
         before = trips()
         keep(vault, new(pan(1)), entries=[entry()])
         assert trips() - before == 5
+
+
+def test_a_portion_of_a_purge_keeps_others_waiting_for_five_trips(vault, trips) -> None:
+    """Its turn, what is due, its end, what is left of it, and all that is written, with the commit."""
+
+    def made(count: int, seed: int) -> int:
+        keep(vault, *many(count, seed))
+        before = trips()
+        assert purge(vault).cards == count
+        return trips() - before
+
+    purge(vault)  # of the first card
+    made(50, 1)  # types are known
+    assert made(100, 2) - made(50, 3) == 5
+    assert vault.audit.check().findings == []
 
 
 def test_p23_what_was_asked_at_the_beginning_is_asked_again_after_a_change(vault) -> None:
