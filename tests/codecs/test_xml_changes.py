@@ -58,6 +58,33 @@ def test_set_an_elements_text(text: str, expected: str) -> None:
     assert message.splice(Set(message.place("//b"), "x")) == expected
 
 
+@pytest.mark.parametrize(
+    ("path", "text", "expected"),
+    [
+        ("//b", "<a><b>\r\n  1\r\n\t</b></a>", "<a><b>\r\n  x\r\n\t</b></a>"),
+        ("//b", "<a><b>\r1\r\r\n</b></a>", "<a><b>\rx\r\r\n</b></a>"),
+        ("//b", "<a><b>\r\n <![CDATA[1]]>\r\n</b></a>", "<a><b>\r\n <![CDATA[x]]>\r\n</b></a>"),
+        (
+            "//b",
+            "<a><b>\r\n <![CDATA[\r\n1\r]]>\r\n</b></a>",
+            "<a><b>\r\n <![CDATA[\r\nx\r]]>\r\n</b></a>",
+        ),
+        ("//b", "<a><b><!--\r\n--></b></a>", None),
+        ("/a/@c", "<a c='\r\n\t1 \r\n'/>", "<a c='\r\n\tx \r\n'/>"),
+        ("/a/@c", "<a c='&#13;&#10;1&#9;'/>", "<a c='&#13;&#10;x&#9;'/>"),
+    ],
+)
+def test_p15_white_space_around_a_new_value_is_that_which_came(path, text, expected) -> None:
+    """A parser tells every line end as a line feed, and in an attribute as a blank."""
+    message = Message(text)
+    if expected is None:
+        with pytest.raises(MessageForbidden):
+            message.document.text(message.place(path))
+        return
+    there = message.document.text(message.place(path))
+    assert message.splice(Set(message.place(path), there.replace("1", "x"))) == expected
+
+
 def test_set_nothing_in_a_self_closed_element_changes_nothing() -> None:
     message = Message("<a><b/></a>")
     assert message.splice(Set(message.place("//b"), "")) == "<a><b/></a>"
