@@ -134,7 +134,9 @@ class DirectionCompiler:
         told, place = entry.opaque, (*place, "opaque")
         if told is None:
             return None
-        format = told.format or (shapes[0].format if shapes else None)
+        # A signature stands beside what an envelope holds: the paths are of the message itself.
+        outer = shapes[0].layout.outer if shapes else None
+        format = told.format or outer
         if not told.refuse:
             if shapes or entry.exchange:
                 message = "every body would be refused: name the places that tell, `refuse: [...]`"
@@ -145,8 +147,8 @@ class DirectionCompiler:
         if format is None:
             self._notes.add(place, "say which format the paths are of: `format: json`")
             return None
-        if len(by_outer(shapes)) == 1 and format != shapes[0].format:
-            message = f"this message's shapes are {shapes[0].format}; remove `format`"
+        if len(by_outer(shapes)) == 1 and format != outer:
+            message = f"this message is {outer}, and so are the paths; remove `format`"
             self._notes.add_key((*place, "format"), message)
         paths = [
             path_of(text, format, (*place, "refuse", n), self._notes)

@@ -146,7 +146,8 @@ _MORE: Final[Mapping[str, Mapping[str, Any]]] = {
             "expiry_year": ["expiry_month"],
         },
         "allOf": [
-            _never_both("expiry", "expiry_month", "expiry_year"),
+            _both_optional("expiry", "expiry_month"),
+            _both_optional("expiry_month", "expiry"),
             _both_optional("expiry_month", "expiry_year"),
             _both_optional("expiry_year", "expiry_month"),
             {"if": _FORM, "then": {"properties": {"booking": False}}},

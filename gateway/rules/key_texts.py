@@ -30,7 +30,7 @@ TEXTS: Final[Mapping[str, Mapping[str, str]]] = {
         "booking": "Path to each booking. Without it the whole message is one.",
         "card": "Path to each card, from the booking; or a list of paths.",
         "number": "Path to the number, from the card; or a list of paths.",
-        "expiry": "`{ at: path, as: spelling }`, from the card. Or `expiry_month` and `expiry_year`.",
+        "expiry": "`{ at: path, as: spelling }`, from the card. Or `expiry_month` and `expiry_year`, or either.",
         "expiry_month": "The month in a field of its own: `{ at: path, as: MM }`.",
         "expiry_year": "The year in a field of its own: `{ at: path, as: YYYY }`.",
         "cvc": "Path to the security code; `{ at: path, required: true }`: a card without one fails.",

@@ -163,11 +163,11 @@ class ShapeEntry(Entry):
 
     @model_validator(mode="after")
     def _one_expiry(self) -> ShapeEntry:
-        if self.expiry and (self.expiry_month or self.expiry_year):
-            raise ValueError("give either `expiry`, or `expiry_month` and `expiry_year`")
         if (self.expiry_month is None) != (self.expiry_year is None):
             raise ValueError("`expiry_month` and `expiry_year` go together")
-        parts = [part for part in (self.expiry_month, self.expiry_year) if part is not None]
-        if len({part.optional for part in parts}) > 1:
-            raise ValueError("`optional` goes with both, `expiry_month` and `expiry_year`")
+        parts = (self.expiry, self.expiry_month, self.expiry_year)
+        if len({part.optional for part in parts if part is not None}) > 1:
+            raise ValueError(
+                "`optional` goes with each of `expiry`, `expiry_month` and `expiry_year`"
+            )
         return self

@@ -4,7 +4,7 @@
    in one node are refused.
 2. Where a shape's number has several places, the same clear one may stand in all of them; two that
    differ are refused, for nothing says which is the card. So are two security codes of one shape. Of
-   two expiries that differ neither is taken, and the card fails.
+   two expiries that differ neither is taken, and the card fails; so it is with one in a field and one in two.
 3. A clear CVC is found with or without a number beside it.
 4. Where a partner's own token stands (`foreign`), what could be no real card is that token.
 """
@@ -179,17 +179,17 @@ def _read_card(
 
 def read_expiry(document: Document, shape: Shape, card: Node) -> tuple[Expiry | None, bool]:
     """The card's expiry, and whether the message says one, read or not."""
-    read: set[Expiry | None]
+    texts: list[str] = []
     if shape.expiry:
         texts = expiry_texts_of(document, shape.expiry, card)
-        if len(texts) == 1 and not shape.expiry.also_read:
+        if len(texts) == 1 and not shape.expiry.also_read and not shape.expiry_month:
             return expiries.parse(texts[0], shape.expiry.spelling), True
-        read = {expiries.parse_any(text, shape.expiry.spellings) for text in texts}
-        said = bool(texts)
-    else:
+    read = {expiries.parse_any(text, shape.expiry.spellings) for text in texts if shape.expiry}
+    said = bool(texts)
+    if shape.expiry_month:
         months = texts_of(document, shape.expiry_month, card)
         years = texts_of(document, shape.expiry_year, card)
-        read = {expiries.from_fields(month, year) for month in months for year in years}
-        said = bool(months or years)
+        read |= {expiries.from_fields(month, year) for month in months for year in years}
+        said = said or bool(months or years)
     read.discard(None)
     return (read.pop() if len(read) == 1 else None), said

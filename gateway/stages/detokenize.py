@@ -173,7 +173,7 @@ def _put_in_one(
 ) -> list[Change]:
     beside = (*spot.numbers, *(spot.pair or ()), spot.node)[0]
     changes: list[Change] = []
-    for name, rule, text in _texts_of(spot, found):
+    for name, rule, text in _texts_of(document, spot, found):
         if rule is None or rule.joined or name in spot.shape.keep:
             continue
         nodes = spot.numbers if name == "number" else to_write(document, rule, spot.node)
@@ -189,23 +189,34 @@ def _put_in_one(
     return changes
 
 
-def _texts_of(spot: TokenSpot, found: Found) -> list[tuple[str, Field | None, str]]:
+def _texts_of(
+    document: Document, spot: TokenSpot, found: Found
+) -> list[tuple[str, Field | None, str]]:
     """What is to be written of a card: the field's name, its rule, its text."""
     shape, card = spot.shape, found.card
     texts: list[tuple[str, Field | None, str]] = [("number", shape.number, card.pan.reveal())]
     if card.expiry is not None:
-        for name, rule in (
-            ("expiry", shape.expiry),
-            ("expiry_month", shape.expiry_month),
-            ("expiry_year", shape.expiry_year),
-        ):
-            if rule is not None:
-                texts.append((name, rule, expiries.write(card.expiry, rule.spelling)))
+        for name, rule in _expiry_fields(document, shape, spot.node):
+            texts.append((name, rule, expiries.write(card.expiry, rule.spelling)))
     if card.holder is not None:
         texts.append(("holder", shape.holder, card.holder.reveal()))
     if found.cvc is not None and spot.lacks_cvc:
         texts.append(("cvc", shape.cvc, found.cvc.reveal()))
     return texts
+
+
+def _expiry_fields(document: Document, shape: Shape, card: Node) -> list[tuple[str, Field]]:
+    """The fields that the expiry goes to. Of a shape that has it in one or in two: where something stands,
+    else where the message has a place, else the one."""
+    whole = [("expiry", shape.expiry)] if shape.expiry else []
+    month, year = shape.expiry_month, shape.expiry_year
+    parts = [("expiry_month", month), ("expiry_year", year)] if month and year else []
+    if not (whole and parts):
+        return whole or parts
+    ways = (whole, parts)
+    held = [way for way in ways if any(texts_of(document, rule, card) for _, rule in way)]
+    there = [way for way in ways if any(places_of(document, rule, card) for _, rule in way)]
+    return [field for way in held or there[:1] or [whole] for field in way]
 
 
 def _set(document: Document, node: Node, text: str, *, number: bool) -> list[Set]:

@@ -101,6 +101,6 @@ def _group(card: Path, shapes: Sequence[Shape]) -> Group:
         all(numbers),
         listed,
         anywhere,
-        any(step.where or step.named for step in steps[-1:]),
+        any(step.where or step.named for step in steps),
         counted,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.sabotage import (
     access,
     answers,
+    as_sent,
     audit,
     backup,
     cards,
@@ -72,6 +73,7 @@ BREAKAGES: tuple[Breakage, ...] = (
     *json_quick.BREAKAGES,
     *strangers.BREAKAGES,
     *dialects.BREAKAGES,
+    *as_sent.BREAKAGES,
     *moving.BREAKAGES,
     *sealed.BREAKAGES,
     *held_codes.BREAKAGES,
