@@ -6,10 +6,8 @@ digits that follow a code's name go: more than codes, at times, and none that ha
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import suppress
 from typing import Final
 
 from gateway.codecs.document import Known, Node, Remove
@@ -54,7 +52,7 @@ _WINDOW: Final = 256  # bytes behind a name in which its value begins
 # A digit, as XML, JSON and forms may spell it.
 _DIGIT: Final = rb"(?:[0-9]|&#0*(?:4[89]|5[0-7]);|&#[xX]0*3[0-9];|\\u003[0-9]|%3[0-9])"
 _VALUE: Final = re.compile(r"\{[0-9]*\}")
-_JSON_NAME: Final = re.compile(rb'("(?:[^"\\]|\\.){1,200}")\s{0,8}:')
+_ESCAPE: Final = re.compile(r"\\u([0-9a-fA-F]{4})")
 _WORDS: Final = re.compile(r"\w(?:[\w .-]*\w)?")
 # Digits within a spelled sign are none: `&#1234;`, `\u003c`, and the `20` of a blank.
 _CODE: Final = re.compile(
@@ -99,12 +97,11 @@ def _names_in_escapes(body: bytes, names: Collection[str]) -> bool:
     """Whether JSON names one of them as `"c\u0076c"`, which is not found by its letters."""
     if b"\\u" not in body:
         return False
-    small = {name.casefold() for name in names}
-    for match in _JSON_NAME.finditer(body):
-        with suppress(ValueError):  # what is no JSON has no such name
-            if b"\\u" in match[1] and json.loads(match[1]).casefold() in small:
-                return True
-    return False
+    text = body.decode("utf-8", "replace")
+    plain = _ESCAPE.sub(lambda escape: chr(int(escape[1], 16)), text)
+    words = "|".join(map(re.escape, sorted(names)))
+    named = re.compile(rf'(?<!\\)"(?:{words})"\s*+:', re.IGNORECASE)
+    return len(named.findall(plain)) > len(named.findall(text))
 
 
 def code_names(shapes: Sequence[Shape]) -> set[str]:

@@ -228,8 +228,17 @@ routes: [{ name: pull, to: "https://a.example/", methods: [GET], response: { tok
 @pytest.mark.parametrize("name", [r"g\u0063ode", r"\u0047CODE", r"x\"g\u0063ode", r"gcod\u0065"])
 def test_p21_a_name_in_escapes_is_a_codes_all_the_same(name):
     known = '"' in name
-    cut = f'{{"a": 1, "{name}" : "987", '.encode()
-    assert without_codes(cut, FLAT) == (cut if known else None)
+    for blanks in (" ", "\n" + " " * 40):
+        cut = f'{{"a": 1, "{name}"{blanks}: "987", '.encode()
+        assert without_codes(cut, FLAT) == (cut if known else None)
+
+
+def test_p33_many_quotes_take_no_long_search():
+    """Whoever pushes what can not be read would stop all others meanwhile: 4 s for a megabyte, once."""
+    body = rb"\u" + rb"\"" * 500_000
+    began = time.process_time()
+    assert without_codes(body, FLAT) == body
+    assert time.process_time() - began < 2
 
 
 FORM_OR_XML = load_pack_text("""
