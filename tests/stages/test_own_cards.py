@@ -279,7 +279,7 @@ def test_p03_what_each_shape_finds_alone_both_find_together(values, format):
         ]
 
 
-def test_p20_two_paths_to_one_expiry_of_a_text_are_told_though_each_ends_it_in_another_way():
+def test_p13_two_paths_to_one_expiry_of_a_text_are_told_though_each_ends_it_in_another_way():
     both = pack(
         'cc: { format: text, card: $, number: "guest {};", expiry: { at: "exp {} ", as: MM/YYYY } }',
         'vcc: { format: text, own_card: true, card: $, number: "agency {};", expiry: { at: "exp {}", as: MM/YYYY } }',
