@@ -87,7 +87,7 @@ NOTHING = {
         '{"card": {"encryptedCardNumber": "adyenjs_0_1_18$abcdefghijklmnop"}}',
         "is encrypted",
     ),
-    "no format": (f"!! {NUMBER} ^0926", "it is no XML, JSON, form or multipart"),
+    "no format": (f"(?) {NUMBER} ^0926", "it is no XML, JSON, form or multipart"),
     "nothing": ('{"status": "ok"}', "Nothing in it looks like a card's number"),
 }
 

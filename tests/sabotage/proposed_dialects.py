@@ -6,6 +6,8 @@ from tests.sabotage.breakage import Breakage
 
 BESIDE = ("tests/cli/test_cli_rules_new_beside.py",)
 
+DIALECTS = ("tests/cli/test_cli_rules_new_dialects.py",)
+
 BREAKAGES = (
     Breakage(
         "propose two cards of one node as two dialects of one",
@@ -22,5 +24,21 @@ BREAKAGES = (
         "        yield [len(one & parts) for one in self._own]\n",
         "",
         BESIDE,
+    ),
+    Breakage(
+        "take what a segment says for a part of a path",
+        "P16",
+        "gateway/cli/proposal/segments.py",
+        'if not n and _QUALIFIER.fullmatch(value) else "{*}")',
+        "if not n else value)",
+        DIALECTS,
+    ),
+    Breakage(
+        "take a data element's number for a name that says nothing",
+        "P15",
+        "gateway/cli/proposal/called.py",
+        "        if known:\n            return known\n",
+        "",
+        DIALECTS,
     ),
 )

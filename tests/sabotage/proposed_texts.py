@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.sabotage.breakage import Breakage
 
 TEXTS = "tests/cli/test_cli_rules_new_texts.py"
+DIALECTS = "tests/cli/test_cli_rules_new_dialects.py"
 COLUMNS = "tests/cli/test_cli_rules_new_columns.py"
 EXPLAINED = "tests/cli/test_cli_rules_explain_refused.py"
 AROUND = "tests/cli/test_cli_rules_new_around.py"
@@ -14,10 +15,10 @@ BREAKAGES = (
     Breakage(
         "propose a text's path that leads to two places",
         "P15",
-        "gateway/cli/proposal/texts.py",
+        "gateway/cli/proposal/ways.py",
         "    return len(places) == 1 and places[0]",
         "    return len(places) > 0 and places[0]",
-        (f"{TEXTS}::test_what_leads_to_two_places_or_none_is_not_proposed",),
+        (f"{DIALECTS}::test_p16_edifact_that_no_path_leads_to_is_told",),
     ),
     Breakage(
         "let a guest's name stand in a text's path",
@@ -46,7 +47,7 @@ BREAKAGES = (
     Breakage(
         "look for a repeated card in all of the text",
         "P15",
-        "gateway/cli/proposal/texts.py",
+        "gateway/cli/proposal/ways.py",
         "finditer(body, *(span or (0,))), 2)",
         "finditer(body), 2)",
         (f"{COLUMNS}::test_p15_cards_under_the_same_words",),

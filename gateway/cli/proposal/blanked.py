@@ -27,6 +27,7 @@ from gateway.cli.proposal.leaves import (
     parse_json,
     parse_xml,
 )
+from gateway.cli.proposal.segments import lines_of
 from gateway.cli.proposal.ways import text_path
 from gateway.codecs.xml_tree import Parsed, local_name
 
@@ -187,18 +188,19 @@ def _names(names: Collection[str], asked: Collection[str]) -> dict[str, str]:
 def _text(taken: Taken, texts: Texts) -> str:
     """What stands around the values that are asked for, each in a line; of columns the rows with a card."""
     rows: dict[Step, list[tuple[str, str]]] = {}
-    lines = []
+    alone = []
     for leaf in taken.leaves:
         path, text = text_path(leaf.steps), texts.get(leaf.steps)
         if leaf.steps[0].axis == "item":
             said = _blank(leaf.text) if text is None else text
             rows.setdefault(leaf.steps[0], []).append((path, said))
         elif text is not None:
-            lines.append(path.removeprefix("^").replace("{}", text))
+            alone.append((path, text))
+    lines = lines_of(alone)
     asked = {steps[0] for steps in texts}
     for step, row in rows.items():
         if step in asked and step.name:  # a part of the text, under the same words as others
-            lines += [path.removeprefix("^").replace("{}", said) for path, said in row]
+            lines += lines_of(row)
         elif step in asked:
             lines.append(row_of([path for path, _ in row], [said for _, said in row]))
     return "\n".join(lines)

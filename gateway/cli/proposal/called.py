@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from gateway.cli.proposal import words
+from gateway.cli.proposal import iso8583, words
 from gateway.cli.proposal.leaves import Leaf, Steps, Taken
 
 _WORD: Final = re.compile(r"(?!.*[0-9]{3})[A-Za-z_][A-Za-z0-9_.-]{0,39}")
@@ -26,9 +26,10 @@ def said_by(taken: Taken, steps: Steps) -> tuple[int, str, str, str] | None:
             said = leaf.text.strip()
             if words.squash(leaf.name) not in _SAID_BY or not _WORD.fullmatch(leaf.name):
                 continue
-            if not _WORD.fullmatch(said):
+            numbered = taken.numbered and bool(iso8583.number_of(said))
+            if not (_WORD.fullmatch(said) or numbered):
                 continue
-            if words.names_field(said):
+            if numbered or words.names_field(said):
                 at = "@" if leaf.steps[-1].axis == "attribute" else ""
                 return length, at, leaf.name, said
     return None
@@ -37,6 +38,11 @@ def said_by(taken: Taken, steps: Steps) -> tuple[int, str, str, str] | None:
 def called(taken: Taken, leaf: Leaf) -> str:
     """What a text is called: its name, or what stands beside it, or above, where that says nothing."""
     name = leaf.name
+    if taken.numbered:
+        said = said_by(taken, leaf.steps)
+        known = iso8583.meaning(said[3]) if said is not None else iso8583.meaning(name)
+        if known:
+            return known
     if not words.is_generic(name):
         return name
     said = said_by(taken, leaf.steps)

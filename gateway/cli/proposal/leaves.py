@@ -14,6 +14,7 @@ from typing import Any, Final, Literal, NamedTuple
 from urllib.parse import unquote_plus
 
 from gateway.cli.proposal import words
+from gateway.cli.proposal.iso8583 import is_numbered
 from gateway.codecs.document import Format
 from gateway.codecs.multipart_parts import read_parts
 from gateway.codecs.xml import open_xml, open_xml_with_doctype
@@ -22,6 +23,7 @@ from gateway.errors import GatewayError
 
 Axis = Literal["element", "attribute", "member", "item", "field"]
 
+NUMBERED_BY: Final = frozenset({"id", "number", "no", "name", "num"})  # `<field id="2" value="…"/>`
 _MOST: Final = 50_000  # texts of one message
 _LARGEST: Final = 8 << 20
 _DEEPEST: Final = 100
@@ -97,6 +99,7 @@ class Taken:
     index: Index = field(repr=False, compare=False)
     body: bytes = field(repr=False)
     doctype: bool = False
+    numbered: bool = False  # its names are the numbers of ISO 8583's data elements
 
     def under(self, steps: Steps) -> Sequence[Leaf]:
         """The texts at, or below, a place."""
@@ -131,7 +134,18 @@ def _taken(format: Format, leaves: Iterator[Leaf], body: bytes, *, doctype: bool
         if len(kept) == _MOST:
             break
         kept.append(leaf)
-    return Taken(format, tuple(kept), Index(kept), body, doctype)
+    return Taken(format, tuple(kept), Index(kept), body, doctype, is_numbered(_names(kept)))
+
+
+def _names(leaves: Sequence[Leaf]) -> Iterator[tuple[str, str]]:
+    """What each text is called: by its own name, or by an `id` beside it."""
+    said: dict[Steps, str] = {}
+    for leaf in leaves:
+        yield leaf.name, leaf.text
+        if leaf.steps[-1:] and leaf.steps[-1].name in NUMBERED_BY:
+            said[leaf.steps[:-1]] = leaf.text
+        elif (number := said.get(leaf.steps[:-1]) or said.get(leaf.steps)) is not None:
+            yield number, leaf.text
 
 
 # --- XML --------------------------------------------------------------------------------------------

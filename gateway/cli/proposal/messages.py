@@ -28,6 +28,7 @@ _SIGNATURE: Final = re.compile(
     r"signature|shasign|sha1hash|md5hash|digest|hmac|fingerprint\Z|hash\Z|firma\Z"
 )
 _SIGNED: Final = 16  # signs of a signature, at least
+CODED: Final = "its content coding can not be undone"
 _NO_PATH: Final = "the rules have no path for its name"
 # A form that somebody has laid out in lines: white space of its own is spelled `+` or `%20`.
 _WRAPPED: Final = re.compile(rb"\s*[^\s=&<{\[]+=[^\n]*&\s+\S")
@@ -60,7 +61,7 @@ class Message:
     encrypted: list[tuple[str, str]] = field(default_factory=list)  # path, format
     sealed: list[str] = field(default_factory=list)  # paths of what may be encrypted
     signed: list[str] = field(default_factory=list)
-    in_texts: list[str] = field(default_factory=list)
+    in_texts: dict[str, str] = field(default_factory=dict, repr=False)  # path → the text
     in_names: list[str] = field(default_factory=list)  # the nodes whose members are called so
     unreadable: str = ""
     mended: str = ""  # what was the matter with a body that no reader takes as it was recorded
@@ -95,7 +96,7 @@ def read_message(recorded: Recorded, way: Way) -> Message:
     try:
         body = decode_body(body, recorded.headers.get_all("Content-Encoding"), LimitSettings().body)
     except GatewayError:
-        unreadable = "its content coding can not be undone: record it without"
+        unreadable = CODED
     if (
         recorded.way is None and b"\0" not in body
     ):  # what stands around it is the file's, not the message's
@@ -179,7 +180,9 @@ def _note(message: Message, opened: Opened, envelopes: Collection[Steps]) -> Non
     named = [leaf for leaf, name in looked.scrubbed if words.names_number(name)]
     scrubbed = named or [leaf for leaf, _ in looked.scrubbed]
     message.scrubbed += [told(leaf) for leaf in scrubbed if leaf.steps not in envelopes]
-    message.in_texts += [told(leaf) for leaf in looked.in_texts if leaf.steps not in envelopes]
+    message.in_texts |= {
+        told(leaf): leaf.text for leaf in looked.in_texts if leaf.steps not in envelopes
+    }
     _note_secrets(message, taken, told, inside=bool(layers))
 
 

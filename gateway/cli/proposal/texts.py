@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from itertools import islice
 from typing import Final
 
 from gateway.cli.proposal import words
 from gateway.cli.proposal.columns import columns_of
 from gateway.cli.proposal.leaves import Index, Leaf, Step, Steps, Taken
 from gateway.cli.proposal.repeats import Said, repeats_of, spans_of
-from gateway.cli.proposal.ways import text_path
-from gateway.codecs.around import made_ready, mistake
+from gateway.cli.proposal.segments import elements_of, segments_of
+from gateway.cli.proposal.ways import leads_to, text_path
+from gateway.codecs.around import made_ready
 from gateway.codecs.text import open_text
 from gateway.errors import MessageForbidden
 
@@ -44,7 +44,8 @@ def take_text(body: bytes) -> Taken | None:
     text = body.decode("utf-8", "replace")  # what is not UTF-8 is no value that is taken
     if _MARKUP.match(text) or not text.strip():
         return None
-    kept = columns_of(text) or list(_labelled(text, body))
+    counted = segments_of(text, body) or elements_of(text, body)
+    kept = counted or columns_of(text) or list(_labelled(text, body))
     return Taken("text", tuple(kept), Index(kept), body) if kept else None
 
 
@@ -68,7 +69,7 @@ def _labelled(text: str, body: bytes) -> Iterator[Leaf]:
         if repeats is not None and span is None:
             continue  # in front of the first card
         for path in _paths(text, found, ends=start in taken):
-            if _leads_to(body, path, one.value, span):
+            if leads_to(body, path, one.value, span):
                 steps: Steps = (Step("field", path), Step("member", one.label))
                 if repeats is not None:
                     steps = (Step("item", repeats.path, region or 0), *steps)
@@ -104,14 +105,6 @@ def _paths(text: str, found: re.Match[str], *, ends: bool) -> Iterator[str]:
             yield before + "{}" + end
             if not margin.strip():
                 yield "^" + margin + before + "{}" + end
-
-
-def _leads_to(body: bytes, path: str, value: str, span: tuple[int, int] | None) -> bool:
-    """Whether a path leads to this value, and to nothing else; `span`: within a card's part of the text."""
-    if mistake(path):
-        return False
-    places = list(islice(made_ready(path).pattern.finditer(body, *(span or (0,))), 2))
-    return len(places) == 1 and places[0][places[0].lastindex or 0].strip() == value.encode()
 
 
 # --- what was there before --------------------------------------------------------------------------

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from itertools import islice
 from typing import Final
 
 from gateway.cli.proposal import words
 from gateway.cli.proposal.called import said_by
 from gateway.cli.proposal.leaves import Leaf, Step, Steps, Taken
-from gateway.codecs.around import mistake
+from gateway.codecs.around import made_ready, mistake
 from gateway.codecs.paths import PathError, parse_path
 
 _JSON_NAME: Final = re.compile(r"[^\W\d][\w-]*")
@@ -141,3 +142,11 @@ def _json_step(taken: Taken, steps: Steps, n: int, *, every: bool) -> str:
     if value and taken.at(here) is None:
         return ".*"  # `guests: {"Ada Doe": {…}}`: the next message has another name
     return f".{step.name}" if _JSON_NAME.fullmatch(step.name) else f"['{step.name}']"
+
+
+def leads_to(body: bytes, path: str, value: str, span: tuple[int, int] | None) -> bool:
+    """Whether a path leads to this value, and to nothing else; `span`: within a card's part of the text."""
+    if mistake(path):
+        return False
+    places = list(islice(made_ready(path).pattern.finditer(body, *(span or (0,))), 2))
+    return len(places) == 1 and places[0][places[0].lastindex or 0].strip() == value.encode()

@@ -8,8 +8,9 @@ from typing import Final
 
 from gateway.cards.scan import find_cards
 from gateway.cli.hiding import hide
+from gateway.cli.proposal import dialects
 from gateway.cli.proposal.mended import COMMA, PART
-from gateway.cli.proposal.messages import Message
+from gateway.cli.proposal.messages import CODED, Message
 from gateway.cli.proposal.plan import Planned
 from gateway.cli.proposal.sealed import is_sealed
 from gateway.cli.recorded import Recorded
@@ -49,7 +50,11 @@ def _reasons(message: Message) -> Iterator[tuple[str, str]]:
             f"{place}: {path} could pass for a card's number, but {why}.",
             "Where it is one: write the rule by hand, docs/rules.md.",
         )
-    for path in dict.fromkeys(message.in_texts):
+    for path, text in message.in_texts.items():
+        stripe = dialects.track_in(text)
+        if stripe is not None:
+            yield f"{place}: {path}: {stripe.why}.", stripe.action
+            continue
         yield (
             f"{place}: a card's number stands within a longer text: {path}.",
             "No rule takes it out: the guard masks it on its way to the PMS."
@@ -99,22 +104,41 @@ def _hidden(message: Message, place: str) -> Iterator[tuple[str, str]]:
 
 
 def _unreadable(message: Message, place: str) -> tuple[str, str]:
+    why, action = next(_why_unreadable(message))
+    return f"{place}: {why}{'' if why.endswith('?') else '.'}", action
+
+
+def _why_unreadable(message: Message) -> Iterator[tuple[str, str]]:
+    """What is known of a body that nobody could read, the surest first."""
     if is_sealed(message.body.decode("latin-1")):
-        return f"{place}: it is what nobody between can read: encrypted?", ""
+        yield (
+            "it is what nobody between can read: encrypted?",
+            "Have the PMS send the card's fields to the gateway, as XML, JSON or a form.",
+        )
     if _DUMPED.search(message.body):
-        why = f"{place}: it is what a program prints of its own data (PHP, Ruby), not what goes over the line."
-        return (
-            why,
+        yield (
+            "it is what a program prints of its own data (PHP, Ruby), not what goes over the line",
             "Record the message itself: with a proxy, as a HAR, or what the HTTP library tells.",
         )
+    if message.unreadable == CODED:
+        yield CODED, "Record it without, or with its bytes as they are."
+    known = dialects.why_not(message.body)
+    if known is not None:
+        yield known.why, known.action
     if find_cards(message.body):
-        why = f"{place}: a card is in it, but {message.unreadable}."
-        hint = "Where it is text, write a shape with `format: text` (docs/rules.md): no name of a card's field leads to it."
-        return why, hint
+        yield (
+            f"a card's number stands {dialects.where_in(message.body)}, but {message.unreadable}",
+            "Where it is text, write a shape with `format: text` (docs/rules.md): no name of a card's field leads to it.",
+        )
     if _SCRUBBED.search(message.body):
-        why = f"{place}: it was scrubbed so that it can not be read any more."
-        return why, "Record it with a published test card, and before it is scrubbed."
-    return f"{place}: {message.unreadable}.", ""
+        yield (
+            "it was scrubbed so that it can not be read any more",
+            "Record it with a published test card, and before it is scrubbed.",
+        )
+    yield (
+        f"{message.unreadable}, and no card's number was seen in it",
+        "Record the message itself, whole: with a proxy, as a HAR, or what the HTTP library tells.",
+    )
 
 
 def remarks(routes: Sequence[Planned]) -> Iterator[tuple[str, str]]:
