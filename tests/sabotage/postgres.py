@@ -109,8 +109,8 @@ BREAKAGES = (
         "let a purge meet every message that is written beside it",
         "P27",
         "gateway/vault/retention.py",
-        'self._database.write("expire", work, large=True)',
-        'self._database.write("expire", work)',
+        'self._database.write("expire", work, entries=_PORTION, large=True)',
+        'self._database.write("expire", work, entries=_PORTION)',
         (
             "tests/vault/test_vault_postgres_nodes.py::test_p27_a_large_write_has_its_turn_at_once_and_others_wait_for_that_one",
         ),

@@ -107,7 +107,7 @@ def test_who_added_is_forgotten_with_what_was_added(vault: Vault, tmp_path: Path
     assert counted(vault) == [1]
 
 
-def test_p01_a_gateways_name_among_those_who_add_has_no_digit(tmp_path: Path) -> None:
+def test_a_gateways_name_among_those_who_add_has_no_digit(tmp_path: Path) -> None:
     """Beside a number it would look like a card's, in the file."""
     from gateway.exchange import new_id
 
