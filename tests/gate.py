@@ -5,6 +5,8 @@ from __future__ import annotations
 import secrets
 import socket
 
+from tests.children import at_once
+
 _SECONDS = 60
 
 
@@ -25,6 +27,14 @@ class Gate:
         for one in there:
             with one:
                 one.sendall(b"+")
+
+
+def together(script: str, count: int, *words: object) -> list[bytes]:
+    """What each of `count` processes printed that ran the script with these words and a gate's name."""
+    gate = Gate(count)
+    ended = at_once(script, [(*words, gate.name)] * count, gate.open)
+    assert [one.returncode for one in ended] == [0] * count, [one.stderr for one in ended]
+    return [one.stdout for one in ended]
 
 
 def wait(name: str) -> None:

@@ -238,6 +238,16 @@ VALUES = st.sampled_from(
 )
 
 
+def facts(place):
+    """All that was found at a place, to be compared."""
+    card = place.card and (
+        place.card.pan.reveal(),
+        place.card.expiry,
+        place.card.cvc and place.card.cvc.reveal(),
+    )
+    return place.failure, place.left, place.text.reveal(), card
+
+
 @settings(max_examples=150)
 @given(st.lists(VALUES, min_size=6, max_size=6), st.sampled_from(sorted(FORMATS)))
 def test_p03_what_each_shape_finds_alone_both_find_together(values, format):
@@ -249,34 +259,7 @@ def test_p03_what_each_shape_finds_alone_both_find_together(values, format):
         alone = type(both)((shape,))
         expected = places(alone, body)
         got = [found[shape.name]] if shape.name in found else []
-        facts = [
-            (
-                one.failure,
-                one.left,
-                one.text.reveal(),
-                one.card
-                and (
-                    one.card.pan.reveal(),
-                    one.card.expiry,
-                    one.card.cvc and one.card.cvc.reveal(),
-                ),
-            )
-            for one in (*expected,)
-        ]
-        assert facts == [
-            (
-                one.failure,
-                one.left,
-                one.text.reveal(),
-                one.card
-                and (
-                    one.card.pan.reveal(),
-                    one.card.expiry,
-                    one.card.cvc and one.card.cvc.reveal(),
-                ),
-            )
-            for one in got
-        ]
+        assert [facts(one) for one in expected] == [facts(one) for one in got]
 
 
 def test_p13_two_paths_to_one_expiry_of_a_text_are_told_though_each_ends_it_in_another_way():

@@ -22,18 +22,24 @@ from tests.vault.test_vault_retention import DUE, RULE
 ORIGIN = "command line: alice"
 
 
+def backed_up(vault, directory):
+    """Three cards and two keys, and a backup of them: the cards, and the keys as they were made."""
+    cards = keep(
+        vault, new(pan(1), at=booking("RES-1", departure=None)),
+        new(pan(2), at=booking("RES-2", departure=None)), new(pan(3)),
+        entries=[entry("e")] * 3,
+    )  # fmt: skip
+    now = datetime.now(UTC)
+    good = create(vault.keys, NewKey("front-desk", "pms"), now, ORIGIN)
+    bad = create(vault.keys, NewKey("left", "pms"), now, ORIGIN)
+    back_up(vault, directory)
+    return cards, good, bad
+
+
 def live_through(directory):
     """A vault of which there is a backup, and then five things that happened."""
     with opened(directory, sinks=[sink(directory)]) as vault:
-        stays, forgotten, purged = keep(
-            vault, new(pan(1), at=booking("RES-1", departure=None)),
-            new(pan(2), at=booking("RES-2", departure=None)), new(pan(3)),
-            entries=[entry("e")] * 3,
-        )  # fmt: skip
-        now = datetime.now(UTC)
-        good = create(vault.keys, NewKey("front-desk", "pms"), now, ORIGIN)
-        bad = create(vault.keys, NewKey("left", "pms"), now, ORIGIN)
-        back_up(vault, directory)
+        (stays, forgotten, purged), good, bad = backed_up(vault, directory)
     with opened(directory, sinks=[sink(directory)]) as vault:
         forget(vault, forgotten.token)
         vault.retention.purge(RULE, DUE, purging())

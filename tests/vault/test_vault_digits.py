@@ -13,8 +13,7 @@ from gateway.cards.expiry import Expiry
 from gateway.errors import RecordDamaged, VaultUnavailable
 from gateway.vault import digits as digits_module
 from gateway.vault.digits import Owner
-from tests.children import at_once
-from tests.gate import Gate
+from tests.gate import together
 from tests.vault.makers import PAN, booking, find, keep, many, new, open_vault, opened, pan, rows
 from tests.vault.rotating import BY, opened_all, renew, rotate
 from tests.vault.test_vault_carried import carry
@@ -233,12 +232,8 @@ with opened(Path(sys.argv[1]), busy_seconds=60) as vault:
 def test_p25_four_processes_show_a_card_as_one(tmp_path):
     with opened(tmp_path):
         pass
-    gate = Gate(4)
-    nodes = at_once(NODE, [(tmp_path, gate.name)] * 4, gate.open)
-    assert [node.returncode for node in nodes] == [0] * 4, nodes[0].stderr
-    said = {node.stdout for node in nodes}
-    assert len(said) == 1
-    assert len(said.pop().split()) == 30
+    (said,) = set(together(NODE, 4, tmp_path))
+    assert len(said.split()) == 30
 
 
 def test_p26_they_differ_from_one_card_to_the_next(vault):

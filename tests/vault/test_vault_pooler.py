@@ -16,8 +16,7 @@ from gateway.vault.kek.file import KekFile
 from gateway.vault.postgres.place import PostgresPlace
 from gateway.vault.service import Vault
 from tests import pooler, postgres
-from tests.children import at_once
-from tests.gate import Gate
+from tests.gate import together
 from tests.vault.makers import entry, find, keep, many, new, pan
 
 pytestmark = [pytest.mark.postgres_alone, pytest.mark.slow]
@@ -89,11 +88,7 @@ def pools(between):
 def test_p25_four_processes_on_four_connections_give_each_card_one_token(
     between, where, vault, tmp_path
 ):
-    gate = Gate(4)
-    nodes = at_once(NODE, [(where.url, tmp_path / "kek", gate.name)] * 4, gate.open)
-    assert [node.returncode for node in nodes] == [0] * 4, nodes[0].stderr
-    said = {node.stdout for node in nodes}
-    assert len(said) == 1
+    assert len(set(together(NODE, 4, where.url, tmp_path / "kek"))) == 1
     assert vault.count_by_product() == {"seaside": 60}
     report = vault.audit.check()
     assert (report.findings, report.entries) == ([], 4 * 120)

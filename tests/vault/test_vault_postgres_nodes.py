@@ -17,8 +17,8 @@ import pytest
 
 from gateway.errors import VaultBusy, VaultUnavailable
 from gateway.vault.retention import _PORTION, Purged
-from tests.children import at_once, run
-from tests.gate import Gate
+from tests.children import run
+from tests.gate import together
 from tests.vault.makers import booking, entry, keep, new, opened, pan, rows
 from tests.vault.test_vault_retention import BY, DUE, RULE
 
@@ -46,10 +46,7 @@ vault.close()
 def test_p25_four_nodes_give_one_token_to_cards_that_come_to_all_at_once(tmp_path: Path) -> None:
     with opened(tmp_path):
         pass
-    gate = Gate(4)
-    nodes = at_once(NODE, [(tmp_path, gate.name)] * 4, gate.open)
-    assert [node.returncode for node in nodes] == [0] * 4, nodes[0].stderr
-    said = {node.stdout for node in nodes}
+    said = set(together(NODE, 4, tmp_path))
     assert len(said) == 1
     with opened(tmp_path) as vault:
         assert vault.count_by_product() == {"seaside": 40}

@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 
 import pytest
 
-from gateway.access.keys import NewKey, create
 from gateway.audit import Action
 from gateway.secret import Secret
 from gateway.vault import kek_move, key_rows, restoring
@@ -25,7 +24,7 @@ from tests import postgres
 from tests.vault.backing import back_up, restore, restored, sink
 from tests.vault.makers import booking, entry, find, keep, new, opened, pan, place
 from tests.vault.outside import outside
-from tests.vault.restoring import forget, holds, may, purging, refused_with
+from tests.vault.restoring import backed_up, forget, holds, may, purging, refused_with
 from tests.vault.rotating import renew, rotate
 from tests.vault.test_vault_retention import DUE, RULE
 
@@ -48,15 +47,7 @@ def target(request, tmp_path):
 def rotated_vault(directory, again=rotate):
     """A vault of which there is a backup; then its keys were rotated, and five things happened."""
     with opened(directory, sinks=[sink(directory)]) as vault:
-        stays, forgotten, purged = keep(
-            vault, new(pan(1), at=booking("RES-1", departure=None)),
-            new(pan(2), at=booking("RES-2", departure=None)), new(pan(3)),
-            entries=[entry("e")] * 3,
-        )  # fmt: skip
-        now = datetime.now(UTC)
-        good = create(vault.keys, NewKey("front-desk", "pms"), now, ORIGIN)
-        bad = create(vault.keys, NewKey("left", "pms"), now, ORIGIN)
-        back_up(vault, directory)
+        (stays, forgotten, purged), good, bad = backed_up(vault, directory)
         again(vault)
         forget(vault, forgotten.token)
     with opened(directory, sinks=[sink(directory)]) as vault:

@@ -14,8 +14,7 @@ from gateway.vault import draw as drawing
 from gateway.vault import plan
 from gateway.vault.draw import draw
 from gateway.vault.service import Vault
-from tests.children import at_once
-from tests.gate import Gate
+from tests.gate import together
 from tests.vault.makers import (
     entry,
     find,
@@ -118,11 +117,7 @@ def test_p25_two_processes_give_one_token(tmp_path: Path) -> None:
         "vault.close()\n"
     )
     place(tmp_path)  # a database on PostgreSQL, with nothing in it
-    gate = Gate(2)
-    done = at_once(script, [(tmp_path, gate.name)] * 2, gate.open)
-    assert [one.returncode for one in done] == [0, 0], done[0].stderr
-    answers = {one.stdout for one in done}
-    assert len(answers) == 1
+    assert len(set(together(script, 2, tmp_path))) == 1
     with opened(tmp_path) as vault:
         assert vault.count_by_product() == {"seaside": 60}
 
