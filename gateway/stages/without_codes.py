@@ -52,7 +52,7 @@ _WINDOW: Final = 256  # bytes behind a name in which its value begins
 # A digit, as XML, JSON and forms may spell it.
 _DIGIT: Final = rb"(?:[0-9]|&#0*(?:4[89]|5[0-7]);|&#[xX]0*3[0-9];|\\u003[0-9]|%3[0-9])"
 _VALUE: Final = re.compile(r"\{[0-9]*\}")
-_ESCAPE: Final = re.compile(r"\\u([0-9a-fA-F]{4})")
+_ESCAPE: Final = re.compile(r"\\u(?!0022)([0-9a-fA-F]{4})")  # but that of a quote
 _WORDS: Final = re.compile(r"\w(?:[\w .-]*\w)?")
 # Digits within a spelled sign are none: `&#1234;`, `\u003c`, and the `20` of a blank.
 _CODE: Final = re.compile(
@@ -100,7 +100,7 @@ def _names_in_escapes(body: bytes, names: Collection[str]) -> bool:
     text = body.decode("utf-8", "replace")
     plain = _ESCAPE.sub(lambda escape: chr(int(escape[1], 16)), text)
     words = "|".join(map(re.escape, sorted(names)))
-    named = re.compile(rf'(?<!\\)"(?:{words})"\s*+:', re.IGNORECASE)
+    named = re.compile(rf'(?:(?<!\\)"|\\u0022)(?:{words})(?:"|\\u0022)\s*+:', re.IGNORECASE)
     return len(named.findall(plain)) > len(named.findall(text))
 
 

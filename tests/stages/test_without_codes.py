@@ -233,6 +233,12 @@ def test_p21_a_name_in_escapes_is_a_codes_all_the_same(name):
         assert without_codes(cut, FLAT) == (cut if known else None)
 
 
+def test_p21_so_is_one_in_json_within_a_text():
+    inner = rb'{"p": "{\u0022%b\u0022: \u0022987\u0022}"'
+    assert without_codes(inner % rb"g\u0063ode", FLAT) is None
+    assert without_codes(inner % b"gcode", FLAT) == (inner % b"gcode").replace(b"987", b"0")
+
+
 def test_p33_many_quotes_take_no_long_search():
     """Whoever pushes what can not be read would stop all others meanwhile: 4 s for a megabyte, once."""
     body = rb"\u" + rb"\"" * 500_000
