@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import resource
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -12,14 +13,27 @@ from gateway.heap import free_in_small_steps
 
 # Threads of the loop's own: key refresh, name look-ups, health. Messages have theirs (threads.py).
 _THREADS: Final = 16
+_PR_SET_DUMPABLE: Final = 4  # linux/prctl.h
 # How long a thread may keep the interpreter's lock when the loop wants it. Python's 5 ms add up with
 # each thread that waits: at worst the loop stood for 682 ms under load, with this for 143 ms.
 _SWITCH_SECONDS: Final = 0.0005
 
 
+def leave_no_dump() -> None:
+    """Keeps the memory, which holds cards and keys, from core dumps and from others of the same user.
+
+    The limit alone does not: where dumps go to a program (`kernel.core_pattern` with `|`, as most distributions
+    have it) the kernel does not look at it. What may not be dumped is also closed to debuggers, and to whoever
+    reads `/proc/<pid>/mem` and `environ`, but root's.
+    """
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
+
+
 def settle() -> None:
     """To be called once, on the running event loop."""
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # it would hold cards and keys
+    leave_no_dump()
     sys.setswitchinterval(_SWITCH_SECONDS)
     free_in_small_steps()
     threads = ThreadPoolExecutor(max_workers=_THREADS, thread_name_prefix="gateway")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ctypes
 import gc
 import json
 import resource
@@ -36,6 +37,7 @@ from tests.pki import Authority
 from tests.running import LoopThread, settings_for
 
 CANARY = "4539578763621486"
+PR_GET_DUMPABLE = 3  # linux/prctl.h
 
 
 def talk(address, data, timeout=30):
@@ -279,6 +281,8 @@ def test_p38_a_task_that_dies_ends_the_command(sandbox, tmp_path, monkeypatch):
 def test_p16_the_process_leaves_no_core_and_switches_threads_often(gateway):
     assert gateway.worker
     assert resource.getrlimit(resource.RLIMIT_CORE) == (0, 0)
+    if sys.platform == "linux":  # a core that goes to a program is not limited
+        assert ctypes.CDLL(None).prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) == 0
     assert sys.getswitchinterval() <= 0.0005
 
 

@@ -1,4 +1,4 @@
-"""Breakages of how the guard finds numbers that are written as no card is."""
+"""Breakages of how the guard finds numbers that are written as no card is, and of what a process leaves."""
 
 from __future__ import annotations
 
@@ -10,6 +10,16 @@ GUARD = "tests/stages/test_guard.py"
 CODES = "tests/stages/test_without_codes.py"
 
 BREAKAGES = (
+    Breakage(
+        "leave a core dump to a program that takes it",
+        "P16",
+        "gateway/process.py",
+        "prctl(_PR_SET_DUMPABLE, 0, ",
+        "prctl(_PR_SET_DUMPABLE, 1, ",
+        (
+            "tests/e2e/test_control.py::test_p16_the_process_leaves_no_core_and_switches_threads_often",
+        ),
+    ),
     Breakage(
         "leave out a number that stands right behind a spelled sign",
         "P11",
