@@ -125,7 +125,7 @@ class Backups:
             now, __version__, found.schema, store, kek, wrapped, found.newest, _tables(found.sums)
         )
         text = made.text()
-        signature = Chain(keyring.audit).of_backup(text.encode("ascii")).hex()
+        signature = Chain(keyring.audit).of_backup(text.encode("ascii"))
         self._step("backup:filled")
         _finish(draft, made, signature)
         self._step("backup:finished")

@@ -76,7 +76,7 @@ def believe(backup: Path, work: Path, keks: Sequence[KekProvider]) -> Believed:
         keyring = None
         with suppress(RecordDamaged):
             keyring = unlock(rows, kek)
-        if keyring is None or not _signed(keyring, text, signature):
+        if keyring is None or not Chain(keyring.audit).backup_fits(signature, text.encode()):
             raise _changed(backup, "its manifest is not signed by this vault")
         sums = file.readable(lambda: copying.sums(raw, tables=made.copied()))
     said = {name: (one.rows, one.sha256) for name, one in made.tables.items()}
@@ -142,14 +142,6 @@ def _kek(
 
 def _no_keys(backup: Path) -> Sealer:
     raise _changed(backup, "it has no keys")
-
-
-def _signed(keyring: Keyring, text: str, signature: str) -> bool:
-    try:
-        stored = bytes.fromhex(signature)
-    except ValueError:
-        return False
-    return Chain(keyring.audit).backup_fits(stored, text.encode())
 
 
 def _changed(backup: Path, what: str) -> BackupRefused:

@@ -97,21 +97,28 @@ class Chain:
         """Whether the line's hash is right."""
         return self._hashing.matches(bytes.fromhex(line.hash), b"key", _key(line))
 
-    def of_evidence(self, manifest: bytes) -> bytes:
-        """The hash of an evidence folder's manifest."""
-        return self._hashing.digest(b"evidence", manifest)
+    def of_evidence(self, manifest: bytes) -> str:
+        """The hash of an evidence folder's manifest, in hexadecimal."""
+        return self._hashing.digest(b"evidence", manifest).hex()
 
-    def of_backup(self, manifest: bytes) -> bytes:
-        """The hash of a backup's manifest."""
-        return self._hashing.digest(b"backup", manifest)
+    def of_backup(self, manifest: bytes) -> str:
+        """The hash of a backup's manifest, in hexadecimal."""
+        return self._hashing.digest(b"backup", manifest).hex()
 
-    def backup_fits(self, stored: bytes, manifest: bytes) -> bool:
-        """Whether `stored` is that."""
-        return self._hashing.matches(stored, b"backup", manifest)
+    def backup_fits(self, stored: str, manifest: bytes) -> bool:
+        """Whether `stored` is that; what is no hexadecimal is not."""
+        return self._fits(stored, b"backup", manifest)
 
-    def evidence_fits(self, stored: bytes, manifest: bytes) -> bool:
-        """Whether `stored` is that."""
-        return self._hashing.matches(stored, b"evidence", manifest)
+    def evidence_fits(self, stored: str, manifest: bytes) -> bool:
+        """Whether `stored` is that; what is no hexadecimal is not."""
+        return self._fits(stored, b"evidence", manifest)
+
+    def _fits(self, stored: str, of: bytes, manifest: bytes) -> bool:
+        try:
+            hashed = bytes.fromhex(stored)
+        except ValueError:
+            return False
+        return self._hashing.matches(hashed, of, manifest)
 
 
 def write_heads(heads: Iterable[Head]) -> str:

@@ -194,7 +194,7 @@ BREAKAGES = (
         "sign evidence under no key's name",
         "P36",
         "gateway/vault/chain.py",
-        'self._hashing.matches(stored, b"evidence", manifest)',
+        'self._fits(stored, b"evidence", manifest)',
         "bool(stored) and bool(manifest)",
         (EVIDENCE,),
     ),

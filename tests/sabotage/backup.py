@@ -80,7 +80,7 @@ BREAKAGES = (
         "restore a backup that somebody without its key has signed",
         "P18",
         FILE,
-        "        if keyring is None or not _signed(keyring, text, signature):",
+        "        if keyring is None or not Chain(keyring.audit).backup_fits(signature, text.encode()):",
         "        if keyring is None or not signature:",
         NO_KEY,
     ),
