@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from gateway.cards.failures import advice
-from gateway.cli import exchanges
+from gateway.cli import exchanges_replay
 from gateway.errors import (
     AnswerRefused,
     CardDisguised,
@@ -226,7 +226,7 @@ def replay(monkeypatch):
             raise kind
         return "mine-new"
 
-    monkeypatch.setattr(exchanges, "load_replay", lambda: stand_in)
+    monkeypatch.setattr(exchanges_replay, "load_replay", lambda: stand_in)
     return asked, raised
 
 

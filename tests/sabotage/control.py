@@ -21,7 +21,7 @@ BREAKAGES = (
     Breakage(
         "an answer's file that others may read",
         "P16",
-        "gateway/cli/exchanges.py",
+        "gateway/cli/exchanges_content.py",
         "os.O_EXCL, 0o600)",
         "os.O_EXCL, 0o644)",
         COMMAND,
