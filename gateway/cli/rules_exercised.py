@@ -92,30 +92,33 @@ def misplaced(read: ReadPack) -> Iterator[Finding]:
     """`into:` of what is inserted, where no example has that place: it would go into the booking."""
     for n, route in enumerate(read.pack.routes):
         for way in _WAYS:
-            said, direction = getattr(read.entry.routes[n], way), getattr(route, way)
-            rule: Tokenize | None = direction.tokenize
-            if rule is None or said.like is not None:
+            if getattr(read.entry.routes[n], way).like is not None:
                 continue
-            examples = [
-                one for one in read.pack.examples if _direction(read.pack, one) == direction
+            for key, i, one in _nowhere_shown(read.pack, getattr(route, way)):
+                message = (
+                    f"no example has `{one.into.text}` to insert into: where it is missing, "
+                    "the booking itself gets it"
+                )
+                hint = "Add a message that has it under `examples:`, correct it, or write `.`."
+                problem = read.located.problem(("routes", n, way, key, i, "into"), message, hint)
+                yield Finding(Level.LOOK, "inserted-elsewhere", route.id, problem)
+
+
+def _nowhere_shown(pack: Pack, direction: Direction) -> Iterator[tuple[str, int, Inserted]]:
+    """What is inserted of which examples show something, and none its place: its key, its number under that."""
+    rule = direction.tokenize
+    if rule is None:
+        return
+    examples = [one for one in pack.examples if _direction(pack, one) == direction]
+    for key, inserted in (("insert", rule.insert), ("on_failure", rule.on_failure)):
+        for i, one in enumerate(inserted):
+            shown = [
+                _leads(pack, example, fitting, one)
+                for example in examples
+                if (fitting := _rule_for(direction, example)) and one in _inserted(fitting)
             ]
-            for key, inserted in (("insert", rule.insert), ("on_failure", rule.on_failure)):
-                for i, one in enumerate(inserted):
-                    shown = [
-                        _leads(read.pack, example, fitting, one)
-                        for example in examples
-                        if (fitting := _rule_for(direction, example)) and one in _inserted(fitting)
-                    ]
-                    if True in shown or False not in shown:
-                        continue
-                    message = (
-                        f"no example has `{one.into.text}` to insert into: where it is missing, "
-                        "the booking itself gets it"
-                    )
-                    hint = "Add a message that has it under `examples:`, correct it, or write `.`."
-                    place = ("routes", n, way, key, i, "into")
-                    problem = read.located.problem(place, message, hint)
-                    yield Finding(Level.LOOK, "inserted-elsewhere", route.id, problem)
+            if False in shown and True not in shown:
+                yield key, i, one
 
 
 def _rule_for(direction: Direction, example: Example) -> Tokenize | None:
