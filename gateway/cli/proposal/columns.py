@@ -25,6 +25,7 @@ _FEWEST_COLUMNS: Final = 3
 _SEPARATORS: Final = (";", "\t", "|", ",")
 _WIDEST: Final = 256  # signs that a path may pass over (codecs/around.py)
 _NUMBER: Final = 16  # signs of a number among glued columns; a shorter one has blanks behind it
+_EXPIRY, _CODE = 4, 3  # of an expiry and of a security code there
 _SHORTEST: Final = 13
 _FIXED: Final = re.compile(r"\^(?:\{\*(?P<before>[0-9]+)\})?\{(?P<width>[0-9]*)\}")
 _PLACEHOLDER: Final = re.compile(r"\{\*?\}")
@@ -143,7 +144,7 @@ def _below(lines: Sequence[str]) -> Iterator[Leaf]:
     """Columns that begin where their names do, in the first line."""
     cells = list(re.finditer(r"\S+(?: \S+)*", lines[0]))
     labels = [cell[0] for cell in cells]
-    rows = [line for line in lines[1:] if line.strip("-=+ ")]
+    rows = [(n, line) for n, line in enumerate(lines) if n and line.strip("-=+ ")]
     if len(cells) < _FEWEST_COLUMNS or not rows or not any(map(words.names_number, labels)):
         return
     if not _is_head(labels, next(one for one in labels if words.names_number(one))):
@@ -152,9 +153,7 @@ def _below(lines: Sequence[str]) -> Iterator[Leaf]:
     if starts[-1] > _WIDEST:
         return
     widths = [behind - start for start, behind in pairwise(starts)]
-    for n, line in enumerate(lines):
-        if n == 0 or line not in rows:
-            continue
+    for n, line in rows:
         for start, width, label in zip(starts, [*widths, 0], labels, strict=True):
             skipped = f"{{*{start}}}" if start else ""
             path = (
@@ -174,9 +173,9 @@ def _glued(lines: Sequence[str]) -> Iterator[Leaf]:
         return
     columns = [(found[0], _NUMBER, "c1")]
     after = found[0] + _NUMBER
-    columns += [(at, 4, "exp") for at in (after, after + 1) if _are_expiries(lines, at)][:1]
+    columns += [(at, _EXPIRY, "exp") for at in (after, after + 1) if _are_expiries(lines, at)][:1]
     after = columns[-1][0] + columns[-1][1]
-    columns += [(at, 3, "c3") for at in (after, after + 1) if _are_codes(lines, at)][:1]
+    columns += [(at, _CODE, "c3") for at in (after, after + 1) if _are_codes(lines, at)][:1]
     for n, line in enumerate(lines):
         for at, width, label in columns:
             path = f"^{{*{at}}}{{{width}}}" if at else f"^{{{width}}}"
@@ -189,15 +188,12 @@ def _are_numbers(lines: Sequence[str], at: int) -> bool:
 
 
 def _are_expiries(lines: Sequence[str], at: int) -> bool:
-    values = [line[at : at + 4] for line in lines]
-    return at + 4 <= min(_WIDEST, len(lines[0])) and all(
+    values = [line[at : at + _EXPIRY] for line in lines]
+    return at + _EXPIRY <= min(_WIDEST, len(lines[0])) and all(
         one.isdigit() and spelled.whole(one) is not None for one in values
     )
 
 
 def _are_codes(lines: Sequence[str], at: int) -> bool:
-    values = [line[at : at + 3] for line in lines]
-    return at + 3 <= min(_WIDEST, len(lines[0])) and all(
-        len(one) == 3 and one.isdigit()
-        for one in values  # of a security code
-    )
+    values = [line[at : at + _CODE] for line in lines]
+    return at + _CODE <= min(_WIDEST, len(lines[0])) and all(one.isdigit() for one in values)
