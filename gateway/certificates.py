@@ -109,14 +109,7 @@ def make_authority(directory: Path, now: datetime) -> bool:
     return True
 
 
-def make_leaf(
-    directory: Path,
-    stem: str,
-    names: Sequence[str],
-    now: datetime,
-    *,
-    authority: Path | None = None,
-) -> bool:
+def make_leaf(directory: Path, stem: str, names: Sequence[str], now: datetime) -> bool:
     """Makes `<stem>-cert.pem` (with the authority's) and `<stem>-key.pem` for `names`; whether it
     did.
 
@@ -124,7 +117,7 @@ def make_leaf(
     does not end soon; else it is made anew, for the names of both, with the same key.
     """
     certificate_file, key_file = directory / f"{stem}-cert.pem", directory / f"{stem}-key.pem"
-    authority_key, issuer = _load_authority(authority or directory)
+    authority_key, issuer = _load_authority(directory)
     wanted = tuple(dict.fromkeys(names))
     if certificate_file.exists() and key_file.exists():
         seen = read(stem, certificate_file)

@@ -28,8 +28,8 @@ class Children(dict[tuple[str, ...], M]):
 class Metrics:
     """The gateway's instruments, in a registry of their own. Names are a contract (design.md)."""
 
-    def __init__(self, registry: CollectorRegistry | None = None) -> None:
-        self.registry = registry = registry or CollectorRegistry()
+    def __init__(self) -> None:
+        self.registry = registry = CollectorRegistry()
         prefix = "card_gateway_"
         self.exchanges = Counter(
             prefix + "exchanges_total",

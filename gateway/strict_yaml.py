@@ -87,19 +87,19 @@ def load_text(text: str, file: str) -> Located:
     return _Reader(text, file).read()
 
 
-def load_model(path: Path, model: type[M], *, context: Mapping[str, object] | None = None) -> M:
+def load_model(path: Path, model: type[M]) -> M:
     """Reads `path` into a pydantic model, strictly: text is not taken for a number, nor 1 for true.
 
     Every entry of a `ValidationError` becomes a problem with the place of the node it is about, and
-    a misspelt key or choice a suggestion. `context` is handed to the model's validators.
+    a misspelt key or choice a suggestion.
     """
-    return load_model_text(read_text(path), str(path), model, context=context)
+    return load_model_text(read_text(path), str(path), model)
 
 
 def load_model_text(
     text: str, file: str, model: type[M], *, context: Mapping[str, object] | None = None
 ) -> M:
-    """As `load_model`, for YAML that is at hand already."""
+    """As `load_model`, for YAML that is at hand already. `context` is handed to the model's validators."""
     return check_model(load_text(text, file), model, context=context)
 
 

@@ -3,7 +3,7 @@
 Three passes, each with a gate that a message without cards leaves quickly:
 
 1. plain digits, alone or with separators between: a byte translation leaves digits only, and a
-   search for twelve of them in a row;
+   search for twelve of them in a row; and numbers that the caller named, in pieces (`scattered.py`);
 2. spelled digits (references, escapes, percent, wide): decoded near their marks only;
 3. base64 that spells digits, or that is long enough to hide a message.
 

@@ -42,6 +42,7 @@ from gateway.codecs.xml_tree import Parsed, Tree
 from gateway.errors import MessageForbidden, MessageMalformed
 from gateway.heap import discard
 
+_HEAD: Final = 64 * 1024  # bytes of a message whose sender is not known yet
 _XINCLUDE: Final = "{http://www.w3.org/2001/XInclude}include"
 
 
@@ -214,14 +215,12 @@ def read_texts(body: bytes, names: tuple[str, ...]) -> dict[str, list[str]]:
     return texts
 
 
-def read_head_texts(
-    body: bytes, names: tuple[str, ...], until: str, limit: int = 64 * 1024
-) -> dict[str, list[str]]:
+def read_head_texts(body: bytes, names: tuple[str, ...], until: str) -> dict[str, list[str]]:
     """As `read_texts`, but reads no further than the end of the first element called `until`, and
-    no further than `limit` bytes: for whoever is not yet known to deserve more work.
+    no further than 64 KB: for whoever is not yet known to deserve more work.
 
     What stands behind is not looked at, nor is it checked for being well-formed. Where `until` does
-    not end within `limit` the lists are empty. Raises `MessageMalformed`, `MessageForbidden`.
+    not end within that the lists are empty. Raises `MessageMalformed`, `MessageForbidden`.
     """
     source = read_source(body)
     parser = etree.XMLPullParser(
@@ -230,7 +229,7 @@ def read_head_texts(
     texts: dict[str, list[str]] = {name: [] for name in names}
     malformed = False
     try:
-        parser.feed(source.document[:limit])
+        parser.feed(source.document[:_HEAD])
     except etree.XMLSyntaxError:
         malformed = True
     if malformed:

@@ -8,14 +8,11 @@ from xml.sax.saxutils import quoteattr
 from gateway.sandbox.soap import OTA, secured
 
 
-def read_request(
-    hotel: str, username: str, password: str, *, echo_token: str = "echo-abc", code: str = "SANDBOX"
-) -> str:
+def read_request(hotel: str, username: str, password: str) -> str:
     """An OTA_ReadRQ for what is undelivered at `hotel`, in a secured SOAP envelope."""
     return secured(
         f'<OTA_ReadRQ xmlns="{OTA}" Version="1.0" TimeStamp="2026-11-12T09:30:47+00:00" '
-        f"EchoToken={quoteattr(echo_token)}>"
-        f'<POS><Source><RequestorID Type="22" ID={quoteattr(code)}/></Source></POS>'
+        'EchoToken="echo-abc"><POS><Source><RequestorID Type="22" ID="SANDBOX"/></Source></POS>'
         f"<ReadRequests><HotelReadRequest HotelCode={quoteattr(hotel)}>"
         '<SelectionCriteria SelectionType="Undelivered"/>'
         "</HotelReadRequest></ReadRequests></OTA_ReadRQ>",
@@ -24,9 +21,7 @@ def read_request(
     )
 
 
-def confirm_request(
-    message_ids: Iterable[str], username: str, password: str, *, echo_token: str = "echo-abc"
-) -> str:
+def confirm_request(message_ids: Iterable[str], username: str, password: str) -> str:
     """An OTA_NotifReportRQ that says these messages arrived, in a secured SOAP envelope."""
     listed = "".join(
         f'<HotelReservation><UniqueID Type="16" ID={quoteattr(id)}/></HotelReservation>'
@@ -34,7 +29,7 @@ def confirm_request(
     )
     return secured(
         f'<OTA_NotifReportRQ xmlns="{OTA}" Version="1.0" TimeStamp="2026-11-12T09:30:47+00:00" '
-        f"EchoToken={quoteattr(echo_token)}><Success/><NotifDetails><HotelNotifReport>"
+        'EchoToken="echo-abc"><Success/><NotifDetails><HotelNotifReport>'
         f"<HotelReservations>{listed}</HotelReservations>"
         "</HotelNotifReport></NotifDetails></OTA_NotifReportRQ>",
         username,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -124,8 +123,3 @@ def behind(connection: Connection, since: str) -> list[str]:
     """Which processes, of those that were there since then, have not the keyring that stands."""
     stands = version(connection)
     return [name for name, has in connection.execute(_READERS, (since,)) if has != stands]
-
-
-def readers(connection: Connection, since: str) -> Collection[str]:
-    """Which processes were there since then."""
-    return [name for name, _ in connection.execute(_READERS, (since,))]
