@@ -6,6 +6,7 @@ without a card's name and with nothing of a card near it is none, however well i
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -24,6 +25,10 @@ from gateway.cli.proposal.leaves import Leaf, Steps, Taken, beside, common
 _SHORTEST, _LONGEST = 12, 40  # signs of a number, with what stands between its digits
 _BEHIND: Final = 6  # fields
 _LAST_MONTH: Final = 12
+_SCRUBBED: Final = re.compile(
+    r"\[?(?:filtered|redacted|scrubbed|blank|removed|masked|hidden|x{3,}|\*{3,}|null)\]?",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,12 +131,23 @@ def _numbers(taken: Taken, looked: Looked) -> Iterator[tuple[Leaf, str, str]]:
             said = pan.is_plausible(digits) or words.names_number(name)
             if digits.strip("0") and said:
                 yield leaf, digits, name
-        elif words.is_scrubbed(leaf.text):
+        elif _is_scrubbed(leaf.text):
             looked.scrubbed.append((leaf, name))
         elif len(leaf.text) > _SHORTEST and find_cards(leaf.text.encode("utf-8", "replace")):
             looked.in_texts.append(leaf)
         elif leaf.text.strip() and words.names_number(name) and not words.names_mask(name):
             looked.called.append(leaf)
+
+
+def _is_scrubbed(text: str) -> bool:
+    """Whether somebody has put a word or crosses in a value's place: `[FILTERED]`, `XXXX`."""
+    bare = text.strip()
+    return bool(bare) and (
+        _SCRUBBED.fullmatch(bare) is not None
+        or "filtered" in bare.casefold()
+        or "redacted" in bare.casefold()
+        or re.fullmatch(r"[0-9]{0,6}[xX*#•.]{3,}[0-9]{0,6}", re.sub(r"[ -]", "", bare)) is not None
+    )
 
 
 def _could_be(digits: str, name: str) -> bool:

@@ -328,22 +328,3 @@ def names_balance(name: str) -> bool:
 def names_currency(name: str) -> bool:
     """Whether a field is called as a currency is."""
     return re.search(r"currency(?:code)?\Z", squash(name)) is not None
-
-
-# --- what stands in the place of a value ---
-
-_SCRUBBED: Final = re.compile(
-    r"\[?(?:filtered|redacted|scrubbed|blank|removed|masked|hidden|x{3,}|\*{3,}|null)\]?",
-    re.IGNORECASE,
-)
-
-
-def is_scrubbed(text: str) -> bool:
-    """Whether somebody has put a word or crosses in a value's place: `[FILTERED]`, `XXXX`."""
-    bare = text.strip()
-    return bool(bare) and (
-        _SCRUBBED.fullmatch(bare) is not None
-        or "filtered" in bare.casefold()
-        or "redacted" in bare.casefold()
-        or re.fullmatch(r"[0-9]{0,6}[xX*#•.]{3,}[0-9]{0,6}", re.sub(r"[ -]", "", bare)) is not None
-    )
