@@ -66,6 +66,37 @@ def test_p16_an_agencys_name_marks_its_cards_and_a_guests_stands_nowhere(new, ho
     assert load_pack_text(shape, "agency").shapes["answer"].virtual.holders == (holder,)
 
 
+RANGE = ("5129330000000006", "5129330000000014", "5129330000000022")
+BINS = {
+    "a flag beside each": ([(RANGE[0], True), (RANGE[1], True), (NUMBER, False)], True),
+    "another card of the range": ([(RANGE[0], True), (RANGE[1], True), (RANGE[2], False)], False),
+    "one card": ([(RANGE[0], True), (NUMBER, False)], False),
+    "one card, twice": ([(RANGE[0], True), (RANGE[0], True)], False),
+    "two ranges": ([(RANGE[0], True), (NUMBER, True)], False),
+}
+
+
+@pytest.mark.parametrize("what", BINS)
+@pytest.mark.parametrize("by", ["flag", "holder"])
+def test_agencies_numbers_that_begin_alike_are_proposed_as_a_range(new, what, by):
+    cards, said = BINS[what]
+    rows = []
+    for n, (number, agency) in enumerate(cards):
+        card = {"number": number, "exp": "12/30"}
+        if by == "flag":
+            card["is_virtual"] = agency
+        else:
+            card["holder"] = "Expedia VirtualCard" if agency else "Ida Moe"
+        rows.append({"id": str(n), "hotel_id": "1", "card": card})
+    code, out, err = new("a.json", json.dumps({"bookings": rows}), "--as", "response")
+    assert code == 0, err
+    assert not [number for number in RANGE if number in out + err]
+    assert ('bins: ["512933"]' in out) is said
+    if said:
+        shape = out.replace("    # virtual:", "    virtual:")
+        assert load_pack_text(shape, "agency").shapes["answer"].virtual.bins
+
+
 def test_an_identifier_in_a_push_is_proposed_as_no_card(new):
     card = f'<PaymentCard CardNumber="{NUMBER}" ExpireDate="1230"/>'
     body = f'<OTA_HotelResNotifRQ EchoToken="{LIKE_A_CARD}"><HotelReservation>{card}</HotelReservation></OTA_HotelResNotifRQ>'

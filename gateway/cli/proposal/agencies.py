@@ -13,6 +13,8 @@ from gateway.cli.proposal.leaves import Leaf, Taken
 _FLAG: Final = re.compile(r"true|false|yes|no|[yn01]|virtual_card", re.IGNORECASE)
 _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T ].*)?")
 _SUM: Final = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,3})?")
+_YES: Final = re.compile(r"true|yes|[y1]|virtual_card", re.IGNORECASE)
+BIN: Final = 6  # digits of a number that may be shown
 _CURRENCY: Final = re.compile(r"[A-Z]{3}")
 _FIELDS: Final = (
     ("active_from", words.names_first_day, _DAY),
@@ -56,3 +58,19 @@ def marks_of(
     if "balance" not in found:
         found.pop("currency", None)
     return tuple(found.items())
+
+
+def is_agencys(marks: Sequence[tuple[str, Leaf]], agency: str) -> bool:
+    """Whether what marks a card says that it is an agency's."""
+    flag = dict(marks).get("flag")
+    return bool(agency) or (_YES.fullmatch(flag.text.strip()) is not None if flag else bool(marks))
+
+
+def bin_of(bins: Sequence[tuple[str, bool]]) -> str:
+    """The six digits that all numbers of agencies begin with, where there are two or more, and no other card's
+    does; else nothing. `bins`: those of each number, and whether its card is an agency's."""
+    agencys = [digits for digits, is_one in bins if is_one]
+    others = {digits for digits, is_one in bins if not is_one}
+    shared = set(agencys)
+    alike = len(agencys) > 1 and len(shared) == 1 and not shared & others
+    return agencys[0] if alike and re.fullmatch(rf"[0-9]{{{BIN}}}", agencys[0]) else ""

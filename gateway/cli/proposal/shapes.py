@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from gateway.cli.proposal import ways, words
-from gateway.cli.proposal.agencies import agency_of, marks_of
+from gateway.cli.proposal.agencies import BIN, agency_of, is_agencys, marks_of
 from gateway.cli.proposal.called import called
 from gateway.cli.proposal.columns import head_of
 from gateway.cli.proposal.found import FoundCard
@@ -65,6 +65,9 @@ class Draft:
     other_codes: tuple[str, ...] = ()  # the paths of what could be it as well
     virtual: tuple[tuple[str, str], ...] = ()  # key → path of what marks an agency's card
     agency: str = ""  # whose name stands as the holder's
+    bins: tuple[
+        tuple[str, bool], ...
+    ] = ()  # of each number the first six digits; an agency's card?
     sentinels: tuple[str, ...] = ()  # what stands in the number's place and is none
     unread: str = ""  # the path of what is called the expiry, and says none
     flat: bool = False  # another card stands beside it in the same node
@@ -83,6 +86,11 @@ def shapes_of(
     drafts: dict[tuple[str, str], Draft] = {}
     nodes: dict[tuple[str, str], set[Steps]] = {}
     made = [_draft(taken, layers, card, bookings=bookings) for card in cards]
+    known: set[str] = set()
+    for n, card in enumerate(cards):  # a number that is said again shows no more of its range
+        if card.number.text in known:
+            made[n] = (replace(made[n][0], bins=()), made[n][1])
+        known.add(card.number.text)
     beside = {(one.booking, one.card, one.fields["number"].at[0]) for one, _ in made if one.flat}
     for draft, node in made:
         number = draft.fields["number"].at[0]
@@ -116,6 +124,7 @@ def merged(one: Draft, other: Draft) -> Draft:
         unread=one.unread or other.unread,
         virtual=one.virtual or other.virtual,
         agency=one.agency or other.agency,
+        bins=one.bins + other.bins,
         flat=one.flat or other.flat,
         cards=one.cards + other.cards,
     )
@@ -171,7 +180,9 @@ def _draft(
         marks = marks_of(taken, near, list(card.leaves))
         said_of = [(key, one) for key, one in marks if ways.can_be_written(one.steps, taken.format)]
         virtual = tuple((key, place(one).at[0]) for key, one in said_of)
-        draft = replace(draft, virtual=virtual, agency=agency_of(card.holder))
+        agency = agency_of(card.holder)
+        bins = ((card.number.text[:BIN], is_agencys(marks, agency)),)
+        draft = replace(draft, virtual=virtual, agency=agency, bins=bins)
     if booking:
         draft = _with_booking(taken, booking, scope, draft)
     return draft, scope

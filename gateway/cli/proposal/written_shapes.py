@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 
+from gateway.cli.proposal.agencies import bin_of
 from gateway.cli.proposal.beside import is_another
 from gateway.cli.proposal.columns import is_fixed
 from gateway.cli.proposal.plan import Planned, Side
@@ -47,10 +48,13 @@ def _around_card(name: str, draft: Draft, routes: Sequence[Planned]) -> Iterator
             yield f"    show: alias   # the token in the number's place: {said}"
     said_of = [f"{key}: {scalar(path)}" for key, path in draft.virtual]
     said_of += [f"holders: [{scalar(draft.agency)}]"] if draft.agency else []
+    shared = bin_of(draft.bins)
+    said_of += [f'bins: ["{shared}"]'] if shared else []
     if said_of:
         marks = ", ".join(said_of)
         first = any(key == "active_from" for key, _ in draft.virtual)
         note = ": it can not be charged before its first day" if first else ""
+        note += "; are all numbers of this range agencies'?" if shared else ""
         yield f"    # virtual: {{ {marks} }}   # an agency's card{note}"
     if draft.unread and not any(name.startswith("expiry") for name in draft.fields):
         at = f"{{ at: {scalar(draft.unread)}, as: MMYY }}"
