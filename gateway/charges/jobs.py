@@ -45,9 +45,9 @@ class Jobs:
             seconds = _LONGEST_SLEEP
             try:
                 await self.turn()
-                due = await self._table.next_due()
+                due = await self._table.due_in()
                 if due is not None:
-                    seconds = min(seconds, max(0.05, (due - self._clock()).total_seconds()))
+                    seconds = min(seconds, max(0.05, due.total_seconds()))
             except (VaultUnavailable, RecordDamaged) as error:
                 event("charges_waiting", level=logging.ERROR, code=error.code)
             with contextlib.suppress(TimeoutError):
@@ -55,8 +55,7 @@ class Jobs:
 
     async def turn(self) -> None:
         """Looks for those that are due now. Raises VaultUnavailable, RecordDamaged."""
-        now = self._clock()
-        claimed = await self._table.claim(now, now + LEASE)
+        claimed = await self._table.claim(LEASE)
         await asyncio.gather(*(self._check(one) for one in claimed))
 
     async def _check(self, one: OpenCharge) -> None:

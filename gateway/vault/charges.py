@@ -15,7 +15,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Collection, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from gateway.audit import Entry
@@ -171,12 +171,17 @@ class ChargeTable:
             raise VaultUnavailable
         return before
 
-    async def claim(self, now: datetime, until: datetime) -> list[OpenCharge]:
+    async def claim(self, lease: timedelta) -> list[OpenCharge]:
         """Some of those that are to be looked for, each counted as tried once more. They are nobody
-        else's before `until`, and due again then. One that is damaged keeps none of them waiting.
+        else's for `lease`, and due again then. One that is damaged keeps none of them waiting.
         """
-        values = (stamp(until), stamp(now), _AT_ONCE)
-        write = self._database.write("charge_claim", lambda c: c.execute(_CLAIM, values).fetchall())
+
+        def work(connection: Connection) -> list[Any]:  # Any: the columns' types
+            now = connection.time(self._clock())
+            values = (stamp(now + lease), stamp(now), _AT_ONCE)
+            return connection.execute(_CLAIM, values).fetchall()
+
+        write = self._database.write("charge_claim", work)
         found = []
         for row in await asyncio.wrap_future(write):
             try:
@@ -185,10 +190,15 @@ class ChargeTable:
                 event("charge_damaged", level=logging.ERROR, id=row[0], code=error.code)
         return found
 
-    async def next_due(self) -> datetime | None:
-        """When one is to be looked for next; None: none."""
-        row = await self._read(lambda c: c.execute(_NEXT).fetchone())
-        return None if row[0] is None else unstamp(row[0])
+    async def due_in(self) -> timedelta | None:
+        """How long it is until one is to be looked for; None: none is."""
+
+        def work(connection: Connection) -> timedelta | None:
+            (due,) = connection.execute(_NEXT).fetchone()
+            return None if due is None else unstamp(due) - connection.time(self._clock())
+
+        found: timedelta | None = await self._read(work)
+        return found
 
     def in_doubt(self) -> dict[str, tuple[int, datetime]]:
         """Processor → of how many charges nobody knows how they ended, and when the oldest was sent.
@@ -227,7 +237,8 @@ class ChargeTable:
         repeated: Entry | None,
     ) -> Outcome | None:
         def work(connection: Connection) -> Outcome | GatewayError | None:
-            now = self._clock()
+            # Leases, and what has settled, are judged by every node: a clock of its own may have leapt.
+            now = connection.time(self._clock())
             if once is not None and repeated is not None:
                 before = self._before(connection, once, repeated)
                 if before is not None:

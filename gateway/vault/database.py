@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
@@ -50,6 +51,11 @@ class Connection(Protocol):
 
     def execute(self, statement: str, values: Values = (), /) -> Cursor:
         """Runs one statement."""
+
+    def time(self, now: datetime, /) -> datetime:
+        """What time it is where several machines have to agree: the database's; `now`, this machine's, where
+        one machine has it all.
+        """
 
     def stream(self, statement: str, values: Values = (), /) -> Iterator[Any]:
         """Its rows one after the other, however many they are. Nothing else may run meanwhile."""

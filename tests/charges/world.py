@@ -6,6 +6,7 @@ import asyncio
 import json
 from contextlib import contextmanager
 from datetime import timedelta
+from unittest import mock
 
 from gateway.audit import Action, Entry, Outcome
 from gateway.cards.card import Booking
@@ -19,6 +20,7 @@ from gateway.pages.links import Links
 from gateway.processors.model import Initiator, Operation
 from gateway.secret import Secret
 from gateway.vault.idempotency import Once
+from gateway.vault.postgres.connection import PostgresConnection
 from tests.charges.scripted import Only, Scripted
 from tests.control.serving import SETTINGS
 from tests.vault.makers import Clock, booking, new, opened, rows
@@ -32,6 +34,13 @@ def who(client="pms", products=PRODUCTS, **more):
         Clock().now, "exchange", Action.CHARGE, Outcome.INTENT, client, "k1", "127.0.0.1", "control"
     )
     return Who(client, "k1", frozenset(products), entry, **more)
+
+
+@contextmanager
+def one_clock():
+    """The test's is the server's, too."""
+    with mock.patch.object(PostgresConnection, "time", lambda _, now: now):
+        yield
 
 
 class World:
@@ -107,10 +116,10 @@ class World:
         """Lets time pass as the jobs see it: each does what is due, when it is."""
         end = self.clock.now + timedelta(hours=hours, minutes=minutes)
         for _ in range(1000):
-            due = self.run(self.vault.charges.next_due())
-            if due is None or due > end:
+            due = self.run(self.vault.charges.due_in())
+            if due is None or self.clock.now + due > end:
                 break
-            self.clock.now = max(due, self.clock.now)
+            self.clock.now += max(due, timedelta())
             self.turn()
         else:
             raise AssertionError("something is due all the time")
@@ -134,5 +143,5 @@ def world(tmp_path, processor=None, step=None, **products):
     clock = Clock()
     settings = SETTINGS | {"products": SETTINGS["products"] | products}
     more = {} if step is None else {"step": step}
-    with opened(tmp_path, clock=clock, told={"pms"}, **more) as vault:
+    with one_clock(), opened(tmp_path, clock=clock, told={"pms"}, **more) as vault:
         yield World(tmp_path, vault, processor or Scripted(), clock, settings)

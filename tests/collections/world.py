@@ -21,7 +21,7 @@ from gateway.vault.collection_changes import CollectionFilter
 from gateway.vault.link import LinkState
 from gateway.vault.model import NewCard
 from tests.charges.scripted import Scripted
-from tests.charges.world import CARD, PRODUCTS, World, who
+from tests.charges.world import CARD, PRODUCTS, World, one_clock, who
 from tests.control.serving import SETTINGS
 from tests.vault.makers import Clock, card, opened
 
@@ -130,7 +130,7 @@ def collecting(tmp_path, processor=None, step=None, told=("pms",), **changes):
     }
     settings = SETTINGS | {"products": products} | changes
     more = {} if step is None else {"step": step}
-    with opened(tmp_path, clock=clock, told=set(told), **more) as vault:
+    with one_clock(), opened(tmp_path, clock=clock, told=set(told), **more) as vault:
         yield Collecting(tmp_path, vault, processor or Scripted(), clock, settings)
 
 

@@ -14,6 +14,22 @@ CALLS = ("tests/control/test_control_charges.py",)
 
 BREAKAGES = (
     Breakage(
+        "judge by a node's own clock what another node asks a processor",
+        "P24",
+        "gateway/vault/charges.py",
+        "            now = connection.time(self._clock())\n            if once",
+        "            now = self._clock()\n            if once",
+        ("tests/vault/test_vault_clocks.py",),
+    ),
+    Breakage(
+        "claim by a node's own clock what is to be looked for",
+        "P24",
+        "gateway/vault/charges.py",
+        "            now = connection.time(self._clock())\n            values",
+        "            now = self._clock()\n            values",
+        ("tests/vault/test_vault_clocks.py",),
+    ),
+    Breakage(
         "never look for a charge again that was asked for",
         "P24",
         "gateway/charges/service.py",

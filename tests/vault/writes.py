@@ -241,7 +241,7 @@ def lead_on(world: Collecting, id: str) -> None:
 
 def claim_charge(world: Collecting, _: str) -> None:
     world.later(hours=1)
-    world.run(world.vault.charges.claim(world.clock.now, world.clock.now + HOUR))
+    world.run(world.vault.charges.claim(HOUR))
 
 
 def collected(world: Collecting) -> str:

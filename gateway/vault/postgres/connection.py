@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
@@ -100,6 +101,11 @@ class PostgresConnection:
         if not statement.startswith("SELECT"):
             self._answered = None  # it may be another one from now on
         return self._run(spelled(statement), values)
+
+    def time(self, now: datetime, /) -> datetime:
+        """The server's. `now`, where it does not tell."""
+        row = self._run("SELECT clock_timestamp()").fetchone()
+        return now if row is None else row[0].astimezone(UTC)
 
     def stream(self, statement: str, values: Values = (), /) -> Iterator[Row]:
         """Its rows one after the other, however many they are."""

@@ -11,6 +11,8 @@ from gateway.vault.chain import Head
 from gateway.vault.database import Values
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from gateway.vault.journal import Journal
 
 Row: TypeAlias = tuple[Any, ...]  # Any: the columns' types, as the schema gives them
@@ -37,6 +39,10 @@ class SqliteConnection(sqlite3.Connection):
     def gapless(self) -> bool:
         """False in a vault that came from PostgreSQL."""
         return self.execute("SELECT 1 FROM audit_head LIMIT 1").fetchone() is None
+
+    def time(self, now: datetime, /) -> datetime:
+        """`now`: the file is on this machine."""
+        return now
 
     def stream(self, statement: str, values: Values = (), /) -> Iterator[Row]:
         """Its rows one after the other: SQLite never has them all."""
