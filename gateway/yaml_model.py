@@ -43,7 +43,7 @@ def problems(error: ValidationError, located: Located, model: type[BaseModel]) -
         if entry["type"] in _KINDS:
             # Of a union's branches the one that came further tells more.
             if not beneath and not beside:
-                kinds.setdefault(place, []).append(_KINDS[entry["type"]])
+                kinds.setdefault(place, []).append(_wanted(entry))
         elif entry["type"] != "too_short" or not beneath:  # bad items are missing from the count
             found.append(_problem(place, entry, located, model))
     for place, wanted in kinds.items():
@@ -56,6 +56,13 @@ def suggest(word: str, known: Iterable[str]) -> str:
     """`; did you mean `x`?`, or nothing when no known word is close."""
     close = difflib.get_close_matches(word, sorted(known), n=1, cutoff=0.6)
     return f"; did you mean `{close[0]}`?" if close else ""
+
+
+def _wanted(entry: ErrorDetails) -> str:
+    """What a value is to be; of a list, quotes would make no text that is meant."""
+    if entry["type"] == "string_type" and isinstance(entry["input"], list) and entry["input"]:
+        return "one text, not a list"
+    return _KINDS[entry["type"]]
 
 
 def _problem(

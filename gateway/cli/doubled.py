@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from urllib.parse import unquote_plus
 
 from gateway.cards import pan
@@ -27,6 +27,27 @@ def doubled(document: Document, shape: Shape | Pair, body: bytes) -> Iterator[st
             yield forbidden_json(body)
         elif shape.format == "form":
             yield _forbidden_form(body, shape)
+
+
+def in_two_shapes(document: Document, shapes: Sequence[Shape | Pair], body: bytes) -> str:
+    """Where two shapes of one node find a clear number."""
+    found: dict[Node, Shape] = {}
+    for shape in shapes:
+        if isinstance(shape, Pair) or shape.own_card:
+            continue
+        for booking in bookings_of(document, shape):
+            for card in cards_of(document, shape, booking):
+                numbers = [
+                    node for path in shape.number.places for node in document.select(path, card)
+                ]
+                clear = [one for one in numbers if pan.digits_of(document.text(one))]
+                if clear and (other := found.setdefault(card, shape)) is not shape:
+                    return (
+                        f"{_at(document, clear[0], body)}the shapes `{other.name}` and `{shape.name}` both find a"
+                        " number in one card: make them one shape, whose fields may have several places; or say"
+                        " `own_card: true` where they are two cards"
+                    )
+    return ""
 
 
 def _doubled_in(document: Document, shape: Shape, card: Node, body: bytes) -> Iterator[str]:

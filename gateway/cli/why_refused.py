@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from gateway.cli.body_faults import forbidden, malformed
-from gateway.cli.doubled import doubled
+from gateway.cli.doubled import doubled, in_two_shapes
 from gateway.codecs import open_document
 from gateway.codecs.document import Document, Known
 from gateway.codecs.envelope import Layout, contents_of, open_layout
@@ -36,6 +36,7 @@ def why_refused(
         said = look(layout.outer, inside, doctype=doctype)
     else:
         said = next((one for shape in shapes for one in doubled(document, shape, inside)), "")
+        said = said or in_two_shapes(document, shapes, inside)
     if said:
         yield where + said
 

@@ -14,6 +14,7 @@ source: none
 shapes:
   xml: { format: xml, booking: //Res, card: .//Card, number: "@nr", expiry: { at: Exp, as: MMYY }, cvc: ["@cvc", Cvc], holder: Name }
   json: { format: json, booking: "$.res[*]", card: card, number: nr, expiry: { at: exp, as: MMYY }, cvc: [cvc, code] }
+  again: { format: json, booking: "$.res[*]", card: card, number: [no_card, nr] }
   form: { format: form, card: $, number: nr, expiry: { at: exp, as: MMYY } }
   text: { format: text, card: $, number: "No: {}", expiry: { at: "Exp: {}", as: MMYY } }
   parts: { format: multipart, card: $, number: nr, expiry: { at: exp, as: MMYY } }
@@ -22,6 +23,7 @@ routes:
   - { name: xml, to: "https://x.example/xml", methods: [GET], response: { tokenize: xml } }
   - { name: named, to: "https://x.example/named", methods: [GET], doctype: allow, response: { tokenize: xml } }
   - { name: json, to: "https://x.example/json", methods: [GET], response: { tokenize: json } }
+  - { name: twice, to: "https://x.example/twice", methods: [GET], response: { tokenize: [json, again] } }
   - { name: form, to: "https://x.example/form", methods: [GET], response: { tokenize: form } }
   - { name: text, to: "https://x.example/text", methods: [GET], response: { tokenize: text, header: X-T } }
   - { name: parts, to: "https://x.example/parts", methods: [GET], response: { tokenize: parts } }
@@ -93,6 +95,7 @@ FORBIDDEN = {
     "a name twice, escaped": ("json", f'{{"res": [{{"card": {{"nr": "{NUMBER}",\n "n\\u0072": "1"}}}}]}}', "line 2, column 2: a name that stands", "nobody knows which"),
     "brackets": ("json", "[" * 70 + "]" * 70, "line 1, column 65: brackets in brackets", "64 deep"),
     "two codes in JSON": ("json", f'{{"res": [{{"card": {{"nr": "{NUMBER}", "exp": "1230", "cvc": "123",\n "code": "987"}}}}]}}', "line 2, column", "two that differ"),
+    "a card of two shapes": ("twice", f'{{"res": [{{"card":\n {{"nr": "{NUMBER}", "exp": "1230"}}}}]}}', "line 2, column 10: the shapes `json` and `again` both find", "own_card: true"),
     "a pair twice": ("form", f"nr={NUMBER}&exp=1230&nr=1", "line 1, column 30: `nr` stands in the form a second time", "second time"),
     "a zero byte": ("text", f"No: {NUMBER}\n\0", "zero byte", "UTF-16"),
     "two places in a text": ("text", f"No: {NUMBER}\nExp: 1230\nExp: 1129\n", "line 3, column 6: `expiry`", "which is meant?"),
