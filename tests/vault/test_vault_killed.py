@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import pickle
 import signal
+from itertools import pairwise
 
 import pytest
 
@@ -46,10 +47,10 @@ def content(directory):
     """Table → all its rows; and nothing is half written."""
     with rows(directory) as connection:
         connection.assert_sound()
-        return {
-            name: sorted(connection.execute(f"SELECT * FROM {name}").fetchall(), key=repr)
-            for name in connection.tables()
-        }
+        return connection.contents(dict.fromkeys(connection.tables(), "*"))
+
+
+UNASKED = {"audit", "audit_anchor", "audit_head", "card_count_part", "sqlite_sequence"}
 
 
 def shape(directory):
@@ -57,19 +58,13 @@ def shape(directory):
     anchors of every process: they are not asked. Of the number of cards, which PostgreSQL keeps in
     one part or two as its processes happen to be numbered, it is the sum that counts."""
     with rows(directory) as connection:
-        counts, stated = {}, connection.with_column("state")
-        for name in connection.tables():
-            state = "state" if name in stated else "1"
-            counts[name] = sorted(connection.execute(f"SELECT {state} FROM {name}").fetchall())
-        counts["card_count"] = sorted(connection.execute("SELECT * FROM card_count").fetchall())
-    asked = counts.keys() - {
-        "audit",
-        "audit_anchor",
-        "audit_head",
-        "card_count_part",
-        "sqlite_sequence",
-    }
-    return {name: counts[name] for name in asked}
+        stated = connection.with_column("state")
+        asked = {
+            name: "state" if name in stated else "1"
+            for name in connection.tables()
+            if name not in UNASKED
+        }
+        return connection.contents(asked | {"card_count": "*"})
 
 
 def do(directory, name, given):
@@ -134,3 +129,22 @@ def test_p24_killed_at_each_step_a_write_is_whole_or_not_there(tmp_path, undistu
     assert (content(tmp_path) == before) == (not durable)
     # Whoever had no answer does it again: it is as if nobody had been killed.
     assert (do(tmp_path, name, given), shape(tmp_path)) == undisturbed.after(name)[durable]
+
+
+def test_what_is_compared_tells_a_value_that_changed(tmp_path, store, undisturbed):
+    undisturbed.before("erase", tmp_path)  # of which the audit tells
+    contents, shapes = [content(tmp_path)], [shape(tmp_path)]
+    for change in (
+        "UPDATE audit SET detail = 'another'",
+        "DELETE FROM card_count_part" if store == "postgres" else "DELETE FROM card_count",
+    ):
+        with rows(tmp_path) as connection:
+            connection.unguard("audit")
+            connection.execute(change)
+        contents.append(content(tmp_path))
+        shapes.append(shape(tmp_path))
+    assert [one != other for one, other in pairwise(contents)] == [True, True]
+    assert [one != other for one, other in pairwise(shapes)] == [
+        False,
+        True,
+    ]  # the audit is not asked
