@@ -7,6 +7,7 @@ An example in which the path leads somewhere is what shows that it is right.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import Final
 
 from gateway.codecs.document import Document, Known, Node
@@ -136,7 +137,8 @@ def _leads(pack: Pack, example: Example, rule: Tokenize, one: Inserted) -> bool 
     for shape in rule.shapes:
         for document, booking, cards in _bookings(pack, example, shape, rule.shapes):
             for node in cards if one.of == "card" else (booking,):
-                found = bool(found) or bool(document.select(one.into, node))
+                with suppress(GatewayError):
+                    found = bool(found) or bool(document.select(one.into, node))
     return found
 
 
@@ -183,7 +185,10 @@ def _bookings(
 
 
 def _leading(document: Document, places: _Places, within: Node) -> Iterator[Place]:
-    return (place for place, path in places.items() if document.select(path, within))
+    for place, path in places.items():
+        with suppress(GatewayError):  # a name twice: an example of what is refused shows nothing
+            if document.select(path, within):
+                yield place
 
 
 def _of_booking(shape: Shape) -> _Places:
