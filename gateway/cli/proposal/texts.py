@@ -54,11 +54,11 @@ def take_text(body: bytes) -> Taken | None:
 
 def _labelled(text: str, body: bytes) -> Iterator[Leaf]:
     """What stands behind the words that a card's fields are called by, in the text's order."""
-    alone = [found for found in _ALONE.finditer(text) if _is_called(found["label"], "")]
-    inside = {found.start("value"): found for found in _BESIDE.finditer(text)
+    beside = {found.start("value"): found for found in _BESIDE.finditer(text)
               if _is_called(found["label"], found["sep"])}  # fmt: skip
-    taken = {found.start("value"): found for found in alone}
-    places = sorted({**inside, **taken}.items())[:_MOST_NAMES]
+    alone = {found.start("value"): found for found in _ALONE.finditer(text)
+             if _is_called(found["label"], "")}  # fmt: skip
+    places = sorted({**beside, **alone}.items())[:_MOST_NAMES]
     said = [
         Said(found["label"].strip(), found["sep"], found["value"].strip()) for _, found in places
     ]
@@ -68,13 +68,14 @@ def _labelled(text: str, body: bytes) -> Iterator[Leaf]:
         span = repeats.spans[region] if repeats is not None and region is not None else None
         if repeats is not None and span is None:
             continue  # in front of the first card
-        for path in _paths(text, found, ends=start in taken):
-            if leads_to(body, path, one.value, span):
-                steps: Steps = (Step("field", path), Step("member", one.label))
-                if repeats is not None:
-                    steps = (Step("item", repeats.path, region or 0), *steps)
-                yield Leaf(steps, one.value)
-                break
+        ways = _paths(text, found, ends=start in alone)
+        path = next((way for way in ways if leads_to(body, way, one.value, span)), None)
+        if path is None:
+            continue
+        steps: Steps = (Step("field", path), Step("member", one.label))
+        if repeats is not None:
+            steps = (Step("item", repeats.path, region or 0), *steps)
+        yield Leaf(steps, one.value)
 
 
 def _is_called(label: str, separator: str) -> bool:
