@@ -163,6 +163,14 @@ def test_cards_of_which_nobody_can_tell_whose_is_what(new):
     assert code == 1, err
 
 
+def test_what_stands_in_front_of_the_first_card_is_no_cards(new):
+    cards = "".join(f"Card number: {one}\nExpires: 12/30\n" for one in (NUMBER, OTHER))
+    code, out, err = new(f"Card holder: Zelda Quux\n{cards}")
+    assert code == 0, err
+    assert 'card: "Card number:{...}Card number:"' in out
+    assert "holder" not in out.partition("examples:")[0]
+
+
 def test_several_blanks_before_the_colon(new):
     text = f"Card type       : Visa\nCard number     : {NUMBER}\nExpiration date : 12/2030\n"
     code, out, err = new(text)

@@ -128,4 +128,12 @@ BREAKAGES = (
             "tests/cli/test_cli_rules_new_comments.py::test_what_marks_an_agencys_card_is_proposed_as_a_comment",
         ),
     ),
+    Breakage(
+        "take what stands in front of the first card for a card's",
+        "P15",
+        "gateway/cli/proposal/texts.py",
+        "            continue  # in front of the first card\n",
+        "            span = None\n",
+        (f"{COLUMNS}::test_what_stands_in_front_of_the_first_card_is_no_cards",),
+    ),
 )
