@@ -12,6 +12,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 
 from gateway.cards import pan
 from gateway.cards.scan import find_cards
+from gateway.cli.hex_dumps import dumped_in, rows_before
 from gateway.cli.output import AsJson, complain, console, done, print_json, say
 from gateway.cli.scan_files import files, parts
 from gateway.cli.scan_parts import Chunk, Unreadable
@@ -107,6 +108,18 @@ def _hits(chunk: Chunk, allow_test_numbers: bool) -> Iterator[tuple[int, Hit]]:
         line = chunk.line + data.count(b"\n", 0, one.start) if chunk.line else 0
         position = one.start - (data.rfind(b"\n", 0, one.start) + 1)
         yield position, Hit(chunk.place, line, pan.mask(digits), pan.brand_of(digits), one.view)
+    yield from _dumped_hits(chunk, data, allow_test_numbers)
+
+
+def _dumped_hits(chunk: Chunk, data: bytes, allow_test_numbers: bool) -> Iterator[tuple[int, Hit]]:
+    """The cards that a hex dump shows, in the line where each begins."""
+    for dump in dumped_in(data):
+        for one in find_cards(dump.content):
+            digits = one.digits.reveal()
+            if not (allow_test_numbers and pan.is_test_number(digits)):
+                above = data.count(b"\n", 0, dump.start) + rows_before(one.start)
+                line = chunk.line + above if chunk.line else 0
+                yield 0, Hit(chunk.place, line, pan.mask(digits), pan.brand_of(digits), "hex dump")
 
 
 def _narrow(data: bytes) -> bytes:

@@ -221,3 +221,66 @@ def test_progress_on_a_terminal(scan, tmp_path, monkeypatch):
     (tmp_path / "a[b].txt").write_text(CARD)
     assert scan(tmp_path)[0] == 1
     assert "files" in shown.getvalue()
+
+
+# --- hex dumps, and what servers write into their logs ----------------------------------------------
+
+
+def rows(data, line):
+    return "".join(line(at, data[at : at + 16]) for at in range(0, len(data), 16))
+
+
+def shown(data):
+    return "".join(chr(one) if 32 <= one < 127 else "." for one in data)
+
+
+def grouped(data):
+    return " ".join(data[at : at + 2].hex() for at in range(0, len(data), 2))
+
+
+DUMPS = {
+    "hexdump -C": lambda at, row: f"{at:08x}  {row[:8].hex(' ')}  {row[8:].hex(' '):<23}  |{shown(row)}|\n",
+    "xxd": lambda at, row: f"{at:08x}: {grouped(row):<39}  {shown(row)}\n",
+    "tcpdump -X": lambda at, row: f"\t0x{at:04x}:  {grouped(row):<39}  {shown(row)}\n",
+    "wireshark": lambda at, row: f"{at:04x}  {row[:8].hex(' ')}  {row[8:].hex(' '):<23}   {shown(row)}\n",
+    "od": lambda at, row: f"{at:06x} {row.hex(' ')}\n",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("tool", DUMPS)
+@pytest.mark.parametrize("before", [0, 3, 9, 15])
+def test_p16_a_number_that_a_hex_dump_shows_is_found(scan, tmp_path, tool, before):
+    """It begins in one line of the dump and may end in the next."""
+    body = b"x" * (32 + before) + b'"' + CARD.encode() + b'", "cvc": "123"}'
+    (tmp_path / "a.txt").write_text("a packet:\n" + rows(body, DUMPS[tool]) + "and after\n")
+    code, out, _ = scan(tmp_path)
+    assert code == 1
+    line = 2 + (32 + before + 1) // 16
+    assert f"a.txt:{line}: {MASKED} (visa, hex dump)" in out.replace("\n", " ")
+
+
+@pytest.mark.parametrize("tool", DUMPS)
+def test_p15_a_dump_of_something_else_is_none(scan, tmp_path, tool):
+    body = b"x" * 32 + b'"411111******1111", "id": "4111111111111112"}' + bytes(range(256))
+    (tmp_path / "a.txt").write_text(rows(body, DUMPS[tool]))
+    assert scan(tmp_path)[0] == 0
+
+
+def test_published_numbers_in_a_dump_are_allowed(scan, tmp_path):
+    (tmp_path / "a.txt").write_text(rows(CARD.encode() * 1 + b"xx", DUMPS["xxd"]))
+    assert scan(tmp_path, "--allow-test-numbers")[0] == 0
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'body="{\\x22card\\x22:\\x22@\\x22}"',  # nginx, as it is set up by itself
+        "{%7B%22card%22:%22@%22%7D}",  # HAProxy
+        'GET /pay?q=card%20@ HTTP/1.1"',
+        '"msg":"{\\u0022card\\u0022:\\u0022@\\u0022}"',
+    ],
+)
+def test_p11_a_number_right_behind_a_spelling_that_ends_with_a_digit(scan, tmp_path, line):
+    (tmp_path / "access.log").write_text(line.replace("@", CARD) + "\n")
+    code, out, _ = scan(tmp_path)
+    assert (code, MASKED in out) == (1, True)
