@@ -17,7 +17,8 @@ import typer
 from gateway import log
 from gateway.cli.certs import initialise
 from gateway.cli.check import tls_problems
-from gateway.cli.output import DEFAULT_CONFIG, ConfigFile, complain, complain_of, say
+from gateway.cli.output import DEFAULT_CONFIG, ConfigFile, complain, complain_of
+from gateway.cli.streams import announce, open_streams
 from gateway.cli.tryout import prepare, told
 from gateway.config import Config, load_config, read_config
 from gateway.errors import ConfigurationError, GatewayError
@@ -53,8 +54,9 @@ def run(
       card-gateway run
       card-gateway run --sandbox        on a laptop: nothing else is needed
     """
+    open_streams()
     if not sandbox:
-        _serve(load_config(config), lambda addresses: say(_listening(addresses)))
+        _serve(load_config(config), lambda addresses: announce(_listening(addresses)))
         return
     plain = read_config(config)
     make_authority(plain.authority)
@@ -66,7 +68,7 @@ def run(
 
         def ready(addresses: Addresses) -> None:
             _await_sandbox(child)
-            say(told(what, addresses, settings))
+            announce(told(what, addresses, settings))
 
         _serve(settings, ready)
     finally:

@@ -13,14 +13,16 @@ import socket
 import sqlite3
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+import requests
 import yaml
 
 from gateway.config import load_config
 from gateway.errors import VaultUnavailable
 from gateway.worker import Worker
-from tests.e2e.process import IDUSER, environment
+from tests.e2e.process import IDUSER, environment, until
 from tests.pki import Authority
 from tests.running import ROOT, LoopThread
 
@@ -187,3 +189,25 @@ def test_it_serves_and_stops_on_the_other_loop(site, loop):
     process.signal(signal.SIGTERM)
     assert process.wait() == 0
     assert site.listening() == set()
+
+
+@pytest.mark.parametrize(
+    "streams", ["<&- >&-", "<&- >&- 2>&-", ">/dev/full", ">/dev/full 2>/dev/full"]
+)
+def test_p40_it_serves_whatever_became_of_its_standard_streams(site, streams):
+    command = [sys.executable, "-m", "gateway.cli.main", "run", "--config", str(site.config_file)]
+    shell = ["/bin/sh", "-c", f'exec "$0" "$@" {streams}', *command]
+    with subprocess.Popen(shell, env=environment()) as process:
+        try:
+            assert until(30, lambda: len(site.listening()) == len(site.ports)) is not None
+            assert process.poll() is None
+            url = f"http://127.0.0.1:{site.ports['control']}/readyz"
+            assert requests.get(url, timeout=10).status_code == 200
+            for number in range(3):
+                opened = str(Path(f"/proc/{process.pid}/fd/{number}").readlink())
+                assert not opened.startswith(("anon_inode", "socket")), opened
+                assert str(site.directory) not in opened
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(30) == 0
+        finally:
+            process.kill()

@@ -11,6 +11,14 @@ CODES = "tests/stages/test_without_codes.py"
 
 BREAKAGES = (
     Breakage(
+        "start with standard streams that are closed",
+        "P40",
+        "gateway/cli/run.py",
+        "    open_streams()\n",
+        "",
+        ("tests/e2e/test_start.py::test_p40_it_serves_whatever_became_of_its_standard_streams",),
+    ),
+    Breakage(
         "leave a core dump to a program that takes it",
         "P16",
         "gateway/process.py",
