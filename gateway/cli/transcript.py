@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Final
 
+from gateway.cli.hex_dumps import undumped
 from gateway.cli.recorded import Recorded, wrong
 from gateway.cli.transcript_cassettes import looks_like_cassette, read_cassette
 from gateway.cli.transcript_har import looks_like_har, read_har
@@ -84,6 +85,7 @@ def read_stream(stream: IO[bytes], path: Path, seen: Seen = lambda _: None) -> I
         yield from read_cassette(raw, path)
         return
     raw = raw.removeprefix(codecs.BOM_UTF8)  # an editor's
+    raw = undumped(raw) or raw
     if path.suffix.lower() in _SENT_BY_CLIENTS or looks_like_http(raw):
         if _UTF16.match(raw):
             raise wrong(path, 1, "the transcript is UTF-16", "Save it as UTF-8.")

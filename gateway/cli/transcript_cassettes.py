@@ -111,10 +111,20 @@ def _pair(one: Node) -> tuple[Node, ...]:
     asked, answers = one["request"], one.get("response")
     if isinstance(asked, str):  # Postman: a URL alone
         return ({"uri": asked, "method": "GET"},)
+    if "url" in asked and isinstance(asked.get("body"), str):
+        return _of_go_vcr(asked, answers)
     if "url" in asked and "uri" not in asked:
         saved = answers if isinstance(answers, list) else []
         return (_of_postman(asked), *map(_answer_of_postman, saved))
     return (asked,) if answers is None else (asked, answers)
+
+
+def _of_go_vcr(asked: Node, answer: Any) -> tuple[Node, ...]:
+    """An exchange whose bodies are texts, and whose answer has a `code`; php-vcr's is as VCR's but for the `url`."""
+    said = {"uri": asked["url"], **asked}
+    if not isinstance(answer, dict):
+        return (said,)
+    return said, {**answer, "status": answer["code"]} if "code" in answer else answer
 
 
 def _of_responses(said: Node) -> tuple[Node, ...]:

@@ -53,7 +53,7 @@ BREAKAGES = (
         "scan a hex dump line by line",
         "P16",
         "gateway/cli/hex_dumps.py",
-        "if line.start() != end and content:",
+        "if not goes_on and content:",
         "if content:",
         ("tests/cli/test_cli_scan.py",),
     ),
