@@ -131,6 +131,10 @@ def test_what_leads_to_two_places_or_none_is_not_proposed(new, text):
     [
         ("Array\n(\n    [number] => 4242424242424242\n    [cvv] => 917\n)\n", True),
         ('{"number"=>"4242424242424242", "cvc"=>"917"}', True),
+        ("{'card': {'number': '4242424242424242', 'cvc': None}}", True),
+        ("{\n  card: {\n    number: '4242424242424242',\n    cvc: null\n  }\n}\n", True),
+        ("<QueryDict: {'card_number': ['4242424242424242']}>", True),
+        ('{"card": {"number": "4242424242424242",}, x}', False),
         ("Card number == 4242424242424242 x", False),
     ],
 )

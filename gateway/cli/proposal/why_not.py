@@ -20,6 +20,7 @@ _NOT_IN_URLS: Final = (
 )
 _DUMPED: Final = re.compile(
     rb"\A\s*(?:Array|\w+ Object)\s*\(|[\"\w]\s*=>\s*[\"\[{\d]|\A\s*array\(\d+\)"
+    rb"|\A\s*(?:<QueryDict: )?\{\s*(?:'\w+'|[A-Za-z_]\w*)\s*:"
 )
 _SCRUBBED: Final = re.compile(rb"filtered|redacted|scrubbed|x{4}|\*{4}", re.IGNORECASE)
 
@@ -117,7 +118,7 @@ def _why_unreadable(message: Message) -> Iterator[tuple[str, str]]:
         )
     if _DUMPED.search(message.body):
         yield (
-            "it is what a program prints of its own data (PHP, Ruby), not what goes over the line",
+            "it is what a program prints of its own data (PHP, Ruby, Python, JavaScript), not what goes over the line",
             "Record the message itself: with a proxy, as a HAR, or what the HTTP library tells.",
         )
     if message.unreadable == CODED:
