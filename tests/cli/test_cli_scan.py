@@ -280,7 +280,7 @@ def test_published_numbers_in_a_dump_are_allowed(scan, tmp_path):
         '"msg":"{\\u0022card\\u0022:\\u0022@\\u0022}"',
     ],
 )
-def test_p11_a_number_right_behind_a_spelling_that_ends_with_a_digit(scan, tmp_path, line):
+def test_p16_a_number_right_behind_a_spelling_that_ends_with_a_digit(scan, tmp_path, line):
     (tmp_path / "access.log").write_text(line.replace("@", CARD) + "\n")
     code, out, _ = scan(tmp_path)
     assert (code, MASKED in out) == (1, True)
