@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Final
@@ -145,7 +145,9 @@ def restore(  # noqa: PLR0917 - typer's options
         reason = without_audit or ""
         expected = expected_row(expect)
         terms = restoring.Terms(keks_of(settings), REDUCED, now, lost, reason, expected)
-        with restoring.staged(file, terms, place) as staged:
+        with ExitStack() as held:
+            with watched() as progress:  # ended before anything is asked
+                staged = held.enter_context(restoring.staged(file, terms, place, progress=progress))
             if lost is not None and not as_json:
                 _ask(staged, known=yes or expected is not None)
             with watched() as progress:

@@ -18,6 +18,7 @@ from pathlib import Path
 from gateway.errors import BackupRefused, RecordDamaged, VaultSealed
 from gateway.vault import copying, key_rows, manifest
 from gateway.vault.chain import Chain
+from gateway.vault.copying import Progress
 from gateway.vault.envelope import Sealer, sealed_under
 from gateway.vault.kek.provider import KekProvider
 from gateway.vault.keyring import Keyring, WrappedKey, unlock
@@ -61,10 +62,10 @@ def _made(path: Path) -> datetime | None:
     return None
 
 
-def believe(backup: Path, work: Path, keks: Sequence[KekProvider]) -> Believed:
+def believe(backup: Path, work: Path, keks: Sequence[KekProvider], progress: Progress) -> Believed:
     """What a backup says of itself, and its keys, once all of it is as it was written. `work`: where it is
-    copied to, and opened; its owner's alone. `keks` as for `unsealing.holder`. Raises BackupRefused, VaultSealed,
-    OSError.
+    copied to, and opened; its owner's alone. `keks` as for `unsealing.holder`; `progress` is told of the rows
+    that are read. Raises BackupRefused, VaultSealed, OSError.
     """
     _copy(backup, work)
     with opened(work, backup, writes=True) as raw:
@@ -78,7 +79,7 @@ def believe(backup: Path, work: Path, keks: Sequence[KekProvider]) -> Believed:
             keyring = unlock(rows, kek)
         if keyring is None or not Chain(keyring.audit).backup_fits(signature, text.encode()):
             raise _changed(backup, "its manifest is not signed by this vault")
-        sums = file.readable(lambda: copying.sums(raw, tables=made.copied()))
+        sums = file.readable(lambda: copying.sums(raw, tables=made.copied(), progress=progress))
     said = {name: (one.rows, one.sha256) for name, one in made.tables.items()}
     differ = sorted(name for name in said | sums if said.get(name) != sums.get(name))
     if differ:

@@ -114,11 +114,11 @@ class Drills:
         progress: Progress,
     ) -> Drilled:
         start, to = time.monotonic(), place / "vault" / "vault.db"
-        with restoring.staged(backup, terms, place) as staged:
+        with restoring.staged(backup, terms, place, progress=progress) as staged:
             restoring.install(staged, to, terms, by, progress=progress)
             with _opened(to, terms.now) as database:
                 took = timedelta(seconds=time.monotonic() - start)
-                report = _verified(database, staged.keyring, retention, terms.now)
+                report = _verified(database, staged.keyring, retention, terms.now, progress)
                 faults = database.read(lambda c: check(c, Chain(staged.keyring.audit))).findings
                 return Drilled(
                     staged.manifest,
@@ -177,9 +177,18 @@ def _standing(idusers: Sequence[int], connection: Connection) -> set[int]:
     return {iduser for (iduser,) in connection.among(_STAND, idusers)}
 
 
-def _verified(database: Database, keyring: Keyring, retention: Retention, now: datetime) -> Report:
+def _verified(
+    database: Database, keyring: Keyring, retention: Retention, now: datetime, progress: Progress
+) -> Report:
+    before = 0
+
+    def opened(done: int, _of: int) -> None:
+        nonlocal before
+        progress("to be opened", done - before)
+        before = done
+
     table = RetentionTable(database, keyring)
-    return Verification(database, keyring, table).check(retention, now, lambda _done, _of: None)
+    return Verification(database, keyring, table).check(retention, now, opened)
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from contextlib import closing as releasing
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Final, TypeAlias
 
@@ -109,13 +110,16 @@ def from_old_file(path: Path) -> Lost:
 
 
 @contextmanager
-def staged(backup: Path, terms: Terms, place: Path, *, step: Step = no_step) -> Iterator[Staged]:
-    """The backup, opened in the private directory `place`, with what happened since done again.
+def staged(
+    backup: Path, terms: Terms, place: Path, *, progress: Progress = unseen, step: Step = no_step
+) -> Iterator[Staged]:
+    """The backup, opened in the private directory `place`, with what happened since done again. `progress` is told
+    of the rows that are read first, to see that they are as they were written.
 
     Raises BackupRefused, VaultSealed, VaultUnavailable, RecordDamaged, OSError.
     """
     work = place / "backup.db"
-    believed = believe(backup, work, terms.keks)
+    believed = believe(backup, work, terms.keks, progress)
     step("restore:believed")
     database = SqliteDatabase(work, now=stamp(terms.now), step=step)
     try:
@@ -221,7 +225,8 @@ def _fill(found: Staged, target: Database, to: Place, progress: Progress, step: 
             "Empty the place: remove the file with its -wal and -shm, or make a new database.",
             str(to),
         )
-    if found.database.read(copying.sums) != target.read(copying.sums):
+    sums = partial(copying.sums, progress=progress)
+    if found.database.read(sums) != target.read(sums):
         raise BackupRefused(
             "copy_differs",
             "what was written is not what was read",
