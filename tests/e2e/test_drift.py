@@ -270,7 +270,7 @@ def test_a_restart_keeps_what_was_counted(gateway):
 def test_nothing_is_refused_because_counting_can_not_be_written(gateway, monkeypatch):
     table = gateway.worker._vault.route_hours
 
-    def away(_hours):
+    def away(_hours, _flush):
         raise VaultUnavailable
 
     monkeypatch.setattr(table, "add", away)
