@@ -203,7 +203,8 @@ def test_p40_it_serves_whatever_became_of_its_standard_streams(site, streams):
             assert process.poll() is None
             url = f"http://127.0.0.1:{site.ports['control']}/readyz"
             assert requests.get(url, timeout=10).status_code == 200
-            for number in range(3):
+            # Its memory and its files are closed to other processes of its user (`leave_no_dump`), but root's.
+            for number in range(3) if os.geteuid() == 0 else ():
                 opened = str(Path(f"/proc/{process.pid}/fd/{number}").readlink())
                 assert not opened.startswith(("anon_inode", "socket")), opened
                 assert str(site.directory) not in opened
