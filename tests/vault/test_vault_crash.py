@@ -76,7 +76,7 @@ def test_p24_killed_at_each_step_nothing_is_lost_or_half_written(tmp_path, at, d
 KEYS = """
 import os, pathlib, signal, sys
 from tests.vault.makers import NOON, open_vault
-from gateway.vault.model import KeyRow
+from gateway.vault.rows import KeyRow
 directory, at, what = pathlib.Path(sys.argv[1]), sys.argv[2], sys.argv[3]
 armed = []
 def step(name):
