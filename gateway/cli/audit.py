@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Final
@@ -202,11 +202,8 @@ def _vault(config: Path, *, writes: bool = False) -> Iterator[Vault]:
     """Whoever only reads needs nobody to read the audit's pipe."""
     settings = read_config(config)
     sinks = settings.audit.files if writes else []
-    vault = open_vault(settings, sinks=sinks)
-    try:
+    with closing(open_vault(settings, sinks=sinks)) as vault:
         yield vault
-    finally:
-        vault.close()
 
 
 def _pages(vault: Vault, which: Selection, after: int) -> Iterator[list[Line]]:

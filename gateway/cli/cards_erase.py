@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from datetime import UTC, datetime
 from typing import Annotated, Final
 
@@ -87,8 +88,7 @@ def erase(  # noqa: PLR0917 - typer's options
     if booking is not None:
         guest = Guest(booking=read_booking(booking))
     settings = read_config(config)
-    vault = open_vault(settings, sinks=[] if dry_run else settings.audit.files)
-    try:
+    with closing(open_vault(settings, sinks=[] if dry_run else settings.audit.files)) as vault:
         with console(stderr=True).status("Looking in every table …"):
             found = vault.erasure.find(guest)
         if not as_json:
@@ -96,8 +96,6 @@ def erase(  # noqa: PLR0917 - typer's options
         if not dry_run and any(found.counts.values()):
             confirm("Erase it? It can not be undone.", yes=yes)
             _erase(vault, guest, found, quiet=as_json)
-    finally:
-        vault.close()
     if as_json:
         print_json({"erased": not dry_run, **found.counts, "left": dict(found.left)})
     raise typer.Exit(1 if found.left else 0)

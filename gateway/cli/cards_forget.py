@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import closing
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -48,13 +49,10 @@ def forget(
         origin=COMMAND_LINE,
         iduser=named.iduser,
     )
-    vault = open_vault(settings, sinks=settings.audit.files)
-    try:
+    with closing(open_vault(settings, sinks=settings.audit.files)) as vault:
         if of is None:
             asyncio.run(vault.cards.forget(wanted, entry, None))
         else:
             asyncio.run(vault.cards.forget_booking(wanted, of, entry, None))
         vault.retention.scrub()
-    finally:
-        vault.close()
     done("Forgotten.")

@@ -6,7 +6,7 @@ import os
 import stat
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, BinaryIO, Final
@@ -216,11 +216,8 @@ class _Watcher:
 
 @contextmanager
 def _vault(config: Config) -> Iterator[Vault]:
-    vault = open_vault(config, sinks=config.audit.files)
-    try:
+    with closing(open_vault(config, sinks=config.audit.files)) as vault:
         yield vault
-    finally:
-        vault.close()
 
 
 def _product(config: Config, name: str) -> Product:

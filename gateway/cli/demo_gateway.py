@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -224,11 +225,8 @@ class DemoGateway:
     @contextlib.contextmanager
     def vault(self) -> Iterator[Vault]:
         """The vault, opened beside the running gateway as other commands do it."""
-        vault = open_vault(self.config)
-        try:
+        with closing(open_vault(self.config)) as vault:
             yield vault
-        finally:
-            vault.close()
 
     def key(
         self, name: str, products: Sequence[str], scopes: Sequence[str] = DEFAULT_SCOPES

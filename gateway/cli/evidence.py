@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -131,11 +131,8 @@ def _vault(settings: Config) -> Iterator[Vault]:
     if not is_there(place := place_of(settings)):
         complain(f"There is no vault at {place}.", "Is this the gateway's gateway.yaml?")
         raise typer.Exit(2)
-    vault = open_vault(settings)
-    try:
+    with closing(open_vault(settings)) as vault:
         yield vault
-    finally:
-        vault.close()
 
 
 def _require_paths(paths: list[Path]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Annotated, TypeVar
 
 import typer
@@ -26,11 +26,8 @@ Client = Annotated[
 @contextmanager
 def vault_of(config: Config) -> Iterator[Vault]:
     """The vault that gateway.yaml names, open. Raises VaultUnavailable."""
-    vault = open_vault(config, sinks=config.audit.files)
-    try:
+    with closing(open_vault(config, sinks=config.audit.files)) as vault:
         yield vault
-    finally:
-        vault.close()
 
 
 def run_here(work: Awaitable[T]) -> T:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -159,11 +159,8 @@ def revoke_key(
 
 @contextmanager
 def _vault(config: Config) -> Iterator[Vault]:
-    vault = open_vault(config, sinks=config.audit.files)
-    try:
+    with closing(open_vault(config, sinks=config.audit.files)) as vault:
         yield vault
-    finally:
-        vault.close()
 
 
 def _name(text: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -105,11 +105,8 @@ def show_recapture(
 @contextmanager
 def _recaptures(config: Path) -> Iterator[RecaptureTable]:
     settings = read_config(config)
-    vault = open_vault(settings)
-    try:
+    with closing(open_vault(settings)) as vault:
         yield vault.recaptures
-    finally:
-        vault.close()
 
 
 def _minute(text: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC
 from typing import Final
@@ -35,11 +36,8 @@ def refused(as_json: AsJson = False, config: ConfigFile = DEFAULT_CONFIG) -> Non
     Nothing is allowed by itself: read before pasting, then run: card-gateway check
     """
     settings = read_config(config)
-    vault = open_vault(settings)
-    try:
+    with closing(open_vault(settings)) as vault:
         rows = sorted(vault.refusals.all(), key=lambda row: row.last, reverse=True)
-    finally:
-        vault.close()
     if as_json:
         print_json([_public(row) for row in rows])
     elif not rows:

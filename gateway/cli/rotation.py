@@ -6,7 +6,7 @@ import os
 import pwd
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -162,11 +162,8 @@ def _vault(config: Path) -> Iterator[Vault]:
     if not is_there(place := place_of(settings)):
         complain(f"There is no vault at {place}.", "A new one begins with new keys.")
         raise typer.Exit(2)
-    vault = open_vault(settings, sinks=settings.audit.files)
-    try:
+    with closing(open_vault(settings, sinks=settings.audit.files)) as vault:
         yield vault
-    finally:
-        vault.close()
 
 
 def _who() -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Final
 
@@ -73,14 +74,13 @@ def drift(
     windows = WINDOWS if since is None else (_hours(since),)
     routes = [route.id for pack in load_packs(config, None).packs for route in pack.routes]
     settings, now = read_config(config), datetime.now(UTC)
-    vault = open_vault(settings, sinks=[] if accept is None else settings.audit.files)
-    try:
+    with closing(
+        open_vault(settings, sinks=[] if accept is None else settings.audit.files)
+    ) as vault:
         if accept is not None:
             _accept(accept, vault.route_hours.forget(accept, now, command_line()))
             return
         hours = vault.route_hours.since(hour_of(now - KEPT))
-    finally:
-        vault.close()
     ours = [one for one in hours if one.route in routes]
     found = list(verdicts(ours, hour_of(now), windows))
     if as_json:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -53,13 +54,10 @@ def prepare(config: Config) -> Tryout:
     """
     directory = config.state / "try"
     make_private(directory)
-    vault = open_vault(config)
-    try:
+    with closing(open_vault(config)) as vault:
         key = _key(vault, directory / "key")
         token = asyncio.run(_token(vault))
         asyncio.run(_credentials(vault, config))
-    finally:
-        vault.close()
     pull = directory / "pull.xml"
     who = SiteMinderSettings()
     pull.write_text(read_request(HOTEL, who.username, who.password), encoding="utf-8")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -63,18 +63,17 @@ def backup(
         raise typer.Exit(2)
     now = datetime.now(UTC)
     file = to / f"vault-{now:%Y%m%dT%H%M%SZ}.backup" if to.is_dir() else to
-    vault = open_vault(settings, sinks=settings.audit.files)
-    try:
-        with watched() as progress:
-            made = vault.backups.make(
-                file,
-                Entry(now, "", Action.BACKUP, Outcome.DONE, origin=command_line()),
-                store=store_of(settings),
-                kek=configured.current(settings).kind,
-                progress=progress,
-            )
-    finally:
-        vault.close()
+    with (
+        closing(open_vault(settings, sinks=settings.audit.files)) as vault,
+        watched() as progress,
+    ):
+        made = vault.backups.make(
+            file,
+            Entry(now, "", Action.BACKUP, Outcome.DONE, origin=command_line()),
+            store=store_of(settings),
+            kek=configured.current(settings).kind,
+            progress=progress,
+        )
     if as_json:
         print_json(_public(made))
     else:

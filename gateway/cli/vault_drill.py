@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -61,16 +62,14 @@ def drill(
     """
     settings, now = read_config(config), datetime.now(UTC)
     by = Entry(now, "", Action.DRILL, Outcome.DONE, origin=command_line())
-    vault = open_vault(settings, sinks=settings.audit.files)
-    try:
-        with workplace(settings.database.parent) as place, watched() as progress:
-            file = _file(vault, settings, backup, place, by)
-            terms = restoring.Terms(keks_of(settings), REDUCED, now, vault.drills.lost())
-            found = vault.drills.run(
-                file, terms, place, retention_of(settings), by, progress=progress
-            )
-    finally:
-        vault.close()
+    with (
+        closing(open_vault(settings, sinks=settings.audit.files)) as vault,
+        workplace(settings.database.parent) as place,
+        watched() as progress,
+    ):
+        file = _file(vault, settings, backup, place, by)
+        terms = restoring.Terms(keks_of(settings), REDUCED, now, vault.drills.lost())
+        found = vault.drills.run(file, terms, place, retention_of(settings), by, progress=progress)
     if as_json:
         print_json(_public(file, found))
     else:

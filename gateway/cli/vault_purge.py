@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Final
@@ -73,16 +73,13 @@ def purge(
         complain("`--compact` is for a vault in SQLite.", _POSTGRES)
         raise typer.Exit(2)
     retention = retention_of(settings)
-    vault = open_vault(settings, sinks=[] if dry_run else settings.audit.files)
-    try:
+    with closing(open_vault(settings, sinks=[] if dry_run else settings.audit.files)) as vault:
         overdue = vault.retention.overdue(retention, now)
         if dry_run:
             _tell_due(overdue, as_json=as_json)
             raise typer.Exit(1 if any(one.links for one in overdue.values()) else 0)
         due = sum(one.links for one in overdue.values())
         gone, scrubbed = _purge(vault, retention, now, due, compact=compact)
-    finally:
-        vault.close()
     if as_json:
         said = {"links": gone.links, "cards": gone.cards, "stubs": gone.stubs}
         print_json(said | {"scrubbed": scrubbed})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from typing import Final
 
@@ -49,13 +49,9 @@ def verify(as_json: AsJson = False, config: ConfigFile = DEFAULT_CONFIG) -> None
     Example: card-gateway vault verify
     """
     settings = read_config(config)
-    vault = open_vault(settings)
-    try:
-        with watched() as progress:
-            now = datetime.now(UTC)
-            report = vault.verification.check(retention_of(settings), now, progress)
-    finally:
-        vault.close()
+    with closing(open_vault(settings)) as vault, watched() as progress:
+        now = datetime.now(UTC)
+        report = vault.verification.check(retention_of(settings), now, progress)
     if as_json:
         print_json(_public(report))
     else:
