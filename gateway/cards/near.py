@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from gateway.cards.spelling import marks, splits
+from gateway.cards.marks import marks
+from gateway.cards.splits import splits
 
 Segment = tuple[int, int]
 

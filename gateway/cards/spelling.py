@@ -13,7 +13,7 @@ from __future__ import annotations
 import functools
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
@@ -75,58 +75,6 @@ _UNIT: Final = re.compile(
 )
 _PERCENT_BYTE: Final = re.compile(rb"%(?:25)*")
 
-# Where decoding is worth its cost: a spelled digit, a spelled something right after a plain digit, or one whose
-# own last digit stands right before a number (`%204111...`): its bytes are those of a longer one. Each with its
-# first byte, so that a body without that byte pays one memchr.
-_DIGIT_REFERENCE: Final = (
-    rb"0*+(?:4[89]|5[0-7]|163[2-9]|164[01]|177[6-9]|178[0-5]|6529[6-9]|6530[0-5]|(?:2[4-9]|3[0-8])[0-9]{2}"
-    rb"|120(?:7[89]|8[0-3])[0-9])(?![0-9])"
-    rb"|[xX]0*+(?:3[0-9]|6[6Ff][0-9]|[Ff]{2}1[0-9]|[9A-Da-d][6Ee][6-9A-Fa-f]|[Ee][5Dd][0-9]|[Ff]2[0-9]"
-    rb"|1[Dd]7[C-Fc-f][0-9A-Fa-f])(?![0-9A-Fa-f])"
-)
-_DIGIT_PERCENT: Final = (
-    rb"3[0-9]|u003|u06|u[Ff]{2}1|[Ee][Ff]%(?:25)*+[Bb][Cc]|[Dd][9Bb]%|[Ff]0%(?:25)*+9[DdFf]%(?:25)*+[9Aa][Ff]"
-    rb"|[Ee]0%(?:25)*+(?:[Bb][9Bb]%(?:25)*+9|[Bb][Cc]%(?:25)*+[Aa]|[AaBb][13579BbDdFf]%(?:25)*+[Aa][6-9A-Fa-f])"
-)
-# Behind a spelled sign a number begins only so; in texts with escapes throughout (Cyrillic in JSON) all but the
-# first two of a digit's signs are seldom looked at.
-_NUMBER: Final = rb"(?=[0-9]{4}|[0-9]{1,3}[ +.-][0-9])"
-_DIGIT_ESCAPE: Final = (
-    rb"u(?:[0dDfF][06896A-Fa-f](?:(?<=00)3[0-9]|(?<=06)[6Ff][0-9]|(?<=[Ff]{2})1[0-9]|(?<=0[9A-Da-d])[6Ee][6-9A-Fa-f]"
-    rb"|(?<=0[Ee])[5Dd][0-9]|(?<=0[Ff])2[0-9]|(?<=[dD]8)35\\++u[dD][fF][c-fC-F])|[^\\]{3}[0-9]"
-    + _NUMBER
-    + rb")"
-    rb"|x(?:3[0-9]|[0-9A-Fa-f][0-9]" + _NUMBER + rb")"
-)
-_ALL_MARKS: Final = tuple(
-    (first, re.compile(pattern))
-    for first, pattern in (
-        (b"&", rb"&(?:(?:amp;)*+#(?:" + _DIGIT_REFERENCE + rb")|(?<=[0-9]&)[A-Za-z#])"),
-        (
-            b"%",
-            rb"%(?:(?:25)*+(?:" + _DIGIT_PERCENT + rb")|(?<=[0-9]%)(?<!%[0-9A-F]{2}%)[0-9A-Fa-fu]"
-            rb"|(?:25)*+(?:u[0-9A-Fa-f]{2})?[0-9A-Fa-f][0-9]" + _NUMBER + rb")",
-        ),
-        (b"\\", rb"\\(?:" + _DIGIT_ESCAPE + rb"|(?<=[0-9]\\)(?<!u[0-9A-Fa-f]{4}\\)[\\unrtfx/])"),
-        (b"\xef", rb"\xef(?:\xbc[\x90-\x99]|(?<=[0-9]\xef)(?:\xbb\xbf|\xb8[\x80-\x8f]|\xb9|\xbc))"),
-        (b"\xd9", rb"\xd9[\xa0-\xa9]"),
-        (b"\xdb", rb"\xdb[\xb0-\xb9]"),
-        (b"\xc2", rb"\xc2(?<=[0-9]\xc2)[\x85\xa0\xad\xb7]"),
-        (b"\xcc", rb"\xcc(?<=[0-9]\xcc)"),
-        (b"\xcd", rb"\xcd(?<=[0-9]\xcd)"),
-        (
-            b"\xe0",
-            rb"\xe0(?:[\xa5\xa7\xa9\xab\xad\xaf\xb1\xb3\xb5\xb7][\xa6-\xaf]|[\xb9\xbb][\x90-\x99]|\xbc[\xa0-\xa9])",
-        ),
-        (b"\xe1", rb"\xe1(?<=[0-9]\xe1)[\x9a\xa0]"),
-        (b"\xe2", rb"\xe2(?<=[0-9]\xe2)[\x80\x81\x83\x88]"),
-        (b"\xe3", rb"\xe3(?<=[0-9]\xe3)(?:\x80\x80|\x83\xbc)"),
-        (b"\xf0", rb"\xf0(?:\x9d\x9f[\x8e-\xbf]|\x9f\xaf[\xb0-\xb9])"),
-        (b"\xf3", rb"\xf3(?<=[0-9]\xf3)\xa0"),
-    )
-)
-_ASCII_MARKS: Final = tuple(mark for mark in _ALL_MARKS if mark[0].isascii())
-
 _KINDS: Final[tuple[View, ...]] = ("plain", "reference", "escape", "percent", "wide", "split")
 _SPLIT: Final = _KINDS.index("split")
 _KIND_OF: Final[dict[str, int]] = {str(kind): place for place, kind in enumerate(_KINDS)}
@@ -155,11 +103,6 @@ class Decoded:
         if not used:
             return None
         return _KINDS[used.pop()] if len(used) == 1 else "mixed"
-
-
-def marks(data: bytes) -> tuple[tuple[bytes, re.Pattern[bytes]], ...]:
-    """The marks that `data` may have, with their first bytes."""
-    return _ASCII_MARKS if data.isascii() else _ALL_MARKS
 
 
 def decode(data: bytes, segments: Iterable[Span]) -> Decoded:
@@ -279,82 +222,3 @@ def _sign(code: int) -> bytes:
     if 0xFF00 < code < 0xFF5F:  # full-width ASCII
         return bytes((code - 0xFEE0,))
     return _OF_CATEGORY.get(unicodedata.category(character), _BREAK)
-
-
-# --- splits: what an XML parser drops from between two pieces of one text ---------------------------
-
-_LEFT: Final = frozenset(b"0123456789;" + bytes(range(0x90, 0xBA)))
-_RIGHT: Final = frozenset(b"0123456789&\\% -.+\t\r\n]<" + b"\xef\xd9\xdb\xc2\xe2\xe3")
-_LEFT_REACH: Final = 6  # a digit, then a spelled separator at most
-_NEAR: Final = 24
-_WINDOW: Final = 1 << 20  # no search holds the interpreter for longer than this many bytes take
-
-
-def splits(data: bytes) -> list[Span]:
-    """The comments, processing instructions and CDATA edges between two pieces of one number, in
-    order. Linear: every search goes forward from where the last one ended."""
-    found: list[Span] = []
-    if data.find(b"!") >= 0:
-        found += _enclosed(data, b"!", b"<!--", b"-->")
-        edges = [at - 1 for at in _places(data, b"!") if data[at - 1 : at + 8] == b"<![CDATA["]
-        if edges:
-            found += ((at, at + 9) for at in edges)
-            found += ((at, at + 3) for at in _places(data, b"]]>"))
-    if data.find(b"?") >= 0:
-        found += _enclosed(data, b"?", b"<?", b"?>")
-    found.sort()
-    kept: list[Span] = []
-    run: list[Span] = []
-    for start, end in found:
-        if run and run[-1][1] > start:
-            continue  # inside the one before
-        if run and run[-1][1] < start:
-            kept += _joining(data, run, kept)
-            run = []
-        run.append((start, end))
-    return kept + _joining(data, run, kept)
-
-
-def _enclosed(data: bytes, sign: bytes, opener: bytes, closer: bytes) -> Iterator[Span]:
-    end = 0
-    for place in _places(data, sign):
-        at = place - 1
-        inside = at + len(opener)
-        if data[max(at, 0) : inside] != opener:
-            continue
-        if end < inside + len(closer):
-            closed = _find(data, closer, inside)
-            if closed < 0:
-                return
-            end = closed + len(closer)
-        yield at, end
-
-
-def _joining(data: bytes, run: list[Span], before: list[Span]) -> list[Span]:
-    """`run`, splits that touch one another, if a number may go on from its left to its right;
-    `before` are the splits that were kept so far."""
-    if not run:
-        return []
-    start, end = run[0][0], run[-1][1]
-    left, right = data[max(0, start - _LEFT_REACH) : start], data[end : end + 2]
-    goes_on = bool(before) and start - before[-1][1] <= _NEAR  # with a digit or separator between
-    if not (goes_on or not _LEFT.isdisjoint(left)) or not right:
-        return []
-    return run if right[0] in _RIGHT and right != b"</" else []
-
-
-def _places(data: bytes, sign: bytes) -> Iterator[int]:
-    at = _find(data, sign, 0)
-    while at >= 0:
-        yield at
-        at = _find(data, sign, at + len(sign))
-
-
-def _find(data: bytes, sign: bytes, start: int) -> int:
-    """`data.find`, in windows."""
-    while start < len(data):
-        at = data.find(sign, start, start + _WINDOW + len(sign))
-        if at >= 0:
-            return at
-        start += _WINDOW
-    return -1
