@@ -119,7 +119,8 @@ def assemble(config: Config, clock: Clock) -> Assembly:
     quarantine = Quarantine(
         vault=vault, messages=messages, clock=clock, keep=timedelta(hours=refused)
     )
-    recaptures = _recaptures(config, vault, egress, metrics, clock)
+    # What is claimed for a while is judged by every node.
+    recaptures = _recaptures(config, vault, egress, metrics, vault.clock)
     tunnels = frozenset((target.host, target.port) for target in config.tunnel)
     channels = {paycomet.NAME: paycomet.PaycometSiteMinder(clock)}
     pipeline = Pipeline(
@@ -200,7 +201,7 @@ def assemble(config: Config, clock: Clock) -> Assembly:
             table=vault.notices,
             sender=own_calls(config, egress),
             metrics=metrics,
-            clock=clock,
+            clock=vault.clock,
         ),
         processors=made,
         charges=ours,
@@ -210,7 +211,7 @@ def assemble(config: Config, clock: Clock) -> Assembly:
             charges=ours.charges,
             processors=made.processors,
             links=links,
-            clock=clock,
+            clock=vault.clock,
         ),
         pages=shown,
         codes=Codes(),

@@ -77,12 +77,13 @@ class Upkeep:
                 event("keys_not_read", level=logging.ERROR, code=error.code)
 
     async def watch_keyring(self) -> None:
-        """Loads new keys of the vault soon after they were made, and says that they are loaded: nobody
-        uses them before. What is written is compared with the keyring anyhow (P23).
+        """Asks the vault what time it is. Loads new keys of it soon after they were made, and says that they are
+        loaded: nobody uses them before. What is written is compared with the keyring anyhow (P23).
         """
         while True:
             await asyncio.sleep(_KEYRING_SECONDS)
             try:
+                await asyncio.to_thread(self._vault.clock.refresh)
                 await asyncio.to_thread(self.say_keyring)
             except (VaultUnavailable, RecordDamaged) as error:
                 event("keyring_not_read", level=logging.ERROR, code=error.code)

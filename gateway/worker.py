@@ -102,6 +102,7 @@ class Worker:
         process.settle()
         try:
             await asyncio.to_thread(self._vault.check)
+            await asyncio.to_thread(self._vault.clock.refresh)
             await asyncio.to_thread(self._upkeep.say_keyring)
             await asyncio.to_thread(self._access.keys.refresh)
             await self._loaded.starting(

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.progress import Progress, TextColumn
+from rich.progress import Progress, TextColumn, TimeElapsedColumn
 
 from gateway.audit import Action, Entry, Outcome
 from gateway.cli.output import (
@@ -87,9 +87,15 @@ def store_of(settings: Config) -> str:
 
 @contextmanager
 def watched() -> Iterator[Watched]:
-    """What is told how many rows of which table were looked at; shown on a terminal."""
+    """What is told how many rows of which table were looked at; shown on a terminal, with the time, which goes on
+    where one step has no rows to count.
+    """
     terminal = console(stderr=True)
-    columns = (TextColumn("{task.completed} rows"), TextColumn("{task.description}"))
+    columns = (
+        TimeElapsedColumn(),
+        TextColumn("{task.completed} rows"),
+        TextColumn("{task.description}"),
+    )
     with Progress(
         *columns, console=terminal, transient=True, disable=not terminal.is_terminal
     ) as shown:

@@ -28,6 +28,7 @@ from gateway.system_user import command_line
 from gateway.vault import restoring
 from gateway.vault.backup_file import newest_in
 from gateway.vault.configured import open_vault, retention_of
+from gateway.vault.copying import Progress
 from gateway.vault.drilling import Drilled
 from gateway.vault.kek import configured
 from gateway.vault.service import Vault
@@ -67,7 +68,7 @@ def drill(
         workplace(settings.database.parent) as place,
         watched() as progress,
     ):
-        file = _file(vault, settings, backup, place, by)
+        file = _file(vault, settings, backup, place, by, progress=progress)
         terms = restoring.Terms(keks_of(settings), REDUCED, now, vault.drills.lost())
         found = vault.drills.run(file, terms, place, retention_of(settings), by, progress=progress)
     if as_json:
@@ -77,12 +78,24 @@ def drill(
     raise typer.Exit(0 if found.passed else 1)
 
 
-def _file(vault: Vault, settings: Config, backup: Path | None, place: Path, by: Entry) -> Path:
+def _file(
+    vault: Vault,
+    settings: Config,
+    backup: Path | None,
+    place: Path,
+    by: Entry,
+    *,
+    progress: Progress,
+) -> Path:
     if backup is not None:
         return newest_in(backup) if backup.is_dir() else backup
     kek = configured.current(settings).kind
     made = vault.backups.make(
-        place / "now.backup", replace(by, action=Action.BACKUP), store=store_of(settings), kek=kek
+        place / "now.backup",
+        replace(by, action=Action.BACKUP),
+        store=store_of(settings),
+        kek=kek,
+        progress=progress,
     )
     return made.file
 

@@ -143,7 +143,7 @@ class Backups:
         try:
             target.write("backup", lambda c: closing.close(c, Closed.RESTORING)).result()
             found = self._database.read(lambda c: _snapshot(c, target, progress))
-            copied = target.read(lambda c: copying.sums(c, without=LEFT_OUT))
+            copied = target.read(lambda c: copying.sums(c, without=LEFT_OUT, progress=progress))
         finally:
             target.close()
         if copied != found.sums:
@@ -172,10 +172,11 @@ class Backups:
 
 
 def _snapshot(connection: Connection, target: Database, progress: Progress) -> _Snapshot:
-    copying.copy(connection, target, without=LEFT_OUT, progress=progress)
+    sums: dict[str, Sum] = {}
+    copying.copy(connection, target, without=LEFT_OUT, progress=progress, summed=sums)
     (schema,) = connection.execute("SELECT max(version) FROM schema_version").fetchone()
     return _Snapshot(
-        copying.sums(connection, without=LEFT_OUT),
+        sums,
         newest_of(connection),
         key_rows.read(connection),
         int(schema),

@@ -67,7 +67,9 @@ def believe(backup: Path, work: Path, keks: Sequence[KekProvider], progress: Pro
     copied to, and opened; its owner's alone. `keks` as for `unsealing.holder`; `progress` is told of the rows
     that are read. Raises BackupRefused, VaultSealed, OSError.
     """
+    progress("the file, copied", 0)
     _copy(backup, work)
+    progress("the file, checked", 0)
     with opened(work, backup, writes=True) as raw:
         file.readable(lambda: _require_backup(raw, backup))
         text, signature = file.readable(lambda: manifest.read(raw))

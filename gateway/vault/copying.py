@@ -70,6 +70,18 @@ def unseen(_table: str, _rows: int) -> None:
     """Nobody watches."""
 
 
+def counting(progress: Progress, what: str) -> Callable[[int, int], None]:
+    """Tells `progress` of `what` where it is said how many there are so far, of how many."""
+    before = 0
+
+    def told(done: int, _of: int) -> None:
+        nonlocal before
+        progress(what, done - before)
+        before = done
+
+    return told
+
+
 def copy(
     source: Connection,
     target: Database,

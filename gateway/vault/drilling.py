@@ -22,7 +22,7 @@ from gateway.vault.chain import Chain
 from gateway.vault.chain_check import Finding as Fault
 from gateway.vault.chain_check import check
 from gateway.vault.closing import Closed
-from gateway.vault.copying import Progress, unseen
+from gateway.vault.copying import Progress, counting, unseen
 from gateway.vault.database import Connection, Database
 from gateway.vault.entries import stamp
 from gateway.vault.keyring import Keyring
@@ -119,7 +119,10 @@ class Drills:
             with _opened(to, terms.now) as database:
                 took = timedelta(seconds=time.monotonic() - start)
                 report = _verified(database, staged.keyring, retention, terms.now, progress)
-                faults = database.read(lambda c: check(c, Chain(staged.keyring.audit))).findings
+                seen = counting(progress, "audit, checked")
+                faults = database.read(
+                    lambda c: check(c, Chain(staged.keyring.audit), progress=seen)
+                ).findings
                 return Drilled(
                     staged.manifest,
                     self._clock() - staged.manifest.made,
@@ -129,13 +132,14 @@ class Drills:
                     # What a running gateway erases within minutes is no flaw of the backup's.
                     [one for one in report.findings if one.flaw is not Flaw.EXPIRED],
                     faults,
-                    self._back(database, staged.replayed.last),
+                    self._back(database, staged.replayed.last, progress),
                     self._valid(database),
                 )
 
-    def _back(self, restored: Database, last: int) -> list[int]:
+    def _back(self, restored: Database, last: int, progress: Progress = unseen) -> list[int]:
         there: list[int] = []
         for portion in _idusers(restored):
+            progress("card, compared", len(portion))
             here = self._database.read(partial(_standing, portion))
             there += [iduser for iduser in portion if iduser not in here]
         if not there:
@@ -180,14 +184,8 @@ def _standing(idusers: Sequence[int], connection: Connection) -> set[int]:
 def _verified(
     database: Database, keyring: Keyring, retention: Retention, now: datetime, progress: Progress
 ) -> Report:
-    before = 0
-
-    def opened(done: int, _of: int) -> None:
-        nonlocal before
-        progress("to be opened", done - before)
-        before = done
-
     table = RetentionTable(database, keyring)
+    opened = counting(progress, "to be opened")
     return Verification(database, keyring, table).check(retention, now, opened)
 
 

@@ -28,6 +28,7 @@ from gateway.vault import anchors
 from gateway.vault.audit_line import AnchorLine, Line
 from gateway.vault.chain import Anchor, Chain, Head, read_heads, write_heads
 from gateway.vault.chain_check import Finding, Report, Row, check
+from gateway.vault.copying import Progress, counting, unseen
 from gateway.vault.database import Connection
 from gateway.vault.lost_lines import Lines
 from gateway.vault.sqlite.spool import Entries, Followed, Stored
@@ -63,19 +64,25 @@ def newest_of(connection: Connection) -> tuple[int, str] | None:
 
 
 def put_behind(
-    connection: Connection, chain: Chain, lines: Lines, expected: Row | None = None
+    connection: Connection,
+    chain: Chain,
+    lines: Lines,
+    expected: Row | None = None,
+    progress: Progress = unseen,
 ) -> Stored:
     """Adds what happened after the backup to its audit, in a transaction; gives, in order, all entries that
     were written down behind the backup: those that may not have been committed, too. `expected`: an entry
-    that it has to have, for somebody noted it down.
+    that it has to have, for somebody noted it down. `progress` is told of the entries that are checked, before and
+    after.
 
     Raises BackupRefused where they are not all, or not as they were written.
     """
     _require_newest(newest_of(connection), lines)
-    before = check(connection, chain)
+    before = check(connection, chain, progress=counting(progress, "audit, checked"))
     heads = heads_of(connection)
     anchored = _anchors_behind(chain, anchors.read(connection), lines.anchors)
     entries = lines.entries
+    progress("audit since, put behind", 0)
     _follow_all(chain, heads, anchored, before.purged, entries)
     for one in map(_anchor, anchored.happened):
         row = (one.id, one.at, one.newest, one.through, write_heads(one.heads), one.hash)
@@ -92,7 +99,8 @@ def put_behind(
     through = max((one.through or 0 for one in anchored.happened), default=0)
     if through:
         connection.execute(_PURGED, (through,))
-    after = check(connection, chain, expected=expected)
+    seen = counting(progress, "audit, checked again")
+    after = check(connection, chain, expected=expected, progress=seen)
     _require_whole(before.findings, after.findings)
     _require_end(connection, lines, after)
     if expected is not None and not after.expected:

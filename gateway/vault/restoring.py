@@ -114,7 +114,7 @@ def staged(
     backup: Path, terms: Terms, place: Path, *, progress: Progress = unseen, step: Step = no_step
 ) -> Iterator[Staged]:
     """The backup, opened in the private directory `place`, with what happened since done again. `progress` is told
-    of the rows that are read first, to see that they are as they were written.
+    of the rows that are read first, to see that they are as they were written, and of what follows that.
 
     Raises BackupRefused, VaultSealed, VaultUnavailable, RecordDamaged, OSError.
     """
@@ -126,8 +126,12 @@ def staged(
         database.write("unpack", lambda c: c.execute(_DROP)).result()
         found = Staged(believed.manifest, database, believed.keyring, believed.kek)
         with releasing(Entries(place / "audit.db")) as spool:
-            entries = terms.lost and _audit_of(database, terms, terms.lost, found, spool)
+            progress("audit since, read", 0)
+            entries = terms.lost and _audit_of(
+                database, terms, terms.lost, found, spool, progress=progress
+            )
             step("restore:audit")
+            progress("audit since, done again", 0)
             replaying = Replaying(database, found.keyring, terms.reduced, stamp(terms.now))
             if entries is None:
                 found.replayed = replaying.stop_all()
@@ -183,7 +187,13 @@ def install(
 
 
 def _audit_of(
-    database: Database, terms: Terms, lost: Lost, found: Staged, spool: Entries
+    database: Database,
+    terms: Terms,
+    lost: Lost,
+    found: Staged,
+    spool: Entries,
+    *,
+    progress: Progress,
 ) -> Stored:
     heads, newest = database.read(lambda c: (heads_of(c), newest_of(c)))
     lines = lost(heads, None if newest is None else newest[0], spool)
@@ -192,7 +202,9 @@ def _audit_of(
     def work(connection: Connection) -> tuple[Keyring, Stored]:
         lost_keys.take_in(connection, lines, found.kek, terms.keks, stamp(terms.now))
         keyring = unlock(key_rows.read(connection), found.kek)
-        return keyring, put_behind(connection, Chain(keyring.audit), lines, terms.expected)
+        return keyring, put_behind(
+            connection, Chain(keyring.audit), lines, terms.expected, progress
+        )
 
     found.keyring, entries = database.write("audit", work).result()
     return entries

@@ -33,6 +33,7 @@ from gateway.vault.cards import CardTable
 from gateway.vault.charges import ChargeTable
 from gateway.vault.codes import CodeTable
 from gateway.vault.collections import CollectionTable
+from gateway.vault.common_clock import CommonClock
 from gateway.vault.credentials import CredentialTable
 from gateway.vault.cvcs import CvcTable
 from gateway.vault.database import Database, Step, no_step
@@ -146,6 +147,7 @@ class Vault:
         self._store = store
         self._keyring = keyring
         self._clock = clock
+        common = self.clock = CommonClock(database, clock)
         self._aside = Aside("vault", _THREADS)
         self._keeping = Keeping(database, store, watch, clock, self._aside)
         self.keep, self.keep_message = self._keeping.keep, self._keeping.keep_message
@@ -158,14 +160,14 @@ class Vault:
         self.answers = AnswerTable(database, keyring, clock, self._aside, step)
         self.recaptures = RecaptureTable(database, keyring.recapture, self._aside, step)
         self.idempotency = IdempotencyTable(database, keyring.idempotency, keyring.repeated)
-        requests = self.requests = Requests(database, self.idempotency, clock, step)
+        requests = self.requests = Requests(database, self.idempotency, common, step)
         self.stubs = StubTable(database, keyring, self._aside)
         self.cards = CardTable(
             database, store, keyring, stubs=self.stubs, requests=requests, aside=self._aside
         )
         self.notices = NoticeTable(
             database, keyring.notice,
-            told=told, requests=requests, clock=clock, aside=self._aside, step=step,
+            told=told, requests=requests, clock=common, aside=self._aside, step=step,
         )  # fmt: skip
         self.credentials = CredentialTable(
             database, keyring.credential, requests=requests, aside=self._aside
@@ -181,7 +183,7 @@ class Vault:
         self.viewer_codes = ViewerCodeTable(database, keyring.viewer, clock, step)
         self.collections = CollectionTable(
             database, store, keyring, links=self.links, recaptures=self.recaptures,
-            notices=self.notices, requests=requests, clock=clock, aside=self._aside, step=step,
+            notices=self.notices, requests=requests, clock=common, aside=self._aside, step=step,
         )  # fmt: skip
 
     @classmethod

@@ -6,14 +6,15 @@ import json
 import re
 import signal
 import sqlite3
-from contextlib import closing
+from collections import Counter
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 
 import pytest
 
 from gateway.access.keys import Keys, NewKey, create
 from gateway.audit import Action, Outcome
-from gateway.cli import vault_restore
+from gateway.cli import vault_drill, vault_restore
 from gateway.vault.kek.file import KekFile
 from gateway.vault.service import Vault
 from tests import children
@@ -223,6 +224,24 @@ def test_a_drill_says_whether_a_backup_would_do(run):
     assert sorted(path.name for path in run.state.iterdir() if "backup" in path.name) == []
     assert run("vault", "verify")[0] == 0
     assert run("audit", "verify")[0] == 0
+
+
+def test_whoever_waits_for_a_drill_is_told_of_each_of_its_steps(run, monkeypatch):
+    fill(run, 7)
+    told = Counter()
+
+    @contextmanager
+    def watched():
+        yield lambda step, rows: told.update({step: rows})
+
+    monkeypatch.setattr(vault_drill, "watched", watched)
+    assert run("vault", "drill")[0] == 0
+    # A backup is written and compared, believed, copied to its place and compared on both sides.
+    assert told["card"] == 6 * 7
+    assert told["card, compared"] == 7
+    assert told["to be opened"] == 14
+    assert told["audit, checked"] > 7
+    assert told["audit, checked again"] >= 7
 
 
 def test_p18_a_drill_finds_what_would_not_do(run, monkeypatch):

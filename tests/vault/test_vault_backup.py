@@ -6,6 +6,7 @@ import asyncio
 import signal
 import sqlite3
 import threading
+from collections import Counter
 from contextlib import closing
 
 import pytest
@@ -136,13 +137,24 @@ def test_a_full_disk_leaves_nothing(tmp_path, monkeypatch) -> None:
     assert [one.name for one in tmp_path.iterdir() if ".part" in one.name] == []
 
 
+def test_whoever_waits_is_told_of_each_row_that_is_written_and_compared(tmp_path) -> None:
+    told = Counter[str]()
+    with opened(tmp_path) as vault:
+        keep(vault, *many(600), entries=[entry(str(n)) for n in range(600)])
+        back_up(vault, tmp_path, progress=lambda table, rows: told.update({table: rows}))
+    there = read(tmp_path / "vault.backup")
+    assert {name: told[name] for name in ("card", "link", "audit")} == {
+        name: 2 * there[name] for name in ("card", "link", "audit")
+    }
+    assert told["card"] == 1200
+
+
 def test_what_is_written_otherwise_than_it_was_read_is_no_backup(tmp_path, monkeypatch) -> None:
-    real, calls = sums, []
+    real = sums
 
     def wrong(connection, **how):
         found = real(connection, **how)
-        calls.append(found)
-        return {**found, "card": found["card"]._replace(rows=len(calls))}
+        return {**found, "card": found["card"]._replace(rows=found["card"].rows + 1)}
 
     monkeypatch.setattr(backup.copying, "sums", wrong)
     with opened(tmp_path) as vault:

@@ -9,6 +9,7 @@ import pytest
 
 from gateway.errors import BackupRefused, ConfigurationError
 from gateway.vault import restoring
+from gateway.vault.copied import TABLES
 from gateway.vault.copying import sums
 from gateway.vault.kek.file import KekFile
 from gateway.vault.places import open_database
@@ -70,17 +71,25 @@ def test_a_sink_that_can_not_be_written_is_no_restore(tmp_path, target, filled_v
 
 
 def test_whoever_waits_is_told_of_each_row_that_is_read(tmp_path, target, filled_vault) -> None:
-    """It is read to be believed, copied, and compared: none of it is silent in a large vault."""
+    """It is read to be believed, copied, and compared, its audit checked before and after: none of it is silent in
+    a large vault.
+    """
     filled_vault(tmp_path)
-    how, told = terms(tmp_path), Counter[str]()
+    how, told, tables = terms(tmp_path), Counter[str](), {one.name for one in TABLES}
 
-    def progress(_table: str, rows: int) -> None:
-        told["rows"] += rows
+    def progress(table: str, rows: int) -> None:
+        told["rows" if table in tables else table] += rows
 
     with workplace(tmp_path / "work") as work:
         with restoring.staged(tmp_path / "vault.backup", how, work, progress=progress) as staged:
             written = sum(one.rows for one in staged.manifest.tables.values())
             assert told["rows"] == written - staged.manifest.tables["audit_head"].rows
+            assert told["audit, checked"] == staged.manifest.tables["audit"].rows
+            (entries,) = staged.database.read(
+                lambda c: c.execute("SELECT count(*) FROM audit").fetchone()
+            )
+            assert told["audit, checked again"] == entries > told["audit, checked"]
+            assert {"the file, copied", "the file, checked", "audit since, read"} <= told.keys()
             told.clear()
             there = sum(one.rows for one in staged.database.read(sums).values())
             restoring.install(staged, target, how, BY, progress=progress)

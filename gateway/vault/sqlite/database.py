@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from typing import Final, TypeVar, cast
 
@@ -39,6 +39,9 @@ _WAL_LIMIT: Final = 64 * 1024 * 1024
 # A message's cards fall on pages all over the indexes. With SQLite's own 2 MB those of ten thousand are read
 # again and again, and written too: a third more of the processor, once the vault has some tens of thousands.
 _CACHE_KIB: Final = 8192
+# While one state is read, what others write stays in the log; whoever commits next would write all of it back, and
+# with it a card would wait for seconds.
+_LONG_READ_SECONDS: Final = 1.0
 _SCRUB_SECONDS: Final = 0.2
 _SCRUB_TRIES: Final = 5
 _TAKEN: Final = frozenset(
@@ -183,9 +186,12 @@ class SqliteDatabase:
         with ExitStack() as undo:
             # Whatever happens to it, the next reader gets another one.
             undo.callback(connection.close)
+            began = time.monotonic()
             connection.execute("BEGIN")
             result = work(connection)
             connection.execute("COMMIT")
+            if time.monotonic() - began > _LONG_READ_SECONDS:
+                _write_back(connection)
             undo.pop_all()
         with self._lock:
             keep = not self._closed
@@ -319,6 +325,14 @@ def _write_ahead(connection: SqliteConnection, seconds: float) -> None:
             time.sleep(_AGAIN)
         else:
             return
+
+
+def _write_back(connection: SqliteConnection) -> None:
+    """Writes back what the log has, keeping nobody out meanwhile; whoever commits finds it done, or being done. What
+    can not be is left to the next commit, as ever: what was read stands.
+    """
+    with suppress(sqlite3.Error):
+        connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
 
 
 def _wait_for_others(connection: SqliteConnection, seconds: float) -> None:
