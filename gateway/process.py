@@ -1,18 +1,22 @@
-"""What the whole process needs before it serves: quick switches, threads enough, no core dump."""
+"""What the whole process needs before it serves: quick switches, threads and files enough, no core dump."""
 
 from __future__ import annotations
 
 import asyncio
 import ctypes
+import logging
 import resource
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 from gateway.heap import free_in_small_steps
+from gateway.log import event
 
 # Threads of the loop's own: key refresh, name look-ups, health. Messages have theirs (threads.py).
 _THREADS: Final = 16
+# Files that are no client's: the vault and its connections, rules, pages, control and metrics ports.
+_FILES: Final = 256
 _PR_SET_DUMPABLE: Final = 4  # linux/prctl.h
 # How long a thread may keep the interpreter's lock when the loop wants it. Python's 5 ms add up with
 # each thread that waits: at worst the loop stood for 682 ms under load, with this for 143 ms.
@@ -29,6 +33,24 @@ def leave_no_dump() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
+
+
+def open_files_for(connections: int, backlog: int) -> None:
+    """Sees to it that so many clients do not use up the files that the process may open, each with an upstream
+    connection, and `backlog` more that are about to be refused (P33): then nobody is let in, and /readyz,
+    the vault and an audit's file go without, too.
+
+    Most systems start a process with 1024, and let it take more: it takes what it needs. Where that is
+    not to be had, the log says so.
+    """
+    needed = 2 * connections + backlog + _FILES
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY or soft >= needed:
+        return
+    files = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (files, hard))
+    if files < needed:
+        event("few_files", level=logging.WARNING, limit=files, needed=needed)
 
 
 def settle() -> None:

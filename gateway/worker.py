@@ -100,6 +100,8 @@ class Worker:
         not be had; nothing stays open then. Whoever started it stops it when `failed` is set.
         """
         process.settle()
+        limits = self._engine.limits
+        process.open_files_for(limits.connections, limits.backlog)
         try:
             await asyncio.to_thread(self._vault.check)
             await asyncio.to_thread(self._vault.clock.refresh)

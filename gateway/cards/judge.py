@@ -27,6 +27,9 @@ _LONE_LAYOUTS: Final = frozenset(
      (4, 4, 4, 4, 1), (4, 4, 4, 4, 2), (4, 4, 8), (4, 8, 4), (8, 8), (6, 10), (6, 13), (12, 4),
      (4, 12), (6, 6, 4), (4, 5, 6), (5, 5, 5), (6, 9), (6, 7)}
 )  # fmt: skip
+FEW: Final = 32  # numbers: a charge's; a list of bookings has more, and is no echo of a charge
+_SHORTEST: Final = 12  # digits of a card
+_CUT_OFF: Final = 3  # digits: of one that lost more, more is hidden than a receipt hides
 _LINE_ENDS: Final = frozenset(b"\t\r\n")
 _LONGEST_GAP: Final = 3  # "4111 - 1111 - ..."
 _HEX: Final = re.compile(rb"[0-9A-Fa-f]*")
@@ -51,6 +54,10 @@ _IBAN_LENGTHS: Final = {
     }.items()
     for country in countries.split()
 }  # fmt: skip
+# `%25` and a number: a percent sign in front of it. What would be a letter's or a digit's second spelling is none,
+# for nobody spells these even once; `%2520` and `%2522` are a blank and a quote.
+_PERCENT: Final = re.compile(rb"(?:25)++(?=3[0-9]|4[1-9]|5[0-9]|6[1-9]|7[0-9])")
+_PERCENT_BEFORE: Final = re.compile(rb"%(?:25)++\Z")
 _CONTEXT: Final = 64
 _SHAPE: Final = bytes(48 if 48 <= byte < 58 else byte for byte in range(256))
 _SHORT: Final = 64  # longer stretches are rare, and seldom alike
@@ -96,6 +103,7 @@ class Known:
     numbers: frozenset[str]
     lengths: tuple[int, ...]  # the longest first: it wins where two begin at one place
     shortest: int  # how long the shortest is; more than any run where there is none
+    cut: frozenset[str] = frozenset()  # what says nearly all of one: its last digit follows
 
     @classmethod
     def of(cls, numbers: Collection[str]) -> Known:
@@ -104,16 +112,33 @@ class Known:
         return cls(frozenset(numbers), tuple(lengths), lengths[-1] if lengths else sys.maxsize)
 
 
+def whole_of(digits: str, numbers: Collection[str]) -> str | None:
+    """Which of `numbers` these digits are, or are what is left of: up to three were cut off, at either end.
+    None: none. Of a number that lost one digit the last, which checks the others, tells it."""
+    if digits in numbers:
+        return digits
+    if len(digits) < _SHORTEST:
+        return None
+    for one in numbers:
+        if 0 < len(one) - len(digits) <= _CUT_OFF and (
+            one.startswith(digits) or one.endswith(digits)
+        ):
+            return one
+    return None
+
+
 def judge(text: bytes, start: int, end: int, known: Known) -> list[Verdict]:
     """The cards in `text[start:end]`, a stretch of ASCII digits and separators; what stands around
     it is read only to tell what it is. In order, none overlapping another."""
+    if text[start - 1 : start + 2] == b"%25" and (percent := _PERCENT.match(text, start, end)):
+        start = percent.end()
     stretch = text[start:end]
     # Without its digits a stretch is no secret, and a message has many of one shape.
     shape = stretch.translate(_SHAPE)
     runs = _runs_of_short(shape) if len(shape) <= _SHORT else _runs(shape)
     verdicts: list[Verdict] = []
     for run in runs:
-        if run.candidates or run.digits >= known.shortest:
+        if run.candidates or run.digits >= known.shortest or _few(known):
             verdicts += _judge_run(text, start, run, known)
     return verdicts
 
@@ -143,6 +168,8 @@ _runs_of_short = lru_cache(_KEPT)(_runs)
 def _judge_run(text: bytes, offset: int, run: _Run, known: Known) -> list[Verdict]:
     """The cards in one run of a stretch that begins at `offset`."""
     verdicts = list(_known(text, offset + run.start, offset + run.end, known))
+    if not verdicts and _few(known):
+        verdicts += _cut_short(text, offset + run.start, offset + run.end, known)
     free_from = 0
     for candidate in run.candidates:
         if candidate.first < free_from:
@@ -169,6 +196,21 @@ def _known(text: bytes, first: int, last: int, known: Known) -> Iterator[Verdict
         if length:
             yield Verdict(places[at], places[at + length - 1] + 1, known=True)
         at += length or 1
+
+
+def _cut_short(text: bytes, first: int, last: int, known: Known) -> Iterator[Verdict]:
+    """What is left of a known number that was cut, where it is all of a run, or of a group in it: a field
+    that is too short for it, or the end of an answer that broke off."""
+    if whole_of(_digits(text, first, last), known.numbers):
+        yield Verdict(first, last, known=True)
+        return
+    for group in _GROUP.finditer(text, first, last):
+        if whole_of(group[0].decode("ascii"), known.numbers):
+            yield Verdict(*group.span(), known=True)
+
+
+def _few(known: Known) -> bool:
+    return 0 < len(known.numbers) <= FEW
 
 
 def _known_length(digits: str, at: int, known: Known) -> int:
@@ -242,7 +284,8 @@ def _is_something_else(text: bytes, start: int, end: int, length: int) -> bool:
     """Whether what stands around a plausible number shows that it is no card."""
     begin = max(0, start - _CONTEXT)
     before, after = text[begin:start], text[end : end + _CONTEXT]
-    if before[-1:].isdigit() or after[:1].isdigit():
+    beside = before[-1:].isdigit() and _PERCENT_BEFORE.search(before) is None
+    if beside or after[:1].isdigit():
         return True  # a piece of a longer number
     if length <= 14 and _PHONE_PLUS.search(before):
         return True  # E.164 numbers have up to 15 digits, those of today's countries 14

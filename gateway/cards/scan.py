@@ -43,17 +43,16 @@ _SEAM: Final = 128  # a plain number with its separators is shorter
 _STRETCH: Final = re.compile(b"[0-9][0-9" + re.escape(SEPARATORS) + b"]{0,%d}+" % (_MOST - 1))
 _LEVELS: Final = 3  # a spelling of a spelling of a spelling
 _RECENT: Final = 64
-_BESIDE: Final = (
-    3  # signs before a number that may be taken for its digits, with a separator or two
-)
+# How many signs before a number may have been taken for its digits, with a separator or two.
+_BESIDE: Final = 3
 _DEPTH: Final = 2  # base64 in base64 is looked into, no further
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One card number. `spans` are the raw bytes of each digit as spelled, in order (but for the zeros at the end
-    of a power of ten); where `view` is `base64` there is one span, of the whole encoded stretch. `known` tells a number that the
-    caller named from one that only looks like a card."""
+    """One card number. `spans` are the raw bytes of each digit as spelled, in order (but for the zeros at
+    the end of a power of ten); where `view` is `base64` there is one span, of the whole encoded stretch.
+    `known` tells a number that the caller named from one that only looks like a card."""
 
     digits: Secret[str]
     spans: tuple[tuple[int, int], ...]
@@ -246,10 +245,9 @@ def _disguised(decoded: Decoded, verdict: Verdict) -> Iterator[Finding]:
     if view is None:
         if not any(decoded.kinds[max(0, verdict.start - _BESIDE) : verdict.start]):
             return  # the first pass has seen it
+        # Behind `%20` the first pass took it for a longer one.
         bare = decoded.text[verdict.start : verdict.end].isdigit()
-        view = (
-            "plain" if bare else "separated"
-        )  # behind `%20` the first pass took it for a longer one
+        view = "plain" if bare else "separated"
     places = [
         place for place in range(verdict.start, verdict.end) if 48 <= decoded.text[place] < 58
     ]

@@ -13,9 +13,8 @@ from collections.abc import Iterator, Sequence
 from itertools import accumulate, pairwise
 from typing import Final
 
-from gateway.cards.judge import Known, Verdict
+from gateway.cards.judge import FEW, Known, Verdict
 
-_FEW: Final = 32  # numbers: a charge's; a list of bookings has more, and is no echo of a charge
 _MOST_PIECES: Final = 8
 _GAP: Final = re.compile(rb"(?:[^0-9A-Za-z<>&*#]|[*#](?![*#])|<[^<>0-9]{1,64}>|&[A-Za-z]{2,24};)+")
 _LONGEST_GAP: Final = 96  # bytes
@@ -29,7 +28,7 @@ _Span = tuple[int, int]
 
 def in_pieces(text: bytes, known: Known) -> Iterator[Verdict]:
     """Where a known number stands in two to eight pieces. Linear; in order for each number."""
-    if not known.numbers or len(known.numbers) > _FEW:
+    if not known.numbers or len(known.numbers) > FEW:
         return
     sought = [number.encode("ascii") for number in known.numbers]
     for begin in range(0, len(text), _WINDOW):

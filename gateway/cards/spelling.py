@@ -36,7 +36,8 @@ _NAMED: Final = {
     b"NonBreakingSpace": b" ", b"ThinSpace": b" ", b"HairSpace": b" ", b"MediumSpace": b" ",
     b"ZeroWidthSpace": b"", b"NoBreak": b"", b"lrm": b"", b"rlm": b"",
     b"sol": b"/", b"lowbar": b"_", b"UnderBar": b"_", b"colon": b":", b"verbar": b"|", b"vert": b"|",
-    b"middot": b"/", b"bull": b"/",
+    b"middot": b"/", b"centerdot": b"/", b"CenterDot": b"/", b"bull": b"/", b"bullet": b"/", b"horbar": b"-",
+    b"VeryThinSpace": b" ", b"ThickSpace": b" ", b"NegativeThinSpace": b"",
 }  # fmt: skip
 # What is no dash by its name, and typed for one (the sound mark on a Japanese keyboard); what groups are parted
 # with that is no ASCII; and the ends of lines that are none of ASCII's.
@@ -52,7 +53,7 @@ _UNIT: Final = re.compile(
         \#(?:0*+(?P<decimal>[0-9]{1,7}+)|[xX]0*+(?P<hex>[0-9A-Fa-f]{1,6}+));?
         |(?P<name>"""
     + b"|".join(_NAMED)
-    + rb""");))
+    + rb""")(?:;|(?<=nbsp|.shy)(?![A-Za-z]))))
     |\\(?P<escape>\\*+(?:u[dD]835\\++u[dD](?P<bold>[fF][c-fC-F][0-9A-Fa-f])|u(?P<u>[0-9A-Fa-f]{4})
         |x(?P<x>[0-9A-Fa-f]{2})|(?P<control>[nrtf/])))
     |%(?P<percent>(?:25)*+(?:u(?P<pu>[0-9A-Fa-f]{4})|(?P<ascii>[0-7][0-9A-Fa-f])

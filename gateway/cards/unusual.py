@@ -20,6 +20,7 @@ PARTS: Final = b"/_|:~"  # what may stand between
 # One of these is in each such number with its separators left out, where a digit is `0` and a part `/`; and in
 # hardly anything else.
 SIGNS: Final = (b"0000/0000", b"0/0/0/0/0/0/0/0", b"0000000000e")
+_FEWEST: Final = 9  # digits of a power of ten: fewer are a sum
 _LONGEST: Final = 256  # no number with its signs is longer
 _GAP: Final = rb"(?P<%s> {0,2}[/_|:~] {0,2})"
 _NUMBER: Final = re.compile(
@@ -31,7 +32,7 @@ _NUMBER: Final = re.compile(
     rb"|[0-9]"
     + _GAP % b"one"
     + rb"[0-9](?:(?P=one)[0-9]){11,17}(?!(?P=one)[0-9])"
-    rb"|(?<![0-9][.,])(?<![A-Za-z_])(?P<mantissa>[0-9]\.[0-9]{8,18})[eE](?:\+|%%2[Bb])?0?(?P<power>1[1-8])(?![0-9A-Za-z_.])"
+    rb"|(?<![0-9][.,])(?<![A-Za-z_])(?P<mantissa>[0-9]{1,18}\.[0-9]{1,19})[eE](?:\+|%%2[Bb])?0{0,2}(?P<power>1?[0-9])(?![0-9A-Za-z_.])"
     rb")(?![0-9])".replace(b"%%", b"%")
 )
 _ADDRESS: Final = re.compile(rb"[0-9A-Fa-f:]+")
@@ -50,15 +51,23 @@ def unusual(text: bytes, first: int, last: int) -> Iterator[Verdict]:
 
 def _verdict(match: re.Match[bytes]) -> Verdict | None:
     if match["mantissa"] is not None:
-        digits, zeros = match["mantissa"].replace(b".", b""), 0
-        zeros = int(match["power"]) + 1 - len(digits)
-        if zeros < 0 or not is_plausible(digits.decode() + "0" * zeros):
-            return None
-        return Verdict(match.start(), match.end("mantissa"), known=False, zeros=zeros)
+        return _power_of_ten(match)
     digits = bytes(sign for sign in match[0] if 48 <= sign < 58)
     if not is_plausible(digits.decode()) or (b":" in match[0] and _is_address(match)):
         return None
     return Verdict(match.start(), match.end(), known=False)
+
+
+def _power_of_ten(match: re.Match[bytes]) -> Verdict | None:
+    """`4.1e15`, `0.41e16`, `41.1e14`: the zeros in front are none of the number, those behind are not written."""
+    whole, _, fraction = match["mantissa"].partition(b".")
+    digits = (whole + fraction).lstrip(b"0")
+    zeros = int(match["power"]) - len(fraction)
+    if len(digits) < _FEWEST or not zeros >= 0 or not is_plausible(digits.decode() + "0" * zeros):
+        return None
+    first = re.search(rb"[1-9]", match["mantissa"])
+    start = match.start() + (first.start() if first else 0)
+    return Verdict(start, match.end("mantissa"), known=False, zeros=zeros)
 
 
 def _is_address(match: re.Match[bytes]) -> bool:

@@ -10,9 +10,12 @@ import zlib
 from collections.abc import Sequence
 from typing import Final
 
+from gateway.cards.scan import has_long_number
 from gateway.errors import BodyTooLarge, CodingNotSupported
 
 _GZIP: Final = 16 + zlib.MAX_WBITS  # a gzip header and its checksum, nothing else
+_FIXED: Final = 10  # bytes of a member's header that are always there
+_EXTRA, _NAME, _COMMENT = 4, 8, 16  # of its flags: what else it has, in this order
 _PIECE: Final = 256 * 1024  # decoded at once; zlib works without the interpreter's lock
 
 
@@ -24,7 +27,8 @@ def decode_body(body: bytes, codings: Sequence[str], limit: int) -> bytes:
     (RFC 1952) and nothing after it; no bytes at all are an empty body, whatever the header says.
 
     Raises `CodingNotSupported` for any other, a list, a second field, a body that is not gzip, is
-    cut off, fails its checksum, or has something behind it; `BodyTooLarge` for more than `limit`
+    cut off, fails its checksum, has something behind it, or a long number in its header: a body that is not
+    changed leaves as it came, header and all; `BodyTooLarge` for more than `limit`
     bytes. No more than `limit` + 1 decoded bytes are ever held.
     """
     if len(codings) > 1:
@@ -56,7 +60,21 @@ def _gunzip(body: bytes, limit: int) -> bytes:
             waiting = decoder.unconsumed_tail
     if not decoder.eof or decoder.unused_data:
         raise CodingNotSupported
+    if has_long_number(_said_in_header(body)):
+        raise CodingNotSupported
     return b"".join(parts)
+
+
+def _said_in_header(member: bytes) -> bytes:
+    """What the header of a gzip member, which was decoded, holds besides its fixed fields: a file's name, a
+    comment, anything. None of it is in what is decoded."""
+    flags, end = member[3], _FIXED
+    if flags & _EXTRA:
+        end += 2 + int.from_bytes(member[end : end + 2], "little")
+    for flag in (_NAME, _COMMENT):
+        if flags & flag:
+            end = member.index(b"\0", end) + 1
+    return member[_FIXED:end]
 
 
 def _decompress(decoder: zlib._Decompress, data: bytes, most: int) -> bytes:

@@ -19,7 +19,7 @@ from gateway.engine import modes  # registers them
 from gateway.engine.boundary import Boundary, Guard, Pipeline
 from gateway.engine.handler import Closing, Handler
 from gateway.engine.layers import Closed, Switchboard
-from gateway.engine.settings import EngineSettings, ListenerSettings
+from gateway.engine.settings import EngineSettings, Limits, ListenerSettings
 from gateway.engine.silence import report_unhandled, silence
 from gateway.engine.tls import ClientTls
 from gateway.exchange import Listener
@@ -182,6 +182,11 @@ class Engine:
             for name, (host, port) in self.addresses.items()
         ]
         master.options.update(mode=specs, server=True, **known)  # type: ignore[no-untyped-call]  # as above
+
+    @property
+    def limits(self) -> Limits:
+        """What it holds connections to."""
+        return self._settings.limits
 
     @property
     def connections(self) -> int:

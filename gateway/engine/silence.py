@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 from typing import Any, Final
 
@@ -29,10 +30,10 @@ def silence() -> None:
 
 
 def report_unhandled(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """The loop's exception handler: which kind of exception, nothing of what it says."""
+    """The loop's exception handler: which kind of exception, or what the system calls it (`EMFILE`); nothing
+    of what it says."""
     error = context.get("exception")
-    event(
-        "unhandled_error",
-        level=logging.ERROR,
-        exception=type(error).__name__ if error is not None else "",
-    )
+    kind = type(error).__name__ if error is not None else ""
+    if isinstance(error, OSError):
+        kind = errno.errorcode.get(error.errno or 0, kind)
+    event("unhandled_error", level=logging.ERROR, exception=kind)

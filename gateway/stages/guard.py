@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from gateway.cards.behind import code_behind, code_within
+from gateway.cards.judge import whole_of
 from gateway.cards.scan import Finding, find_cards, has_long_number
 from gateway.cards.spelling import decode
 from gateway.codecs import open_document
@@ -145,7 +146,8 @@ def _edits(body: bytes, placed: Sequence[Placed], put_in: Mapping[str, str]) -> 
 
 def _as_alias(body: bytes, one: Finding, put_in: Mapping[str, str]) -> list[Edit]:
     """Aliases are letters, digits and `_`: they mean themselves in every format."""
-    alias = put_in[one.digits.reveal()].encode("ascii")
+    digits = one.digits.reveal()
+    alias = put_in[whole_of(digits, put_in) or digits].encode("ascii")
     if b"<" not in body[one.start : one.end] and b">" not in body[one.start : one.end]:
         return [Edit(one.start, one.end, alias)]
     first, *rest = one.spans  # what stands between may be markup: only the digits go

@@ -9,7 +9,7 @@ from gateway.codecs import open_document
 from gateway.codecs.document import Document, Format, Known
 from gateway.codecs.encoding import decode_body
 from gateway.codecs.envelope import Layout, open_layout
-from gateway.errors import MessageMalformed, MessageUnfit
+from gateway.errors import MessageMalformed, MessageUnfit, UpstreamInvalid
 from gateway.exchange import Exchange, Request, Response
 from gateway.garbage import Garbage
 from gateway.rules.model import Route
@@ -29,8 +29,10 @@ class Messages:
     async def decoded(self, message: Request | Response) -> bytes:
         """The body without its content coding; the same object where it has none.
 
-        Raises `CodingNotSupported`, `BodyTooLarge`, `MessageMalformed`.
+        Raises `CodingNotSupported`, `BodyTooLarge`, `MessageMalformed`, `UpstreamInvalid`.
         """
+        if isinstance(message, Response) and message.body and _is_part(message):
+            raise UpstreamInvalid
         codings = message.headers.get_all("Content-Encoding")
         if not codings or not message.body:
             return message.body
@@ -41,6 +43,18 @@ class Messages:
     def undisturbed(self, message: Request | Response) -> AbstractContextManager[None]:
         """Big messages are not interrupted by garbage collection."""
         return self._garbage.held_off() if len(message.body) > IN_THREAD else nullcontext()
+
+
+def _is_part(answer: Response) -> bool:
+    """Whether it is some of an answer's bytes (RFC 9110 section 14). Nobody asked for that: half a card is
+    no card. What counts in other units (`items 0-24/319`, or none) is a page of a list."""
+    if answer.status != 206:
+        return False
+    kind = (answer.headers.get("Content-Type") or "").split(";")[0].strip().lower()
+    ranges = answer.headers.get_all("Content-Range")
+    return kind == "multipart/byteranges" or any(
+        one.strip().lower().startswith("bytes") for one in ranges
+    )
 
 
 async def open_in(exchange: Exchange, layout: Layout, body: bytes) -> Document:

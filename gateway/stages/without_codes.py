@@ -49,6 +49,8 @@ _BEFORE: Final = (
     rb"|(?<=\\u00[01][0-9A-Fa-f])|(?<=\\u002[0-9A-Ea-e])|(?<=\\u003[A-Fa-f]))"
 )
 _WINDOW: Final = 256  # bytes behind a name in which its value begins
+_AT_ONCE: Final = 1 << 14  # no call over more: it holds the interpreter
+_PREFIX: Final = 64  # signs of a name's prefix
 # A digit, as XML, JSON and forms may spell it.
 _DIGIT: Final = rb"(?:[0-9]|&#0*(?:4[89]|5[0-7]);|&#[xX]0*3[0-9];|\\u003[0-9]|%3[0-9])"
 _VALUE: Final = re.compile(r"\{[0-9]*\}")
@@ -160,22 +162,44 @@ def _blank_as(codec: str, body: bytes, names: Collection[str]) -> bytes:
 def _blank(body: bytes, names: Collection[str]) -> bytes:
     words = b"|".join(re.escape(name.encode()) for name in sorted(names))
     found = re.compile(
-        _BEFORE + rb"(?:(?<!/)\b[\w.-]{1,64}+:)?(?:" + words + rb")(?!\w)", re.IGNORECASE
+        _BEFORE + rb"(?:(?<!/)\b[\w.-]{1,%d}+:)?(?:" % _PREFIX + words + rb")(?!\w)", re.IGNORECASE
     )
+    longest = _PREFIX + max(len(name.encode()) for name in names) + 2
+    codes = _found(_CODE, body, _WINDOW)
+    code = next(codes, None)
     parts, position = [], 0
-    for name in found.finditer(body):
+    for name in _found(found, body, longest):
         if name.end() < position:
             continue
-        for code in _codes_behind(body, name):
-            parts += [body[position : code.start()], b"0"]
-            position = code.end()
+        while code is not None and code.start() < name.end():
+            code = next(codes, None)
+        if code is None:
+            break
+        for one in _codes_behind(body, name, code):
+            parts += [body[position : one.start()], b"0"]
+            position = one.end()
     return b"".join((*parts, body[position:])) if parts else body
 
 
-def _codes_behind(body: bytes, name: re.Match[bytes]) -> Iterator[re.Match[bytes]]:
-    """The digits behind a name; of an element, whose attributes may have such digits, those in it, too."""
-    code = _CODE.search(body, name.end(), name.end() + _WINDOW)
-    if code is None:
+def _found(pattern: re.Pattern[bytes], body: bytes, longest: int) -> Iterator[re.Match[bytes]]:
+    """What `pattern` finds, of at most so many bytes with the one behind it, window by window."""
+    position = 0
+    while position < len(body):
+        end = position + _AT_ONCE
+        for one in pattern.finditer(body, position, end + longest):
+            if one.start() >= end:
+                break
+            yield one
+            position = one.end()
+        position = max(position, end)
+
+
+def _codes_behind(
+    body: bytes, name: re.Match[bytes], code: re.Match[bytes]
+) -> Iterator[re.Match[bytes]]:
+    """The digits behind a name, of which `code` are the first anywhere; of an element, whose attributes may have
+    such digits, those in it, too."""
+    if code.end() > name.end() + _WINDOW:
         return
     yield code
     opens = body[name.start() - 1 : name.start()] == b"<"

@@ -6,6 +6,7 @@ a running gateway is found by the next one that it writes.
 
 from __future__ import annotations
 
+import errno
 import logging
 from collections.abc import Callable, Sequence
 from itertools import count
@@ -105,7 +106,7 @@ class Journal:
             try:
                 sink.check()
             except OSError as failed:
-                error = type(failed).__name__
+                error = _why(failed)
             if error:
                 event("audit_not_writable", level=logging.ERROR, sink=sink.name, error=error)
                 raise AuditUnwritable
@@ -125,7 +126,7 @@ class Journal:
             try:
                 sink.write(text)
             except OSError as failed:
-                error = type(failed).__name__
+                error = _why(failed)
             if error:
                 event("audit_not_written", level=logging.ERROR, sink=sink.name, error=error)
                 raise VaultUnavailable
@@ -144,6 +145,11 @@ class Journal:
 def journal_of(hashing: KeyedHash, now: Callable[[], str], sinks: Sequence[Path | None]) -> Journal:
     """One under the audit's key, with `sinks` opened. Raises ConfigurationError when one can not be."""
     return Journal(Chain(hashing), now, [Sink(path) for path in sinks])
+
+
+def _why(failed: OSError) -> str:
+    """For the log: the system's own name of it (`ENOSPC`), else the kind of error."""
+    return errno.errorcode.get(failed.errno or 0, type(failed).__name__)
 
 
 def _line(row: tuple[Any, ...], hashed: bytes) -> str:  # Any: the columns' types

@@ -66,14 +66,21 @@ class Sink:
         self._waits = True
 
     def check(self) -> None:
-        """Raises OSError when no line could be written now; writes nothing."""
+        """Raises OSError when no line could be written now. Writes nothing, but a newline to a file that
+        refused the last line: what a quota, a limit of size or a broken disk say is said to a write alone.
+        """
         if self._moved():
             self.close()
             self._open()
         if self._portion == _FILE_PORTION:
             disk = os.fstatvfs(self._descriptor)
-            if disk.f_flag & os.ST_RDONLY or not disk.f_bavail:
+            if disk.f_flag & os.ST_RDONLY:
+                raise OSError(errno.EROFS, "it can not be written any more")
+            if not disk.f_bavail:
                 raise OSError(errno.ENOSPC, "no room")
+            if not self._waits:
+                self._send(b"\n", monotonic())
+                self._waits = True
             return
         found = _events(self._descriptor, 0)
         if not found & select.POLLOUT or found & select.POLLERR:  # full, or nobody reads it

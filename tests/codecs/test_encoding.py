@@ -106,3 +106,39 @@ def test_p10_the_limit_is_exact(length: int) -> None:
 def test_p10_what_was_compressed_comes_out(data: bytes, times: int, level: int) -> None:
     data *= times
     assert decode_body(gzip.compress(data, level), ["gzip"], len(data)) == data
+
+
+PAN = b"4111111111111111"
+
+
+def _with_header(flags: int, more: bytes) -> bytes:
+    """A gzip member whose header says `more`."""
+    member = gzip.compress(b"<a/>")
+    return member[:3] + bytes([flags]) + member[4:10] + more + member[10:]
+
+
+@pytest.mark.parametrize(
+    ("flags", "more"),
+    [
+        (8, b"answer-" + PAN + b".xml\0"),
+        (16, PAN + b"\0"),
+        (16, b"%34111-1111-1111-1111\0"),
+        (4, b"\x14\0id\x10\0" + PAN),
+        (4 + 8 + 16, b"\x01\0xname\0" + PAN + b"\0"),
+    ],
+    ids=["name", "comment", "spelled", "extra", "behind others"],
+)  # fmt: skip
+def test_p10_a_number_in_the_header_of_gzip_is_refused(flags: int, more: bytes) -> None:
+    """It is in nothing that is decoded, and a body that is not changed leaves as it came."""
+    body = _with_header(flags, more)
+    assert gzip.decompress(body) == b"<a/>"  # another reader takes it
+    with pytest.raises(CodingNotSupported):
+        decode_body(body, ["gzip"], LIMIT)
+
+
+@pytest.mark.parametrize(
+    ("flags", "more"),
+    [(0, b""), (8, b"20261123-answer.xml\0"), (8, b"\0"), (4, b"\0\0"), (4 + 8 + 16, b"\x01\0xn\0c\0")],
+)  # fmt: skip
+def test_p10_another_header_of_gzip_is_taken(flags: int, more: bytes) -> None:
+    assert decode_body(_with_header(flags, more), ["gzip"], LIMIT) == b"<a/>"

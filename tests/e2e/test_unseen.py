@@ -20,11 +20,12 @@ class Echo(Processor):
     """Answers with `answer` under the lines of a head that a test sets."""
 
     head = b""
+    status = b"402 Payment Required"
 
     def _write(self, card):
         del card
         length = b"Content-Length: %d\r\n\r\n" % len(self.answer)
-        return [b"HTTP/1.1 402 Payment Required\r\n" + self.head + length + self.answer]
+        return [b"HTTP/1.1 " + self.status + b"\r\n" + self.head + length + self.answer]
 
 
 @pytest.fixture
@@ -36,8 +37,8 @@ def charge(own_gateway, sandbox):
         gateway = own_gateway(test_hosts={here: stands})
         data = {"type": "card", "card[number]": keep(gateway).alias}
 
-        def send(answer, head):
-            processor.answer, processor.head = answer, head
+        def send(answer, head, status=Echo.status):
+            processor.answer, processor.head, processor.status = answer, head, status
             with gateway.session(gateway.key()) as session:
                 got = session.post(f"https://{here}/v1/payment_methods", data, timeout=20)
             assert PAN.encode() in processor.bodies[-1]
@@ -66,3 +67,36 @@ def test_p03_p08_p11_a_card_that_only_the_client_would_have_seen(charge):
     got = charge(packed, json + gz)
     assert got.status_code == 402
     assert "tok_test_" in got.json()["error"]["message"]
+
+
+def test_p10_a_card_beside_what_gzip_holds(charge):
+    """In the name of the packed file: nothing of it is in what is unpacked."""
+    head = b"Content-Type: application/json\r\nContent-Encoding: gzip\r\n"
+    plain = gzip.compress(b"{}")
+    named = plain[:3] + b"\x08" + plain[4:10] + PAN.encode() + b"\0" + plain[10:]
+    assert gzip.decompress(named) == b"{}"
+    check_problem(charge(named, head), 502, "coding_not_supported")
+    assert charge(plain, head).json() == {}
+
+
+@pytest.mark.parametrize("left", [PAN[:-1], PAN[:-3], PAN[1:]])
+def test_p11_a_card_in_an_answer_that_cuts_it(charge, left):
+    got = charge(f'{{"error": "no. {left}'.encode(), b"Content-Type: application/json\r\n")
+    assert got.text.startswith('{"error": "no. tok_test_')
+    assert left not in got.text
+
+
+def test_p10_a_part_of_an_answer_is_none(charge):
+    """Two of them would be the whole, and each alone holds no card."""
+    parts = b"--b\r\n\r\n%s\r\n--b\r\n\r\n%s\r\n--b--" % (PAN[:8].encode(), PAN[8:].encode())
+    half, status = PAN[:8].encode(), b"206 Partial Content"
+    for answer, head in (
+        (half, b"Content-Range: bytes 0-7/16\r\n"),
+        (half, b"Content-Range: Bytes 0-7/*\r\n"),
+        (parts, b"Content-Type: multipart/byteranges; boundary=b\r\n"),
+        (parts, b"Content-Type: Multipart/ByteRanges;boundary=b\r\n"),
+    ):
+        check_problem(charge(answer, head, status), 502, "upstream_invalid")
+    for head in (b"", b"Content-Range: items 0-24/319\r\n", b"Content-Range: 0-24/*\r\n"):
+        got = charge(b"[]", b"Content-Type: application/json\r\n" + head, status)
+        assert (got.status_code, got.json()) == (206, [])  # a page of a list

@@ -92,6 +92,29 @@ BREAKAGES = (
         (f"{OWN_CARDS}::test_an_error_page_that_has_no_code_passes",),
     ),
     Breakage(
+        "miss a code's name that lies across two pieces of a body",
+        "P03",
+        "gateway/stages/without_codes.py",
+        "pattern.finditer(body, position, end + longest)",
+        "pattern.finditer(body, position, end)",
+        (f"{CODES}::test_p03_no_code_is_hidden_by_where_it_stands_in_a_long_body",),
+    ),
+    Breakage(
+        "look for a code behind each of many names anew",
+        "P33",
+        "gateway/stages/without_codes.py",
+        """        while code is not None and code.start() < name.end():
+            code = next(codes, None)
+        if code is None:
+            break
+""",
+        """        code = _CODE.search(body, name.end(), name.end() + _WINDOW)
+        if code is None:
+            continue
+""",
+        (f"{CODES}::test_p33_many_names_without_a_code_are_gone_through_once",),
+    ),
+    Breakage(
         "keep what spells a code's name in escapes",
         "P21",
         "gateway/stages/without_codes.py",

@@ -12,6 +12,17 @@ START = "tests/e2e/test_start.py"
 
 BREAKAGES = (
     Breakage(
+        "serve with no more files than it was given",
+        "P33",
+        "gateway/process.py",
+        "    resource.setrlimit(resource.RLIMIT_NOFILE, (files, hard))\n",
+        "    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))\n",
+        (
+            "tests/test_process.py::test_p33_it_takes_the_files_that_it_needs",
+            "tests/e2e/test_many_connections.py",
+        ),
+    ),
+    Breakage(
         "die of a lost terminal",
         "P40",
         "gateway/cli/run.py",

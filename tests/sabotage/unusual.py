@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.sabotage.breakage import Breakage
 
 UNUSUAL = "tests/cards/test_unusual.py"
+MORE = "tests/cards/test_unusual_more.py"
 FORM = "tests/codecs/test_form.py"
 GUARD = "tests/stages/test_guard.py"
 CODES = "tests/stages/test_without_codes.py"
@@ -89,5 +90,29 @@ BREAKAGES = (
         "|(?<=%2[0-9A-Ea-e])",
         "|(?<=%2[DdEe])",
         (f"{CODES}::test_p21_of_a_push_no_code_is_left_by_its_usual_names",),
+    ),
+    Breakage(
+        "know powers of ten by their first digit alone",
+        "P11",
+        "gateway/cards/unusual.py",
+        '    digits = (whole + fraction).lstrip(b"0")\n',
+        "    digits = whole + fraction\n",
+        (f"{MORE}::test_p11_a_power_of_ten_wherever_its_point_stands",),
+    ),
+    Breakage(
+        "take a spelled percent sign for a number's first digits",
+        "P11",
+        "gateway/cards/judge.py",
+        "        start = percent.end()\n",
+        "        pass\n",
+        (f"{MORE}::test_p11_a_spelled_percent_sign_does_not_hide_the_number_behind_it",),
+    ),
+    Breakage(
+        "ask for a semicolon behind each reference",
+        "P11",
+        "gateway/cards/spelling.py",
+        "(?:;|(?<=nbsp|.shy)(?![A-Za-z]))",
+        ";",
+        (f"{MORE}::test_p11_references_that_a_browser_shows_as_a_gap",),
     ),
 )

@@ -217,6 +217,24 @@ def test_p33_a_long_word_is_gone_through_once():
     assert time.process_time() - begun < 4
 
 
+def test_p03_no_code_is_hidden_by_where_it_stands_in_a_long_body():
+    """Long ones are gone through in pieces; name and code may lie across the end of one."""
+    for code in (b"987", b"&#0057;&#0056;&#0055;"):
+        for before in range((1 << 14) - 130, (1 << 14) + 10):
+            body = b" " * before + b"<ns:cvc>" + code + b"</ns:cvc> cvc=" + code
+            assert blank_codes(body, {"cvc"}) == body.replace(code, b"0")
+
+
+def test_p33_many_names_without_a_code_are_gone_through_once():
+    """Each looked for a code of its own: 12 s for two megabytes."""
+    seconds = []
+    for body in (b"cvv " * 100_000, b'"a",' * 100_000):
+        began = time.thread_time()
+        assert blank_codes(body, USUAL_NAMES) == body
+        seconds.append(time.thread_time() - began)
+    assert seconds[0] < 3 * seconds[1]
+
+
 FLAT = load_pack_text("""
 system: flat
 about: a card of any name

@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import resource
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from gateway.errors import ConfigurationError, VaultUnavailable
+from gateway.errors import AuditUnwritable, ConfigurationError, VaultUnavailable
 from gateway.vault.audits import Selection
 from tests.vault.makers import entry, find, keep, new, opened
 from tests.vault.test_vault_audit import write
@@ -166,6 +168,50 @@ def test_what_is_rolled_back_is_not_written(tmp_path) -> None:
             vault._database.write("test", fails).result()
         write(vault, "1")
     assert said(file.read_text()) == ["1"]
+
+
+_LARGE = 50_000_000  # bytes: no file of the vault comes near
+
+
+@contextmanager
+def no_longer_than(size):
+    """No file of this process grows beyond so many bytes, as a quota has it: its disk has room."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_p36_a_file_that_may_not_grow_is_told_until_it_may(tmp_path, caplog) -> None:
+    """Its disk has room, so that only a write is told: no node says that it is ready meanwhile."""
+    file = tmp_path / "audit.jsonl"
+    file.touch()
+    os.truncate(file, _LARGE)
+    with opened(tmp_path, sinks=[file]) as vault:
+        (kept,) = keep(vault, new(), entries=[entry("1")])
+        vault.audit.writable()
+        with no_longer_than(file.stat().st_size + 100), caplog.at_level("ERROR"):
+            for _ in range(2):
+                with pytest.raises(VaultUnavailable):
+                    find(vault, kept.token, entries=[entry("refused")])
+                with pytest.raises(AuditUnwritable):
+                    vault.audit.writable()
+                with pytest.raises(AuditUnwritable):
+                    vault.audit.writable()  # nor does it say so by and by
+        assert "EFBIG" in "".join(str(vars(record)) for record in caplog.records)
+        vault.audit.writable()  # without anything that has to be written first
+        size = file.stat().st_size
+        vault.audit.writable()
+        assert file.stat().st_size == size  # what can be written is asked no more than before
+        assert find(vault, kept.token, entries=[entry("2")]) is not None
+        assert [one.entry.exchange for one in vault.entries()] == ["1", "2"]
+        assert vault.audit.check().findings == []
+    with file.open("rb") as text:
+        text.seek(_LARGE)
+        whole = [line for line in text.read().decode().splitlines() if line.endswith("}")]
+    assert said("\n".join(whole)) == ["1", "2"]
 
 
 STDOUT = """
