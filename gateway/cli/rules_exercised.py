@@ -25,12 +25,12 @@ from gateway.stages.messages import layout_of
 from gateway.stages.select import bookings_of, cards_of
 
 # Of the card itself: what is missed there is missed in clear, or not put in.
-_OF_THE_CARD: Final = frozenset({"card", "number", "cvc", "expiry", "expiry_month", "expiry_year", "token"})  # fmt: skip
+_OF_THE_CARD: Final = frozenset({"card", "number", "cvc", "expiry", "expiry_month", "expiry_year", "token", "booking"})  # fmt: skip
 _FIELDS: Final = ("number", "cvc", "expiry", "expiry_month", "expiry_year", "holder", "brand")
-_OF_BOOKING: Final = ("hotel", "booking_id")
+_OF_BOOKING: Final = ("hotel", "booking_id", "departure")
 _OF_VIRTUAL: Final = ("flag", "active_from", "active_until", "balance", "currency", "decimals")
 # Of a card that is put in the rest is written, whether it was there or not.
-_FOUND_ON_THE_WAY_OUT: Final = frozenset({"card", "number", "token"})
+_FOUND_ON_THE_WAY_OUT: Final = frozenset({"booking", "card", "number", "token"})
 
 _SHOW_IT: Final = "Add a message that has it under `examples:`, or correct the path."
 _WAYS: Final = ("request", "response")
@@ -54,7 +54,7 @@ def unexercised(read: ReadPack) -> Iterator[Finding]:
     for shape in pack.shapes.values():
         if shape.name not in shown:
             continue  # no example at all: told of its route
-        for place, path in (_of_booking(shape) | _of_card(shape)).items():
+        for place, path in (_bookings_of(shape) | _of_booking(shape) | _of_card(shape)).items():
             looked_for = shape.name in taken_out or place[0] in _FOUND_ON_THE_WAY_OUT
             if looked_for and place not in shown[shape.name]:
                 yield _finding(read, shape, place, path)
@@ -165,6 +165,8 @@ def _shown(
     pack: Pack, example: Example, shape: Shape, shapes: tuple[Shape, ...]
 ) -> Iterator[Place]:
     for document, booking, cards in _bookings(pack, example, shape, shapes):
+        several = pack.shapes[shape.name].bookings
+        yield from (("booking", n) for n, path in enumerate(several) if path == shape.booking)
         yield from _leading(document, _of_booking(shape), booking)
         for card in cards:
             yield from _leading(document, _of_card(shape), card)
@@ -191,15 +193,18 @@ def _leading(document: Document, places: _Places, within: Node) -> Iterator[Plac
                 yield place
 
 
+def _bookings_of(shape: Shape) -> _Places:
+    """Place in the YAML, below the shape → path to bookings; of one path its cards tell."""
+    return {("booking", n): path for n, path in enumerate(shape.bookings) if shape.more_bookings}
+
+
 def _of_booking(shape: Shape) -> _Places:
     """Place in the YAML, below the shape → path from the booking."""
     found: _Places = {("card", n): path for n, path in enumerate(shape.cards)}
     for name in _OF_BOOKING:
-        path: Path | None = getattr(shape, name)
-        if path is not None:
-            found[(name,)] = path
-    for n, path in enumerate(shape.departure.places if shape.departure else ()):
-        found[("departure", "at", n)] = path
+        field: Field | None = getattr(shape, name)
+        for n, path in enumerate(field.places if field is not None else ()):
+            found[(name, "at", n)] = path
     return found
 
 

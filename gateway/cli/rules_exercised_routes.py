@@ -105,10 +105,12 @@ def _of_shapes(read: ReadPack) -> Iterator[Finding]:
     for shape in pack.shapes.values():
         for i, path in enumerate(shape.not_cards):
             shown = [
-                _leads(one.message, shape.layout, path, doctype=route.doctype, shape=shape)
+                _leads(one.message, shape.layout, path, doctype=route.doctype, shape=same)
                 for one in pack.examples
                 for route in pack.routes
-                if route.name == one.route and shape in _taken_out_by(getattr(route, one.direction))
+                if route.name == one.route
+                for same in _taken_out_by(getattr(route, one.direction))
+                if same.name == shape.name
             ]
             if shown and not any(shown):
                 message = f"no example has something at `{path.text}` (`not_cards` of shape `{shape.name}`)"

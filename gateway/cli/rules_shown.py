@@ -76,7 +76,7 @@ def places_of(shape: Shape) -> Iterator[tuple[str, str]]:
         written = "" if envelope.coding == "text" else f" as {envelope.coding}"
         yield "envelope", f"{envelope.format}: {envelope.at.text}{written}"
     if shape.booking is not None:
-        yield "booking", shape.booking.text
+        yield "booking", " or ".join(path.text for path in shape.bookings)
     yield "card", " or ".join(path.text for path in shape.cards)
     for name in ("number", "expiry", "expiry_month", "expiry_year", "cvc", "holder", "brand"):
         place: Field | None = getattr(shape, name)
@@ -86,9 +86,9 @@ def places_of(shape: Shape) -> Iterator[tuple[str, str]]:
             kept = " (kept)" if name in shape.keep else ""
             yield name, _places(place) + spelling + number + kept
     for name in ("hotel", "booking_id"):
-        path = getattr(shape, name)
-        if path is not None:
-            yield name, path.text
+        place = getattr(shape, name)
+        if place is not None:
+            yield name, _places(place)
     if shape.departure is not None:
         spelling = (
             f" as {' or '.join(shape.departure.spellings)}" if shape.departure.spelling else ""

@@ -23,7 +23,8 @@ MAX_PARTS: Final = 10_000
 _LONGEST_HEAD: Final = 16 * 1024
 _WINDOW: Final = 1 << 20
 
-_BOUNDARY: Final = re.compile(rb"[0-9A-Za-z'()+_,./:=?-]{1,70}")
+# A blank may stand in one, not at its end; a label then has it in quotes (RFC 2046 section 5.1.1).
+_BOUNDARY: Final = re.compile(rb"[0-9A-Za-z'()+_,./:=? -]{0,69}[0-9A-Za-z'()+_,./:=?-]")
 _HEADER: Final = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([^\x00-\x08\x0a-\x1f\x7f]*)")
 _PARAM: Final = rb"""([0-9A-Za-z*_-]+)=(?:"((?:[^"\\]|\\.)*)"|([!#$%&'*+.^_`|~0-9A-Za-z-]+))"""
 _PARAMETER: Final = re.compile(_PARAM)

@@ -168,10 +168,10 @@ class DirectionCompiler:
         return above[name]
 
     def _named_shapes(self, names: Sequence[str], place: Place) -> tuple[Shape, ...]:
-        shapes = []
+        shapes: list[Shape] = []
         for n, name in enumerate(names):
             if name in self._shapes:
-                shapes.append(self._shapes[name])
+                shapes.extend(self._shapes[name].by_booking)
                 continue
             hint = f"This pack's shapes: {', '.join(self._shapes) or 'none'}."
             message = f"unknown shape `{name}`{suggest(name, self._shapes)}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from gateway.cards.bin_ranges import Ranges
@@ -87,8 +87,8 @@ class Shape:
     holder: Field | None = None
     brand: Field | None = None
     token: TokenPlace | None = None
-    hotel: Path | None = None  # relative to the booking, as are the next two
-    booking_id: Path | None = None
+    hotel: Field | None = None  # relative to the booking, as are the next two
+    booking_id: Field | None = None
     departure: Field | None = None
     virtual: VirtualPlace | None = None
     foreign: bool = False  # the number's place holds a token of the partner's own
@@ -98,11 +98,24 @@ class Shape:
     not_cards: tuple[Path, ...] = ()  # places whose digits are known not to be cards
     more_cards: tuple[Path, ...] = ()  # cards stand at these, too
     own_card: bool = False  # another card than that of the other shapes of the same node
+    more_bookings: tuple[Path, ...] = ()  # bookings stand at these, too; none in a route's shapes
 
     @property
     def cards(self) -> tuple[Path, ...]:
         """Every path that leads to cards."""
         return (self.card, *self.more_cards)
+
+    @property
+    def bookings(self) -> tuple[Path, ...]:
+        """Every path that leads to bookings; none where the whole message is one."""
+        return () if self.booking is None else (self.booking, *self.more_bookings)
+
+    @property
+    def by_booking(self) -> tuple[Shape, ...]:
+        """The same shape once for each place of bookings, as routes have it."""
+        if not self.more_bookings:
+            return (self,)
+        return tuple(replace(self, booking=path, more_bookings=()) for path in self.bookings)
 
     @property
     def layout(self) -> Layout:

@@ -30,6 +30,8 @@ def check_shared(shapes: Sequence[Shape], place: Place, notes: Notes) -> None:
     read they would be nobody's, written the last one's."""
     for n, shape in enumerate(shapes):
         for other in shapes[:n]:
+            if shape.name == other.name:
+                continue  # in another place of bookings
             if (shape.own_card or other.own_card) and _called(shape) & _called(other):
                 for field, path in _shared(shape, other):
                     message = f"`{path.text}` would be two cards': `{field}` of the shapes `{other.name}` and `{shape.name}`"

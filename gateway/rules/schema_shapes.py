@@ -128,17 +128,6 @@ class EnvelopeEntry(Entry):
     as_: Literal["text", "base64", "base64url"] = Field(default="text", alias="as")
 
 
-def _one_path(value: object) -> object:
-    if isinstance(value, list):
-        raise ValueError(  # noqa: TRY004  # pydantic makes a complaint with a place of it
-            "`booking` is one path: give the bookings of each other place a shape of their own, and name"
-            " both shapes on the route"
-        )
-    return value
-
-
-BookingPath = Annotated[Text, BeforeValidator(_one_path)]
-
 Envelopes = Annotated[
     tuple[EnvelopeEntry, ...], Field(min_length=1, max_length=8), BeforeValidator(one_or_each)
 ]
@@ -151,7 +140,7 @@ class ShapeEntry(Entry):
 
     format: Literal["xml", "json", "form", "multipart", "text"]
     envelope: Envelopes | None = None
-    booking: BookingPath | None = None
+    booking: Texts | None = None
     card: Texts
     number: FieldPlace
     expiry: ExpiryPlace | None = None
@@ -161,8 +150,8 @@ class ShapeEntry(Entry):
     holder: HolderPlace | None = None
     brand: FieldPlace | None = None
     token: TokenEntry | None = None
-    hotel: Text | None = None
-    booking_id: Text | None = None
+    hotel: Texts | None = None
+    booking_id: Texts | None = None
     departure: DayPlace | None = None
     virtual: VirtualEntry | None = None
     foreign: bool = False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import product
 from typing import Final
 
 from gateway.cards import expiry as expiries
@@ -58,11 +59,11 @@ def compile_shape(
 def number_places(shape: Shape) -> Iterator[tuple[bool, tuple[Step, ...]]]:
     """Where in a message the shape's numbers stand, by the steps that lead there; equal for two
     shapes of the same steps, however those are divided into booking, card and number."""
-    booking = shape.booking.steps if shape.booking is not None else ()
-    for card in shape.cards:
-        start = shape.booking if shape.booking is not None else card
+    for booking, card in product(shape.bookings or (None,), shape.cards):
+        start = booking if booking is not None else card
+        before = booking.steps if booking is not None else ()
         for number in shape.number.places:
-            steps = (*booking, *card.steps, *number.steps)
+            steps = (*before, *card.steps, *number.steps)
             # `/a` begins with the root's own name, `a` below it. For JSON they are one, as for `//a`.
             rooted = shape.format == "xml" and start.absolute and steps[0].axis != "descendant"
             yield rooted, steps
@@ -85,21 +86,20 @@ class _Compiler:
         self._levels: int | None = None  # from the cards up to the booking; None: there is none
 
     def shape(self, name: str, entry: ShapeEntry, place: Place) -> Shape:
-        if entry.booking is not None and entry.booking.startswith("../"):
-            self._notes.add((*place, "booking"), "nothing stands above the document; remove `../`")
         if entry.booking is not None and self._form in {"form", "multipart"}:
             self._notes.add_key((*place, "booking"), "a form is one booking; remove `booking`")
         self._rows = self._form == "form" and any("[*]" in text for text in entry.card)
         card, *more_cards = self._cards(entry, (*place, "card")) or [NOWHERE]
         if entry.booking is not None:
             self._levels = min(map(_levels, (card, *more_cards)))
+        booking, *more_bookings = self._bookings(entry.booking, (*place, "booking")) or [None]
         return Shape(
             name=name,
             format=self._form,
             card=card,
             number=self._field(entry.number, (*place, "number"), inside=True) or Field(NOWHERE),
             envelopes=self._envelopes(entry, (*place, "envelope")),
-            booking=self._path(entry.booking, (*place, "booking")),
+            booking=booking,
             expiry=self._field(entry.expiry, (*place, "expiry"), _WHOLE),
             expiry_month=self._field(
                 entry.expiry_month, (*place, "expiry_month"), expiries.MONTH_SPELLINGS
@@ -112,8 +112,8 @@ class _Compiler:
             holder=self._holder(entry.holder, (*place, "holder")),
             brand=self._field(entry.brand, (*place, "brand")),
             token=self._token(entry.token, (*place, "token")),
-            hotel=self._path(entry.hotel, (*place, "hotel")),
-            booking_id=self._path(entry.booking_id, (*place, "booking_id")),
+            hotel=self._of_booking(entry.hotel, (*place, "hotel")),
+            booking_id=self._of_booking(entry.booking_id, (*place, "booking_id")),
             departure=self._day(entry.departure, (*place, "departure")),
             virtual=self._virtual(entry.virtual, (*place, "virtual")),
             foreign=entry.foreign,
@@ -127,6 +127,7 @@ class _Compiler:
             ),
             more_cards=tuple(more_cards),
             own_card=entry.own_card,
+            more_bookings=tuple(path for path in more_bookings if path is not None),
         )
 
     def _envelopes(self, entry: ShapeEntry, place: Place) -> tuple[Envelope, ...]:
@@ -139,6 +140,18 @@ class _Compiler:
             elif at is not None:
                 found.append(Envelope(one.format, at, one.as_))
         return tuple(found)
+
+    def _bookings(self, said: Sequence[str] | None, place: Place) -> list[Path | None]:
+        self._check_once(said or (), place)
+        for n, text in enumerate(said or ()):
+            if text.startswith("../"):
+                self._notes.add((*place, n), "nothing stands above the document; remove `../`")
+        found = [self._path(text, (*place, n)) for n, text in enumerate(said or ())]
+        return [path for path in found if path is not None]
+
+    def _of_booking(self, said: Sequence[str] | None, place: Place) -> Field | None:
+        """A booking's text: in one place, or the first of several that holds something."""
+        return None if said is None else self._day(DayEntry(at=tuple(said)), place)
 
     def _cards(self, entry: ShapeEntry, place: Place) -> list[Path]:
         self._check_once(entry.card, place)

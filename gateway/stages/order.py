@@ -51,9 +51,13 @@ def order_of(shapes: tuple[Shape, ...]) -> Order:
     for shape in shapes:
         bookings.setdefault(shape.booking.text if shape.booking else "", []).append(shape)
     by_booking = bookings.values()
+    # Outside of its bookings a shape of several places is one: it would find each number twice.
+    once: dict[object, Shape] = {}
+    for shape in shapes:
+        once.setdefault((shape.name, shape.cards, shape.number), shape)
     return Order(
         tuple((same[0], _by_card(same)) for same in by_booking),
-        _by_card(shapes),
+        _by_card(tuple(once.values())),
         any(shape.expires_outside for shape in shapes),
         any(shape.own_card for shape in shapes),
     )

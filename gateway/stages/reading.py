@@ -26,7 +26,7 @@ from gateway.stages.card_place import CardPlace, read_place
 from gateway.stages.fields import shared_expiries, uses
 from gateway.stages.odd_places import read_malformed, read_outside
 from gateway.stages.order import Order, order_of
-from gateway.stages.select import bookings_of, day_of, first_text, harmless_of
+from gateway.stages.select import bookings_of, day_of, harmless_of, said_of
 
 
 @dataclass(slots=True)
@@ -203,7 +203,7 @@ def _read_cards(
 def _read_booking(document: Document, shape: Shape, node: Node, system: str) -> Booking:
     return Booking(
         system=system,
-        hotel=first_text(document, shape.hotel, node) or None,
-        booking_id=first_text(document, shape.booking_id, node) or None,
+        hotel=said_of(document, shape.hotel, node) or None,
+        booking_id=said_of(document, shape.booking_id, node) or None,
         departure=day_of(document, shape.departure, node, last_day),
     )

@@ -50,6 +50,12 @@ def first_text(document: Document, path: Path | None, within: Node) -> str:
     return document.text(found[0]).strip() if found else ""
 
 
+def said_of(document: Document, field: Field | None, within: Node) -> str:
+    """What stands at the first of a field's places that holds something, or the empty text."""
+    said = (first_text(document, path, within) for path in field.places) if field else ()
+    return next((text for text in said if text), "")
+
+
 def day_of(
     document: Document,
     field: Field | None,
@@ -59,8 +65,7 @@ def day_of(
     """The day that a field names, or None; what names a month is read as the side of it that `read` means."""
     if field is None:
         return None
-    said = (first_text(document, path, within) for path in field.places)
-    text = next((text for text in said if text), "")
+    text = said_of(document, field, within)
     return read(text, field.spellings) if field.spelling else date_of(text)
 
 

@@ -18,9 +18,9 @@ from gateway.codecs.document import Add, Insert, Members, Remove, Set
 from gateway.codecs.edits import Spliced
 from gateway.codecs.envelope import Envelope, Layout, open_layout
 from gateway.codecs.multipart import open_multipart
-from gateway.codecs.multipart_parts import boundary_of
+from gateway.codecs.multipart_parts import boundary_of, read_parts
 from gateway.codecs.paths import parse_path
-from gateway.errors import LabelWrong, MessageUnfit
+from gateway.errors import LabelWrong, MessageForbidden, MessageUnfit
 from gateway.headers import Headers
 from gateway.stages import labels
 from tests.codecs.corpus import corpus, outcome_of
@@ -191,3 +191,30 @@ def test_p09_the_label_names_the_boundary_that_parts_the_parts(label, fits):
         return
     with pytest.raises(LabelWrong):
         labels.check_boundary(headers, "multipart", body)
+
+
+@pytest.mark.parametrize(
+    ("label", "fits"),
+    [
+        ('multipart/form-data; boundary="=_Part 7 x"', True),
+        ("multipart/form-data; boundary==_Part 7 x", False),
+        ('multipart/form-data; boundary="=_Part"', False),
+    ],
+)
+def test_p09_a_boundary_with_a_blank_is_named_in_quotes(label, fits):
+    body = (
+        b'--=_Part 7 x\r\nContent-Disposition: form-data; name="a"\r\n\r\n1\r\n--=_Part 7 x--\r\n'
+    )
+    assert len(read_parts(body).parts) == 1
+    headers = Headers([(b"Content-Type", label.encode())])
+    if fits:
+        labels.check_boundary(headers, "multipart", body)
+        return
+    with pytest.raises(LabelWrong):
+        labels.check_boundary(headers, "multipart", body)
+
+
+def test_p09_a_boundary_ends_in_no_blank():
+    """What readers take for padding behind it (RFC 2046 section 5.1.1)."""
+    with pytest.raises(MessageForbidden):
+        read_parts(b'--b \r\nContent-Disposition: form-data; name="a"\r\n\r\n1\r\n--b --\r\n')

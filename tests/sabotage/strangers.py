@@ -7,6 +7,7 @@ from tests.sabotage.breakage import Breakage
 BARE = "tests/e2e/test_root_list.py::test_p03_the_cards_of_a_bare_list_become_tokens"
 PLACES = "tests/stages/test_several_places.py"
 
+STRANGERS = "tests/rules/test_strangers.py"
 TEXT = "tests/codecs/test_text.py"
 
 BREAKAGES = (
@@ -54,5 +55,29 @@ BREAKAGES = (
         "        return not any(text and text.strip() for text in beside)",
         "        return not any(text and len(text) > 99 for text in beside)",
         (f"{PLACES}::test_p12_a_place_that_holds_more_than_the_other_is_refused",),
+    ),
+    Breakage(
+        "read the bookings of a shape's first place alone",
+        "P15",
+        "gateway/rules/directions.py",
+        "shapes.extend(self._shapes[name].by_booking)",
+        "shapes.append(self._shapes[name])",
+        (f"{STRANGERS}::test_p15_every_card_is_found_and_every_other_byte_stays",),
+    ),
+    Breakage(
+        "find a card outside of its bookings once for each place of bookings",
+        "P15",
+        "gateway/stages/order.py",
+        "once.setdefault((shape.name, shape.cards, shape.number), shape)",
+        "once[shape] = shape",
+        (f"{STRANGERS}::test_p15_every_card_is_found_and_every_other_byte_stays",),
+    ),
+    Breakage(
+        "refuse a boundary with a blank in it",
+        "P15",
+        "gateway/codecs/multipart_parts.py",
+        "[0-9A-Za-z'()+_,./:=? -]{0,69}",
+        "[0-9A-Za-z'()+_,./:=?-]{0,69}",
+        (f"{STRANGERS}::test_p15_every_card_is_found_and_every_other_byte_stays",),
     ),
 )
