@@ -28,6 +28,15 @@ class _Texts(yaml.BaseLoader):
     """Texts, but for what stands as base64, and nothing."""
 
 
+class _Plain(_Texts):
+    """As these, without names that stand for others: what they say could be far more than the file."""
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.composer.ComposerError(None, None, "an alias", None)
+        return super().compose_node(parent, index)
+
+
 def _binary(_: yaml.BaseLoader, node: yaml.Node) -> bytes:
     if not isinstance(node, yaml.ScalarNode):
         raise yaml.constructor.ConstructorError(None, None, "not a scalar", node.start_mark)
@@ -38,6 +47,14 @@ _Texts.add_constructor("!binary", _binary)
 _Texts.add_constructor("tag:yaml.org,2002:binary", _binary)
 _Texts.add_implicit_resolver("tag:yaml.org,2002:null", _NULL, ["~", "n", "N", ""])
 _Texts.add_constructor("tag:yaml.org,2002:null", lambda _, __: None)
+
+
+def whole(raw: bytes) -> Any:
+    """What a document says, in which no name stands for another. Raises NotYaml."""
+    try:
+        return yaml.load(raw, _Plain)  # noqa: S506 - texts alone: no tag makes an object
+    except (ValueError, yaml.YAMLError, RecursionError):
+        raise NotYaml(1) from None
 
 
 def items(raw: bytes, names: Sequence[str]) -> Iterator[tuple[int, Any]]:

@@ -24,7 +24,7 @@ from gateway.cli.transcript import files_of, read, read_stream
 
 _HELP = """Proposes a pack from a recorded message: what looks like a card, its expiry, code and holder near each other.
 
-FILE is one message's body, a transcript (.http, curl -v, Ruby's Net::HTTP), a HAR, a cassette (VCR, vcrpy, nock), a folder of them, or - for standard input. The YAML goes to standard output, without a value of the message: its example holds test numbers. Before it is printed the recording is put through it; what was seen is told on standard error. Correct what the comments ask about, then: card-gateway rules test.
+FILE is one message's body, a transcript (.http, curl -v, Ruby's Net::HTTP), a HAR, a cassette (VCR, vcrpy, nock), another tool's file (WireMock, Pact, Insomnia, SoapUI), a folder of them, or - for standard input. The YAML goes to standard output, without a value of the message: its example holds test numbers. Before it is printed the recording is put through it; what was seen is told on standard error. Correct what the comments ask about, then: card-gateway rules test.
 
 Exit code 1 where no card is found, with the nearest reason, or where the proposal does not find every one.
 

@@ -12,6 +12,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 
 from gateway.cards import pan
 from gateway.cards.scan import find_cards
+from gateway.cli import curl_trace
 from gateway.cli.hex_dumps import dumped_in, rows_before
 from gateway.cli.output import AsJson, complain, console, done, print_json, say
 from gateway.cli.scan_files import files, parts
@@ -109,6 +110,7 @@ def _hits(chunk: Chunk, allow_test_numbers: bool) -> Iterator[tuple[int, Hit]]:
         position = one.start - (data.rfind(b"\n", 0, one.start) + 1)
         yield position, Hit(chunk.place, line, pan.mask(digits), pan.brand_of(digits), one.view)
     yield from _dumped_hits(chunk, data, allow_test_numbers)
+    yield from _broken_hits(chunk, data, allow_test_numbers)
 
 
 def _dumped_hits(chunk: Chunk, data: bytes, allow_test_numbers: bool) -> Iterator[tuple[int, Hit]]:
@@ -120,6 +122,17 @@ def _dumped_hits(chunk: Chunk, data: bytes, allow_test_numbers: bool) -> Iterato
                 above = data.count(b"\n", 0, dump.start) + rows_before(one.start)
                 line = chunk.line + above if chunk.line else 0
                 yield 0, Hit(chunk.place, line, pan.mask(digits), pan.brand_of(digits), "hex dump")
+
+
+def _broken_hits(chunk: Chunk, data: bytes, allow_test_numbers: bool) -> Iterator[tuple[int, Hit]]:
+    """The cards that begin in one row of curl's trace and end in the next."""
+    for rows in curl_trace.broken_rows(data):
+        for one in find_cards(rows.content):
+            digits, row = one.digits.reveal(), curl_trace.rows_before(one.start)
+            known = allow_test_numbers and pan.is_test_number(digits)
+            if not known and row != curl_trace.rows_before(one.end - 1):
+                line = chunk.line + data.count(b"\n", 0, rows.start) + row if chunk.line else 0
+                yield 0, Hit(chunk.place, line, pan.mask(digits), pan.brand_of(digits), "trace")
 
 
 def _narrow(data: bytes) -> bytes:

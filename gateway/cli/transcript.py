@@ -6,6 +6,7 @@
     curl -v    what curl tells of an exchange: heads behind `> ` and `< `, the answer's body
     HAR 1.2    what browsers and proxies export; read entry by entry, however large the file is
     cassettes  what test tools keep (VCR, vcrpy, betamax, nock), and collections of Postman
+    wrapped    stubs, contracts, collections, sessions of other tools, see `wrapped/`
 
 Nothing is sent and nothing is written. What is wrong is told with file and line, never with a text of the
 recording: any of it may be a card.
@@ -19,16 +20,19 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Final
 
+from gateway.cli.curl_trace import looks_like_trace
 from gateway.cli.hex_dumps import undumped
 from gateway.cli.recorded import Recorded, wrong
 from gateway.cli.transcript_cassettes import looks_like_cassette, read_cassette
 from gateway.cli.transcript_har import looks_like_har, read_har
 from gateway.cli.transcript_http import looks_like_http, read_http
+from gateway.cli.wrapped.reader import LARGEST as LARGEST_WRAPPED
+from gateway.cli.wrapped.reader import is_wrapped, read_wrapped
 
 _HEAD: Final = 4096
 _LARGEST: Final = 256 << 20  # of a file that is read whole
-_IN_FOLDERS: Final = frozenset({".har", ".http", ".rest", ".curl", ".txt"})
-_MAYBE: Final = frozenset({".yml", ".yaml", ".json"})  # in folders: cassettes, where they begin so
+_IN_FOLDERS: Final = frozenset({".har", ".http", ".rest", ".curl", ".txt", ".bru", ".chlsj"})
+_MAYBE: Final = frozenset({".yml", ".yaml", ".json", ".xml"})  # in folders: where they say so
 _SENT_BY_CLIENTS: Final = frozenset({".http", ".rest"})
 _UTF16: Final = re.compile(rb"\A(?:\xff\xfe|\xfe\xff)")
 
@@ -60,7 +64,8 @@ def _is_recording(path: Path) -> bool:
     if path.suffix.lower() not in _MAYBE:
         return path.suffix.lower() in _IN_FOLDERS
     with path.open("rb") as stream:
-        return looks_like_cassette(stream.read(_HEAD))
+        raw = stream.read(LARGEST_WRAPPED + 1)
+    return looks_like_cassette(raw[:_HEAD]) or is_wrapped(raw)
 
 
 def read(path: Path, seen: Seen = lambda _: None) -> Iterator[Recorded]:
@@ -81,11 +86,15 @@ def read_stream(stream: IO[bytes], path: Path, seen: Seen = lambda _: None) -> I
         return
     raw = _whole(stream, path)
     seen(len(raw))
+    wrapped = read_wrapped(raw, path)
+    if wrapped is not None:
+        yield from wrapped
+        return
     if looks_like_cassette(head):
         yield from read_cassette(raw, path)
         return
     raw = raw.removeprefix(codecs.BOM_UTF8)  # an editor's
-    raw = undumped(raw) or raw
+    raw = (None if looks_like_trace(raw) else undumped(raw)) or raw
     if path.suffix.lower() in _SENT_BY_CLIENTS or looks_like_http(raw):
         if _UTF16.match(raw):
             raise wrong(path, 1, "the transcript is UTF-16", "Save it as UTF-8.")

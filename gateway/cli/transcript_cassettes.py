@@ -10,19 +10,16 @@ Only names and texts are read of them: no tag of YAML makes an object, and no nu
 
 from __future__ import annotations
 
-import base64
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlencode
 
 from gateway.cli.multipart_written import write_form
-from gateway.cli.recorded import NOT_RECORDED, Recorded, as_it_was, fields_of, wrong
-from gateway.cli.transcript_http import authority_of
-from gateway.exchange import Authority
-from gateway.headers import Headers
+from gateway.cli.recorded import Recorded, wrong
+from gateway.cli.recorded_pairs import Node, request_of, response_of
 from gateway.yaml_texts import NotYaml, items
 
 LARGEST: Final = 16 << 20  # YAML is read as a whole, and slowly
@@ -34,12 +31,9 @@ _JSON: Final = re.compile(
     rb'\A(?:\xef\xbb\xbf)?\s*(?:\{\s*(?:"[\w-]+":\s*(?:"[^"]*"|[\w.]+),\s*)*"(?:http_)?interactions"\s*:'
     rb'|\[\s*\{\s*"scope"\s*:|\{(?=(?s:.)*schema\.getpostman\.com/json/collection))'
 )
-_URL: Final = re.compile(r"(?P<scheme>https?)://(?P<netloc>[^/?#]*)(?P<path>[^#]*)", re.IGNORECASE)
 _HEX: Final = re.compile(r"(?:[0-9a-f]{2})+")
 _BODILESS: Final = frozenset({"GET", "HEAD", "DELETE", "OPTIONS"})
 _DEEPEST: Final = 20  # folders of a collection
-
-Node = Mapping[str, Any]  # what a tool wrote: looked at piece by piece
 
 
 def looks_like_cassette(head: bytes) -> bool:
@@ -56,9 +50,9 @@ def read_cassette(raw: bytes, file: Path) -> Iterator[Recorded]:
         try:
             said, *answers = _pair(one)
             number += 1
-            yield _request(said, number, file, line)
+            yield request_of(said, number, file, line)
             for answer in answers[:1]:
-                yield _response(said, answer, number, file, line)
+                yield response_of(said, answer, number, file, line)
         except (KeyError, TypeError, ValueError, AttributeError):
             message = "an entry of the cassette is none: it wants a method and a URL"
             raise wrong(file, line, message, "Record it again.") from None
@@ -217,69 +211,6 @@ def _listed(pairs: Any) -> list[tuple[str, str]]:
         for one in (pairs if isinstance(pairs, list) else [])
         if isinstance(one, dict) and "key" in one and not one.get("disabled")
     ]
-
-
-def _request(asked: Node, number: int, file: Path, line: int) -> Recorded:
-    authority, path = _target(str(asked["uri"]), file, line)
-    method = str(asked["method"]).removeprefix(":").upper()
-    headers, body, notes = _message(asked)
-    whole = not asked.get("lost")
-    return Recorded(
-        "request", number, file, line, method, authority, path, 0,
-        headers, body, whole, notes if whole else (NOT_RECORDED,),
-    )  # fmt: skip
-
-
-def _response(asked: Node, answer: Node, number: int, file: Path, line: int) -> Recorded:
-    authority, path = _target(str(asked["uri"]), file, line)
-    method = str(asked["method"]).removeprefix(":").upper()
-    status = answer.get("status")
-    if isinstance(status, dict):
-        status = status.get("code") or status.get("status_code")
-    headers, body, notes = _message(answer)
-    return Recorded(
-        "response", number, file, line, method, authority, path, int(status or 200),
-        headers, body, True, notes,
-    )  # fmt: skip
-
-
-def _target(uri: str, file: Path, line: int) -> tuple[Authority | None, str]:
-    """Where a request went, as far as its URL says so: of `{{host}}/pay` only the path."""
-    url = _URL.match(uri)
-    if url is None or "{{" in url["netloc"]:
-        path = "/" + re.sub(r"^(?:https?://)?[^/?]*/?", "", uri)
-        return None, path
-    authority = authority_of(url["scheme"], url["netloc"].rpartition("@")[2], file, line)
-    path = url["path"]
-    return authority, path if path.startswith("/") else "/" + path
-
-
-def _message(one: Node) -> tuple[Headers, bytes, tuple[str, ...]]:
-    headers = fields_of(list(_headers(one.get("headers"))))
-    body = _bytes(one.get("body"))
-    kept, notes = as_it_was(headers, body)
-    return kept, body, notes
-
-
-def _headers(fields: Any) -> Iterator[tuple[str, str]]:
-    """Of a mapping, whose values are texts or lists of them, or of pairs."""
-    pairs = fields.items() if isinstance(fields, dict) else fields or []
-    for name, value in pairs:
-        for text in value if isinstance(value, list) else [value]:
-            yield str(name), text.decode("latin-1") if isinstance(text, bytes) else str(text)
-
-
-def _bytes(body: Any) -> bytes:
-    """The bytes that were on the line, of each way in which a body is kept. Raises ValueError."""
-    if isinstance(body, dict):
-        coded = body.get("base64_string")
-        text = body.get("string")
-        return base64.b64decode("".join(str(coded).split())) if coded else _bytes(text)
-    if isinstance(body, str):
-        return body.encode("utf-8", "surrogatepass")
-    if body is None or isinstance(body, bytes):
-        return body or b""
-    raise ValueError("a body is a text")
 
 
 def _is_hex(one: Any) -> bool:

@@ -5,6 +5,7 @@
     Net::HTTP          what Ruby's debug output tells, see `ruby_debug.py`
     wire logs          what clients of Java and Python tell, see `wire_logs.py`
     curl -v            heads behind `> ` and `< `; of what was sent only the head is told
+    curl --trace       all of both ways, see `curl_trace.py`
     curl …             commands for it, see `curl_command.py`
 
 A transcript that was edited has lengths that no longer fit. Where a Content-Length leads to no next
@@ -24,6 +25,7 @@ from typing import Final
 from gateway.authority import parse_authority
 from gateway.cli.curl import looks_like_curl, uncurl
 from gateway.cli.curl_command import looks_like_curl_command, requests_of
+from gateway.cli.curl_trace import looks_like_trace, untraced
 from gateway.cli.recorded import NOT_RECORDED, Recorded, as_it_was, wrong
 from gateway.cli.ruby_debug import looks_like_ruby, unruby
 from gateway.cli.wire_logs import looks_like_wire_log, unwire
@@ -64,6 +66,7 @@ _BODILESS: Final = frozenset({204, 304})
 _TOLD: Final[
     tuple[tuple[Callable[[bytes], bool], Callable[[bytes], Iterator[tuple[int, bytes]]]], ...]
 ] = (
+    (looks_like_trace, untraced),
     (looks_like_ruby, unruby),
     (looks_like_wire_log, unwire),
     (looks_like_curl_command, requests_of),
@@ -84,6 +87,7 @@ def looks_like_http(raw: bytes) -> bool:
         separated
         or bool(_FIRST_LINE.match(raw, _start(raw, 0)))
         or looks_like_curl(raw)
+        or looks_like_trace(raw)
         or looks_like_ruby(raw)
         or looks_like_wire_log(raw)
         or looks_like_curl_command(raw)

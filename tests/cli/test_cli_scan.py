@@ -247,6 +247,26 @@ DUMPS = {
 }  # fmt: skip
 
 
+@pytest.mark.parametrize("before", [0, 47, 49, 56, 63])
+@pytest.mark.parametrize("lines", [1, 3])
+def test_p16_a_number_in_two_rows_of_a_trace_is_found(scan, tmp_path, before, lines):
+    """curl --trace-ascii: 64 signs in a row, each with its offset in front."""
+    body = "x" * (64 * (lines - 1) + before - 1) + '"' + CARD + '", "cvc": "123"}'
+    told = "".join(f"{at:04x}: {body[at : at + 64]}\n" for at in range(0, len(body), 64))
+    (tmp_path / "a.txt").write_text(f"=> Send data, 9 bytes (0x9)\n{told}== Info: done\n")
+    code, out, _ = scan(tmp_path)
+    assert (code, out.count(MASKED)) == (1, 1)
+    view = ", trace" if before > 48 else ""
+    assert f"a.txt:{1 + lines}: {MASKED} (visa{view})" in out.replace("\n", " ")
+
+
+def test_rows_that_do_not_follow_one_another_are_no_line(scan, tmp_path):
+    first, second = "x" * 56 + CARD[:8], CARD[8:]
+    for place in ("0040: ", "0041: ", "and 0040: "):
+        (tmp_path / "a.txt").write_text(f"0000: {first}\n{place}{second}\n")
+        assert scan(tmp_path)[0] == (1 if place == "0040: " else 0)
+
+
 @pytest.mark.parametrize("tool", DUMPS)
 @pytest.mark.parametrize("before", [0, 3, 9, 15])
 def test_p16_a_number_that_a_hex_dump_shows_is_found(scan, tmp_path, tool, before):

@@ -60,6 +60,7 @@ from tests.sabotage import (
     viewers,
     webhooks,
     without_tree,
+    wrapped,
 )
 from tests.sabotage.breakage import Breakage
 
@@ -121,4 +122,5 @@ BREAKAGES: tuple[Breakage, ...] = (
     *pages.BREAKAGES,
     *viewers.BREAKAGES,
     *without_tree.BREAKAGES,
+    *wrapped.BREAKAGES,
 )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Final
 
@@ -29,6 +30,16 @@ _BEGINS: Final = re.compile(rb"(<)[?A-Za-z]|([{\[])\s*[{\[\"]")
 _CLOSES: Final = {b"<": b">", b"{": b"}", b"[": b"]"}
 _MOST_BEGINS: Final = 20
 _PAIR: Final = re.compile(rb"[\w.-]+=[^&]*")
+# What a logger that writes JSON calls what it was told, how bad that is, and when.
+_SAID: Final = ("message", "msg", "@message", "log")
+_LEVELS: Final = frozenset(
+    {"level", "severity", "log.level", "levelname", "level_name", "loglevel"}
+)
+_TIMES: Final = frozenset({"@timestamp", "timestamp", "time", "ts", "datetime", "asctime"})
+_QUOTED: Final = re.compile(rb"\\x22", re.IGNORECASE)
+_HEXED: Final = re.compile(rb"\\x([0-9a-fA-F]{2})")
+_NAME: Final = re.compile(rb"(?:<\?[^>]{0,200}\?>\s*)?<([A-Za-z_][\w:.-]*)")
+_READER: Final = json.JSONDecoder()
 _UNBROKEN: Final = re.compile(rb"[^\s\"'<>]+")
 
 
@@ -62,6 +73,11 @@ def bodies_in(log: bytes) -> list[bytes]:
     """What stands in a log; nothing where it is one body, or where none holds a card."""
     if is_part(log):
         return []
+    said = _said(log)
+    return [said] if said != log and take_apart(said) is not None else _held(_unhexed(said))
+
+
+def _held(log: bytes) -> list[bytes]:
     lines = [line.strip().strip(b'"') for line in log.splitlines() if line.strip()]
     if len(lines) > 1 and all(_PAIR.fullmatch(line) for line in lines):
         return []  # names and values, one in each line: a text
@@ -74,7 +90,41 @@ def bodies_in(log: bytes) -> list[bytes]:
         held = [one for piece in some if find_cards(piece) and (one := _document(piece))]
         if held:
             return held
-    return []
+    said = (line for line in pieces[-1] if not _BEGINS.match(line.lstrip()) and find_cards(line))
+    return [one for line in said if (one := _document(line, _first))]
+
+
+def _said(log: bytes) -> bytes:
+    """What lines of JSON say that a logger wrote, each with a time and a level; the log as it is, where they are
+    others."""
+    lines = [line for line in log.splitlines() if line.strip()]
+    if (
+        len(log) > _LONGEST
+        or len(lines) > _MOST_LINES
+        or not all(line.lstrip().startswith(b"{") for line in lines)
+    ):
+        return log
+    texts = []
+    for line in lines:
+        try:
+            entry = json.loads(line)
+        except (ValueError, RecursionError):
+            return log
+        said = next((entry[one] for one in _SAID if isinstance(entry.get(one), str)), None)
+        if said is None or not (_LEVELS & entry.keys() and _TIMES & entry.keys()):
+            return log
+        texts.append(said.encode("utf-8", "replace"))
+    found = b"\n\n".join(texts)
+    return found if find_cards(found) else log
+
+
+def _unhexed(log: bytes) -> bytes:
+    r"""A log of nginx, or of Apache, as it was before quotes became `\x22`."""
+    return _HEXED.sub(_byte, log) if _QUOTED.search(log) else log
+
+
+def _byte(found: re.Match[bytes]) -> bytes:
+    return bytes([int(found[1], 16)])
 
 
 def _laid_out(log: bytes) -> Iterator[bytes]:
@@ -99,11 +149,31 @@ def _laid_out(log: bytes) -> Iterator[bytes]:
         at = max(end, at) + 1
 
 
-def _document(piece: bytes) -> bytes:
-    """The first document with a card in a piece of a log; nothing where there is none."""
+def _longest(text: bytes) -> bytes:
+    """As far as the last sign that could end it."""
+    return text[: text.rfind(_CLOSES[text[:1]]) + 1]
+
+
+def _first(text: bytes) -> bytes:
+    """The JSON or the element that a text begins with, whatever stands behind it; nothing where it begins with
+    neither."""
+    if text.startswith(b"<"):
+        name = _NAME.match(text)
+        end = text.find(b"</" + name[1] + b">") if name else -1
+        return text[: end + len(name[1]) + 3] if name and end > 0 else b""
+    said = text.decode("utf-8", "surrogateescape")
+    try:
+        _, end = _READER.raw_decode(said)
+    except (ValueError, RecursionError):
+        return b""
+    return said[:end].encode("utf-8", "surrogateescape")
+
+
+def _document(piece: bytes, cut: Callable[[bytes], bytes] = _longest) -> bytes:
+    """The first document with a card in a piece of a log; nothing where there is none. `cut` says how far it goes,
+    of the text that it begins."""
     for begins in islice(_BEGINS.finditer(piece), _MOST_BEGINS):
-        end = piece.rfind(_CLOSES[begins[1] or begins[2]]) + 1
-        inside = piece[begins.start() : end]
+        inside = cut(piece[begins.start() :])
         if find_cards(inside) and take_apart(inside) is not None:
             return inside
     forms = (one[0] for one in _UNBROKEN.finditer(piece) if b"=" in one[0] and b"&" in one[0])
