@@ -143,11 +143,25 @@ def test_an_answer_in_a_file_of_its_own_is_said_to_be_missing():
     assert recorded(json.dumps(stub))[1].body == BODY.encode()
 
 
-def test_a_pattern_of_paths_is_a_path():
+@pytest.mark.parametrize(
+    ("pattern", "path"),
+    [
+        ("^/v1/shops/[0-9]+/charges\\?x=1$", "/v1/shops/100/charges?x=1"),
+        ("/orders/([^/]+)/items", "/orders/100/items"),
+        ("/a/(?<id>[^/]+)/b\\.json", "/a/100/b.json"),
+        ("/v1/(charges|tokens)/.*", "/v1/charges/100"),
+        ("/v1/(?:charges|tokens)(\\?.*)?", "/v1/charges"),
+        ("/pay/?$", "/pay"),
+        ("/x/{id}/c", "/x/100/c"),
+        ("/soap?wsdl", "/soap?wsdl"),
+        ("/a(bc", "/100"),
+    ],
+)
+def test_of_a_pattern_of_paths_a_path_is_made_that_can_be_asked_for(pattern, path):
     stub = json.loads(wraps.wiremock(bodyPatterns=[{"equalToJson": BODY}]))
     del stub["request"]["urlPath"]
-    stub["request"]["urlPattern"] = "^/v1/shops/[0-9]+/charges\\?x=1$"
-    assert recorded(json.dumps(stub))[0].path == "/v1/shops/[0-9]+/charges?x=1"
+    stub["request"]["urlPattern"] = pattern
+    assert recorded(json.dumps(stub))[0].path == path
 
 
 def test_soapui_keeps_bodies_of_requests_and_of_mocks():

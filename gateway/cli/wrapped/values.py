@@ -12,7 +12,18 @@ from urllib.parse import urlencode
 from gateway.cli.recorded_pairs import Node
 
 FORM: Final = "application/x-www-form-urlencoded"
-_LEFT_OUT: Final = re.compile(r"\A\^|\$\Z|\\(?=[./?&=-])")
+# A pattern of paths: what of it means nothing else than itself, and what only matches.
+_PLAIN: Final = (
+    (re.compile(r"\[[^\]]*\]"), "[]"),  # one may have the slash in it
+    (re.compile(r"\(\?(?::|P?<\w+>)"), "("),
+    (re.compile(r"\A\^|\$\Z"), ""),
+    (re.compile(r"\([^()]*\)[?*]|/\?\Z"), ""),  # may be missing
+    (re.compile(r"\(([\w-]+)(?:\|[\w-]+)*\)"), r"\1"),  # the first of a choice
+)
+_QUERY: Final = re.compile(r"\\\?|\?(?=[\w.-]+(?:=|\Z))")
+_ESCAPE: Final = re.compile(r"\\(?=[./&=-])")
+_MATCHES: Final = re.compile(r"[\\\[\](){}*+?|^$<>]")
+_ANY: Final = "100"  # a number, which a proposal's path has a `*` for
 
 Pairs = list[tuple[str, str]]
 
@@ -64,9 +75,14 @@ def exactly(matcher: Any) -> Any:
 
 
 def unpatterned(path: Any) -> str:
-    """A pattern of paths as a path: `/v1/cards/[0-9]+` keeps its plain segments, and what matches becomes `*` in
-    the proposal."""
-    return _LEFT_OUT.sub("", str(path))
+    """A pattern of paths, or a template (`/v1/{id}`), as a path that can be asked for: the first of a choice
+    between names, a number for every other segment that only matches."""
+    text = str(path)
+    for pattern, plain in _PLAIN:
+        text = pattern.sub(plain, text)
+    text, *query = (_ESCAPE.sub("", one) for one in _QUERY.split(text, maxsplit=1))
+    asked = "/".join(_ANY if _MATCHES.search(one) else one for one in text.split("/"))
+    return "?".join([asked, *query])
 
 
 def with_query(path: Any, query: Any) -> str:
