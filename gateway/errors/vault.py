@@ -143,6 +143,18 @@ class AuditUnwritable(VaultUnavailable):
     action = "Look at the log: audit_not_writable says which file or pipe it is."
 
 
+class AuditNotWritten(VaultUnavailable):
+    """The same, of an entry that was to be written: what it tells of is not done."""
+
+    text = (
+        "The audit can not be written to where it is to go besides the vault, so nothing was done."
+    )
+    action = (
+        "Try again later. Whoever runs the gateway finds in its log which file or pipe it is:"
+        " audit_not_written."
+    )
+
+
 class VaultBusy(VaultUnavailable):
     """Somebody else holds the database: the next try would wait as long again."""
 

@@ -13,7 +13,7 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from gateway.errors import AuditUnwritable, VaultUnavailable
+from gateway.errors import AuditNotWritten, AuditUnwritable
 from gateway.log import event
 from gateway.vault import anchors, audit_keys
 from gateway.vault.audit_line import AnchorLine, Line
@@ -129,7 +129,7 @@ class Journal:
                 error = _why(failed)
             if error:
                 event("audit_not_written", level=logging.ERROR, sink=sink.name, error=error)
-                raise VaultUnavailable
+                raise AuditNotWritten
 
     def _begin(self, connection: Connection) -> Head:
         """Makes this process a writer: under the database's lock, so that no other is one too."""

@@ -23,6 +23,7 @@ from gateway.config import load_config
 from gateway.errors import VaultUnavailable
 from gateway.worker import Worker
 from tests.e2e.process import IDUSER, environment, until
+from tests.pipes import fill
 from tests.pki import Authority
 from tests.running import ROOT, LoopThread
 
@@ -113,6 +114,23 @@ def test_p38_the_pages_port_that_is_taken(site):
     assert str(port) in ended.stderr
     assert "Stop what listens there" in ended.stderr
     assert "Traceback" not in ended.stderr
+    assert site.listening() == set()
+
+
+def test_p36_an_audit_that_takes_nothing_ends_the_start_and_is_named(site):
+    """Its pipe has a reader, and is full."""
+    os.mkfifo(pipe := site.directory / "audit.pipe")
+    said = yaml.safe_load(site.config_file.read_text(encoding="utf-8"))
+    site.config_file.write_text(
+        yaml.safe_dump({**said, "audit": {"file": str(pipe)}}), encoding="utf-8"
+    )
+    with os.fdopen(os.open(pipe, os.O_RDONLY | os.O_NONBLOCK), "rb", buffering=0):
+        fill(pipe)
+        ended = site.boot()
+    assert ended.returncode == 2, ended.stderr
+    assert "The audit can not be written to where it is to go" in ended.stderr
+    assert "audit.pipe" in ended.stderr  # in the log
+    assert "vault can not be reached" not in ended.stderr
     assert site.listening() == set()
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import sqlite3
@@ -15,6 +14,7 @@ from gateway.sandbox.push import Credential, push_json
 from tests.e2e.problem import check_problem, check_pull
 from tests.e2e.process import until
 from tests.e2e.test_charge import intent, keep, stripe
+from tests.pipes import fill
 
 VAULT_HOTELS = {"siteminder": {"10107": "seaside", "BULK-100": "seaside"}
                 | {f"BULK-14-{n}": "seaside" for n in range(1, 40)}, "channex": {"10107": "seaside"}}  # fmt: skip
@@ -178,14 +178,12 @@ def test_p36_no_card_is_put_in_when_a_sink_of_the_audit_can_not_be_written(
     with os.fdopen(os.open(pipe, os.O_RDONLY | os.O_NONBLOCK), "rb", buffering=0) as reader:
         vaulted = Vaulted(own_gateway(audit={"file": str(pipe)}))
         log = log_of(vaulted.gateway)
-        full = os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
-        with contextlib.suppress(BlockingIOError):
-            while True:
-                os.write(full, b"x" * 4096)
-        os.close(full)
+        fill(pipe)
         vaulted.gateway.sandbox.received.clear()
         start = time.monotonic()
-        check_problem(vaulted.charge(), 503, "vault_unavailable")
+        refused = vaulted.charge()
+        check_problem(refused, 503, "vault_unavailable")
+        assert "The audit can not be written" in refused.json()["title"]
         assert time.monotonic() - start < 10
         assert not vaulted.gateway.sandbox.received.requests("stripe")
         assert "audit_not_written" in log(vaulted.gateway)
