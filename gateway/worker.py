@@ -59,13 +59,13 @@ class Addresses:
 class Worker:
     """One process's gateway. `start`, then `stop`; it is not started twice."""
 
-    def __init__(self, config: Config, clock: Callable[[], datetime] = utc_now) -> None:
+    def __init__(self, config: Config) -> None:
         """Builds everything that needs no event loop; opens the vault.
 
         Raises `ConfigurationError` for a mistake in gateway.yaml or a pack, `VaultUnavailable`.
         """
-        made = assemble(config, clock)
-        self._clock, self.metrics, self._rules = clock, made.metrics, made.rules
+        made = assemble(config, utc_now)
+        self.metrics, self._rules = made.metrics, made.rules
         self._vault, self._access, self._egress = made.vault, made.access, made.egress
         self._codes = made.codes
         self._garbage, self._inbox, self._pipeline = made.garbage, made.inbox, made.pipeline
@@ -74,7 +74,7 @@ class Worker:
         self.recaptures, self._webhooks = made.recaptures, made.webhooks
         self.processors, self.charges = made.processors, made.charges
         self.collections = made.collections
-        self._loaded = Loaded(made.vault, config.digest, clock)
+        self._loaded = Loaded(made.vault, config.digest, utc_now)
         self._tasks: list[asyncio.Task[None]] = []
         listen = config.listen
         self._pages, self._pages_port = made.pages, pages_port(made)
@@ -228,7 +228,7 @@ class Worker:
         await self._loaded.reloading(state_of(files.rules.rules, files.processors))
 
     def _came_into_force(self) -> None:
-        self.metrics.rules_loaded.set(self._clock().timestamp())
+        self.metrics.rules_loaded.set(utc_now().timestamp())
         routes, processors = len(self._rules.current.routes), len(self.processors.files.current)
         event("rules_loaded", routes=routes, processors=processors)
 
@@ -242,7 +242,7 @@ class Worker:
             event("refusal_not_recorded", level=logging.ERROR, code=unavailable.code)
 
     def _measure_once(self) -> None:
-        self.metrics.rules_loaded.set(self._clock().timestamp())
+        self.metrics.rules_loaded.set(utc_now().timestamp())
         versions = (__version__, version("mitmproxy"), platform.python_version())
         self.metrics.build_info.labels(*versions).set(1)
         self.metrics.connections.set_function(lambda: self._engine.connections)

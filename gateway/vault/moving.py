@@ -22,7 +22,7 @@ it first, or given up. Killed within 5, the same command once more opens the tar
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final, Protocol
@@ -116,7 +116,6 @@ class Moving:
         notice: float = 0.0,
         watcher: Watcher | None = None,
         step: Step = no_step,
-        seconds: Callable[[], float] = time.monotonic,
     ) -> None:
         """`place`: the source's, for the audit of the target. `notice`: how many seconds exchanges have to
         come to their end before the source is closed.
@@ -124,7 +123,7 @@ class Moving:
         self._notice = notice
         self._source, self._target, self._place = source, target, place
         self._watcher = watcher or Unwatched()
-        self._step, self._seconds = step, seconds
+        self._step = step
         self._moved = Moved()
         self._held = True  # the source's audit, before it was closed
 
@@ -153,7 +152,7 @@ class Moving:
             before = changed
 
     def _closed(self) -> None:
-        began = self._seconds()
+        began = time.monotonic()
         try:
             self._source.announce()
             self._watcher.begins(Phase.NOTICE, {})
@@ -176,7 +175,7 @@ class Moving:
         if proof.holds:
             self._step("move:left")
             self._open()
-        self._moved.closed = self._seconds() - began
+        self._moved.closed = time.monotonic() - began
 
     def _only_open(self) -> Moved:
         """The source was left before, and the target not opened."""
@@ -192,13 +191,13 @@ class Moving:
         return self._moved
 
     def _check(self) -> None:
-        began = self._seconds()
+        began = time.monotonic()
         self._watcher.begins(Phase.CHECK, {})
         self._held = holds(self._source)
-        self._watcher.ended(Phase.CHECK, Changes(), self._seconds() - began)
+        self._watcher.ended(Phase.CHECK, Changes(), time.monotonic() - began)
 
     def _pass(self, phase: Phase, summed: dict[str, Sum] | None = None) -> int:
-        began = self._seconds()
+        began = time.monotonic()
 
         def work(connection: Connection) -> Changes:
             self._watcher.begins(phase, _count(connection))
@@ -214,36 +213,36 @@ class Moving:
         if problem:
             raise refused(self._target.place, problem, "Name an empty place.")
         self._moved.passes.append(changes.all)
-        self._watcher.ended(phase, changes, self._seconds() - began)
+        self._watcher.ended(phase, changes, time.monotonic() - began)
         return changes.all
 
     def _wait(self) -> None:
-        began = self._seconds()
+        began = time.monotonic()
         self._watcher.begins(Phase.CLOSE, {})
         left = self._source.database.read(_beside)
         while left := left & self._source.database.read(_beside):
-            if self._seconds() - began > _OTHERS_SECONDS:
+            if time.monotonic() - began > _OTHERS_SECONDS:
                 raise refused(
                     self._place,
                     "a transaction does not end that began before it was closed",
                     "See pg_stat_activity for what runs in this database, and try again.",
                 )
             time.sleep(_POLL_SECONDS)
-        self._watcher.ended(Phase.CLOSE, Changes(), self._seconds() - began)
+        self._watcher.ended(Phase.CLOSE, Changes(), time.monotonic() - began)
 
     def _prove(self, ours: dict[str, Sum]) -> Proof:
-        began = self._seconds()
+        began = time.monotonic()
         self._watcher.begins(Phase.VERIFY, {one.name: ours[one.name].rows for one in TABLES})
         found = prove(self._source, ours, self._target, self._watcher.read, held=self._held)
-        self._watcher.ended(Phase.VERIFY, Changes(), self._seconds() - began)
+        self._watcher.ended(Phase.VERIFY, Changes(), time.monotonic() - began)
         self._moved.proof = found
         return found
 
     def _open(self) -> None:
-        began = self._seconds()
+        began = time.monotonic()
         self._watcher.begins(Phase.OPEN, {})
         self._target.open(self._place)
-        self._watcher.ended(Phase.OPEN, Changes(), self._seconds() - began)
+        self._watcher.ended(Phase.OPEN, Changes(), time.monotonic() - began)
 
     def _reopen(self) -> None:
         try:

@@ -71,7 +71,9 @@ def row_of(paths: Sequence[str], values: Sequence[str]) -> str:
     for path, value in zip(paths, values, strict=True):
         if (found := _FIXED.fullmatch(path)) is not None:
             start = int(found["before"] or 0)
-            line = (line or "x" * bool(start)).ljust(start) + value.ljust(int(found["width"] or 0))
+            if start and not line:
+                line = "x"  # what YAML writes as a block is not to begin with a blank
+            line = line.ljust(start) + value.ljust(int(found["width"] or 0))
     return line
 
 
