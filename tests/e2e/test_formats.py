@@ -151,7 +151,8 @@ def test_p03_a_push_is_tokenised_by_its_label(twofold, body, label, left):
     assert left in arrived.body
     assert b"424242******4242" in arrived.body
     assert PAN.encode() not in arrived.body
-    assert b"987" not in arrived.body
+    # A token's number is drawn, and has these digits now and then.
+    assert b"987" not in re.sub(rb"tok_test_\w+", b"", arrived.body)
 
 
 @pytest.mark.parametrize(
