@@ -141,3 +141,48 @@ def test_p15_strings_that_ruby_puts_together(new):
     assert code == 0, err
     assert "card: $.card" in out
     assert "Moe" not in out
+
+
+@pytest.mark.parametrize(
+    ("wrapped", "path"),
+    [
+        ('{"Bookings": %s}', "$.Bookings.*"),
+        ('{"data": {"found": %s}}', "$.data.found.*"),
+        ("%s", "$.*"),
+    ],
+)
+def test_p15_each_booking_of_an_object_is_one_whatever_it_is_called(new, wrapped, path):
+    """The next message has others: no proposal may name them, nor have them all for one booking."""
+    card = {"CardNumber": NUMBER, "CardExpiry": "01/31"}
+    bookings = {
+        "12345": {"OrderId": "a", "Departure": "2030-05-06", "Payments": [card]},
+        "77": {"OrderId": "b", "Departure": "2030-05-07", "Payments": []},
+    }
+    code, out, err = new("a.json", wrapped % json.dumps(bookings), "--as", "response")
+    assert code == 0, err
+    shape = next(iter(load_pack_text(out, "keyed").shapes.values()))
+    assert [one.text for one in shape.bookings] == [path]
+    assert "12345" not in out
+
+
+@pytest.mark.parametrize("acting", [True, False])
+def test_several_identifiers_are_proposed_as_no_cards_in_one_line(new, acting):
+    """Each in a line of its own would be a key twice for whoever takes them all over."""
+    said = {"code": LIKE_A_CARD, "loyalty": OTHER, "more": {"loyalty": OTHER}}
+    card = {"payment": {"card_number": NUMBER, "card_expiry": "12/2030", "cvv": "123"}}
+    if acting:
+        text = json.dumps({"reservations": [{**said, **card}]})
+        code, out, err = new("a.json", text, "--as", "response")
+    else:
+        ask, answer = json.dumps(card), json.dumps(said)
+        post = f"POST /pay HTTP/1.1\r\nHost: pay.example\r\nContent-Type: application/json\r\nContent-Length: {len(ask)}\r\n\r\n{ask}"
+        head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(answer)}\r\n\r\n"
+        code, out, err = new("a.http", post + head + answer)
+    assert code == 0, err
+    key = "not_cards" if acting else "response"
+    assert out.count("not_cards:") == out.count(f"    # {key}: ") == 1
+    pack = load_pack_text(out.replace(f"    # {key}: ", f"    {key}: "), "several")
+    if acting:
+        assert len(next(iter(pack.shapes.values())).not_cards) == 3
+    else:
+        assert "$.more.loyalty" in out  # loaded, with all of them

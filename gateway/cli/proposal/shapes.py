@@ -200,21 +200,22 @@ def _reachable(booking: Steps, scope: Steps, steps: Steps) -> bool:
 
 
 def _booking(taken: Taken, scope: Steps) -> Steps:
-    """The outermost node above a card that is called as a booking is; in JSON the item of such a list."""
+    """The outermost node above a card that is called as a booking is; in JSON the item of such a list
+    or object."""
     if taken.format not in {"xml", "json"}:
         return ()
     for n, step in enumerate(scope[:-1]):
         if not words.names_booking(step.name):
             continue
-        if taken.format == "json" and n + 1 < len(scope) and scope[n + 1].axis == "item":
+        if taken.format == "json" and _is_one_of_many(taken, scope[: n + 2], above=n):
             return scope[: n + 2]
         below = scope[n + 1] if n + 1 < len(scope) else None
         if below is not None and words.names_booking(below.name):
             continue  # `HotelReservations/HotelReservation`
         return scope[: n + 1]
-    if scope and scope[0].axis == "item":
+    if scope and (scope[0].axis == "item" or ways.is_keyed(taken, scope[:1])):
         return scope[:1] if _is_booking(taken, scope[:1]) else ()
-    lists = [n for n, step in enumerate(scope) if step.axis == "item"]
+    lists = [n for n in range(1, len(scope)) if _is_one_of_many(taken, scope[: n + 1], above=n - 1)]
     if (
         lists
         and not words.is_of_card(scope[lists[0] - 1].name)
@@ -222,6 +223,11 @@ def _booking(taken: Taken, scope: Steps) -> Steps:
     ):
         return scope[: lists[0] + 1]
     return ()
+
+
+def _is_one_of_many(taken: Taken, node: Steps, *, above: int) -> bool:
+    """Whether a node below that step is an item of its list, or a member that has its own number for a name."""
+    return len(node) > above + 1 and (node[-1].axis == "item" or ways.is_keyed(taken, node))
 
 
 def _is_booking(taken: Taken, item: Steps) -> bool:

@@ -137,11 +137,16 @@ def _json_step(taken: Taken, steps: Steps, n: int, *, every: bool) -> str:
         if said is not None and said[0] == n + 1 and n + 1 < len(steps):
             return f"[{said[2]}='{said[3]}']"
         return "[*]" if every else f"[{step.nth}]"
-    here = steps[: n + 1]
-    value = words.may_be_a_value(step.name) and not _LONG.search(step.name)
-    if value and taken.at(here) is None:
+    if is_keyed(taken, steps[: n + 1]):
         return ".*"  # `guests: {"Ada Doe": {…}}`: the next message has another name
     return f".{step.name}" if _JSON_NAME.fullmatch(step.name) else f"['{step.name}']"
+
+
+def is_keyed(taken: Taken, steps: Steps) -> bool:
+    """Whether a node is one of many in JSON, each under a name of its own: `bookings: {"4711": {…}}`."""
+    step = steps[-1]
+    named = step.axis == "member" and taken.format == "json" and not _LONG.search(step.name)
+    return named and words.may_be_a_value(step.name) and taken.at(steps) is None
 
 
 def leads_to(body: bytes, path: str, value: str, span: tuple[int, int] | None) -> bool:

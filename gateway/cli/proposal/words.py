@@ -147,7 +147,18 @@ _CODE: Final = re.compile(
     r"|codigoseguridad|codigoseguranca|cvnumber|pruefziffer|cryptogram(?=me\Z)|cardsecurity|cavv2|securitykey\Z"
 )
 _CODE_WHOLE: Final = frozenset(
-    {"cid", "csc", "cvnum", "cv", "vv", "cryptogram", "umcvv", "verification", "verificationcode"}
+    {
+        "cid",
+        "csc",
+        "cvnum",
+        "cv",
+        "vv",
+        "cryptogram",
+        "umcvv",
+        "verification",
+        "verificationcode",
+        "accountverification",
+    }
 )
 _NOT_CODE: Final = re.compile(
     r"result|response|resp|indicator|presence|present|ind\Z|check|match|status|type|cavv(?!2)|flag|desc|message|mode"

@@ -42,9 +42,23 @@ def route_lines(route: Planned, name: str, at: str) -> Iterator[str]:
     yield from _side("request", route.request, _request(route))
     yield from _side("response", route.response, _response(route))
     if not route.response.acting:
-        for path, why, format in like_cards(route.response):
-            at = f"{{ format: {format}, at: {scalar(path)} }}"
-            yield f"    # response: {{ not_cards: {at} }}   # it could pass for a card's number, but {why}"
+        yield from _not_cards(route.response)
+
+
+def _not_cards(answer: Side) -> Iterator[str]:
+    """The places of an answer's numbers that are no cards, in one line: a second `response:` would not load."""
+    found = list(like_cards(answer))
+    places: dict[str, list[str]] = {}
+    for path, _, format in found:
+        places.setdefault(format, []).append(scalar(path))
+    at = [
+        f"{{ format: {format}, at: [{', '.join(dict.fromkeys(paths))}] }}"
+        for format, paths in places.items()
+    ]
+    why = "; or ".join(dict.fromkeys(why for _, why, _ in found))
+    if at:
+        said = at[0] if len(at) == 1 else f"[{', '.join(at)}]"
+        yield f"    # response: {{ not_cards: {said} }}   # it could pass for a card's number, but {why}"
 
 
 def _url(route: Planned) -> str:

@@ -64,8 +64,10 @@ def _around_card(name: str, draft: Draft, routes: Sequence[Planned]) -> Iterator
     for key, path in draft.around.items():
         note = "   # is it what you call the booking by?" if key == "booking_id" else ""
         yield f"    {key}: {scalar(path)}{note}"
-    for path, why in _not_cards(name, routes):
-        yield f"    # not_cards: [{scalar(path)}]   # could pass for a card's number, but {why}; the guard would mask it"
+    if found := list(_not_cards(name, routes)):
+        paths = ", ".join(dict.fromkeys(scalar(path) for path, _ in found))
+        why = "; or ".join(dict.fromkeys(why for _, why in found))
+        yield f"    # not_cards: [{paths}]   # could pass for a card's number, but {why}; the guard would mask it"
 
 
 def _takes_out(name: str, routes: Sequence[Planned]) -> bool:
