@@ -68,7 +68,7 @@ class NotCardsEntry(Entry):
 def no_paths(value: object) -> object:
     """Paths alone are what a shape has by this name."""
     if isinstance(value, str) or (isinstance(value, list) and value and isinstance(value[0], str)):
-        raise ValueError(  # noqa: TRY004  # pydantic makes a complaint with a place of it
+        raise ValueError(  # pydantic makes a complaint with a place of it
             "paths of cards that are taken out stand in their shape, as its `not_cards`; of a message without a"
             " shape write `not_cards: { format: json, at: [paths] }`"
         )
