@@ -1,4 +1,5 @@
-"""Our log: one JSON object a line, made of fixed words, rule names and numbers. Never of input."""
+"""Our log: one JSON object a line (of a command plain words), made of fixed words, rule names and numbers.
+Never of input."""
 
 from __future__ import annotations
 
@@ -23,23 +24,46 @@ class JsonLines(logging.Formatter):
     """
 
     def format(self, record: logging.LogRecord) -> str:
-        ours = record.name.partition(".")[0] == _NAME
-        line: dict[str, object] = {
-            "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
-            "level": record.levelname.lower(),
-            "event": record.getMessage() if ours else "library_message",
-        }
-        line.update(getattr(record, "fields", {}) if ours else {"logger": record.name})
-        if record.exc_info and record.exc_info[0] is not None:
-            line["exception"] = record.exc_info[0].__name__
-            trace = record.exc_info[2]
-            places = []
-            while trace is not None:
-                code = trace.tb_frame.f_code
-                places.append(f"{code.co_filename.rpartition('/')[2]}:{trace.tb_lineno}")
-                trace = trace.tb_next
-            line["places"] = places[-6:]
-        return _ENCODER.encode(line)
+        return _ENCODER.encode(
+            {
+                "at": datetime.fromtimestamp(record.created, UTC).isoformat(
+                    timespec="milliseconds"
+                ),
+                "level": record.levelname.lower(),
+                **_said(record),
+            }
+        )
+
+
+class PlainLines(logging.Formatter):
+    """Formats a record as `event: name=value, …`, for whoever runs a command: the same words, and no more of
+    other loggers' messages and of exceptions."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        name, *fields = _said(record).items()
+        told = ", ".join(f"{key}={_plain(value)}" for key, value in fields)
+        return f"{name[1]}: {told}" if told else str(name[1])
+
+
+def _said(record: logging.LogRecord) -> dict[str, object]:
+    ours = record.name.partition(".")[0] == _NAME
+    line: dict[str, object] = {"event": record.getMessage() if ours else "library_message"}
+    line.update(getattr(record, "fields", {}) if ours else {"logger": record.name})
+    if record.exc_info and record.exc_info[0] is not None:
+        line["exception"] = record.exc_info[0].__name__
+        trace = record.exc_info[2]
+        places = []
+        while trace is not None:
+            code = trace.tb_frame.f_code
+            places.append(f"{code.co_filename.rpartition('/')[2]}:{trace.tb_lineno}")
+            trace = trace.tb_next
+        line["places"] = places[-6:]
+    return line
+
+
+def _plain(value: object) -> str:
+    text = str(value)
+    return text if text and text.isprintable() and " " not in text else _ENCODER.encode(text)
 
 
 class Lines(logging.StreamHandler[TextIO]):
@@ -87,14 +111,17 @@ def event(name: str, *, level: int = logging.INFO, **fields: object) -> None:
         _OURS.handle(record)
 
 
-def configure(level: str = "info", stream: TextIO | None = None) -> None:
-    """Sends our lines to `stream` (default stderr), and other libraries' warnings without a text."""
+def configure(
+    level: str = "info", stream: TextIO | None = None, formatter: logging.Formatter | None = None
+) -> None:
+    """Sends our lines to `stream` (default stderr), and other libraries' warnings without a text; as JSON,
+    without a `formatter`."""
     # Found out for every line, and never written.
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     if sys.version_info >= (3, 12):
         logging.logAsyncioTasks = False
     handler = Lines(stream or sys.stderr)
-    handler.setFormatter(JsonLines())
+    handler.setFormatter(formatter or JsonLines())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)

@@ -89,3 +89,25 @@ def test_a_file_has_every_line(tmp_path):
         there = [json.loads(line) for line in (tmp_path / "log").read_text().splitlines()]
     assert [one["id"] for one in there] == list(range(LINES))
     assert not any("left_out" in one for one in there)
+
+
+def test_p16_a_command_tells_the_same_in_plain_words():
+    def plain(name, **fields):
+        record = logging.LogRecord("card_gateway", logging.ERROR, "", 0, name, None, None)
+        record.fields = fields
+        return log.PlainLines().format(record)
+
+    assert plain("stopped") == "stopped"
+    assert (
+        plain("database_failed", error="57014", after=3) == "database_failed: error=57014, after=3"
+    )
+    assert plain("a", sink="/var/my log", code="") == 'a: sink="/var/my log", code=""'
+    assert plain("a", rule="x\n\x1b[31m") == 'a: rule="x\\n\\u001b[31m"'
+    try:
+        raise ValueError("4111111111111111")
+    except ValueError as error:
+        failed = (type(error), error, error.__traceback__)
+    other = logging.LogRecord("psycopg", logging.WARNING, "", 0, "of %s", ("4111",), failed)
+    line = log.PlainLines().format(other)
+    assert line.startswith("library_message: logger=psycopg, exception=ValueError, places=")
+    assert "4111" not in line

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from gateway import __version__
+from gateway import __version__, log
 from gateway.cli.output import complain, complain_of
 from gateway.errors import ConfigurationError, GatewayError
 
@@ -142,6 +142,7 @@ def _without_input(
 def main() -> None:
     """The console script."""
     sys.excepthook = _without_input
+    log.configure("warning", formatter=log.PlainLines())  # `run` has lines of JSON instead
     # Not `app(...)`: that puts typer's own hook in place of ours, which tells texts and lines.
     typer.main.get_command(app)(prog_name="card-gateway")
 

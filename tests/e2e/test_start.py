@@ -22,6 +22,7 @@ import yaml
 from gateway.config import load_config
 from gateway.errors import VaultUnavailable
 from gateway.worker import Worker
+from tests import children
 from tests.e2e.process import IDUSER, environment, until
 from tests.pipes import fill
 from tests.pki import Authority
@@ -127,6 +128,15 @@ def test_p36_an_audit_that_takes_nothing_ends_the_start_and_is_named(site):
     with os.fdopen(os.open(pipe, os.O_RDONLY | os.O_NONBLOCK), "rb", buffering=0):
         fill(pipe)
         ended = site.boot()
+        command = children.command("keys", "list", "--config", site.config_file)
+        refused = children.command(
+            "keys", "create", "--client", "pms", "--name", "x", "--config", site.config_file
+        )
+    assert command.returncode == 0, command.stderr  # it only reads
+    assert refused.returncode == 2
+    told = refused.stderr.decode().splitlines()
+    assert told[0] == f"audit_not_written: sink={pipe}, error=TimeoutError"
+    assert told[1].startswith("The audit can not be written")
     assert ended.returncode == 2, ended.stderr
     assert "The audit can not be written to where it is to go" in ended.stderr
     assert "audit.pipe" in ended.stderr  # in the log
@@ -155,6 +165,26 @@ main.main()
     assert "ValueError" in ended.stderr
     assert canary not in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+def test_p16_what_a_library_warns_of_in_a_command_is_told_without_its_text():
+    canary = "4539148803436467"
+    code = f"""
+import logging
+from gateway.cli import main
+def warned(): logging.getLogger("psycopg.pool").warning("could not send %s", "{canary}")
+main.app.command("warned")(warned)
+main.main()
+"""
+    ended = subprocess.run(
+        [sys.executable, "-c", code, "warned"],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (ended.returncode, ended.stderr) == (0, "library_message: logger=psycopg.pool\n")
 
 
 def test_a_process_that_does_not_serve_is_not_left_behind(site):

@@ -1,4 +1,4 @@
-"""P33: the log waits for nobody, and says what it left out."""
+"""P33: the log waits for nobody, and says what it left out. P16: nor does it repeat what others say."""
 
 from __future__ import annotations
 
@@ -35,6 +35,16 @@ BREAKAGES = (
         (
             f"{LOG}::test_p33_a_reader_that_is_gone_holds_nobody",
             f"{LOG}::test_a_log_that_is_closed_raises_nothing",
+        ),
+    ),
+    Breakage(
+        "leave to Python what a command tells of other libraries' warnings",
+        "P16",
+        "gateway/cli/main.py",
+        '    log.configure("warning", formatter=log.PlainLines())',
+        "    log.PlainLines()",
+        (
+            "tests/e2e/test_start.py::test_p16_what_a_library_warns_of_in_a_command_is_told_without_its_text",
         ),
     ),
 )
