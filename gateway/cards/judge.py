@@ -54,9 +54,9 @@ _IBAN_LENGTHS: Final = {
     }.items()
     for country in countries.split()
 }  # fmt: skip
-# `%25` and a number: a percent sign in front of it. What would be a letter's or a digit's second spelling is none,
-# for nobody spells these even once; `%2520` and `%2522` are a blank and a quote.
-_PERCENT: Final = re.compile(rb"(?:25)++(?=3[0-9]|4[1-9]|5[0-9]|6[1-9]|7[0-9])")
+# `%25` and a number: a percent sign in front of it. Not where `%2522` may be a quote spelled twice, and `%2520` a
+# blank: numbers stand behind these. Nobody spells a letter or a digit so, and hardly anybody `@` in front of one.
+_PERCENT: Final = re.compile(rb"(?:25)++(?=[3-7])")
 _PERCENT_BEFORE: Final = re.compile(rb"%(?:25)++\Z")
 _CONTEXT: Final = 64
 _SHAPE: Final = bytes(48 if 48 <= byte < 58 else byte for byte in range(256))
@@ -103,13 +103,16 @@ class Known:
     numbers: frozenset[str]
     lengths: tuple[int, ...]  # the longest first: it wins where two begin at one place
     shortest: int  # how long the shortest is; more than any run where there is none
-    cut: frozenset[str] = frozenset()  # what says nearly all of one: its last digit follows
+    shortest_cut: int  # how long one is at least of which some was cut off
 
     @classmethod
     def of(cls, numbers: Collection[str]) -> Known:
         """Makes them ready, once for a whole body."""
         lengths = sorted({len(number) for number in numbers if number}, reverse=True)
-        return cls(frozenset(numbers), tuple(lengths), lengths[-1] if lengths else sys.maxsize)
+        shortest = lengths[-1] if lengths else sys.maxsize
+        few = 0 < len(numbers) <= FEW
+        cut = max(_SHORTEST, shortest - _CUT_OFF) if few else sys.maxsize
+        return cls(frozenset(numbers), tuple(lengths), shortest, cut)
 
 
 def whole_of(digits: str, numbers: Collection[str]) -> str | None:
@@ -138,7 +141,7 @@ def judge(text: bytes, start: int, end: int, known: Known) -> list[Verdict]:
     runs = _runs_of_short(shape) if len(shape) <= _SHORT else _runs(shape)
     verdicts: list[Verdict] = []
     for run in runs:
-        if run.candidates or run.digits >= known.shortest or _few(known):
+        if run.candidates or run.digits >= min(known.shortest, known.shortest_cut):
             verdicts += _judge_run(text, start, run, known)
     return verdicts
 
@@ -168,20 +171,26 @@ _runs_of_short = lru_cache(_KEPT)(_runs)
 def _judge_run(text: bytes, offset: int, run: _Run, known: Known) -> list[Verdict]:
     """The cards in one run of a stretch that begins at `offset`."""
     verdicts = list(_known(text, offset + run.start, offset + run.end, known))
-    if not verdicts and _few(known):
-        verdicts += _cut_short(text, offset + run.start, offset + run.end, known)
+    if run.digits >= known.shortest_cut:
+        cut = list(_cut_short(text, offset + run.start, offset + run.end, known))
+        verdicts += [one for one in cut if not any(_overlap(one, other) for other in verdicts)]
     free_from = 0
     for candidate in run.candidates:
         if candidate.first < free_from:
             continue
         start, end = offset + candidate.start, offset + candidate.end
-        if any(v.start < end and start < v.end for v in verdicts):
+        found = Verdict(start, end, known=False)
+        if any(_overlap(found, other) for other in verdicts):
             continue
         digits = _digits(text, start, end)
         if is_plausible(digits) and not _is_something_else(text, start, end, len(digits)):
-            verdicts.append(Verdict(start, end, known=False))
+            verdicts.append(found)
             free_from = candidate.last + 1
     return sorted(verdicts, key=lambda verdict: verdict.start)
+
+
+def _overlap(one: Verdict, other: Verdict) -> bool:
+    return one.start < other.end and other.start < one.end
 
 
 def _known(text: bytes, first: int, last: int, known: Known) -> Iterator[Verdict]:
@@ -205,12 +214,10 @@ def _cut_short(text: bytes, first: int, last: int, known: Known) -> Iterator[Ver
         yield Verdict(first, last, known=True)
         return
     for group in _GROUP.finditer(text, first, last):
+        if len(group[0]) < known.shortest_cut:
+            continue
         if whole_of(group[0].decode("ascii"), known.numbers):
             yield Verdict(*group.span(), known=True)
-
-
-def _few(known: Known) -> bool:
-    return 0 < len(known.numbers) <= FEW
 
 
 def _known_length(digits: str, at: int, known: Known) -> int:

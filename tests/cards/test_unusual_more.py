@@ -44,7 +44,13 @@ def test_p15_what_is_no_whole_number_of_a_cards_length_stays(text):
     assert found(f'{{"a":{text}}}') == []
 
 
-@pytest.mark.parametrize("number", [VISA, MASTER, "4111-1111-1111-1111", "378282246310005"])
+@pytest.mark.parametrize(
+    "number",
+    [
+        VISA, MASTER, "4111-1111-1111-1111", "378282246310005",
+        "4012888888881881", "6011111111111117", "6759649826438453",
+    ],
+)  # fmt: skip
 @pytest.mark.parametrize("before", ["%25", "a=%25", "100%25", "%2525"])
 def test_p11_a_spelled_percent_sign_does_not_hide_the_number_behind_it(before, number):
     text = before + number

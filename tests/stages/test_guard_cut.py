@@ -35,6 +35,8 @@ def test_p11_what_is_left_of_a_cut_number_is_the_token(number, missing):
         ("&#52;24242424242424", ALIAS),
         ("no. 424242424242424 12", f"no. {ALIAS} 12"),  # beside another number
         ("a 42424242424242 b 242424242424242 c", f"a {ALIAS} b {ALIAS} c"),
+        (f"{NUMBER} 424242424242424", f"{ALIAS} {ALIAS}"),  # beside the whole one
+        (f"4242424242424242-{NUMBER}-42424242424242", f"{ALIAS}-{ALIAS}-{ALIAS}"),
     ],
 )
 def test_p11_so_in_every_spelling(left, shown):
